@@ -1,0 +1,37 @@
+//! The contracts between the services: messages and stubs generated from `proto/`, and how an error
+//! travels through gRPC to HTTP.
+
+mod error;
+
+pub use error::{CallError, DomainError, ErrorKind, Violation, status};
+
+#[allow(clippy::pedantic, unreachable_pub, reason = "generated")]
+mod generated {
+    pub mod epro {
+        pub mod user {
+            pub mod v1 {
+                tonic::include_proto!("epro.user.v1");
+            }
+        }
+        pub mod report {
+            pub mod v1 {
+                tonic::include_proto!("epro.report.v1");
+            }
+        }
+        pub mod data {
+            pub mod v1 {
+                tonic::include_proto!("epro.data.v1");
+            }
+        }
+        pub mod notify {
+            pub mod v1 {
+                tonic::include_proto!("epro.notify.v1");
+            }
+        }
+    }
+}
+
+pub use generated::epro::data::v1 as data;
+pub use generated::epro::notify::v1 as notify;
+pub use generated::epro::report::v1 as report;
+pub use generated::epro::user::v1 as user;

@@ -1,0 +1,28 @@
+use std::error::Error;
+
+use proto::{DomainError, ErrorKind};
+use tonic::{Response, Status};
+
+/// A business function's result as a gRPC answer. What is our fault, or a peer's, is logged with its
+/// causes: the caller gets no more than its kind.
+pub fn respond<T, E: DomainError>(result: Result<T, E>) -> Result<Response<T>, Status> {
+    result.map(Response::new).map_err(|error| {
+        match error.kind() {
+            ErrorKind::Internal => telemetry::error!(error = chain(&error), "call failed"),
+            ErrorKind::Unavailable | ErrorKind::Timeout => telemetry::warn!(error = chain(&error), "call failed"),
+            _ => {}
+        }
+        proto::status(&error)
+    })
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,115 @@
+//! `grpc.health.v1`, and the question a container's health check asks.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use http_body_util::Empty;
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use telemetry::postgres::Db;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tonic::transport::{Channel, Endpoint};
+use tonic_health::ServingStatus;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus as Answer;
+use tonic_health::server::HealthReporter;
+
+use crate::service::Shutdown;
+
+/// How long a health question may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often a service looks after what it needs.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a gRPC service needs to do its work.
+#[derive(Debug, Clone)]
+pub enum Readiness {
+    /// Nothing beside itself.
+    Always,
+    /// An answering database.
+    Database(Db),
+}
+
+impl Readiness {
+    /// Keeps `grpc.health.v1` true to the facts, for as long as it is polled.
+    pub(crate) async fn report(self, reporter: HealthReporter, shutdown: Shutdown) -> Infallible {
+        loop {
+            let ready = match &self {
+                Self::Always => true,
+                Self::Database(db) => timeout(PATIENCE, db.ping()).await.is_ok_and(|answer| answer.is_ok()),
+            };
+            let ready = ready && !shutdown.is_cancelled();
+            let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+            reporter.set_service_status("", status).await;
+            sleep(INTERVAL).await;
+        }
+    }
+}
+
+/// Asks another service for its health.
+#[derive(Debug, Clone)]
+pub struct HealthClient(Channel);
+
+impl HealthClient {
+    #[expect(clippy::disallowed_methods, reason = "health checks make no spans")]
+    pub(crate) fn new(endpoint: &Endpoint) -> Self {
+        Self(endpoint.connect_lazy())
+    }
+
+    /// Whether the service says that it is ready.
+    pub async fn is_serving(&self) -> bool {
+        let mut client = tonic_health::pb::health_client::HealthClient::new(self.0.clone());
+        let question = client.check(HealthCheckRequest::default());
+        match timeout(PATIENCE, question).await {
+            Ok(Ok(answer)) => answer.get_ref().status() == Answer::Serving,
+            _ => false,
+        }
+    }
+}
+
+/// How a running service is asked for its health.
+#[derive(Debug, Clone, Copy)]
+pub enum Probe {
+    /// `grpc.health.v1`.
+    Grpc,
+    /// `GET` on this path answers 200.
+    Http(&'static str),
+}
+
+impl Probe {
+    /// Asks the service that listens on `address` of this machine.
+    pub(crate) async fn ask(self, address: SocketAddr) -> anyhow::Result<()> {
+        let mut address = address;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        match self {
+            Self::Grpc => {
+                let endpoint = Endpoint::from_shared(format!("http://{address}"))?.connect_timeout(PATIENCE);
+                if !HealthClient::new(&endpoint).is_serving().await {
+                    bail!("{address} is not ready");
+                }
+            }
+            Self::Http(path) => {
+                let status = timeout(PATIENCE, get(address, path)).await.context("no answer in time")??;
+                if status != http::StatusCode::OK {
+                    bail!("{address} answered {status}");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn get(address: SocketAddr, path: &str) -> anyhow::Result<http::StatusCode> {
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let request = http::Request::get(path).header("host", address.to_string()).body(Empty::<Bytes>::new())?;
+    tokio::select! {
+        answer = sender.send_request(request) => Ok(answer?.status()),
+        ended = connection => bail!("the connection ended: {ended:?}"),
+    }
+}

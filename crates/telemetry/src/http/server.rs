@@ -1,0 +1,143 @@
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use axum::extract::MatchedPath;
+use futures_util::future::BoxFuture;
+use http::{HeaderValue, Request, Response, StatusCode, Version};
+use tower_layer::Layer;
+use tower_service::Service;
+use tracing::{Instrument, Span, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::context;
+use crate::span::{TARGET, Unfinished, fail};
+
+/// Gives every request a SERVER span named `{method} {route}`, every response a `traceresponse`
+/// header, and the log a line for each.
+///
+/// Add it with [`axum::Router::layer`], outermost, so that the route is known. What could hold a
+/// person's words stays out of the span: `url.path` is the route's template, and there is no query,
+/// no client address and no user agent.
+#[derive(Debug, Clone)]
+pub struct ServerLayer {
+    trust_remote_context: bool,
+    quiet: &'static [&'static str],
+}
+
+impl ServerLayer {
+    /// Continues an incoming trace if `trust_remote_context`, else links to it. Requests to the
+    /// `quiet` paths, such as health checks, make no span.
+    pub fn new(trust_remote_context: bool, quiet: &'static [&'static str]) -> Self {
+        Self { trust_remote_context, quiet }
+    }
+}
+
+impl<S> Layer<S> for ServerLayer {
+    type Service = Server<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Server { inner, layer: self.clone() }
+    }
+}
+
+/// The service made by [`ServerLayer`].
+#[derive(Debug, Clone)]
+pub struct Server<S> {
+    inner: S,
+    layer: ServerLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for Server<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Future: Send + 'static,
+    S::Error: 'static,
+    R: Send + 'static,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if self.layer.quiet.contains(&request.uri().path()) {
+            return Box::pin(self.inner.call(request));
+        }
+        let started = Instant::now();
+        let method = known_method(request.method());
+        let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+        let span = server_span(&request, method, route.as_deref());
+        context::adopt(&span, request.headers(), self.layer.trust_remote_context);
+        let unfinished = Unfinished::new(&span);
+        let response = span.in_scope(|| self.inner.call(request));
+        let answered = span.clone();
+        let traced = async move {
+            let mut response = response.await?;
+            record_answer(&answered, response.status());
+            let context = context::of(&answered).to_string();
+            if let Ok(value) = HeaderValue::try_from(context) {
+                response.headers_mut().insert("traceresponse", value);
+            }
+            tracing::info!(
+                http.request.method = method,
+                http.route = route.as_deref(),
+                http.response.status_code = response.status().as_u16(),
+                duration_ms = started.elapsed().as_secs_f64() * 1e3,
+                "request"
+            );
+            unfinished.finished();
+            Ok(response)
+        };
+        Box::pin(traced.instrument(span))
+    }
+}
+
+fn server_span<B>(request: &Request<B>, method: &'static str, route: Option<&str>) -> Span {
+    let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
+    let span = info_span!(
+        target: TARGET,
+        "http server",
+        otel.name = name,
+        otel.kind = "server",
+        http.request.method = method,
+        url.scheme = request.uri().scheme_str().unwrap_or("http"),
+        network.protocol.version = protocol_version(request.version()),
+        http.route = route,
+        url.path = route,
+    );
+    if let Some(host) = request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok()) {
+        let (address, port) = match host.rsplit_once(':') {
+            Some((address, port)) => (address, port.parse::<i64>().ok()),
+            None => (host, None),
+        };
+        span.set_attribute("server.address", address.to_owned());
+        if let Some(port) = port {
+            span.set_attribute("server.port", port);
+        }
+    }
+    span
+}
+
+fn record_answer(span: &Span, status: StatusCode) {
+    span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
+    if status.is_server_error() {
+        fail(span, i64::from(status.as_u16()).to_string());
+    }
+}
+
+/// The method if it is a standard one: a client may send any word as a method.
+fn known_method(method: &http::Method) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
+}
+
+fn protocol_version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        _ => "1.1",
+    }
+}

@@ -1,0 +1,39 @@
+//! Everything OpenTelemetry: one configuration block in, whole traces out.
+//!
+//! No other crate of this project names OpenTelemetry. Services get their spans from the layers and
+//! clients here, so business code has no tracing line:
+//!
+//! | what | gives |
+//! |---|---|
+//! | [`init`] | exporter, sampler, resource, propagation, JSON logs with `trace_id` and `span_id` |
+//! | [`http::ServerLayer`], [`http::Client`] | HTTP SERVER and CLIENT spans |
+//! | [`grpc::ServerLayer`], [`grpc::Channel`] | RPC SERVER and CLIENT spans |
+//! | [`postgres::Db`], [`postgres::Tx`] | `acquire connection` and one CLIENT span per statement |
+//! | [`smtp::Mailer`] | `SMTP submit` CLIENT spans |
+//! | [`Task`] | spawned work that stays in its trace and is awaited at shutdown |
+//! | [`checked`] | an INTERNAL span around a check, with an event per broken rule |
+//! | [`TraceContext`] | the current trace as a string, to be stored beside deferred work |
+
+#![expect(clippy::disallowed_methods, reason = "this crate is where the bare calls are wrapped")]
+
+mod check;
+mod config;
+mod context;
+mod exporter;
+pub mod grpc;
+pub mod http;
+mod init;
+mod log;
+mod panic;
+pub mod postgres;
+pub mod smtp;
+mod span;
+mod task;
+
+pub use check::{BrokenRule, checked};
+pub use config::{Batcher, Config, Sampler};
+pub use context::{TraceContext, TraceId};
+pub use init::{InitError, Telemetry, init};
+pub use task::{Task, unsampled};
+/// Log macros: each line carries the ids of the trace it is written in.
+pub use tracing::{debug, error, info, warn};

@@ -1,0 +1,245 @@
+//! The trace contract: the tree of one submission, and what every span must say.
+
+use crate::trace::{Kind, Shape, Span, Trace, span};
+
+const GATEWAY: &str = "gateway";
+const USER: &str = "user-svc";
+const EPRO: &str = "epro-svc";
+const DATA: &str = "data-svc";
+const NOTIFY: &str = "notify-svc";
+
+/// The whole trace of one `POST /v1/reports`, delivery to `nurses` nurses of the site included.
+pub fn submit_report(nurses: usize) -> Shape {
+    span(GATEWAY, "POST /v1/reports", Kind::Server).child(authenticate()).child(call(
+        GATEWAY,
+        EPRO,
+        "epro.report.v1.ReportService/SubmitReport",
+        |submit| {
+            submit
+                .child(data_call(EPRO, "GetAssignment", &["SELECT clinical.assignment"]))
+                .child(span(EPRO, "validate report", Kind::Internal))
+                .child(data_call(EPRO, "SaveReport", &SAVE_REPORT))
+                .child(span(EPRO, "hint notification", Kind::Producer).child(notify(nurses)))
+        },
+    ))
+}
+
+/// The statements of one stored report, in one transaction.
+const SAVE_REPORT: [&str; 6] = [
+    "BEGIN",
+    "INSERT clinical.idempotency",
+    "INSERT clinical.report",
+    "INSERT clinical.audit_event",
+    "INSERT clinical.notification",
+    "COMMIT",
+];
+
+/// The statements that record one attempt, in one transaction.
+const RECORD_DELIVERY: [&str; 4] =
+    ["BEGIN", "INSERT clinical.delivery_attempt", "UPDATE clinical.notification", "COMMIT"];
+
+/// The gateway asking who the caller is.
+pub fn authenticate() -> Shape {
+    call(GATEWAY, USER, "epro.user.v1.UserService/Authenticate", |server| {
+        server.children(database(USER, &["SELECT identity.session"]))
+    })
+}
+
+fn notify(nurses: usize) -> Shape {
+    call(EPRO, NOTIFY, "epro.notify.v1.NotifyService/Notify", |server| server.child(deliver_notification(nurses)))
+}
+
+/// One delivery of one notification: a message by each channel to each nurse.
+pub fn deliver_notification(nurses: usize) -> Shape {
+    let channel = |name, request| span(NOTIFY, name, Kind::Internal).child(span(NOTIFY, request, Kind::Client));
+    span(NOTIFY, "deliver notification", Kind::Consumer)
+        .child(data_call(NOTIFY, "ClaimNotification", &["UPDATE clinical.notification"]))
+        .child(call(NOTIFY, USER, "epro.user.v1.UserService/ListSiteContacts", |server| {
+            server.children(database(USER, &["SELECT identity.person"]))
+        }))
+        .times(nurses, &channel("send sms", "POST"))
+        .times(nurses, &channel("send email", "SMTP submit"))
+        .times(2 * nurses, &data_call(NOTIFY, "RecordDelivery", &RECORD_DELIVERY))
+}
+
+fn call(client: &str, server: &str, method: &str, within: impl FnOnce(Shape) -> Shape) -> Shape {
+    span(client, method, Kind::Client).child(within(span(server, method, Kind::Server)))
+}
+
+fn data_call(client: &str, method: &str, statements: &[&str]) -> Shape {
+    call(client, DATA, &format!("epro.data.v1.DataService/{method}"), |server| {
+        server.children(database(DATA, statements))
+    })
+}
+
+/// A pool connection and the statements on it.
+fn database(service: &str, statements: &[&str]) -> Vec<Shape> {
+    let acquire = span(service, "acquire connection", Kind::Internal);
+    std::iter::once(acquire).chain(statements.iter().map(|summary| span(service, summary, Kind::Client))).collect()
+}
+
+/// What kind of work a span describes; each has its own semantic conventions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Convention {
+    HttpServer,
+    HttpClient,
+    Rpc,
+    Database,
+    Other,
+}
+
+const RESOURCE: [&str; 4] = ["service.name", "service.version", "service.instance.id", "deployment.environment.name"];
+
+/// Names that the current conventions have replaced.
+const REPLACED: [&str; 12] = [
+    "http.method",
+    "http.status_code",
+    "http.target",
+    "http.url",
+    "net.peer.name",
+    "net.peer.port",
+    "rpc.system",
+    "rpc.service",
+    "rpc.grpc.status_code",
+    "db.system",
+    "db.statement",
+    "db.operation",
+];
+
+/// Every place where a span's attributes or resource break the conventions; empty when none does.
+pub fn check_attributes(trace: &Trace) -> Vec<String> {
+    trace.spans.iter().flat_map(check_span).collect()
+}
+
+/// Everything that is wrong with the trace of one submission; empty when it keeps the contract.
+pub fn check_submission(trace: &Trace, nurses: usize) -> Vec<String> {
+    let mut violations: Vec<String> =
+        trace.assert_shape(&submit_report(nurses)).err().iter().map(ToString::to_string).collect();
+    let (roots, orphans) = (trace.roots().len(), trace.orphans().len());
+    if (roots, orphans) != (1, 0) {
+        violations.push(format!("the trace has {roots} roots and {orphans} orphans"));
+    }
+    violations.extend(check_attributes(trace));
+    violations
+}
+
+fn check_span(span: &Span) -> Vec<String> {
+    let convention = convention(span);
+    let missing = required(span, convention).into_iter().filter(|name| !span.attributes.contains_key(*name));
+    let replaced = REPLACED.into_iter().filter(|name| span.attributes.contains_key(*name));
+    let unidentified = RESOURCE.into_iter().filter(|name| !span.resource.contains_key(*name));
+    let wrong = fixed_values(span, convention)
+        .into_iter()
+        .filter(|(name, value)| span.attributes.contains_key(*name) && span.text(name) != Some(value));
+    missing
+        .map(|name| format!("has no {name}"))
+        .chain(replaced.map(|name| format!("uses the replaced {name}")))
+        .chain(unidentified.map(|name| format!("has no resource attribute {name}")))
+        .chain(wrong.map(|(name, value)| format!("has a {name} other than {value}")))
+        .map(|problem| format!("{} {} [{}] {problem}", span.service, span.name, span.kind))
+        .collect()
+}
+
+fn convention(span: &Span) -> Convention {
+    const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "HTTP"];
+    const STATEMENTS: [&str; 7] = ["SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT", "ROLLBACK"];
+    let (verb, target) = span.name.split_once(' ').unwrap_or((&span.name, ""));
+    match span.kind {
+        Kind::Server if METHODS.contains(&verb) => Convention::HttpServer,
+        Kind::Server | Kind::Client if target.is_empty() && verb.contains('/') => Convention::Rpc,
+        Kind::Client if STATEMENTS.contains(&verb) && !target.starts_with('/') => Convention::Database,
+        Kind::Client if METHODS.contains(&verb) => Convention::HttpClient,
+        _ => Convention::Other,
+    }
+}
+
+fn required(span: &Span, convention: Convention) -> Vec<&'static str> {
+    let mut names = match convention {
+        Convention::HttpServer => {
+            vec!["http.request.method", "http.response.status_code", "url.path", "url.scheme"]
+        }
+        Convention::HttpClient => vec!["http.request.method", "server.address", "server.port", "url.template"],
+        Convention::Rpc => vec!["rpc.system.name", "rpc.method", "rpc.response.status_code"],
+        Convention::Database => vec!["db.system.name", "db.query.summary"],
+        Convention::Other => vec![],
+    };
+    match (convention, span.kind) {
+        // A request that matches no route is named by its method alone.
+        (Convention::HttpServer, _) if span.name.contains(' ') => names.push("http.route"),
+        (Convention::HttpClient, _) if !span.status.is_error() => names.push("http.response.status_code"),
+        (Convention::Rpc, Kind::Client) => names.push("server.address"),
+        _ => {}
+    }
+    if span.status.is_error() && convention != Convention::Other {
+        names.push("error.type");
+    }
+    names
+}
+
+fn fixed_values(span: &Span, convention: Convention) -> Vec<(&'static str, &str)> {
+    match convention {
+        Convention::Rpc => vec![("rpc.system.name", "grpc"), ("rpc.method", &span.name)],
+        Convention::Database => vec![("db.system.name", "postgresql"), ("db.query.summary", &span.name)],
+        _ => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Status, diff};
+    use serde_json::json;
+
+    fn grpc_server() -> Span {
+        let method = "epro.user.v1.UserService/Authenticate";
+        let attributes = [("rpc.system.name", "grpc"), ("rpc.method", method), ("rpc.response.status_code", "OK")];
+        Span {
+            trace_id: "01".repeat(16),
+            span_id: "02".repeat(8),
+            parent_span_id: None,
+            service: USER.to_owned(),
+            name: method.to_owned(),
+            kind: Kind::Server,
+            status: Status::Unset,
+            start: 0,
+            end: 1,
+            attributes: attributes.map(|(name, value)| (name.to_owned(), json!(value))).into(),
+            events: Vec::new(),
+            links: Vec::new(),
+            resource: RESOURCE.map(|name| (name.to_owned(), json!("x"))).into(),
+        }
+    }
+
+    #[test]
+    fn every_nurse_adds_two_messages_and_two_recorded_attempts() {
+        let size = |nurses| submit_report(nurses).size();
+        let message = 2;
+        let recorded_attempt = 2 + 1 + RECORD_DELIVERY.len();
+        assert_eq!(size(1) - size(0), 2 * (message + recorded_attempt));
+        assert_eq!(size(3) - size(0), 3 * (size(1) - size(0)));
+    }
+
+    #[test]
+    fn a_tree_with_a_missing_span_is_not_the_contract() {
+        let diff = diff(&submit_report(2), &[submit_report(1)]).unwrap_or_default();
+        let missing: Vec<&str> = diff.lines().filter(|line| line.contains(" - ")).collect();
+        assert_eq!(missing.len(), submit_report(2).size() - submit_report(1).size(), "{diff}");
+        assert!(missing.iter().any(|line| line.ends_with("- notify-svc  send sms  INTERNAL")), "{diff}");
+    }
+
+    #[test]
+    fn a_complete_rpc_span_breaks_no_convention() {
+        assert_eq!(check_span(&grpc_server()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn missing_replaced_and_wrong_attributes_are_all_reported() {
+        let mut span = grpc_server();
+        span.attributes.remove("rpc.response.status_code");
+        span.attributes.insert("rpc.system".to_owned(), json!("grpc"));
+        span.attributes.insert("rpc.method".to_owned(), json!("Authenticate"));
+        span.resource.remove("service.version");
+        let problems = check_span(&span);
+        assert_eq!(problems.len(), 4, "{problems:#?}");
+    }
+}

@@ -1,0 +1,41 @@
+//! The whole application in a test or a demo: the real binaries as processes, a private Postgres, and
+//! sinks for what leaves it (spans, SMS, mail) that can be asked what they got and told to fail.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use std::time::Duration;
+//! use testkit::{contract, postgres::Postgres, stack::Stack};
+//!
+//! let postgres = Postgres::builder().fsync(false).start().await?;
+//! postgres.cluster().create_template().await?;
+//! let stack = Stack::builder().cluster(postgres.cluster()).start().await?;
+//!
+//! let phone = stack.client();
+//! let patient = &migrations::demo::PATIENTS[0];
+//! let token = phone.login(patient.login, patient.pin).await?;
+//! let answer = phone.submit_new(&token, patient.assignment).await?.expect_status(201)?;
+//!
+//! let trace_id = answer.trace_id().unwrap_or_default();
+//! let expected = contract::submit_report(2);
+//! let trace = stack.otlp.wait_for_shape(&trace_id, Duration::from_secs(10), &expected).await?;
+//! println!("{trace}");
+//! stack.stop().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+#![allow(clippy::disallowed_methods, reason = "a test double: not part of any trace")]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that fails may panic"))]
+
+pub mod client;
+pub mod contract;
+pub mod journal;
+pub mod otlp;
+pub mod postgres;
+mod reaper;
+mod script;
+mod server_task;
+pub mod sms;
+pub mod smtp;
+pub mod stack;
+pub mod trace;

@@ -1,0 +1,222 @@
+//! An OTLP receiver that keeps spans in memory: gRPC on one port, HTTP with protobuf on another.
+
+mod forward;
+mod store;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::body::Bytes;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use prost::Message;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tonic::transport::server::TcpIncoming;
+
+use crate::server_task::{ANY_PORT, ServerTask};
+use crate::trace::{Shape, Trace, diff, spans};
+use forward::Forwarder;
+use store::Store;
+
+/// Bytes one export request may have.
+const MAX_REQUEST: usize = 64 * 1024 * 1024;
+
+/// The receiver. Its ports are free again when it is dropped.
+#[derive(Debug)]
+pub struct Receiver {
+    grpc: SocketAddr,
+    http: SocketAddr,
+    inlet: Arc<Inlet>,
+    servers: Vec<ServerTask>,
+}
+
+impl Receiver {
+    /// Listens on two free ports of 127.0.0.1.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(None).await
+    }
+
+    /// As [`Receiver::start`]; what arrives also goes to another OTLP/gRPC endpoint, such as
+    /// `http://127.0.0.1:4317`. It is never waited for: what it cannot take is counted and dropped.
+    ///
+    /// # Errors
+    /// When no port can be bound or the endpoint is not a URL.
+    pub async fn forwarding_to(endpoint: &str) -> anyhow::Result<Self> {
+        Self::start_with(Some(Forwarder::start(endpoint)?)).await
+    }
+
+    async fn start_with(forwarder: Option<Forwarder>) -> anyhow::Result<Self> {
+        let inlet = Arc::new(Inlet { store: Store::default(), forwarder });
+        let mut receiver = Self { grpc: ANY_PORT, http: ANY_PORT, inlet, servers: Vec::new() };
+        receiver.start_again().await?;
+        Ok(receiver)
+    }
+
+    /// Listens on the same ports as before [`Receiver::stop`].
+    ///
+    /// # Errors
+    /// When a port is taken.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        let grpc = TcpListener::bind(self.grpc).await.context("bind the OTLP/gRPC receiver")?;
+        let http = TcpListener::bind(self.http).await.context("bind the OTLP/HTTP receiver")?;
+        (self.grpc, self.http) = (grpc.local_addr()?, http.local_addr()?);
+
+        let service = TraceServiceServer::from_arc(Arc::clone(&self.inlet)).max_decoding_message_size(MAX_REQUEST);
+        let grpc_server = ServerTask::spawn(|stopped| async move {
+            let router = tonic::transport::Server::builder().add_service(service);
+            // Fails only when the listener does; exporters then see that.
+            let _ = router.serve_with_incoming_shutdown(TcpIncoming::from(grpc), stopped.wait()).await;
+        });
+        let inlet = Arc::clone(&self.inlet);
+        let router = axum::Router::new()
+            .route("/v1/traces", post(async move |body| receive_http(&inlet, body)))
+            .layer(axum::extract::DefaultBodyLimit::max(MAX_REQUEST));
+        self.servers = vec![grpc_server, ServerTask::http(http, router)];
+        Ok(())
+    }
+
+    /// Closes both ports: the collector is down. The spans stay.
+    pub async fn stop(&mut self) {
+        for server in self.servers.drain(..) {
+            server.stop().await;
+        }
+    }
+
+    /// Base URL for OTLP over gRPC.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.grpc)
+    }
+
+    /// Base URL for OTLP over HTTP, without `/v1/traces`.
+    pub fn http_endpoint(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
+    /// The spans of one trace received so far; perhaps none. The id is hexadecimal.
+    pub fn trace(&self, trace_id: &str) -> Trace {
+        self.inlet.store.trace(trace_id)
+    }
+
+    /// All traces received so far, oldest first. Beyond 10,000 the oldest are forgotten.
+    pub fn traces(&self) -> Vec<Trace> {
+        self.inlet.store.traces()
+    }
+
+    /// How many export requests did not reach the endpoint of [`Receiver::forwarding_to`].
+    pub fn forward_drops(&self) -> u64 {
+        self.inlet.forwarder.as_ref().map_or(0, Forwarder::drops)
+    }
+
+    /// Waits until `complete` holds for the trace.
+    ///
+    /// # Errors
+    /// When the deadline passes first; the error has what arrived and prints it as a tree.
+    pub async fn wait_for(
+        &self,
+        trace_id: &str,
+        deadline: Duration,
+        complete: impl Fn(&Trace) -> bool,
+    ) -> Result<Trace, Incomplete> {
+        timeout(deadline, self.inlet.store.wait_for(trace_id, complete)).await.map_err(|_| Incomplete {
+            trace_id: trace_id.to_owned(),
+            deadline,
+            trace: self.trace(trace_id),
+            diff: None,
+        })
+    }
+
+    /// Waits until the trace is exactly one tree of the expected shape.
+    ///
+    /// # Errors
+    /// When the deadline passes first; the error prints what is missing and what arrived.
+    pub async fn wait_for_shape(
+        &self,
+        trace_id: &str,
+        deadline: Duration,
+        expected: &Shape,
+    ) -> Result<Trace, Incomplete> {
+        // Comparing trees is the dear part of it: not before there are enough spans.
+        let complete = |trace: &Trace| trace.spans.len() >= expected.size() && trace.has_shape(expected);
+        self.wait_for(trace_id, deadline, complete).await.map_err(|mut incomplete| {
+            incomplete.diff = diff(expected, &incomplete.trace.shape());
+            incomplete
+        })
+    }
+}
+
+/// A trace that did not become what was waited for.
+#[derive(Debug)]
+pub struct Incomplete {
+    pub trace_id: String,
+    pub deadline: Duration,
+    /// What arrived until then.
+    pub trace: Trace,
+    /// The difference from the expected tree, when one was given.
+    pub diff: Option<String>,
+}
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "trace {} is not complete after {:?}", self.trace_id, self.deadline)?;
+        if let Some(diff) = &self.diff {
+            writeln!(f, "- missing, + unexpected:\n{diff}")?;
+        }
+        if self.trace.is_empty() {
+            write!(f, "no span of it arrived")
+        } else {
+            write!(f, "what arrived:\n{}", self.trace)
+        }
+    }
+}
+
+impl std::error::Error for Incomplete {}
+
+#[derive(Debug)]
+struct Inlet {
+    store: Store,
+    forwarder: Option<Forwarder>,
+}
+
+impl Inlet {
+    fn take(&self, request: ExportTraceServiceRequest) {
+        if let Some(forwarder) = &self.forwarder {
+            forwarder.forward(request.clone());
+        }
+        self.store.add(spans(request));
+    }
+}
+
+#[tonic::async_trait]
+impl TraceService for Inlet {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportTraceServiceRequest>,
+    ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
+        self.take(request.into_inner());
+        Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+fn receive_http(inlet: &Inlet, body: Bytes) -> Response {
+    match ExportTraceServiceRequest::decode(body) {
+        Ok(request) => {
+            inlet.take(request);
+            let answer = ExportTraceServiceResponse::default().encode_to_vec();
+            ([(header::CONTENT_TYPE, "application/x-protobuf")], answer).into_response()
+        }
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,303 @@
+//! A Postgres server of our own, as a process.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::account::Account;
+use super::binaries::find_or_fetch;
+use super::cluster::Cluster;
+use crate::reaper::Reaper;
+
+const START_DEADLINE: Duration = Duration::from_secs(30);
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(5);
+/// Another process may take the port between our choice and the server's start.
+const PORT_ATTEMPTS: usize = 10;
+
+/// Settings of a server before its start.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    fsync: bool,
+    max_connections: u16,
+    binaries: Option<PathBuf>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self { fsync: true, max_connections: 400, binaries: None }
+    }
+}
+
+impl Builder {
+    /// Whether commits survive a crash of the machine, as opposed to one of the server. On unless
+    /// switched off, which is for tests and demos only. `synchronous_commit` is always on.
+    #[must_use]
+    pub fn fsync(mut self, fsync: bool) -> Self {
+        self.fsync = fsync;
+        self
+    }
+
+    /// 400 unless set.
+    #[must_use]
+    pub fn max_connections(mut self, max_connections: u16) -> Self {
+        self.max_connections = max_connections;
+        self
+    }
+
+    /// The folder of `initdb` and `postgres`. Else those installed; where there are none they are fetched.
+    #[must_use]
+    pub fn binaries(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.binaries = Some(folder.into());
+        self
+    }
+
+    /// Creates an empty cluster in a temporary folder and starts a server on it, on a free port of
+    /// 127.0.0.1.
+    ///
+    /// # Errors
+    /// When there is no server to run, or it does not start; the message has its log.
+    pub async fn start(mut self) -> anyhow::Result<Postgres> {
+        let account = Account::choose()?;
+        let binaries = match self.binaries.take() {
+            Some(folder) => folder,
+            None => find_or_fetch(account).await?,
+        };
+        let folder = tempfile::Builder::new().prefix("epro-postgres-").tempdir()?;
+        account.own(folder.path())?;
+        let password = Uuid::new_v4().simple().to_string();
+        let mut postgres =
+            Postgres { settings: self, account, binaries, port: 0, password, server: None, reaper: None, folder };
+        postgres.initialize().await?;
+        postgres.start_on_free_port().await?;
+        Ok(postgres)
+    }
+}
+
+/// A running server with its data. Dropping it kills the one and removes the other.
+#[derive(Debug)]
+pub struct Postgres {
+    settings: Builder,
+    account: Account,
+    binaries: PathBuf,
+    port: u16,
+    password: String,
+    server: Option<Child>,
+    reaper: Option<Reaper>,
+    // Last, so that it goes after the server.
+    folder: TempDir,
+}
+
+impl Postgres {
+    /// Settings, such as `fsync`.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A server with the default settings.
+    ///
+    /// # Errors
+    /// See [`Builder::start`].
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Where databases can be created.
+    pub fn cluster(&self) -> Cluster {
+        let url = format!("postgres://postgres:{}@127.0.0.1:{}/postgres", self.password, self.port);
+        // The parts are a port and hexadecimal digits.
+        Cluster::parse(&url).unwrap_or_else(|_| unreachable!("{url} is a URL"))
+    }
+
+    /// Stops the server as an administrator would: it cuts the connections and writes everything down.
+    ///
+    /// # Errors
+    /// When it does not run or does not end.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        // SIGINT is Postgres's "fast" shutdown, SIGQUIT its "immediate" one.
+        self.end(Signal::INT).await
+    }
+
+    /// Ends the server at once; its next start recovers from the log.
+    ///
+    /// # Errors
+    /// When it does not run or does not end.
+    pub async fn crash(&mut self) -> anyhow::Result<()> {
+        self.end(Signal::QUIT).await
+    }
+
+    /// Starts the server on its old port and data.
+    ///
+    /// # Errors
+    /// When it runs already or does not start.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        ensure!(self.server.is_none(), "the server runs already");
+        self.launch().await
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("server.log")
+    }
+
+    /// Creates the cluster: superuser `postgres`, passwords checked, UTF-8.
+    async fn initialize(&self) -> anyhow::Result<()> {
+        let password_file = self.folder.path().join("password");
+        std::fs::write(&password_file, &self.password)?;
+        self.account.own(&password_file)?;
+        let mut initdb = self.command("initdb");
+        initdb.args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
+        initdb.args(["--no-sync", "--no-instructions"]);
+        initdb.arg(format!("--pwfile={}", password_file.display()));
+        let output = tokio::process::Command::from(initdb).output().await.context("run initdb")?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "initdb ended with {}:\n{text}", output.status);
+        std::fs::remove_file(password_file)?;
+        Ok(())
+    }
+
+    async fn start_on_free_port(&mut self) -> anyhow::Result<()> {
+        for _ in 1..PORT_ATTEMPTS {
+            self.port = free_port()?;
+            match self.launch().await {
+                Err(_) if self.port_was_taken() => {}
+                result => return result,
+            }
+        }
+        self.port = free_port()?;
+        self.launch().await
+    }
+
+    fn port_was_taken(&self) -> bool {
+        std::fs::read_to_string(self.log()).is_ok_and(|log| log.contains("could not bind"))
+    }
+
+    async fn launch(&mut self) -> anyhow::Result<()> {
+        let log = File::create(self.log())?;
+        let fsync = if self.settings.fsync { "on" } else { "off" };
+        let mut command = self.command("postgres");
+        for setting in [
+            format!("port={}", self.port),
+            format!("max_connections={}", self.settings.max_connections),
+            format!("fsync={fsync}"),
+            "synchronous_commit=on".to_owned(),
+            "listen_addresses=127.0.0.1".to_owned(),
+            // No socket file: its path may be too long, and nobody looks for it.
+            "unix_socket_directories=".to_owned(),
+        ] {
+            command.args(["-c", &setting]);
+        }
+        let server = command.stdout(log.try_clone()?).stderr(log).spawn().context("start postgres")?;
+        self.reaper = Some(Reaper::watch(server.id(), &self.folder.path().to_string_lossy()));
+        self.server = Some(server);
+        let ready = self.wait_until_ready().await;
+        if ready.is_err() {
+            self.kill();
+        }
+        ready.with_context(|| format!("its log:\n{}", std::fs::read_to_string(self.log()).unwrap_or_default()))
+    }
+
+    /// The server writes its state into a file of its own data folder, so this cannot take another
+    /// server on the same port for ours.
+    async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+        let server = self.server.as_mut().context("no server was started")?;
+        let state = self.folder.path().join("data/postmaster.pid");
+        let since = Instant::now();
+        while since.elapsed() < START_DEADLINE {
+            if let Some(status) = server.try_wait()? {
+                bail!("postgres ended with {status} before it was ready");
+            }
+            if is_ready(&state, server.id()) {
+                return Ok(());
+            }
+            sleep(POLL).await;
+        }
+        bail!("postgres is not ready after {START_DEADLINE:?}")
+    }
+
+    async fn end(&mut self, signal: Signal) -> anyhow::Result<()> {
+        let mut server = self.server.take().context("the server does not run")?;
+        send(&server, signal);
+        let since = Instant::now();
+        while server.try_wait()?.is_none() {
+            if since.elapsed() > STOP_DEADLINE {
+                self.server = Some(server);
+                bail!("postgres still runs after {STOP_DEADLINE:?}");
+            }
+            sleep(POLL).await;
+        }
+        drop(self.reaper.take());
+        Ok(())
+    }
+
+    /// Ends the server without asking, and waits: within the deadline by its own means, then by force.
+    fn kill(&mut self) {
+        let Some(mut server) = self.server.take() else { return };
+        send(&server, Signal::QUIT);
+        let since = Instant::now();
+        while matches!(server.try_wait(), Ok(None)) && since.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(POLL);
+        }
+        // An error means that it has ended already.
+        let _ = server.kill();
+        let _ = server.wait();
+        drop(self.reaper.take());
+    }
+
+    /// One of the server's programs, on our data, as its account.
+    fn command(&self, program: &str) -> Command {
+        use std::os::unix::process::CommandExt;
+        let mut command = Command::new(self.binaries.join(program));
+        self.account.apply(&mut command);
+        command
+            .arg("-D")
+            .arg(self.data())
+            // Ours may be closed to the account.
+            .current_dir(self.folder.path())
+            // Saves initdb the search for the name of the local time zone.
+            .env("TZ", "UTC")
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            // Ctrl-C at the terminal is for us; a server ends after those who use it.
+            .process_group(0);
+        command
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0").context("find a free port")?.local_addr()?.port())
+}
+
+/// `postmaster.pid`: the process id in the first line, the state in the eighth.
+fn is_ready(state: &Path, pid: u32) -> bool {
+    let text = std::fs::read_to_string(state).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines.first() == Some(&pid.to_string().as_str()) && lines.get(7) == Some(&"ready")
+}
+
+fn send(server: &Child, signal: Signal) {
+    if let Some(pid) = i32::try_from(server.id()).ok().and_then(Pid::from_raw) {
+        // Fails only when the server has ended; we have not reaped it, so the id is still its own.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,284 @@
+//! The five services as processes, with everything around them.
+
+mod builder;
+mod log;
+mod process;
+mod service;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use rustix::process::Signal;
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+
+use crate::client::{Client, plain_http};
+use crate::postgres::Database;
+use crate::{otlp, sms, smtp};
+use log::Log;
+use process::Process;
+
+pub use builder::Builder;
+pub use service::Service;
+
+/// From the gateway's start to its readiness.
+const READY_DEADLINE: Duration = Duration::from_secs(20);
+const READY_POLL: Duration = Duration::from_millis(10);
+
+/// A running stack. Nothing of it outlives this value.
+#[derive(Debug)]
+pub struct Stack {
+    // Before the sinks, so that the services are gone when their database and ports go.
+    instances: BTreeMap<Service, Instance>,
+    sinks: Sinks,
+}
+
+/// What the services talk to.
+#[derive(Debug)]
+pub struct Sinks {
+    pub otlp: otlp::Receiver,
+    pub sms: sms::Sink,
+    pub smtp: smtp::Sink,
+    pub database: Database,
+}
+
+/// The sinks are the stack's: `stack.sms.accepted()`.
+impl std::ops::Deref for Stack {
+    type Target = Sinks;
+
+    fn deref(&self) -> &Sinks {
+        &self.sinks
+    }
+}
+
+impl std::ops::DerefMut for Stack {
+    fn deref_mut(&mut self) -> &mut Sinks {
+        &mut self.sinks
+    }
+}
+
+/// A service with all that is needed to start it again.
+#[derive(Debug)]
+struct Instance {
+    program: PathBuf,
+    environment: BTreeMap<String, String>,
+    log: Arc<Log>,
+    address: SocketAddr,
+    process: Option<Process>,
+}
+
+impl Instance {
+    async fn start(program: PathBuf, environment: BTreeMap<String, String>) -> anyhow::Result<Self> {
+        let log = Arc::new(Log::default());
+        let (process, address) = Process::start(&program, &environment, &log).await?;
+        Ok(Self { program, environment, log, address, process: Some(process) })
+    }
+
+    /// Starts on the same port as before.
+    async fn start_again(&mut self) -> anyhow::Result<()> {
+        self.environment.insert("EPRO_LISTEN".to_owned(), self.address.to_string());
+        let (process, _) = Process::start(&self.program, &self.environment, &self.log).await?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    async fn end(&mut self, signal: Signal) -> anyhow::Result<ExitStatus> {
+        let process = self.process.take().context("the service does not run")?;
+        process.end(signal).await.with_context(|| format!("the last lines:\n{}", self.log))
+    }
+}
+
+impl Stack {
+    /// Choices, such as ports and settings.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A stack on free ports, in a database of its own on the Postgres that `EPRO_TEST_POSTGRES` names.
+    ///
+    /// # Errors
+    /// See [`Builder::start`].
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::builder().start().await
+    }
+
+    async fn launch(sinks: Sinks, binaries: PathBuf, builder: &Builder) -> anyhow::Result<Self> {
+        let mut stack = Self { instances: BTreeMap::new(), sinks };
+        let (data, user) = tokio::try_join!(
+            stack.instance(Service::DataSvc, &binaries, builder),
+            stack.instance(Service::UserSvc, &binaries, builder),
+        )?;
+        stack.instances.extend([(Service::DataSvc, data), (Service::UserSvc, user)]);
+        for service in [Service::NotifySvc, Service::EproSvc, Service::Gateway] {
+            let instance = stack.instance(service, &binaries, builder).await?;
+            stack.instances.insert(service, instance);
+        }
+        stack.wait_until_ready().await?;
+        Ok(stack)
+    }
+
+    async fn instance(&self, service: Service, binaries: &Path, builder: &Builder) -> anyhow::Result<Instance> {
+        let mut environment = builder.environment(service, &self.sinks);
+        for (callee, setting) in service.callees() {
+            environment.insert((*setting).to_owned(), self.url(*callee));
+        }
+        environment.extend(builder.overrides(service));
+        Instance::start(binaries.join(service.name()), environment).await
+    }
+
+    /// Waits until the gateway says it is ready, as after a restart.
+    ///
+    /// # Errors
+    /// When it does not within 20 s; the message has its last answer and log lines.
+    pub async fn wait_until_ready(&self) -> anyhow::Result<()> {
+        let (http, url) = (plain_http(), format!("{}/readyz", self.url(Service::Gateway)));
+        let mut last = String::from("no answer");
+        let ready = async {
+            loop {
+                match http.get(&url).send().await {
+                    Ok(response) if response.status() == 200 => return,
+                    Ok(response) => last = response.status().to_string(),
+                    Err(error) => last = format!("{error:#}"),
+                }
+                sleep(READY_POLL).await;
+            }
+        };
+        let ready = timeout(READY_DEADLINE, ready).await;
+        if ready.is_err() {
+            let log = &self.instances[&Service::Gateway].log;
+            bail!("the gateway is not ready after {READY_DEADLINE:?} ({last}); its last lines:\n{log}");
+        }
+        Ok(())
+    }
+
+    /// A client of the gateway.
+    pub fn client(&self) -> Client {
+        Client::new(self.url(Service::Gateway))
+    }
+
+    /// Where a service listens.
+    pub fn address(&self, service: Service) -> SocketAddr {
+        self.instances[&service].address
+    }
+
+    /// A service's base URL, HTTP for the gateway and gRPC for the others.
+    pub fn url(&self, service: Service) -> String {
+        format!("http://{}", self.address(service))
+    }
+
+    /// The id of a service's process, unless it was ended.
+    pub fn pid(&self, service: Service) -> Option<u32> {
+        self.instances[&service].process.as_ref().map(Process::pid)
+    }
+
+    /// Kills a service at once, as a crash would.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn kill(&mut self, service: Service) -> anyhow::Result<()> {
+        self.instance_mut(service)?.end(Signal::KILL).await?;
+        Ok(())
+    }
+
+    /// Asks a service to end, and waits for it.
+    ///
+    /// # Errors
+    /// When it does not run, or still runs after 30 s.
+    pub async fn terminate(&mut self, service: Service) -> anyhow::Result<ExitStatus> {
+        self.instance_mut(service)?.end(Signal::TERM).await
+    }
+
+    /// Starts a service on its old port, after ending it if it runs. The gateway may not be ready yet.
+    ///
+    /// # Errors
+    /// When it does not end or does not start.
+    pub async fn restart(&mut self, service: Service) -> anyhow::Result<()> {
+        let instance = self.instance_mut(service)?;
+        if instance.process.is_some() {
+            instance.end(Signal::TERM).await?;
+        }
+        instance.start_again().await.with_context(|| format!("restart {service}"))
+    }
+
+    /// Freezes a service: its port takes connections and answers none.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pause(&mut self, service: Service) -> anyhow::Result<()> {
+        self.signal(service, Signal::STOP)
+    }
+
+    /// Lets a frozen service go on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn resume(&mut self, service: Service) -> anyhow::Result<()> {
+        self.signal(service, Signal::CONT)
+    }
+
+    fn signal(&mut self, service: Service, signal: Signal) -> anyhow::Result<()> {
+        let process = self.instance_mut(service)?.process.as_mut();
+        process.with_context(|| format!("{service} does not run"))?.signal(signal)
+    }
+
+    fn instance_mut(&mut self, service: Service) -> anyhow::Result<&mut Instance> {
+        self.instances.get_mut(&service).with_context(|| format!("{service} was never started"))
+    }
+
+    /// A service's log lines, over its restarts.
+    pub fn logs(&self, service: Service) -> Vec<Value> {
+        self.instances[&service].log.all()
+    }
+
+    /// The log lines of one trace, service by service.
+    pub fn logs_of_trace(&self, trace_id: &str) -> Vec<(Service, Value)> {
+        let of_service = |(service, instance): (&Service, &Instance)| {
+            let service = *service;
+            instance.log.of_trace(trace_id).into_iter().map(move |line| (service, line))
+        };
+        self.instances.iter().flat_map(of_service).collect()
+    }
+
+    /// Waits for a log line, one written before the call included.
+    ///
+    /// # Errors
+    /// When the deadline passes first; the message has the last lines.
+    pub async fn wait_for_log(
+        &self,
+        service: Service,
+        deadline: Duration,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        self.instances[&service].log.wait_for(deadline, wanted).await.with_context(|| service.to_string())
+    }
+
+    /// Ends all services, callers first, and drops the database.
+    ///
+    /// # Errors
+    /// When one does not end or does not exit with 0; the others are ended nevertheless.
+    pub async fn stop(mut self) -> anyhow::Result<Vec<(Service, ExitStatus)>> {
+        let mut ends = Vec::new();
+        for (service, instance) in self.instances.iter_mut().rev() {
+            if instance.process.is_some() {
+                ends.push((*service, instance.end(Signal::TERM).await, Arc::clone(&instance.log)));
+            }
+        }
+        let dropped = self.sinks.database.drop().await;
+        let mut statuses = Vec::new();
+        for (service, end, log) in ends {
+            let status = end.with_context(|| format!("stop {service}"))?;
+            ensure!(status.success(), "{service} ended with {status}; its last lines:\n{log}");
+            statuses.push((service, status));
+        }
+        dropped?;
+        Ok(statuses)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! The five services and what each must be told.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::Sinks;
+
+/// A service of the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    DataSvc,
+    UserSvc,
+    NotifySvc,
+    EproSvc,
+    Gateway,
+}
+
+impl Service {
+    /// In the order of their start: callees first.
+    pub const ALL: [Self; 5] = [Self::DataSvc, Self::UserSvc, Self::NotifySvc, Self::EproSvc, Self::Gateway];
+
+    /// The name of its binary and of its spans' service.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DataSvc => "data-svc",
+            Self::UserSvc => "user-svc",
+            Self::NotifySvc => "notify-svc",
+            Self::EproSvc => "epro-svc",
+            Self::Gateway => "gateway",
+        }
+    }
+
+    /// The services it calls, each with the setting that says where it is.
+    pub(super) fn callees(self) -> &'static [(Self, &'static str)] {
+        const DATA: (Service, &str) = (Service::DataSvc, "EPRO_DATA_SVC__URL");
+        const USER: (Service, &str) = (Service::UserSvc, "EPRO_USER_SVC__URL");
+        const NOTIFY: (Service, &str) = (Service::NotifySvc, "EPRO_NOTIFY_SVC__URL");
+        const EPRO: (Service, &str) = (Service::EproSvc, "EPRO_EPRO_SVC__URL");
+        match self {
+            Self::DataSvc | Self::UserSvc => &[],
+            Self::NotifySvc => &[DATA, USER],
+            Self::EproSvc => &[DATA, NOTIFY],
+            Self::Gateway => &[USER, EPRO, DATA],
+        }
+    }
+
+    /// Its settings beside its port and its callees.
+    pub(super) fn settings(self, sinks: &Sinks) -> BTreeMap<String, String> {
+        let mut settings = vec![
+            ("EPRO_TELEMETRY__ENDPOINT", sinks.otlp.endpoint()),
+            ("EPRO_TELEMETRY__ENVIRONMENT", "test".to_owned()),
+            // Spans reach the receiver soon, so that a test need not wait for them.
+            ("OTEL_BSP_SCHEDULE_DELAY", "200".to_owned()),
+        ];
+        match self {
+            Self::DataSvc => settings.push(("EPRO_DATABASE__URL", sinks.database.url("data_svc"))),
+            Self::UserSvc => settings.push(("EPRO_DATABASE__URL", sinks.database.url("user_svc"))),
+            Self::NotifySvc => settings.extend([
+                ("EPRO_SMS__URL", sinks.sms.url()),
+                ("EPRO_SMS__ACCOUNT", "AC00000000000000000000000000000000".to_owned()),
+                ("EPRO_SMS__TOKEN", "sink".to_owned()),
+                ("EPRO_SMS__FROM", "+15555550100".to_owned()),
+                ("EPRO_SMTP__URL", sinks.smtp.url()),
+                ("EPRO_SMTP__FROM", "study@example.org".to_owned()),
+                ("EPRO_REPORT_URL", "https://study.example.org/reports/".to_owned()),
+            ]),
+            Self::EproSvc | Self::Gateway => {}
+        }
+        settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,32 @@
+use proto::data as pb;
+use telemetry::postgres::Db;
+
+use super::parse;
+use crate::error::DataError;
+use crate::store;
+
+/// A study with its sites and their counts, as far as the viewer's sites reach.
+pub(crate) async fn get_project(db: &Db, request: &pb::GetProjectRequest) -> Result<pb::GetProjectResponse, DataError> {
+    let study_id = parse::id("project_id", &request.project_id)?;
+    let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
+    let site_ids = parse::ids("viewer.site_ids", &viewer.site_ids)?;
+
+    let study = store::study::find(db, study_id, &site_ids).await?.ok_or(DataError::ProjectNotFound)?;
+    let (sites, enrolments, reports) = tokio::try_join!(
+        store::site::list(db, study_id, &site_ids),
+        store::enrolment::count_by_site(db, study_id, &site_ids),
+        store::report::count_by_site(db, study_id, &site_ids),
+    )?;
+    let sites = sites
+        .into_iter()
+        .map(|site| pb::SiteSummary {
+            enrolments: enrolments.get(&site.site_id).copied().unwrap_or(0),
+            reports: reports.get(&site.site_id).copied().unwrap_or(0),
+            site_id: site.site_id.to_string(),
+            code: site.code,
+            name: site.name,
+            time_zone: site.time_zone,
+        })
+        .collect();
+    Ok(pb::GetProjectResponse { project_id: study.study_id.to_string(), code: study.code, title: study.title, sites })
+}

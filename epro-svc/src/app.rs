@@ -1,0 +1,62 @@
+use std::net::SocketAddr;
+
+use proto::report::report_service_server::ReportServiceServer;
+use serde::Deserialize;
+use service_kit::grpc::Upstream;
+use service_kit::health::{Probe, Readiness};
+use service_kit::{Service, Shutdown};
+use tokio::net::TcpListener;
+
+use crate::clients::{Data, Notify};
+use crate::grpc::Grpc;
+
+/// The service's settings; `config.yaml` holds the defaults.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    listen: SocketAddr,
+    telemetry: telemetry::Config,
+    data_svc: Upstream,
+    notify_svc: Upstream,
+}
+
+/// epro-svc, bound to its port.
+#[derive(Debug)]
+pub struct App {
+    listener: TcpListener,
+    address: SocketAddr,
+    grpc: Grpc,
+}
+
+impl Service for App {
+    type Config = Config;
+
+    const DEFAULTS: &'static str = include_str!("../config.yaml");
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const PROBE: Probe = Probe::Grpc;
+
+    fn listen(config: &Config) -> SocketAddr {
+        config.listen
+    }
+
+    fn telemetry(config: &Config) -> &telemetry::Config {
+        &config.telemetry
+    }
+
+    async fn build(config: Config) -> anyhow::Result<Self> {
+        let grpc =
+            Grpc { data: Data::new(config.data_svc.channel()?), notify: Notify::new(config.notify_svc.channel()?) };
+        let listener = service_kit::grpc::bind(config.listen).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address, grpc })
+    }
+
+    fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let service = ReportServiceServer::new(self.grpc);
+        service_kit::grpc::serve(self.listener, service, Readiness::Always, shutdown).await
+    }
+}

@@ -1,0 +1,26 @@
+//! The gRPC surface: every method hands over to its function in `rpc/`.
+
+use chrono::Utc;
+use proto::report as pb;
+use proto::report::report_service_server::ReportService;
+use service_kit::respond;
+use tonic::{Request, Response, Status};
+
+use crate::clients::{Data, Notify};
+use crate::rpc;
+
+#[derive(Debug)]
+pub(crate) struct Grpc {
+    pub(crate) data: Data,
+    pub(crate) notify: Notify,
+}
+
+#[tonic::async_trait]
+impl ReportService for Grpc {
+    async fn submit_report(
+        &self,
+        request: Request<pb::SubmitReportRequest>,
+    ) -> Result<Response<pb::SubmitReportResponse>, Status> {
+        respond(rpc::submit_report(&self.data, &self.notify, Utc::now(), request.into_inner()).await)
+    }
+}

@@ -1,0 +1,21 @@
+use proto::report::answer::Value;
+
+use super::questionnaire::ItemType;
+use super::{Broken, Submission};
+
+/// Every answer has its item's type. A whole number is a decimal, too.
+pub(super) fn check(submission: &Submission<'_>) -> Vec<Broken> {
+    submission
+        .answered()
+        .filter(|(item, answer)| {
+            !matches!(
+                (item.kind, answer),
+                (ItemType::Integer | ItemType::Decimal, Value::Integer(_))
+                    | (ItemType::Decimal, Value::Decimal(_))
+                    | (ItemType::Boolean, Value::Boolean(_))
+                    | (ItemType::Text, Value::Text(_))
+            )
+        })
+        .map(|(item, _)| Broken::answer(item, "type"))
+        .collect()
+}

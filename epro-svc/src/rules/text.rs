@@ -1,0 +1,18 @@
+use proto::report::answer::Value;
+
+use super::{Broken, Submission};
+
+/// A text is not too long, counted in characters, and has no NUL, which Postgres cannot store.
+pub(super) fn check(submission: &Submission<'_>) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    for (item, answer) in submission.answered() {
+        let Value::Text(text) = answer else { continue };
+        if item.max_length.is_some_and(|limit| text.chars().count() > limit) {
+            broken.push(Broken::answer(item, "length"));
+        }
+        if text.contains('\0') {
+            broken.push(Broken::answer(item, "null-character"));
+        }
+    }
+    broken
+}

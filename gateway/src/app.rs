@@ -1,0 +1,83 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::serve::ListenerExt;
+use serde::Deserialize;
+use service_kit::grpc::Upstream;
+use service_kit::health::Probe;
+use service_kit::{Service, Shutdown};
+use tokio::net::TcpListener;
+
+use crate::clients::{Data, Peers, Report, User};
+use crate::router::{self, Limits, Shared};
+
+/// The service's settings; `config.yaml` holds the defaults.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    listen: SocketAddr,
+    telemetry: telemetry::Config,
+    user_svc: Upstream,
+    epro_svc: Upstream,
+    data_svc: Upstream,
+    #[serde(with = "humantime_serde")]
+    request_timeout: Duration,
+    body_limit: usize,
+    trace_url: String,
+}
+
+/// The gateway, bound to its port.
+#[derive(Debug)]
+pub struct App {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+}
+
+impl Service for App {
+    type Config = Config;
+
+    const DEFAULTS: &'static str = include_str!("../config.yaml");
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const PROBE: Probe = Probe::Http("/readyz");
+
+    fn listen(config: &Config) -> SocketAddr {
+        config.listen
+    }
+
+    fn telemetry(config: &Config) -> &telemetry::Config {
+        &config.telemetry
+    }
+
+    async fn build(config: Config) -> anyhow::Result<Self> {
+        let shared = Shared {
+            user: User::new(config.user_svc.channel()?),
+            report: Report::new(config.epro_svc.channel()?),
+            data: Data::new(config.data_svc.channel()?),
+            peers: Peers::new(&config.user_svc, &config.epro_svc, &config.data_svc)?,
+            trace_url: (!config.trace_url.is_empty()).then(|| config.trace_url.into()),
+        };
+        let limits = Limits { request_timeout: config.request_timeout, body: config.body_limit };
+        let router = router::new(shared, limits, config.telemetry.trust_remote_context);
+        let listener = service_kit::grpc::bind(config.listen).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address, router })
+    }
+
+    fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let listener = self.listener.tap_io(|stream| {
+            // Without it the kernel may hold a small answer back; with a connection that is gone it does not matter.
+            let _ = stream.set_nodelay(true);
+        });
+        axum::serve(listener, self.router)
+            .with_graceful_shutdown(shutdown.cancelled_owned())
+            .await
+            .context("serve HTTP")
+    }
+}

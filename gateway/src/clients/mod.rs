@@ -1,0 +1,11 @@
+//! The services behind the API, in the gateway's own words: a call answers or says why not.
+
+mod data;
+mod peers;
+mod report;
+mod user;
+
+pub(crate) use data::Data;
+pub(crate) use peers::Peers;
+pub(crate) use report::Report;
+pub(crate) use user::User;

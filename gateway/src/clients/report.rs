@@ -1,0 +1,18 @@
+use proto::CallError;
+use proto::report as pb;
+use proto::report::report_service_client::ReportServiceClient;
+use service_kit::deadline::Channel;
+
+/// epro-svc.
+#[derive(Debug, Clone)]
+pub(crate) struct Report(ReportServiceClient<Channel>);
+
+impl Report {
+    pub(crate) fn new(channel: Channel) -> Self {
+        Self(ReportServiceClient::new(channel))
+    }
+
+    pub(crate) async fn submit(&self, request: pb::SubmitReportRequest) -> Result<pb::SubmitReportResponse, CallError> {
+        Ok(self.0.clone().submit_report(request).await?.into_inner())
+    }
+}

@@ -1,0 +1,146 @@
+use std::fmt;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::response::IntoResponse;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::problem::Problem;
+
+/// A body that is one JSON object, with its bytes as they came.
+///
+/// Stricter than JSON asks: a name may stand once only, because two readers of a doubled one may see
+/// two different reports.
+pub(crate) struct JsonObject {
+    pub(crate) object: Map<String, Value>,
+    pub(crate) raw: Bytes,
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonObject {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_plain_json(request.headers()) {
+            return Err(Problem::UNSUPPORTED_MEDIA_TYPE);
+        }
+        let raw = Bytes::from_request(request, state).await.map_err(|rejection| {
+            match rejection.into_response().status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Problem::TOO_LARGE,
+                _ => Problem::MALFORMED_JSON,
+            }
+        })?;
+        match serde_json::from_slice(&raw) {
+            Ok(Unambiguous(Value::Object(object))) => Ok(Self { object, raw }),
+            _ => Err(Problem::MALFORMED_JSON),
+        }
+    }
+}
+
+fn is_plain_json(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json") && !headers.contains_key(CONTENT_ENCODING)
+}
+
+/// A JSON value in which no object has a name twice.
+struct Unambiguous(Value);
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor).map(Self)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(Unambiguous(item)) = items.next_element()? {
+            array.push(item);
+        }
+        Ok(array.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, Unambiguous(value))) = entries.next_entry::<String, _>()? {
+            if object.insert(name, value).is_some() {
+                return Err(A::Error::custom("a name stands twice"));
+            }
+        }
+        Ok(object.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_accepted(text: &[u8]) -> bool {
+        serde_json::from_slice::<Unambiguous>(text).is_ok()
+    }
+
+    #[test]
+    fn an_ambiguous_or_broken_text_is_no_json() {
+        let nested = "[".repeat(10_000);
+        let broken: [&[u8]; 11] = [
+            b"",
+            b"{",
+            b"{} {}",
+            br#"{"a":1,"a":1}"#,
+            br#"{"a":{"b":1,"b":2}}"#,
+            b"{\"a\":\"\xff\"}",
+            b"\xef\xbb\xbf{}",
+            br#"{"a":"\ud800"}"#,
+            b"NaN",
+            b"1e999",
+            nested.as_bytes(),
+        ];
+        for text in broken {
+            assert!(!is_accepted(text), "{:?}", String::from_utf8_lossy(&text[..text.len().min(40)]));
+        }
+    }
+
+    #[test]
+    fn ordinary_json_is_accepted() {
+        assert!(is_accepted(br#" {"a":[1,-1,1.5,true,null,"x\u0000"],"b":{"a":1}} "#));
+    }
+}

@@ -1,0 +1,54 @@
+use axum::extract::FromRequestParts;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use proto::user::{Principal, Role};
+
+use crate::problem::Problem;
+use crate::router::Shared;
+
+/// Whoever holds the request's access token.
+pub(crate) struct Anyone(pub(crate) Principal);
+
+/// A patient.
+pub(crate) struct Patient(pub(crate) Principal);
+
+/// A nurse.
+pub(crate) struct Nurse(pub(crate) Principal);
+
+impl FromRequestParts<Shared> for Anyone {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
+        let token = bearer(parts).ok_or(Problem::NO_TOKEN)?;
+        let principal = shared.user.authenticate(token).await?;
+        principal.map(Self).ok_or(Problem::NO_TOKEN)
+    }
+}
+
+impl FromRequestParts<Shared> for Patient {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
+        with_role(parts, shared, Role::Patient).await.map(Self)
+    }
+}
+
+impl FromRequestParts<Shared> for Nurse {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
+        with_role(parts, shared, Role::Nurse).await.map(Self)
+    }
+}
+
+async fn with_role(parts: &mut Parts, shared: &Shared, role: Role) -> Result<Principal, Problem> {
+    let Anyone(principal) = Anyone::from_request_parts(parts, shared).await?;
+    if principal.role() == role { Ok(principal) } else { Err(Problem::WRONG_ROLE) }
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1).
+fn bearer(parts: &Parts) -> Option<String> {
+    let (scheme, token) = parts.headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
+}

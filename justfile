@@ -1,0 +1,79 @@
+# One line for each thing a person does. `just` alone lists them; a file .env may change the ports.
+
+set dotenv-load
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+gateway := "http://127.0.0.1:" + env("GATEWAY_PORT", "8080")
+jaeger := "http://127.0.0.1:" + env("JAEGER_PORT", "16686")
+curl := "curl --silent --show-error --fail-with-body --header 'content-type: application/json'"
+
+# The demo study's own ids and PINs (migrations/src/demo.rs).
+study := "5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e00"
+diary := "a551a9e0-1d1a-4f00-8000-000000000001"
+
+[private]
+default:
+    @just --list --unsorted
+
+# Builds and starts the whole stack; returns when everything is ready.
+up:
+    docker compose up --build --wait
+
+# Stops the stack; `just down --volumes` also forgets its data.
+down *ARGS:
+    docker compose down {{ ARGS }}
+
+# Prints an access token.
+login LOGIN="patient-1" PIN="246801":
+    @{{ curl }} {{ gateway }}/v1/sessions --data '{"login": "{{ LOGIN }}", "pin": "{{ PIN }}"}' | jq -r '.access_token // halt_error'
+
+# Submits a diary as patient-1 and prints the answer with its trace.
+submit PAIN="3":
+    @token=$(just login) && {{ curl }} {{ gateway }}/v1/reports --header "authorization: Bearer $token" \
+        --header 'idempotency-key: {{ uuid() }}' \
+        --data '{"assignment_id": "{{ diary }}", "captured_at": "{{ datetime('%Y-%m-%dT%H:%M:%S%:z') }}", \
+                 "answers": {"pain": {{ PAIN }}, "rescue": false}, "attested": true}' | jq .
+
+# Prints a report of patient-1.
+report ID:
+    @token=$(just login) && {{ curl }} {{ gateway }}/v1/reports/{{ ID }} --header "authorization: Bearer $token" | jq .
+
+# Prints the demo study as one of its nurses sees it.
+project ID=study:
+    @token=$(just login nurse-berlin-1 735201) && \
+        {{ curl }} {{ gateway }}/v1/projects/{{ ID }} --header "authorization: Bearer $token" | jq .
+
+# Prints a trace as a tree, with the link to its page.
+trace ID:
+    @{{ curl }} {{ jaeger }}/api/traces/{{ ID }} | jq -r -f deploy/jaeger/tree.jq
+    @echo {{ jaeger }}/trace/{{ ID }}
+
+# Prints every log line of a trace, all services together, oldest first.
+logs ID:
+    @docker compose logs --no-log-prefix --no-color | grep -F {{ ID }} | sed $'s/^\e\\[2K//' | sort
+
+# Submits one report through five native processes, without Docker, and prints its trace.
+demo *ARGS:
+    cargo xtask demo {{ ARGS }}
+
+# Every test; a private Postgres is found or fetched.
+test *ARGS:
+    cargo xtask test {{ ARGS }}
+
+# What the build refuses.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+fmt:
+    cargo fmt --all
+
+# Makes the next numbered migration of a schema: `just migration add_review clinical`.
+migration NAME SCHEMA="clinical":
+    #!/usr/bin/env sh
+    set -eu
+    cd migrations/{{ SCHEMA }}
+    last=$(ls [0-9]*.sql | sort | tail -1 | cut -d_ -f1)
+    file=$(printf '%04d_%s.sql' $(( $(echo "$last" | sed 's/^0*//') + 1 )) '{{ NAME }}')
+    echo '-- Forward only: no release may break while the one before it still runs.' >"$file"
+    echo "migrations/{{ SCHEMA }}/$file"

@@ -1,0 +1,78 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use proto::notify::notify_service_server::NotifyServiceServer;
+use serde::Deserialize;
+use service_kit::grpc::Upstream;
+use service_kit::health::{Probe, Readiness};
+use service_kit::{Service, Shutdown};
+use tokio::net::TcpListener;
+
+use crate::channel::{Channels, email, sms};
+use crate::clients::{Data, User};
+use crate::delivery::{self, Delivery};
+use crate::grpc::Grpc;
+use crate::message::Messages;
+use crate::sweeper::{self, Sweeper};
+
+/// The service's settings; `config.yaml` holds the defaults.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    listen: SocketAddr,
+    telemetry: telemetry::Config,
+    data_svc: Upstream,
+    user_svc: Upstream,
+    report_url: String,
+    sms: sms::Config,
+    smtp: email::Config,
+    delivery: delivery::Config,
+    sweep: sweeper::Config,
+}
+
+/// notify-svc, bound to its port.
+#[derive(Debug)]
+pub struct App {
+    listener: TcpListener,
+    address: SocketAddr,
+    delivery: Arc<Delivery>,
+    sweeper: Sweeper,
+}
+
+impl Service for App {
+    type Config = Config;
+
+    const DEFAULTS: &'static str = include_str!("../config.yaml");
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const PROBE: Probe = Probe::Grpc;
+
+    fn listen(config: &Config) -> SocketAddr {
+        config.listen
+    }
+
+    fn telemetry(config: &Config) -> &telemetry::Config {
+        &config.telemetry
+    }
+
+    async fn build(config: Config) -> anyhow::Result<Self> {
+        let data = Data::new(config.data_svc.channel()?);
+        let user = User::new(config.user_svc.channel()?);
+        let channels = Channels::new(config.sms, config.smtp)?;
+        let messages = Messages::new(config.report_url)?;
+        let delivery = Arc::new(Delivery::new(config.delivery, data.clone(), user, channels, messages));
+        let sweeper = Sweeper::new(config.sweep, data, Arc::clone(&delivery));
+        let listener = service_kit::grpc::bind(config.listen).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address, delivery, sweeper })
+    }
+
+    fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let service = NotifyServiceServer::new(Grpc { delivery: self.delivery });
+        let serving = service_kit::grpc::serve(self.listener, service, Readiness::Always, shutdown.clone());
+        tokio::try_join!(serving, self.sweeper.run(shutdown)).map(drop)
+    }
+}

@@ -1,0 +1,7 @@
+//! The services this one calls, in its own words: a call answers or says why not.
+
+mod data;
+mod user;
+
+pub(crate) use data::Data;
+pub(crate) use user::User;

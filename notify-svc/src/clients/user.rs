@@ -1,0 +1,20 @@
+use proto::CallError;
+use proto::user as pb;
+use proto::user::user_service_client::UserServiceClient;
+use service_kit::deadline::Channel;
+
+/// user-svc.
+#[derive(Debug, Clone)]
+pub(crate) struct User(UserServiceClient<Channel>);
+
+impl User {
+    pub(crate) fn new(channel: Channel) -> Self {
+        Self(UserServiceClient::new(channel))
+    }
+
+    /// The active nurses of a site with their addresses.
+    pub(crate) async fn list_site_contacts(&self, site_id: &str) -> Result<Vec<pb::Contact>, CallError> {
+        let request = pb::ListSiteContactsRequest { site_id: site_id.to_owned() };
+        Ok(self.0.clone().list_site_contacts(request).await?.into_inner().contacts)
+    }
+}

@@ -1,0 +1,13 @@
+//! Tells the nurses: claims what is due, looks up who to tell, sends, and records every attempt.
+
+mod app;
+mod channel;
+mod clients;
+mod delivery;
+mod error;
+mod grpc;
+mod message;
+mod rpc;
+mod sweeper;
+
+pub use app::{App, Config};

@@ -1,0 +1,5 @@
+//! One file per RPC.
+
+mod notify;
+
+pub(crate) use notify::notify;

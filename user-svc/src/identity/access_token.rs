@@ -1,0 +1,120 @@
+use std::collections::HashMap;
+use std::sync::RwLock;
+
+use chrono::{DateTime, Utc};
+use ed25519_dalek::ed25519::signature::rand_core::OsRng;
+use ed25519_dalek::pkcs8::EncodePrivateKey;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use serde::{Deserialize, Serialize};
+use telemetry::postgres::Db;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use crate::error::UserError;
+use crate::store::signing_key::{self, SigningKey};
+
+/// Signs access tokens (JWT, Ed25519) and reads them back.
+///
+/// The keys live in the database, so that every copy of the service has the same ones and nobody has
+/// to hand them out. The first copy ever started makes the first key.
+pub(crate) struct AccessTokens {
+    issuer: String,
+    audience: String,
+    signing: OnceCell<(Uuid, EncodingKey)>,
+    verifying: RwLock<HashMap<Uuid, DecodingKey>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    /// The session, not the person: a token says nothing about who holds it.
+    sub: Uuid,
+    iat: i64,
+    exp: i64,
+}
+
+impl AccessTokens {
+    pub(crate) fn new(issuer: String, audience: String) -> Self {
+        Self { issuer, audience, signing: OnceCell::new(), verifying: RwLock::default() }
+    }
+
+    /// A token for a session.
+    pub(crate) async fn sign(
+        &self,
+        db: &Db,
+        session_id: Uuid,
+        issued_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<String, UserError> {
+        let (key_id, key) = self.signing.get_or_try_init(|| self.signing_key(db)).await?;
+        let header = Header { kid: Some(key_id.to_string()), ..Header::new(Algorithm::EdDSA) };
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: self.audience.clone(),
+            sub: session_id,
+            iat: issued_at.timestamp(),
+            exp: expires_at.timestamp(),
+        };
+        encode(&header, &claims, key).map_err(UserError::Signing)
+    }
+
+    /// The session a token was made for, if it is one of ours and still good.
+    pub(crate) async fn verify(&self, db: &Db, token: &str) -> Result<Uuid, UserError> {
+        let header = decode_header(token).map_err(|_| UserError::InvalidToken)?;
+        let key_id = header.kid.and_then(|kid| kid.parse().ok()).ok_or(UserError::InvalidToken)?;
+        let key = self.verifying_key(db, key_id).await?;
+        // The algorithm is ours to say, not the token's.
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.leeway = 0;
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_audience(&[&self.audience]);
+        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+        let token = decode::<Claims>(token, &key, &validation).map_err(|_| UserError::InvalidToken)?;
+        Ok(token.claims.sub)
+    }
+
+    /// The newest key, or the first one. What it signs is verified without another look.
+    async fn signing_key(&self, db: &Db) -> Result<(Uuid, EncodingKey), UserError> {
+        let key = match signing_key::find_newest(db).await? {
+            Some(key) => key,
+            // Of two copies that start at once each may store one: both verify, the newest signs later on.
+            None => signing_key::insert(db, new_key()?).await?,
+        };
+        self.remember(key.key_id, &DecodingKey::from_ed_der(&key.public_key));
+        Ok((key.key_id, EncodingKey::from_ed_der(&key.private_key)))
+    }
+
+    async fn verifying_key(&self, db: &Db, key_id: Uuid) -> Result<DecodingKey, UserError> {
+        let known = |keys: &HashMap<Uuid, DecodingKey>| keys.get(&key_id).cloned();
+        if let Some(key) = self.verifying.read().ok().and_then(|keys| known(&keys)) {
+            return Ok(key);
+        }
+        let public_key = signing_key::find_public(db, key_id).await?.ok_or(UserError::InvalidToken)?;
+        let key = DecodingKey::from_ed_der(&public_key);
+        self.remember(key_id, &key);
+        Ok(key)
+    }
+
+    fn remember(&self, key_id: Uuid, key: &DecodingKey) {
+        if let Ok(mut keys) = self.verifying.write() {
+            keys.insert(key_id, key.clone());
+        }
+    }
+}
+
+impl std::fmt::Debug for AccessTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessTokens").finish_non_exhaustive()
+    }
+}
+
+fn new_key() -> Result<SigningKey, UserError> {
+    let key = ed25519_dalek::SigningKey::generate(&mut OsRng);
+    let private_key = key.to_pkcs8_der().map_err(|_| UserError::Corrupt("signing key"))?;
+    Ok(SigningKey {
+        key_id: Uuid::new_v4(),
+        private_key: private_key.as_bytes().to_vec(),
+        public_key: key.verifying_key().to_bytes().to_vec(),
+    })
+}

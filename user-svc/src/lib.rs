@@ -1,0 +1,10 @@
+//! Who is asking, and what they may see. Owns schema `identity`.
+
+mod app;
+mod error;
+mod grpc;
+mod identity;
+mod rpc;
+mod store;
+
+pub use app::{App, Config};

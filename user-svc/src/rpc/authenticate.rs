@@ -1,0 +1,36 @@
+use proto::user as pb;
+use telemetry::postgres::Db;
+
+use crate::error::UserError;
+use crate::identity::AccessTokens;
+use crate::store;
+
+/// Says who holds a token and what they may see.
+pub(crate) async fn authenticate(
+    db: &Db,
+    tokens: &AccessTokens,
+    request: &pb::AuthenticateRequest,
+) -> Result<pb::AuthenticateResponse, UserError> {
+    let session_id = tokens.verify(db, &request.access_token).await?;
+    let memberships = store::session::find_memberships(db, session_id).await?;
+    let person = memberships.first().ok_or(UserError::InvalidToken)?;
+    if !person.active {
+        return Err(UserError::Inactive);
+    }
+    let role = match person.role.as_str() {
+        "patient" => pb::Role::Patient,
+        "nurse" => pb::Role::Nurse,
+        _ => return Err(UserError::Corrupt("role")),
+    };
+    let person_id = person.person_id.to_string();
+    let sites = memberships
+        .into_iter()
+        .filter_map(|membership| {
+            Some(pb::SiteMembership {
+                site_id: membership.site_id?.to_string(),
+                care_team: membership.care_team.unwrap_or_default().iter().map(ToString::to_string).collect(),
+            })
+        })
+        .collect();
+    Ok(pb::AuthenticateResponse { principal: Some(pb::Principal { person_id, role: role.into(), sites }) })
+}

@@ -1,0 +1,6 @@
+//! One file per table, one function per statement.
+
+pub(crate) mod contact;
+pub(crate) mod credential;
+pub(crate) mod session;
+pub(crate) mod signing_key;

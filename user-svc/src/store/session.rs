@@ -1,0 +1,63 @@
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::types::PgInterval;
+use sqlx::{PgExecutor, query_as};
+use uuid::Uuid;
+
+pub(crate) struct Session {
+    pub(crate) session_id: Uuid,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
+}
+
+/// A session's person at one of their sites; without a site for a person who has none.
+pub(crate) struct Membership {
+    pub(crate) person_id: Uuid,
+    pub(crate) role: String,
+    pub(crate) active: bool,
+    pub(crate) site_id: Option<Uuid>,
+    /// For a patient: the site's active nurses.
+    pub(crate) care_team: Option<Vec<Uuid>>,
+}
+
+/// Opens a session that ends by itself after `lifetime`.
+pub(crate) async fn insert(
+    executor: impl PgExecutor<'_>,
+    person_id: Uuid,
+    lifetime: Duration,
+) -> sqlx::Result<Session> {
+    let lifetime =
+        PgInterval { months: 0, days: 0, microseconds: i64::try_from(lifetime.as_micros()).unwrap_or(i64::MAX) };
+    query_as!(
+        Session,
+        "INSERT INTO identity.session (person_id, expires_at)
+         VALUES ($1, now() + $2::interval)
+         RETURNING session_id, created_at, expires_at",
+        person_id,
+        lifetime,
+    )
+    .fetch_one(executor)
+    .await
+}
+
+/// Who a live session belongs to, with a row for each of their sites. Empty when it has ended.
+pub(crate) async fn find_memberships(executor: impl PgExecutor<'_>, session_id: Uuid) -> sqlx::Result<Vec<Membership>> {
+    query_as!(
+        Membership,
+        r#"SELECT person.person_id, person.role, person.active,
+                  membership.site_id AS "site_id?",
+                  (SELECT array_agg(nurse.person_id)
+                   FROM identity.site_membership AS colleague
+                   JOIN identity.person AS nurse USING (person_id)
+                   WHERE person.role = 'patient' AND colleague.site_id = membership.site_id
+                     AND nurse.role = 'nurse' AND nurse.active) AS care_team
+           FROM identity.session
+           JOIN identity.person USING (person_id)
+           LEFT JOIN identity.site_membership AS membership USING (person_id)
+           WHERE session_id = $1 AND revoked_at IS NULL AND expires_at > now()"#,
+        session_id,
+    )
+    .fetch_all(executor)
+    .await
+}

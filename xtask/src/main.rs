@@ -1,0 +1,41 @@
+//! `cargo xtask <command>`: what a person, and CI, does with the project.
+
+mod architecture;
+mod demo;
+mod e2e_compose;
+mod sqlx;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Runs, tests and checks the project.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the five services without Docker, submits a report and prints its trace as a tree.
+    Demo(demo::Options),
+    /// Runs every test that needs no Docker, on a private Postgres.
+    Test(test::Options),
+    /// Builds and starts the compose stack, submits a report and judges what Jaeger, Mailpit and WireMock saw.
+    E2eCompose(e2e_compose::Options),
+    /// Checks who may depend on whom.
+    Architecture,
+    /// Writes `.sqlx`, which lets the queries be checked without a database.
+    Sqlx(sqlx::Options),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Demo(options) => demo::run(options).await,
+        Command::Test(options) => test::run(options).await,
+        Command::E2eCompose(options) => e2e_compose::run(options).await,
+        Command::Architecture => architecture::run(),
+        Command::Sqlx(options) => sqlx::run(options).await,
+    }
+}
