@@ -57,7 +57,7 @@ impl Service for App {
     async fn build(config: Config) -> anyhow::Result<Self> {
         let data = Data::new(config.data_svc.channel()?);
         let user = User::new(config.user_svc.channel()?);
-        let channels = Channels::new(config.sms, config.smtp)?;
+        let channels = Channels::new(config.sms, &config.smtp)?;
         let messages = Messages::new(config.report_url)?;
         let delivery = Arc::new(Delivery::new(config.delivery, data.clone(), user, channels, messages));
         let sweeper = Sweeper::new(config.sweep, data, Arc::clone(&delivery));

@@ -1,8 +1,30 @@
 use clap::Args;
+use testkit::postgres::{ENVIRONMENT, Postgres};
+
+use crate::cargo::{build_services, cargo, succeed};
 
 #[derive(Args)]
-pub(crate) struct Options {}
+pub(crate) struct Options {
+    /// Passed on to `cargo test`, such as `-p data-svc`, a test's name, or `-- --nocapture`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
 
-pub(crate) async fn run(_: Options) -> anyhow::Result<()> {
-    anyhow::bail!("being written")
+/// Every test that needs no Docker: builds the services, starts one Postgres for all, runs `cargo test`.
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    build_services().await?;
+    let mut postgres = Postgres::builder().fsync(false).start().await?;
+    postgres.cluster().create_template().await?;
+
+    let mut tests = cargo();
+    tests.arg("test");
+    if !options.arguments.iter().any(|argument| argument == "-p" || argument.starts_with("--package")) {
+        tests.arg("--workspace");
+    }
+    tests.args(options.arguments).env(ENVIRONMENT, postgres.cluster().admin_url("postgres"));
+    tokio::select! {
+        tested = succeed(tests) => tested?,
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+    }
+    postgres.stop().await
 }

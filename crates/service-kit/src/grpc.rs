@@ -94,7 +94,7 @@ where
             shutdown.clone().cancelled_owned(),
         );
     tokio::select! {
-        served = server => served.context("serve gRPC"),
+        result = server => result.context("serve gRPC"),
         never = readiness.report(reporter, shutdown) => match never {},
     }
 }

@@ -150,7 +150,7 @@ async fn receive(request: RequestBuilder) -> anyhow::Result<Response> {
 }
 
 /// An HTTP client for the loopback interface: no proxy, a deadline.
-pub(crate) fn plain_http() -> reqwest::Client {
+pub fn plain_http() -> reqwest::Client {
     // reqwest comes with TLS but without cryptography where the archive of Postgres is fetched with it,
     // and refuses to make a client then. An earlier choice of the process stands.
     let _ = rustls::crypto::ring::default_provider().install_default();

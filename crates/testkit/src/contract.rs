@@ -34,9 +34,8 @@ const SAVE_REPORT: [&str; 6] = [
     "COMMIT",
 ];
 
-/// The statements that record one attempt, in one transaction.
-const RECORD_DELIVERY: [&str; 4] =
-    ["BEGIN", "INSERT clinical.delivery_attempt", "UPDATE clinical.notification", "COMMIT"];
+/// One statement stores the attempt and moves its notification on.
+const RECORD_DELIVERY: [&str; 1] = ["UPDATE clinical.notification"];
 
 /// The gateway asking who the caller is.
 pub fn authenticate() -> Shape {
@@ -55,7 +54,7 @@ pub fn deliver_notification(nurses: usize) -> Shape {
     span(NOTIFY, "deliver notification", Kind::Consumer)
         .child(data_call(NOTIFY, "ClaimNotification", &["UPDATE clinical.notification"]))
         .child(call(NOTIFY, USER, "epro.user.v1.UserService/ListSiteContacts", |server| {
-            server.children(database(USER, &["SELECT identity.person"]))
+            server.children(database(USER, &["SELECT identity.contact"]))
         }))
         .times(nurses, &channel("send sms", "POST"))
         .times(nurses, &channel("send email", "SMTP submit"))
@@ -119,6 +118,7 @@ pub fn check_submission(trace: &Trace, nurses: usize) -> Vec<String> {
     if (roots, orphans) != (1, 0) {
         violations.push(format!("the trace has {roots} roots and {orphans} orphans"));
     }
+    violations.extend(trace.errors().iter().map(|span| format!("{} {} ended in an error", span.service, span.name)));
     violations.extend(check_attributes(trace));
     violations
 }

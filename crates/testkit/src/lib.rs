@@ -24,13 +24,15 @@
 //! # }
 //! ```
 
-#![allow(clippy::disallowed_methods, reason = "a test double: not part of any trace")]
+#![expect(clippy::disallowed_methods, reason = "a test double: not part of any trace")]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that fails may panic"))]
 
 pub mod client;
 pub mod contract;
+pub mod jaeger;
 pub mod journal;
 pub mod otlp;
+pub mod poll;
 pub mod postgres;
 mod reaper;
 mod script;

@@ -42,6 +42,7 @@ impl From<HashMap<String, Answer>> for Answers {
     }
 }
 
+#[expect(clippy::implicit_hasher, reason = "the maps of generated messages have the default hasher")]
 impl From<Answers> for HashMap<String, Answer> {
     fn from(answers: Answers) -> Self {
         let typed = |value| match value {

@@ -37,7 +37,7 @@ pub(crate) struct Email {
 }
 
 impl Email {
-    pub(crate) fn new(config: Config) -> anyhow::Result<Self> {
+    pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
         // The parser's own error could quote the URL, and the URL may hold a password.
         let url: Url = config.url.parse().map_err(|_| anyhow::anyhow!("smtp.url is no URL"))?;
         let server = (url.host_str().unwrap_or_default().to_owned(), url.port().unwrap_or(25));

@@ -54,7 +54,7 @@ pub(crate) struct Channels {
 }
 
 impl Channels {
-    pub(crate) fn new(sms: sms::Config, email: email::Config) -> anyhow::Result<Self> {
+    pub(crate) fn new(sms: sms::Config, email: &email::Config) -> anyhow::Result<Self> {
         Ok(Self { sms: Arc::new(sms::Sms::new(sms)?), email: Arc::new(email::Email::new(email)?) })
     }
 

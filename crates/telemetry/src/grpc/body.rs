@@ -30,7 +30,7 @@ impl Call {
         if let Some(line) = self.line {
             let duration_ms = line.started.elapsed().as_secs_f64() * 1e3;
             self.span.in_scope(|| {
-                tracing::info!(rpc.method = line.method, rpc.response.status_code = code, duration_ms, "rpc")
+                tracing::info!(rpc.method = line.method, rpc.response.status_code = code, duration_ms, "rpc");
             });
         }
         self.unfinished.finished();

@@ -1,0 +1,33 @@
+//! Cargo, for building what is to be run.
+
+use anyhow::{Context, ensure};
+use tokio::process::Command;
+
+/// The five services' binaries, in the profile that xtask itself was built in.
+pub(crate) async fn build_services() -> anyhow::Result<()> {
+    let mut command = cargo();
+    command.args(["build", "--quiet"]);
+    for service in testkit::stack::Service::ALL {
+        command.args(["--package", service.name()]);
+    }
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    succeed(command).await
+}
+
+/// Cargo as it was called.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// When it cannot be started or does not succeed.
+pub(crate) async fn succeed(mut command: Command) -> anyhow::Result<()> {
+    let program = command.as_std().get_program().display().to_string();
+    let status = command.kill_on_drop(true).status().await.with_context(|| format!("run {program}"))?;
+    ensure!(status.success(), "{program} ended with {status}");
+    Ok(())
+}
