@@ -43,14 +43,23 @@ project ID=study:
     @token=$(just login nurse-berlin-1 735201) && \
         {{ curl }} {{ gateway }}/v1/projects/{{ ID }} --header "authorization: Bearer $token" | jq .
 
-# Prints a trace as a tree, with the link to its page.
+# Prints a trace as a tree, with the link to its page, once no more spans come.
 trace ID:
-    @{{ curl }} {{ jaeger }}/api/traces/{{ ID }} | jq -r -f deploy/jaeger/tree.jq
-    @echo {{ jaeger }}/trace/{{ ID }}
+    #!/usr/bin/env bash
+    for try in {1..15}; do
+        before=${tree:-}
+        tree=$({{ curl }} {{ jaeger }}/api/traces/{{ ID }} 2>&- | jq -r -f deploy/jaeger/tree.jq 2>&-)
+        [[ -n $tree && $tree == "$before" && $tree != *'(parent missing)'* ]] && break
+        # Services send their spans every second.
+        sleep 1.1
+    done
+    echo "${tree:-no such trace}"
+    echo {{ jaeger }}/trace/{{ ID }}
 
 # Prints every log line of a trace, all services together, oldest first.
 logs ID:
-    @docker compose logs --no-log-prefix --no-color | grep -F {{ ID }} | sed $'s/^\e\\[2K//' | sort
+    @docker compose logs --no-log-prefix --no-color | grep -F {{ ID }} | sed $'s/^\e\\[2K//' | \
+        jq -cRs '[split("\n")[] | fromjson?] | sort_by(.timestamp)[]'
 
 # Submits one report through five native processes, without Docker, and prints its trace.
 demo *ARGS:
@@ -60,10 +69,15 @@ demo *ARGS:
 test *ARGS:
     cargo xtask test {{ ARGS }}
 
+# The containers from build to exit code, in a compose project of their own; `--keep` leaves it running.
+e2e-compose *ARGS:
+    cargo xtask e2e-compose {{ ARGS }}
+
 # What the build refuses.
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo xtask architecture
 
 fmt:
     cargo fmt --all

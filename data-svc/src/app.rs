@@ -43,7 +43,7 @@ impl Service for App {
 
     async fn build(config: Config) -> anyhow::Result<Self> {
         let db = database::open(&config.database)?;
-        let listener = grpc::bind(config.listen).await?;
+        let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address, db })
     }

@@ -1,4 +1,4 @@
-use proto::{DomainError, ErrorKind};
+use proto::{DomainError, ErrorKind, Reason};
 use service_kit::database::StoreError;
 
 /// Why data-svc did not do what it was asked.
@@ -12,8 +12,8 @@ pub(crate) enum DataError {
     ProjectNotFound,
     #[error("the idempotency key was used with another body")]
     KeyReused,
-    /// A field that another service of ours must fill in correctly.
-    #[error("the request's {0} is malformed")]
+    /// A field that another service of ours, or the store, must fill in correctly.
+    #[error("{0} is malformed")]
     Malformed(&'static str),
     #[error("store")]
     Store(#[from] StoreError),
@@ -29,19 +29,19 @@ impl DomainError for DataError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::AssignmentNotFound | Self::ReportNotFound | Self::ProjectNotFound => ErrorKind::NotFound,
-            Self::KeyReused | Self::Malformed(_) => ErrorKind::Invalid,
+            Self::KeyReused => ErrorKind::Invalid,
+            Self::Malformed(_) => ErrorKind::Internal,
             Self::Store(error) => error.kind(),
         }
     }
 
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::AssignmentNotFound => "assignment-not-found",
-            Self::ReportNotFound => "report-not-found",
-            Self::ProjectNotFound => "project-not-found",
-            Self::KeyReused => "idempotency-key-reused",
-            Self::Malformed(_) => "malformed",
-            Self::Store(error) => error.reason(),
+            Self::AssignmentNotFound => Reason::AssignmentNotFound,
+            Self::ReportNotFound => Reason::ReportNotFound,
+            Self::ProjectNotFound => Reason::ProjectNotFound,
+            Self::KeyReused => Reason::IdempotencyKeyReused,
+            Self::Malformed(_) | Self::Store(_) => Reason::Other(self.kind()),
         }
     }
 }

@@ -4,7 +4,10 @@ use e2e::{DEADLINE, PATIENT, is_whole, rows};
 use migrations::demo::PATIENTS;
 use serde_json::{Value, json};
 use testkit::client::{Client, Response, Token, report};
-use testkit::stack::Stack;
+use testkit::stack::{Service, Stack};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// A word that no answer may repeat.
 const MARK: &str = "zebra";
@@ -14,6 +17,11 @@ type Case = (&'static str, Vec<(&'static str, String)>, Vec<u8>, u16, &'static s
 
 fn json_headers() -> Vec<(&'static str, String)> {
     vec![("content-type", "application/json".to_owned()), ("idempotency-key", "key".to_owned())]
+}
+
+fn many_unknown_items() -> Vec<u8> {
+    let answers: serde_json::Map<_, _> = (0..5_000).map(|number| (number.to_string(), json!(1))).collect();
+    changed(|body| body["answers"] = answers.into())
 }
 
 /// A valid report with one thing changed.
@@ -57,6 +65,7 @@ fn outside_the_body() -> Vec<Case> {
         ("no key", key(&[]), plain(), 400, "idempotency-key"),
         ("an empty key", key(&[String::new()]), plain(), 400, "idempotency-key"),
         ("two keys", key(&["a".to_owned(), "b".to_owned()]), plain(), 400, "idempotency-key"),
+        ("a key with a tab", key(&["a\tb".to_owned()]), plain(), 400, "idempotency-key"),
         ("a key of 256 characters", key(&[MARK.repeat(52)[..256].to_owned()]), plain(), 400, "idempotency-key"),
         ("65 KiB", json_headers(), vec![b' '; 65 * 1024], 413, "too-large"),
         (
@@ -82,6 +91,12 @@ fn unacceptable() -> Vec<Case> {
         refused("wrong types", changed(|body| body["attested"] = json!(MARK)), "invalid-body"),
         refused("no fields", b"{}".to_vec(), "invalid-body"),
         refused("an unknown field", changed(|body| body["score"] = json!(27)), "invalid-body"),
+        refused("5,000 unknown items", many_unknown_items(), "report-invalid"),
+        refused(
+            "a number beyond 64 bits",
+            with_answer("pain", json!(18_446_744_073_709_551_615_u64)),
+            "report-invalid",
+        ),
         refused("an answer that is an object", with_answer("pain", json!({"a": MARK})), "invalid-body"),
         refused("pain of 11", with_answer("pain", json!(11)), "report-invalid"),
         refused("pain as text", with_answer("pain", json!(MARK)), "report-invalid"),
@@ -181,6 +196,7 @@ async fn unknown_paths_and_methods_get_problems_too() -> anyhow::Result<()> {
         ("DELETE", "/v1/reports", 405),
         ("BREW", "/v1/reports", 405),
         ("POST", "/v1/sessions", 415),
+        ("GET", "/v1/reports/%ff", 401),
     ] {
         let answer = client.raw(method, path, &[], "").await?;
         assert_eq!(answer.status, status, "{method} {path}");
@@ -190,5 +206,27 @@ async fn unknown_paths_and_methods_get_problems_too() -> anyhow::Result<()> {
     let refused = client.raw("DELETE", "/v1/reports", &[], "").await?;
     assert_eq!(refused.header("allow"), Some("POST"));
     stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_given_up_with_408() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let mut connection = TcpStream::connect(stack.address(Service::Gateway)).await?;
+    let head = "POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{";
+    connection.write_all(head.as_bytes()).await?;
+    let mut line = String::new();
+    timeout(DEADLINE, BufReader::new(connection).read_line(&mut line)).await??;
+    assert_eq!(line, "HTTP/1.1 408 Request Timeout\r\n");
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_that_is_never_finished_does_not_hold_up_the_end() -> anyhow::Result<()> {
+    let mut stack = Stack::start().await?;
+    let mut connection = TcpStream::connect(stack.address(Service::Gateway)).await?;
+    connection.write_all(b"GET /livez HTTP/1.1\r\nHo").await?;
+    assert!(stack.terminate(Service::Gateway).await?.success());
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! End to end: the five services as processes, on a Postgres of their own, over real sockets.
 
+mod append_only;
 mod bad_input;
 mod outages;
 mod privacy;

@@ -1,12 +1,14 @@
 //! What is down comes back, and nothing is lost meanwhile.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, is_whole, rows};
+use migrations::demo::NURSES;
 use testkit::client::{Client, Response, Token, report};
 use testkit::contract;
 use testkit::postgres::Postgres;
 use testkit::sms::Behaviour;
+use testkit::smtp;
 use testkit::stack::{Service, Stack};
 use testkit::trace::{Kind, Trace};
 
@@ -169,6 +171,96 @@ async fn a_dead_collector_costs_no_request() -> anyhow::Result<()> {
         client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?;
     }
     stack.sms.journal().wait_until(DEADLINE, |messages| messages.len() == 20 * NURSES_PER_SITE).await?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn readiness_names_the_service_that_is_down() -> anyhow::Result<()> {
+    let mut stack = Stack::start().await?;
+    stack.kill(Service::UserSvc).await?;
+    let answer = stack.client().get("/readyz", None).await?.expect_status(503)?;
+    assert_eq!(answer.json(), serde_json::json!({"user-svc": false, "epro-svc": true, "data-svc": true}));
+    stack.restart(Service::UserSvc).await?;
+    stack.wait_until_ready().await?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_locked_table_gives_503_and_the_trace_names_the_statement() -> anyhow::Result<()> {
+    let stack = Stack::builder().env(Service::DataSvc, "EPRO_DATABASE__STATEMENT_TIMEOUT", "300ms").start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let body = report(PATIENT.assignment);
+    let mut locker = stack.database.connect().await?;
+    sqlx::raw_sql("BEGIN; LOCK TABLE clinical.report IN ACCESS EXCLUSIVE MODE").execute(&mut locker).await?;
+    let answer = client.submit(&token, "key", &body).await?;
+    refused_for_now(&answer);
+    sqlx::raw_sql("ROLLBACK").execute(&mut locker).await?;
+    client.submit(&token, "key", &body).await?.expect_status(201)?;
+    assert_eq!(rows(&stack).await?.reports, 1);
+
+    let trace_id = answer.trace_id().unwrap_or_default();
+    let trace = stack.otlp.wait_for(&trace_id, DEADLINE, |trace| is_whole(trace, "INSERT clinical.report")).await?;
+    let insert = trace.one("data-svc", "INSERT clinical.report", Kind::Client)?;
+    assert_eq!(insert.text("db.response.status_code"), Some("57014"));
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_mail_server_that_is_slow_and_then_refuses_gets_no_mail_marked_as_delivered() -> anyhow::Result<()> {
+    let stack = Stack::builder()
+        .env(Service::NotifySvc, "EPRO_SMTP__TIMEOUT", "300ms")
+        .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "0s")
+        .env(Service::NotifySvc, "EPRO_SWEEP__INTERVAL", "100ms")
+        .env(Service::NotifySvc, "EPRO_DELIVERY__RETRY_AFTER", "100ms")
+        .start()
+        .await?;
+    let team: Vec<_> = NURSES.iter().filter(|nurse| nurse.site == PATIENT.site).collect();
+    for nurse in &team {
+        stack.smtp.respond_to(nurse.email, smtp::Behaviour::AcceptAfter(Duration::from_millis(900)));
+    }
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?;
+    stack.smtp.journal().wait_until(DEADLINE, |mails| mails.len() >= team.len()).await?;
+    for nurse in &team {
+        stack.smtp.respond_to(nurse.email, smtp::Behaviour::RefuseRecipient);
+    }
+    let mut database = stack.database.connect().await?;
+    let start = Instant::now();
+    loop {
+        let states: Vec<String> =
+            sqlx::query_scalar("SELECT DISTINCT state FROM clinical.notification WHERE channel = 'email'")
+                .fetch_all(&mut database)
+                .await?;
+        if states == ["dead"] {
+            break;
+        }
+        assert!(!states.contains(&"delivered".to_owned()), "{states:?}");
+        assert!(start.elapsed() < DEADLINE, "{states:?}");
+    }
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_provider_that_asks_for_an_endless_wait_is_asked_again_within_the_hour() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    stack.sms.respond_with(Behaviour::TooManyRequests { retry_after: u64::MAX });
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let submitted = client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?;
+    stack.otlp.wait_for(&submitted.trace_id().unwrap_or_default(), DEADLINE, all_recorded).await?;
+    let waits: Vec<bool> = sqlx::query_scalar(
+        "SELECT due_at BETWEEN now() + interval '59 min' AND now() + interval '61 min'
+         FROM clinical.notification WHERE state = 'pending'",
+    )
+    .fetch_all(&mut stack.database.connect().await?)
+    .await?;
+    assert_eq!(waits, vec![true; NURSES_PER_SITE]);
     stack.stop().await?;
     Ok(())
 }

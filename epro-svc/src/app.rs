@@ -46,7 +46,7 @@ impl Service for App {
     async fn build(config: Config) -> anyhow::Result<Self> {
         let grpc =
             Grpc { data: Data::new(config.data_svc.channel()?), notify: Notify::new(config.notify_svc.channel()?) };
-        let listener = service_kit::grpc::bind(config.listen).await?;
+        let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address, grpc })
     }

@@ -1,4 +1,4 @@
-use proto::{CallError, DomainError, ErrorKind, Violation};
+use proto::{CallError, DomainError, ErrorKind, Reason, Violation};
 
 /// Why epro-svc did not take a report.
 #[derive(Debug, thiserror::Error)]
@@ -9,7 +9,8 @@ pub(crate) enum ReportError {
     Invalid(Vec<Violation>),
     #[error("the idempotency key was used with another body")]
     KeyReused,
-    #[error("the request's {0} is missing")]
+    /// A field that another service of ours must fill in.
+    #[error("{0} is missing")]
     Missing(&'static str),
     #[error("the stored questionnaire cannot be read")]
     Questionnaire(#[source] serde_json::Error),
@@ -21,19 +22,18 @@ impl DomainError for ReportError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotAPatient => ErrorKind::Forbidden,
-            Self::Invalid(_) | Self::KeyReused | Self::Missing(_) => ErrorKind::Invalid,
-            Self::Questionnaire(_) => ErrorKind::Internal,
+            Self::Invalid(_) | Self::KeyReused => ErrorKind::Invalid,
+            Self::Missing(_) | Self::Questionnaire(_) => ErrorKind::Internal,
             Self::Call(error) => error.kind(),
         }
     }
 
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::NotAPatient => "wrong-role",
-            Self::Invalid(_) => "report-invalid",
-            Self::KeyReused => "idempotency-key-reused",
-            Self::Missing(_) => "malformed",
-            Self::Questionnaire(_) => "internal",
+            Self::NotAPatient => Reason::WrongRole,
+            Self::Invalid(_) => Reason::ReportInvalid,
+            Self::KeyReused => Reason::IdempotencyKeyReused,
+            Self::Missing(_) | Self::Questionnaire(_) => Reason::Other(self.kind()),
             Self::Call(error) => error.reason(),
         }
     }

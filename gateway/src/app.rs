@@ -1,9 +1,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context;
 use axum::Router;
-use axum::serve::ListenerExt;
 use serde::Deserialize;
 use service_kit::grpc::Upstream;
 use service_kit::health::Probe;
@@ -61,7 +59,7 @@ impl Service for App {
         };
         let limits = Limits { request_timeout: config.request_timeout, body: config.body_limit };
         let router = router::new(shared, limits, config.telemetry.trust_remote_context);
-        let listener = service_kit::grpc::bind(config.listen).await?;
+        let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address, router })
     }
@@ -71,13 +69,6 @@ impl Service for App {
     }
 
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let listener = self.listener.tap_io(|stream| {
-            // Without it the kernel may hold a small answer back; with a connection that is gone it does not matter.
-            let _ = stream.set_nodelay(true);
-        });
-        axum::serve(listener, self.router)
-            .with_graceful_shutdown(shutdown.cancelled_owned())
-            .await
-            .context("serve HTTP")
+        service_kit::http::serve(self.listener, self.router, shutdown).await
     }
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode, Uri};
 use problem_details::ProblemDetails;
-use proto::{CallError, DomainError, ErrorKind, Violation};
+use proto::{CallError, ErrorKind, Reason, Violation};
 use serde::Serialize;
 use telemetry::TraceContext;
 
@@ -48,6 +48,8 @@ impl Problem {
     );
     pub(crate) const UNSUPPORTED_MEDIA_TYPE: Self =
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Send application/json, not encoded.");
+    pub(crate) const SLOW_BODY: Self =
+        Self::new(StatusCode::REQUEST_TIMEOUT, "slow-body", "The body did not arrive in time.");
     pub(crate) const TOO_LARGE: Self =
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is larger than 64 KiB.");
     pub(crate) const NO_TOKEN: Self =
@@ -66,15 +68,16 @@ impl Problem {
             StatusCode::NOT_FOUND => Self::NOT_FOUND,
             StatusCode::METHOD_NOT_ALLOWED => Self::METHOD_NOT_ALLOWED,
             StatusCode::PAYLOAD_TOO_LARGE => Self::TOO_LARGE,
+            StatusCode::INTERNAL_SERVER_ERROR => Self::INTERNAL,
             status if status.is_client_error() => Self::new(status, "bad-request", "The request cannot be read."),
-            _ => Self::INTERNAL,
+            status => Self::new(status, "unavailable", "A part of the system is down."),
         }
     }
 }
 
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
-        let detail = match error.kind() {
+        let detail = match error.kind {
             ErrorKind::Invalid => "The request breaks the rules listed.",
             ErrorKind::Unauthenticated => "The credentials are not valid.",
             ErrorKind::Forbidden => "You may not do this.",
@@ -85,11 +88,12 @@ impl From<CallError> for Problem {
             ErrorKind::Timeout => Self::TIMEOUT.detail,
             ErrorKind::Internal => Self::INTERNAL.detail,
         };
-        let detail = match error.reason() {
-            "idempotency-key-reused" => "The Idempotency-Key was used with another body.",
+        let detail = match error.reason {
+            Reason::IdempotencyKeyReused => "The Idempotency-Key was used with another body.",
             _ => detail,
         };
-        Self { status: error.kind().http_status(), name: error.reason(), detail, violations: error.violations }
+        let (status, name) = (error.kind.http_status(), error.reason.as_str());
+        Self { status, name, detail, violations: error.violations }
     }
 }
 
@@ -135,14 +139,22 @@ pub(crate) async fn render(State(trace_url): State<Option<Arc<str>>>, mut respon
     if !status.is_client_error() && !status.is_server_error() {
         return response;
     }
-    let problem = response.extensions_mut().remove::<Problem>().unwrap_or_else(|| Problem::of_status(status));
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        // A route's own answer, such as that of /readyz.
+        None if response.headers().get(CONTENT_TYPE).is_some_and(|media_type| media_type == "application/json") => {
+            return response;
+        }
+        None => Problem::of_status(status),
+    };
     let trace_id = TraceContext::current().trace_id().to_string();
     let trace_url = trace_url.map(|url| format!("{url}{trace_id}"));
     let mut details = ProblemDetails::from_status_code(problem.status).with_detail(problem.detail);
     if let Ok(uri) = Uri::try_from(format!("/problems/{}", problem.name)) {
         details = details.with_type(uri);
     }
-    if let Some(uri) = trace_url.as_ref().and_then(|url| Uri::try_from(url).ok()) {
+    let instance = trace_url.clone().unwrap_or_else(|| format!("/traces/{trace_id}"));
+    if let Ok(uri) = Uri::try_from(instance) {
         details = details.with_instance(uri);
     }
     let errors = problem.violations.into_iter().map(Into::into).collect();

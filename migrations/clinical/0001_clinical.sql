@@ -126,6 +126,24 @@ CREATE TABLE clinical.delivery_attempt (
     PRIMARY KEY (notification_id, attempt)
 );
 
+-- What is written stays. The grants below say the same to the service; this says it to everybody.
+CREATE FUNCTION clinical.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '%.% is append-only', TG_TABLE_SCHEMA, TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['report', 'audit_event', 'delivery_attempt'] LOOP
+        EXECUTE format('CREATE TRIGGER append_only_row BEFORE UPDATE OR DELETE ON clinical.%I
+                        FOR EACH ROW EXECUTE FUNCTION clinical.refuse_change()', name);
+        EXECUTE format('CREATE TRIGGER append_only_table BEFORE TRUNCATE ON clinical.%I
+                        FOR EACH STATEMENT EXECUTE FUNCTION clinical.refuse_change()', name);
+    END LOOP;
+END $$;
+
 GRANT USAGE ON SCHEMA clinical TO data_svc;
 GRANT SELECT ON clinical.study, clinical.site, clinical.enrolment,
                 clinical.questionnaire_version, clinical.assignment TO data_svc;

@@ -60,8 +60,8 @@ impl Service for App {
         let channels = Channels::new(config.sms, &config.smtp)?;
         let messages = Messages::new(config.report_url)?;
         let delivery = Arc::new(Delivery::new(config.delivery, data.clone(), user, channels, messages));
-        let sweeper = Sweeper::new(config.sweep, data, Arc::clone(&delivery));
-        let listener = service_kit::grpc::bind(config.listen).await?;
+        let sweeper = Sweeper::new(config.sweep, data, Arc::clone(&delivery))?;
+        let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address, delivery, sweeper })
     }

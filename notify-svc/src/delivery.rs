@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,9 @@ pub(crate) struct Config {
     #[serde(with = "humantime_serde")]
     retry_after: Duration,
     /// Reports delivered at the same time.
-    concurrency: usize,
+    concurrency: NonZeroUsize,
+    /// Reports that wait for their turn; hints beyond are left to the sweeper.
+    queue: usize,
 }
 
 /// Delivers the notifications of one report after the other, many at a time.
@@ -35,44 +38,45 @@ pub(crate) struct Delivery {
     user: User,
     channels: Channels,
     messages: Messages,
-    permits: Arc<Semaphore>,
+    /// Places in the queue, those under way included.
+    places: Arc<Semaphore>,
+    permits: Semaphore,
 }
 
 impl Delivery {
     pub(crate) fn new(config: Config, data: Data, user: User, channels: Channels, messages: Messages) -> Self {
-        let permits = Arc::new(Semaphore::new(config.concurrency));
-        Self { config, data, user, channels, messages, permits }
+        let permits = Semaphore::new(config.concurrency.get());
+        let places = Arc::new(Semaphore::new(config.concurrency.get() + config.queue));
+        Self { config, data, user, channels, messages, places, permits }
     }
 
-    /// Starts the first attempt in the background and in the current trace, unless too many are under way.
+    /// Starts the first attempt in the background and in the current trace, unless the queue is full.
     pub(crate) fn try_start(self: &Arc<Self>, report_id: String) {
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            self.spawn(permit, report_id, attempt_task(1));
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            self.spawn(place, report_id, attempt_task(1));
         }
     }
 
     /// Starts an attempt in the background and in the trace the report came with, as soon as there is room.
     pub(crate) async fn start_late(self: &Arc<Self>, report_id: String, attempt: u32, trace: Option<TraceContext>) {
         // The semaphore is never closed.
-        let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
         let task = attempt_task(attempt);
-        self.spawn(
-            permit,
-            report_id,
-            match trace {
-                Some(trace) => task.parent(trace),
-                None => task,
-            },
-        );
+        let task = match trace {
+            Some(trace) => task.parent(trace),
+            None => task,
+        };
+        self.spawn(place, report_id, task);
     }
 
-    fn spawn(self: &Arc<Self>, permit: OwnedSemaphorePermit, report_id: String, task: Task) {
+    fn spawn(self: &Arc<Self>, place: OwnedSemaphorePermit, report_id: String, task: Task) {
         let delivery = Arc::clone(self);
         task.spawn(async move {
+            let _place = place;
+            // The semaphore is never closed.
+            let Ok(_permit) = delivery.permits.acquire().await else { return };
             // What fails here is not lost: the lease runs out and the sweeper comes by.
-            let delivered = delivery.deliver(&report_id).await;
-            drop(permit);
-            delivered
+            let _ = delivery.deliver(&report_id).await.inspect_err(service_kit::note_failure);
         });
     }
 

@@ -8,8 +8,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::clients::Data;
 use crate::delivery::Delivery;
 
-/// Reports taken in one sweep.
-const BATCH: u32 = 100;
+/// Notifications looked at in one sweep.
+const BATCH: u32 = 400;
 
 /// The `sweep:` block.
 #[derive(Debug, Deserialize)]
@@ -32,8 +32,9 @@ pub(crate) struct Sweeper {
 }
 
 impl Sweeper {
-    pub(crate) fn new(config: Config, data: Data, delivery: Arc<Delivery>) -> Self {
-        Self { config, data, delivery }
+    pub(crate) fn new(config: Config, data: Data, delivery: Arc<Delivery>) -> anyhow::Result<Self> {
+        anyhow::ensure!(!config.interval.is_zero(), "sweep.interval is zero");
+        Ok(Self { config, data, delivery })
     }
 
     /// Sweeps until told to stop.
@@ -50,9 +51,12 @@ impl Sweeper {
 
     async fn sweep(&self) {
         // The question belongs to no report, so it makes no spans; the deliveries join their reports' traces.
-        let due = telemetry::unsampled(self.data.list_due_notifications(self.config.overdue, BATCH)).await;
+        let due = telemetry::unsampled(async {
+            let due = self.data.list_due_notifications(self.config.overdue, BATCH).await;
+            due.inspect_err(service_kit::note_failure)
+        });
         // While data-svc is away there is nothing to do but to ask again.
-        for report in due.unwrap_or_default() {
+        for report in due.await.unwrap_or_default() {
             let trace = report.traceparent.parse().ok();
             self.delivery.start_late(report.report_id, report.attempt, trace).await;
         }

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ struct Sessions {
     /// `aud` of the tokens.
     audience: String,
     /// PINs checked at the same time.
-    concurrent_logins: usize,
+    concurrent_logins: NonZeroUsize,
 }
 
 /// user-svc, bound to its port.
@@ -70,7 +71,7 @@ impl Service for App {
             tokens: Arc::new(AccessTokens::new(sessions.issuer, sessions.audience)),
             session_lifetime: sessions.lifetime,
         };
-        let listener = service_kit::grpc::bind(config.listen).await?;
+        let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address, db, grpc })
     }

@@ -1,4 +1,4 @@
-use proto::{DomainError, ErrorKind};
+use proto::{DomainError, ErrorKind, Reason};
 use service_kit::database::StoreError;
 
 /// Why user-svc did not do what it was asked.
@@ -33,20 +33,17 @@ impl DomainError for UserError {
         match self {
             Self::WrongCredentials | Self::InvalidToken => ErrorKind::Unauthenticated,
             Self::Inactive => ErrorKind::Forbidden,
-            Self::Malformed(_) => ErrorKind::Invalid,
-            Self::Signing(_) | Self::Corrupt(_) => ErrorKind::Internal,
+            Self::Malformed(_) | Self::Signing(_) | Self::Corrupt(_) => ErrorKind::Internal,
             Self::Store(error) => error.kind(),
         }
     }
 
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::WrongCredentials => "wrong-credentials",
-            Self::InvalidToken => "invalid-token",
-            Self::Inactive => "inactive",
-            Self::Malformed(_) => "malformed",
-            Self::Signing(_) | Self::Corrupt(_) => "internal",
-            Self::Store(error) => error.reason(),
+            Self::WrongCredentials => Reason::WrongCredentials,
+            Self::InvalidToken => Reason::InvalidToken,
+            Self::Inactive => Reason::Inactive,
+            Self::Malformed(_) | Self::Signing(_) | Self::Corrupt(_) | Self::Store(_) => Reason::Other(self.kind()),
         }
     }
 }

@@ -26,8 +26,6 @@ pub(crate) struct Options {
 
 /// Runs the five services as processes on a private Postgres with built-in SMS, mail and trace receivers.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
-    eprintln!("building the services ...");
-    build_services().await?;
     // What is dropped in the middle takes its processes and files along.
     tokio::select! {
         done = demonstrate(&options) => done,
@@ -39,6 +37,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 }
 
 async fn demonstrate(options: &Options) -> anyhow::Result<()> {
+    eprintln!("building the services ...");
+    build_services().await?;
     let start = Instant::now();
     let mut postgres = Postgres::builder().fsync(false).start().await?;
     postgres.cluster().create_template().await?;

@@ -1,8 +1,199 @@
+//! The compose stack as a stranger would use it: from the images' build to the last exit code.
+
+mod compose;
+mod containers;
+mod journals;
+mod verdict;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
 use clap::Args;
+use migrations::demo::{NURSES, Nurse, PATIENTS};
+use testkit::client::{Client, Token, report};
+use testkit::contract;
+use testkit::jaeger::Jaeger;
+use testkit::poll;
+use testkit::trace::Trace;
+use tokio::signal::unix::{SignalKind, signal};
+use uuid::Uuid;
+
+use compose::Compose;
+use containers::{judge_containers, judge_log_lines};
+use journals::{Mailpit, Sms, SmsProvider};
+use verdict::Verdict;
+
+/// From a submission to its last span in Jaeger, its last mail and SMS.
+const DELIVERY: Duration = Duration::from_secs(20);
+
+/// The five services. Compose itself stops callers before those they call.
+const SERVICES: [&str; 5] = ["gateway", "user-svc", "epro-svc", "data-svc", "notify-svc"];
 
 #[derive(Args)]
-pub(crate) struct Options {}
+pub(crate) struct Options {
+    /// Leave the stack running, with its volumes; the next run removes them.
+    #[arg(long)]
+    keep: bool,
+}
 
-pub(crate) async fn run(_: Options) -> anyhow::Result<()> {
-    anyhow::bail!("being written")
+/// Builds and starts the stack under a project name and ports of its own, uses it, judges what came of it, and
+/// removes it.
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    let stack = Compose::new().await?;
+    let judged = tokio::select! {
+        judged = judge(&stack) => judged,
+        () = interrupted() => Err(anyhow::anyhow!("interrupted")),
+    };
+    if !judged.as_ref().is_ok_and(Verdict::is_good) {
+        stack.show_state().await;
+    }
+    let removed = if options.keep { Ok(()) } else { stack.remove().await };
+    if options.keep {
+        println!("\nkept: {}", stack.hint());
+    }
+    // The first error is the one that matters.
+    let verdict = judged?;
+    removed?;
+    verdict.pronounce()
+}
+
+/// Ctrl-C, or what CI ends a job with.
+async fn interrupted() {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+async fn judge(stack: &Compose) -> anyhow::Result<Verdict> {
+    let start = Instant::now();
+    stack.remove().await?;
+    stack.build().await?;
+    let built = Instant::now();
+    stack.up().await?;
+    let (building, starting) = ((built - start).as_secs_f64(), built.elapsed().as_secs_f64());
+    println!("the images took {building:.1} s, and from there until everything was ready {starting:.1} s\n");
+
+    let mut verdict = Verdict::default();
+    let visit = Visit::begin(stack).await?;
+    let first = visit.submit().await?;
+    let trace = visit.jaeger.wait_for(&first, DELIVERY, is_whole).await?;
+    println!("{trace}");
+    verdict.all("the trace is the contract's", &contract::check_submission(&trace, nurses().count()));
+    visit.judge_messages(&mut verdict, &first, 1).await?;
+
+    // Nobody waits for this one: the stopping services must finish it.
+    let last = visit.submit().await?;
+    let stopping = Instant::now();
+    stack.stop(&SERVICES).await?;
+    println!("the five services stopped within {:.1} s", stopping.elapsed().as_secs_f64());
+    let trace = visit.jaeger.wait_for(&last, DELIVERY, is_whole).await?;
+    verdict.all(
+        "a submission at the last moment has its whole trace",
+        &contract::check_submission(&trace, nurses().count()),
+    );
+    visit.judge_messages(&mut verdict, &last, 2).await?;
+
+    judge_containers(stack, &mut verdict).await?;
+    judge_log_lines(stack, &mut verdict, &[&first, &last]).await?;
+    visit.judge_privacy(stack, &mut verdict).await?;
+    println!("\n{:.1} s altogether", start.elapsed().as_secs_f64());
+    Ok(verdict)
+}
+
+/// What the first patient does, and where its effects can be seen.
+struct Visit {
+    client: Client,
+    token: Token,
+    jaeger: Jaeger,
+    mailpit: Mailpit,
+    sms_provider: SmsProvider,
+    /// A word that stands in the reports alone.
+    marker: String,
+}
+
+impl Visit {
+    async fn begin(stack: &Compose) -> anyhow::Result<Self> {
+        let client = Client::new(&stack.gateway);
+        let token = client.login(PATIENTS[0].login, PATIENTS[0].pin).await?;
+        Ok(Self {
+            client,
+            token,
+            jaeger: Jaeger::new(&stack.jaeger),
+            mailpit: Mailpit::new(&stack.mailpit),
+            sms_provider: SmsProvider::new(&stack.sms_provider),
+            marker: format!("marker-{}", Uuid::new_v4().simple()),
+        })
+    }
+
+    /// Submits a report and gives its trace id.
+    async fn submit(&self) -> anyhow::Result<String> {
+        let mut body = report(PATIENTS[0].assignment);
+        body["answers"]["note"] = self.marker.clone().into();
+        let key = Uuid::new_v4().to_string();
+        let answer = self.client.submit(&self.token, &key, &body).await?.expect_status(201)?;
+        println!("POST /v1/reports -> 201 {}\n", String::from_utf8_lossy(&answer.body));
+        answer.trace_id().context("the answer has no traceresponse header")
+    }
+
+    /// Every nurse of the site has one SMS within this trace, and one mail for each report so far.
+    async fn judge_messages(&self, verdict: &mut Verdict, trace_id: &str, reports: usize) -> anyhow::Result<()> {
+        let expected = nurses().count();
+        let messages = poll::until(
+            DELIVERY,
+            async || self.sms_provider.of_trace(trace_id).await,
+            |messages| messages.len() >= expected,
+        )
+        .await?;
+        let unlike = sorted(messages.iter().map(|sms| sms.to.clone())) != sorted(nurses().map(|nurse| nurse.phone));
+        verdict.check(&format!("one SMS to each nurse ({})", messages.len()), !unlike, || format!("{messages:#?}"));
+        let unaccepted: Vec<&Sms> = messages.iter().filter(|sms| sms.status != 201 || !sms.has_key).collect();
+        verdict.check("accepted, each with an idempotency key", unaccepted.is_empty(), || format!("{unaccepted:#?}"));
+
+        let mails =
+            poll::until(DELIVERY, async || self.mailpit.all().await, |mails| mails.len() >= reports * expected).await?;
+        let wanted = nurses().flat_map(|nurse| std::iter::repeat_n(nurse.email, reports));
+        let right = sorted(mails.iter().map(|mail| mail.to.join(","))) == sorted(wanted);
+        let name = format!("one mail to each nurse for each report ({})", mails.len());
+        verdict.check(&name, right, || format!("{mails:#?}"));
+        Ok(())
+    }
+
+    /// Nothing of the patient's is in a span, a log line, a mail or an SMS; nothing of a nurse's in the first two.
+    async fn judge_privacy(&self, stack: &Compose, verdict: &mut Verdict) -> anyhow::Result<()> {
+        let patient = &PATIENTS[0];
+        let mut words = vec![self.marker.as_str(), patient.subject_code, patient.login, patient.pin, &self.token.0];
+        let mails: String = self.mailpit.all().await?.into_iter().map(|mail| mail.everything).collect();
+        verdict.absent("no patient word in a mail", &words, &mails);
+        verdict.absent("no patient word in an SMS", &words, &self.sms_provider.everything().await?);
+        verdict.absent("no patient word in any container's log", &words, &stack.logs(&[]).await?);
+        for nurse in nurses() {
+            words.extend([nurse.phone, nurse.email, nurse.login]);
+        }
+        verdict.absent("no person's word in the services' logs", &words, &stack.logs(&SERVICES).await?);
+        for service in SERVICES {
+            let spans = self.jaeger.everything_of(service).await?;
+            verdict.absent(&format!("no person's word in {service}'s traces"), &words, &spans);
+        }
+        Ok(())
+    }
+}
+
+/// The nurses of the first patient's site.
+fn nurses() -> impl Iterator<Item = &'static Nurse> + Clone {
+    NURSES.iter().filter(|nurse| nurse.site == PATIENTS[0].site)
+}
+
+fn is_whole(trace: &Trace) -> bool {
+    trace.has_shape(&contract::submit_report(nurses().count()))
+}
+
+fn sorted<T: Into<String>>(texts: impl Iterator<Item = T>) -> Vec<String> {
+    let mut texts: Vec<String> = texts.map(Into::into).collect();
+    texts.sort();
+    texts
 }

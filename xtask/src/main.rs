@@ -1,10 +1,15 @@
 //! `cargo xtask <command>`: what a person, and CI, does with the project.
 
+#![expect(clippy::disallowed_methods, reason = "a tool: its calls belong to no trace")]
+
 mod architecture;
+mod cargo;
 mod demo;
 mod e2e_compose;
 mod sqlx;
 mod test;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -30,8 +35,18 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+async fn main() -> ExitCode {
+    match run(Arguments::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Demo(options) => demo::run(options).await,
         Command::Test(options) => test::run(options).await,
         Command::E2eCompose(options) => e2e_compose::run(options).await,

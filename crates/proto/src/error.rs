@@ -1,8 +1,8 @@
-use std::fmt;
-
 use http::StatusCode;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use crate::Reason;
 
 /// Says in an `ErrorInfo` who the reason belongs to.
 const DOMAIN: &str = "epro";
@@ -72,15 +72,16 @@ pub struct Violation {
     pub code: String,
 }
 
-/// An error of a service's own business.
-///
-/// Its text is shown to clients: it must not quote input.
+/// An error of a service's own business. Its text and its causes go to the log, so they must not
+/// quote input; a caller gets kind, reason and broken rules.
 pub trait DomainError: std::error::Error {
     /// What a caller can do about it.
     fn kind(&self) -> ErrorKind;
 
-    /// A stable word for the case; becomes the last part of the problem type.
-    fn reason(&self) -> &'static str;
+    /// What it is, if there is more to say than the kind.
+    fn reason(&self) -> Reason {
+        Reason::Other(self.kind())
+    }
 
     /// The broken rules, if that is what it is about.
     fn violations(&self) -> &[Violation] {
@@ -90,7 +91,8 @@ pub trait DomainError: std::error::Error {
 
 /// An error as it leaves a service.
 pub fn status(error: &dyn DomainError) -> Status {
-    let mut details = ErrorDetails::with_error_info(error.reason(), DOMAIN, []);
+    let reason = error.reason().as_str();
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, []);
     let violations: Vec<_> = error
         .violations()
         .iter()
@@ -99,66 +101,42 @@ pub fn status(error: &dyn DomainError) -> Status {
     if !violations.is_empty() {
         details.set_bad_request(violations);
     }
-    let message = match error.kind() {
-        // What failed inside is for the log.
-        ErrorKind::Internal => "internal error".to_owned(),
-        _ => error.to_string(),
-    };
-    Status::with_error_details(error.kind().code(), message, details)
+    Status::with_error_details(error.kind().code(), reason, details)
 }
 
 /// An error as it arrives at a caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", reason.as_str())]
 pub struct CallError {
     /// What the caller can do about it.
     pub kind: ErrorKind,
-    /// The answering service's word for the case; empty when it gave none.
-    pub reason: String,
+    /// What it is.
+    pub reason: Reason,
     /// The broken rules, if any.
     pub violations: Vec<Violation>,
 }
 
 impl From<Status> for CallError {
     fn from(status: Status) -> Self {
+        let kind = ErrorKind::of(status.code());
         let details = status.get_error_details();
-        let reason = details.error_info().map(|info| info.reason.clone()).unwrap_or_default();
+        let word = details.error_info().map(|info| info.reason.as_str()).unwrap_or_default();
         let violations = details.bad_request().map(|request| &request.field_violations[..]).unwrap_or_default();
         let violations = violations
             .iter()
             .map(|violation| Violation { pointer: violation.field.clone(), code: violation.description.clone() })
             .collect();
-        Self { kind: ErrorKind::of(status.code()), reason, violations }
+        Self { kind, reason: Reason::parse(word, kind), violations }
     }
 }
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.reason())
-    }
-}
-
-impl std::error::Error for CallError {}
 
 impl DomainError for CallError {
     fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// A callee's reason is passed on in words of our own, so that only known ones travel.
-    fn reason(&self) -> &'static str {
-        const KNOWN: [&str; 4] =
-            ["assignment-not-found", "idempotency-key-reused", "report-invalid", "report-not-found"];
-        KNOWN.into_iter().find(|known| *known == self.reason).unwrap_or(match self.kind {
-            ErrorKind::Invalid => "invalid",
-            ErrorKind::Unauthenticated => "unauthenticated",
-            ErrorKind::Forbidden => "forbidden",
-            ErrorKind::NotFound => "not-found",
-            ErrorKind::Conflict => "conflict",
-            ErrorKind::Throttled => "throttled",
-            ErrorKind::Unavailable => "unavailable",
-            ErrorKind::Timeout => "timeout",
-            ErrorKind::Internal => "internal",
-        })
+    fn reason(&self) -> Reason {
+        self.reason
     }
 
     fn violations(&self) -> &[Violation] {
@@ -172,12 +150,21 @@ mod tests {
 
     #[test]
     fn an_error_arrives_as_it_left() {
-        let sent = CallError {
-            kind: ErrorKind::Invalid,
-            reason: "report-invalid".to_owned(),
-            violations: vec![Violation { pointer: "/answers/pain".to_owned(), code: "range".to_owned() }],
-        };
-        assert_eq!(CallError::from(status(&sent)), sent);
+        for reason in [Reason::ReportInvalid, Reason::Other(ErrorKind::Invalid)] {
+            let sent = CallError {
+                kind: ErrorKind::Invalid,
+                reason,
+                violations: vec![Violation { pointer: "/answers/pain".to_owned(), code: "range".to_owned() }],
+            };
+            assert_eq!(CallError::from(status(&sent)), sent);
+        }
+    }
+
+    #[test]
+    fn a_status_that_is_not_ours_has_no_reason_beyond_its_kind() {
+        let error = CallError::from(Status::unavailable("tcp connect error: somebody's words"));
+        assert_eq!(error.reason, Reason::Other(ErrorKind::Unavailable));
+        assert_eq!(error.to_string(), "unavailable");
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //! travels through gRPC to HTTP.
 
 mod error;
+mod reason;
 
 pub use error::{CallError, DomainError, ErrorKind, Violation, status};
+pub use reason::Reason;
 
 #[allow(clippy::pedantic, unreachable_pub, reason = "generated")]
 mod generated {

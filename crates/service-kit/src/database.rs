@@ -1,11 +1,13 @@
 //! A service's own database: settings, pool, and errors that never quote a value.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use proto::{DomainError, ErrorKind};
 use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::types::PgInterval;
 use telemetry::postgres::{Db, PoolLimits};
 
 /// The `database:` block.
@@ -32,7 +34,9 @@ pub fn open(config: &Config) -> anyhow::Result<Db> {
     // The parser's own error could quote the URL, and the URL holds the password.
     let options: PgConnectOptions =
         config.url.parse().map_err(|_| anyhow::anyhow!("database.url is no postgres URL"))?;
-    let options = options.options([("statement_timeout", config.statement_timeout.as_millis().to_string())]);
+    let timeout = config.statement_timeout.as_millis().to_string();
+    // The second one ends what a service that is cut off has left open, and with it its locks.
+    let options = options.options([("statement_timeout", &timeout), ("idle_in_transaction_session_timeout", &timeout)]);
     let limits = PoolLimits { max_connections: config.max_connections, acquire_timeout: config.acquire_timeout };
     Ok(Db::new(options, limits))
 }
@@ -49,21 +53,19 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
-    /// Whether the database could not be reached, as against a statement it refused.
-    fn is_outage(&self) -> bool {
-        match &self.0 {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => true,
-            // Connection exceptions, lack of resources, shutdown and start-up (PostgreSQL, appendix A).
-            sqlx::Error::Database(error) => {
-                error.code().is_some_and(|code| ["08", "53", "57P"].iter().any(|class| code.starts_with(class)))
-            }
-            _ => false,
-        }
+    /// Classes of PostgreSQL's SQLSTATE (appendix A) that say: not now.
+    const UNAVAILABLE: [&str; 5] = [
+        "08",  // connection exceptions
+        "40",  // deadlocks and serialization failures
+        "53",  // lack of resources
+        "55P", // a lock that could not be had
+        "57P", // shutdown and start-up
+    ];
+    /// A statement that ran into its time limit, usually waiting for a lock.
+    const QUERY_CANCELED: &str = "57014";
+
+    fn sqlstate(&self) -> Option<Cow<'_, str>> {
+        self.0.as_database_error()?.code()
     }
 }
 
@@ -76,8 +78,8 @@ impl fmt::Display for StoreError {
             }
             sqlx::Error::PoolTimedOut => write!(f, "no database connection was free in time"),
             sqlx::Error::Io(error) => write!(f, "the database cannot be reached: {}", error.kind()),
-            _ if self.is_outage() => write!(f, "the database cannot be reached"),
             sqlx::Error::ColumnDecode { index, .. } => write!(f, "column {index} does not hold what it should"),
+            _ if self.kind() == ErrorKind::Unavailable => write!(f, "the database cannot be reached"),
             _ => write!(f, "the database was not used as it should be"),
         }
     }
@@ -87,10 +89,25 @@ impl std::error::Error for StoreError {}
 
 impl DomainError for StoreError {
     fn kind(&self) -> ErrorKind {
-        if self.is_outage() { ErrorKind::Unavailable } else { ErrorKind::Internal }
+        match (&self.0, self.sqlstate().as_deref()) {
+            (_, Some(Self::QUERY_CANCELED)) => ErrorKind::Timeout,
+            (_, Some(code)) if Self::UNAVAILABLE.iter().any(|class| code.starts_with(class)) => ErrorKind::Unavailable,
+            (
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed,
+                _,
+            ) => ErrorKind::Unavailable,
+            _ => ErrorKind::Internal,
+        }
     }
+}
 
-    fn reason(&self) -> &'static str {
-        if self.is_outage() { "database-unavailable" } else { "database-error" }
-    }
+/// A time span as Postgres takes it.
+pub fn interval(duration: Duration) -> PgInterval {
+    // Microseconds: the limit of 292,000 years is far from any wait here.
+    PgInterval { months: 0, days: 0, microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX) }
 }

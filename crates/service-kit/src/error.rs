@@ -16,6 +16,12 @@ pub fn respond<T, E: DomainError>(result: Result<T, E>) -> Result<Response<T>, S
     })
 }
 
+/// Notes why background work has failed, which nobody waits for: in the log and on its span.
+pub fn note_failure<E: DomainError>(error: &E) {
+    telemetry::warn!(error = chain(error), "background work failed");
+    telemetry::fail_current(error.reason().as_str());
+}
+
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

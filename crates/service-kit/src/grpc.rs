@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,6 +12,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Endpoint, Server};
+use tonic_health::ServingStatus;
 use tower::Service;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -59,14 +59,6 @@ impl Upstream {
     }
 }
 
-/// Takes a port.
-///
-/// # Errors
-/// When it is taken.
-pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))
-}
-
 /// Serves one gRPC service and its health until told to stop, then finishes the calls it has begun.
 ///
 /// # Errors
@@ -82,6 +74,8 @@ where
     S::Future: Send + 'static,
 {
     let (reporter, health) = tonic_health::server::health_reporter();
+    // Until the first look says otherwise: tonic-health starts with the opposite.
+    reporter.set_service_status("", ServingStatus::NotServing).await;
     // From the outside in: span, panic catcher (so that the span sees its answer), deadline.
     let server = Server::builder()
         .layer(telemetry::grpc::ServerLayer)

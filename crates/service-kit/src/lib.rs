@@ -5,11 +5,12 @@ pub mod database;
 pub mod deadline;
 pub mod grpc;
 pub mod health;
+pub mod http;
 
 mod config;
 mod error;
 mod service;
 
 pub use config::ConfigError;
-pub use error::respond;
-pub use service::{Service, Shutdown, main};
+pub use error::{note_failure, respond};
+pub use service::{Service, Shutdown, bind, main};

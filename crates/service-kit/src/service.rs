@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use serde::de::DeserializeOwned;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,15 @@ use crate::config;
 use crate::health::Probe;
 
 /// How long a stopping service may finish what it has begun; the same again to send its last spans.
-const DRAIN: Duration = Duration::from_secs(10);
+pub(crate) const DRAIN: Duration = Duration::from_secs(10);
+
+/// Takes a port.
+///
+/// # Errors
+/// When it is taken.
+pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))
+}
 
 /// Tells a running service to stop: no new work, finish what is there.
 pub type Shutdown = CancellationToken;
@@ -109,5 +118,9 @@ async fn build_and_run<S: Service>(config: S::Config) -> anyhow::Result<()> {
     }
     telemetry::info!("stopping");
     shutdown.cancel();
-    tokio::time::timeout(DRAIN, running).await.context("requests were still running")?
+    // A moment more than the servers themselves take.
+    tokio::time::timeout(DRAIN + Duration::from_secs(1), running).await.unwrap_or_else(|_| {
+        telemetry::warn!("requests were still running");
+        Ok(())
+    })
 }

@@ -13,9 +13,12 @@ pub trait BrokenRule {
 /// rule's id and nothing else. A broken rule is an answer, not a failure: the span's status stays unset.
 pub fn checked<R: BrokenRule>(name: &'static str, check: impl FnOnce() -> Vec<R>) -> Vec<R> {
     let span = info_span!(target: TARGET, "check", otel.name = name, otel.kind = "internal");
-    let broken = span.in_scope(check);
-    for rule in &broken {
-        span.add_event("broken rule", vec![opentelemetry::KeyValue::new("rule.id", rule.rule())]);
-    }
-    broken
+    // The events come before the exit, which is the span's end.
+    span.in_scope(|| {
+        let broken = check();
+        for rule in &broken {
+            span.add_event("broken rule", vec![opentelemetry::KeyValue::new("rule.id", rule.rule())]);
+        }
+        broken
+    })
 }

@@ -3,6 +3,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use crate::init::InitError;
+
 /// The `telemetry:` block of a service's configuration. The standard `OTEL_*` variables override it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +26,57 @@ pub struct Config {
     /// Whether a `traceparent` from outside is continued (`true`) or only linked to (`false`).
     #[serde(default = "default_trust")]
     pub trust_remote_context: bool,
+    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`: for OTLP over HTTP a whole URL, taken as it is.
+    #[serde(skip)]
+    traces_endpoint: Option<String>,
+}
+
+impl Config {
+    /// Applies the standard `OTEL_*` variables, read by `variable`; those of the batch processor are
+    /// read where it is built.
+    pub(crate) fn overridden(mut self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, InitError> {
+        // To the specification an empty variable is one that is not set.
+        let variable = |name| variable(name).filter(|value| !value.is_empty());
+        if let Some(name) = variable("OTEL_SERVICE_NAME") {
+            self.name = name;
+        }
+        self.traces_endpoint = variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+        if let Some(endpoint) = self.traces_endpoint.clone().or_else(|| variable("OTEL_EXPORTER_OTLP_ENDPOINT")) {
+            self.endpoint = endpoint;
+        }
+        let protocol =
+            variable("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL").or_else(|| variable("OTEL_EXPORTER_OTLP_PROTOCOL"));
+        match protocol.as_deref() {
+            None => {}
+            Some("grpc") => self.batcher = Batcher::OtlpGrpc,
+            Some("http/protobuf") => self.batcher = Batcher::OtlpHttp,
+            Some(other) => return Err(InitError::Protocol(other.to_owned())),
+        }
+        match variable("OTEL_TRACES_EXPORTER").as_deref() {
+            None | Some("otlp") => {}
+            Some("console") => self.batcher = Batcher::Stdout,
+            Some("none") => self.batcher = Batcher::None,
+            Some(other) => return Err(InitError::TracesExporter(other.to_owned())),
+        }
+        if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            self.batcher = Batcher::None;
+        }
+        if let Some(name) = variable("OTEL_TRACES_SAMPLER") {
+            self.sampler = match name.strip_prefix("parentbased_").unwrap_or(&name) {
+                "traceidratio" => variable("OTEL_TRACES_SAMPLER_ARG").as_deref().unwrap_or("1").parse()?,
+                other => other.parse()?,
+            };
+        }
+        Ok(self)
+    }
+
+    /// Where OTLP over HTTP posts spans to.
+    pub(crate) fn traces_url(&self) -> String {
+        match &self.traces_endpoint {
+            Some(url) => url.clone(),
+            None => format!("{}/v1/traces", self.endpoint.trim_end_matches('/')),
+        }
+    }
 }
 
 fn default_endpoint() -> String {
@@ -115,19 +168,4 @@ impl fmt::Display for UnknownSampler {
 impl std::error::Error for UnknownSampler {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_ratio_may_be_written_as_a_number_or_as_text() {
-        assert_eq!("0.05".parse::<Sampler>().ok(), Some(Sampler::Ratio(0.05)));
-        assert_eq!(serde_json::from_str::<Sampler>("0.05").ok(), Some(Sampler::Ratio(0.05)));
-        assert_eq!(serde_json::from_str::<Sampler>("\"always_off\"").ok(), Some(Sampler::AlwaysOff));
-    }
-
-    #[test]
-    fn a_ratio_above_one_and_an_unknown_name_are_refused() {
-        assert!("1.5".parse::<Sampler>().is_err());
-        assert!("sometimes".parse::<Sampler>().is_err());
-    }
-}
+mod tests;

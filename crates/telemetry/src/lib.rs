@@ -23,17 +23,21 @@ mod exporter;
 pub mod grpc;
 pub mod http;
 mod init;
+mod layers;
 mod log;
 mod panic;
 pub mod postgres;
 pub mod smtp;
 mod span;
 mod task;
+#[cfg(test)]
+mod tests;
 
 pub use check::{BrokenRule, checked};
 pub use config::{Batcher, Config, Sampler};
 pub use context::{TraceContext, TraceId};
 pub use init::{InitError, Telemetry, init};
+pub use span::fail_current;
 pub use task::{Task, unsampled};
 /// Log macros: each line carries the ids of the trace it is written in.
 pub use tracing::{debug, error, info, warn};

@@ -12,14 +12,19 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Libraries whose detailed logs show what goes over the wire: bodies, addresses, parameters. They
-/// are held at warnings whatever `RUST_LOG` asks for.
-const WIRE: [&str; 9] = ["h2", "hyper", "hyper_util", "lettre", "reqwest", "rustls", "sqlx", "tonic", "tower"];
+/// Families of libraries whose detailed logs show what goes over the wire: bodies, addresses,
+/// parameters. `hyper` stands for `hyper_util` too. They are held at warnings whatever `RUST_LOG` asks for.
+const WIRE: [&str; 9] = ["axum", "h2", "hyper", "lettre", "reqwest", "rustls", "sqlx", "tonic", "tower"];
+
+/// What the exporter says of every single batch that fails. An outage of the collector is logged where
+/// it begins and where it ends.
+const EVERY_BATCH: [&str; 3] =
+    ["Export.Failed.Exhausted", "Export.Failed.NonRetryable", "BatchSpanProcessor.ExportError"];
 
 /// Whether a line may be written at all.
 pub(crate) fn permitted(metadata: &Metadata<'_>) -> bool {
-    let library = metadata.target().split("::").next().unwrap_or_default();
-    *metadata.level() <= Level::WARN || !WIRE.contains(&library)
+    let family = metadata.target().split([':', '_']).next().unwrap_or_default();
+    (*metadata.level() <= Level::WARN || !WIRE.contains(&family)) && !EVERY_BATCH.contains(&metadata.name())
 }
 
 /// Formats an event as one line of JSON.

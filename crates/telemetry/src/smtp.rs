@@ -36,7 +36,7 @@ impl Mailer {
             otel.kind = "client",
             network.protocol.name = "smtp",
             server.address = address,
-            server.port = port,
+            server.port = i64::from(*port),
         );
         let unfinished = Unfinished::new(&span);
         let answer = self.transport.send(message).instrument(span.clone()).await;

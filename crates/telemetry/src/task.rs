@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::sync::LazyLock;
 
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
 use opentelemetry::{Context, Value};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use tokio::task::JoinHandle;
@@ -82,7 +82,12 @@ impl Task {
         T: Send + 'static,
     {
         let span = self.span();
-        TASKS.spawn_blocking(move || span.in_scope(function))
+        let unfinished = Unfinished::new(&span);
+        TASKS.spawn_blocking(move || {
+            let output = span.in_scope(function);
+            unfinished.finished();
+            output
+        })
     }
 
     fn span(self) -> Span {
@@ -103,7 +108,6 @@ pub async fn unsampled<F: Future>(future: F) -> F::Output {
     let ids = RandomIdGenerator::default();
     let parent =
         SpanContext::new(ids.new_trace_id(), ids.new_span_id(), TraceFlags::NOT_SAMPLED, true, TraceState::NONE);
-    debug_assert!(parent.trace_id() != TraceId::INVALID && parent.span_id() != SpanId::INVALID);
     let span = info_span!(target: TARGET, parent: None, "unsampled", otel.name = "housekeeping");
     set_parent(&span, Context::new().with_remote_span_context(parent));
     future.instrument(span).await

@@ -43,7 +43,7 @@ pub enum Behaviour {
     /// This status, with a provider's error document.
     Refuse(u16),
     /// 429 with `Retry-After`, in seconds.
-    TooManyRequests { retry_after: u32 },
+    TooManyRequests { retry_after: u64 },
     /// Closes the connection without an answer.
     Disconnect,
     /// Never answers.

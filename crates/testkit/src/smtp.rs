@@ -2,7 +2,8 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::Context;
 use mailin::{Action, Handler, Response, SessionBuilder, response};
@@ -62,6 +63,8 @@ impl Mail {
 pub enum Behaviour {
     /// 250 after the text.
     Accept,
+    /// 250, but this long after the text.
+    AcceptAfter(Duration),
     /// 451 after the text: worth another try.
     FailForNow,
     /// 550 for the recipient: hopeless.
@@ -165,11 +168,14 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: Stopped) {
 async fn converse(stream: TcpStream, peer: IpAddr, shared: Arc<Shared>) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader.take(MAX_CONVERSATION));
-    let mut session = SessionBuilder::new("smtp-sink").build(peer, Envelope::new(shared));
+    let delay = Arc::new(Mutex::new(Duration::ZERO));
+    let mut session = SessionBuilder::new("smtp-sink").build(peer, Envelope::new(shared, Arc::clone(&delay)));
     send(&mut writer, &session.greeting()).await?;
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).await? > 0 {
         let response = session.process(&line);
+        let delay = delay.lock().map(|mut delay| std::mem::take(&mut *delay)).unwrap_or_default();
+        tokio::time::sleep(delay).await;
         match response.action {
             Action::NoReply => {}
             Action::Reply => send(&mut writer, &response).await?,
@@ -197,11 +203,13 @@ struct Envelope {
     to: Vec<String>,
     text: Vec<u8>,
     behaviour: Behaviour,
+    /// How long the next answer waits.
+    delay: Arc<Mutex<Duration>>,
 }
 
 impl Envelope {
-    fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, from: String::new(), to: Vec::new(), text: Vec::new(), behaviour: Behaviour::Accept }
+    fn new(shared: Arc<Shared>, delay: Arc<Mutex<Duration>>) -> Self {
+        Self { delay, shared, from: String::new(), to: Vec::new(), text: Vec::new(), behaviour: Behaviour::Accept }
     }
 }
 
@@ -217,7 +225,7 @@ impl Handler for Envelope {
         self.behaviour = self.shared.script.answer_to(to);
         self.to.push(to.to_owned());
         match self.behaviour {
-            Behaviour::Accept | Behaviour::FailForNow => response::OK,
+            Behaviour::Accept | Behaviour::AcceptAfter(_) | Behaviour::FailForNow => response::OK,
             Behaviour::RefuseRecipient => response::NO_MAILBOX,
             Behaviour::Disconnect => response::NO_SERVICE,
         }
@@ -232,6 +240,12 @@ impl Handler for Envelope {
     fn data_end(&mut self) -> Response {
         let answer = match self.behaviour {
             Behaviour::FailForNow => response::INTERNAL_ERROR,
+            Behaviour::AcceptAfter(wait) => {
+                if let Ok(mut delay) = self.delay.lock() {
+                    *delay = wait;
+                }
+                response::OK
+            }
             _ => response::OK,
         };
         self.shared.journal.record(Mail {

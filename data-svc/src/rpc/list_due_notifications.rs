@@ -5,7 +5,7 @@ use super::parse;
 use crate::error::DataError;
 use crate::store;
 
-/// Reports at most in one answer.
+/// Notifications looked at for one answer.
 const LIMIT: u32 = 1000;
 
 /// Reports whose notifications are overdue although no worker holds them.

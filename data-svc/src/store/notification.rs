@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use sqlx::postgres::types::PgInterval;
+use service_kit::database::interval;
 use sqlx::{PgExecutor, query, query_as};
 use telemetry::TraceContext;
 use telemetry::postgres::Tx;
@@ -74,17 +74,21 @@ pub(crate) async fn claim(
     .await
 }
 
-/// Reports with notifications that have been due for `overdue` and that nobody holds, oldest first.
+/// Reports of the oldest `limit` notifications that have been due for `overdue` and that nobody holds.
 pub(crate) async fn list_due(executor: impl PgExecutor<'_>, overdue: Duration, limit: i64) -> sqlx::Result<Vec<Due>> {
     query_as!(
         Due,
         r#"SELECT report_id, min(traceparent) AS "traceparent!", max(attempts) AS "attempts!"
-           FROM clinical.notification
-           WHERE state = 'pending' AND due_at <= now() - $1::interval
-             AND (lease_until IS NULL OR lease_until <= now())
+           FROM (
+               SELECT report_id, traceparent, attempts, due_at
+               FROM clinical.notification
+               WHERE state = 'pending' AND due_at <= now() - $1::interval
+                 AND (lease_until IS NULL OR lease_until <= now())
+               ORDER BY due_at
+               LIMIT $2
+           ) AS overdue
            GROUP BY report_id
-           ORDER BY min(due_at)
-           LIMIT $2"#,
+           ORDER BY min(due_at)"#,
         interval(overdue),
         limit,
     )
@@ -119,9 +123,4 @@ pub(crate) async fn record(
     .execute(executor)
     .await
     .map(drop)
-}
-
-/// Postgres counts microseconds; no wait of ours comes near the limit of 292,000 years.
-fn interval(duration: Duration) -> PgInterval {
-    PgInterval { months: 0, days: 0, microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX) }
 }

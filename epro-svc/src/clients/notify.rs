@@ -1,24 +1,36 @@
+use std::sync::Arc;
+
 use proto::CallError;
 use proto::notify as pb;
 use proto::notify::notify_service_client::NotifyServiceClient;
 use service_kit::deadline::Channel;
 use telemetry::Task;
+use tokio::sync::Semaphore;
+
+/// Hints under way at the same time; those beyond are left to the sweeper.
+const HINTS: usize = 256;
 
 /// notify-svc.
 #[derive(Debug, Clone)]
-pub(crate) struct Notify(NotifyServiceClient<Channel>);
+pub(crate) struct Notify {
+    client: NotifyServiceClient<Channel>,
+    permits: Arc<Semaphore>,
+}
 
 impl Notify {
     pub(crate) fn new(channel: Channel) -> Self {
-        Self(NotifyServiceClient::new(channel))
+        Self { client: NotifyServiceClient::new(channel), permits: Arc::new(Semaphore::new(HINTS)) }
     }
 
     /// Tells notify-svc about a stored report, in the background. Nothing depends on it: a hint that
     /// gets lost costs time, because the sweeper finds what no hint has reached.
     pub(crate) fn hint(&self, report_id: String) {
-        let mut client = self.0.clone();
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { return };
+        let mut client = self.client.clone();
         Task::producer("hint notification").spawn(async move {
-            client.notify(pb::NotifyRequest { report_id }).await.map(drop).map_err(CallError::from)
+            let hinted = client.notify(pb::NotifyRequest { report_id }).await.map_err(CallError::from);
+            let _ = hinted.inspect_err(service_kit::note_failure);
+            drop(permit);
         });
     }
 }

@@ -63,10 +63,10 @@ fn check(
 ) -> Result<(), ReportError> {
     let questionnaire: Questionnaire =
         serde_json::from_str(&assignment.definition).map_err(ReportError::Questionnaire)?;
-    let enrolled_at = assignment.enrolled_at.unwrap_or_default();
+    let enrolled_at = assignment.enrolled_at.ok_or(ReportError::Missing("enrolled_at"))?;
     let submission = Submission {
         questionnaire: &questionnaire,
-        enrolled_at: DateTime::from_timestamp(enrolled_at.seconds, 0).unwrap_or_default(),
+        enrolled_at: DateTime::from_timestamp(enrolled_at.seconds, 0).ok_or(ReportError::Missing("enrolled_at"))?,
         now,
         captured_at: &request.captured_at,
         attested: request.attested,

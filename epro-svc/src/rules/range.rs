@@ -1,11 +1,13 @@
 use proto::report::answer::Value;
 
+use super::answer_type::fits;
 use super::{Broken, Submission};
 
-/// A number lies within its item's limits, both included.
+/// A number lies within its item's limits, both included. One of the wrong type has its own rule.
 pub(super) fn check(submission: &Submission<'_>) -> Vec<Broken> {
     submission
         .answered()
+        .filter(|(item, answer)| fits(item, answer))
         .filter(|(item, answer)| {
             let number = match answer {
                 #[expect(clippy::cast_precision_loss, reason = "limits are far below 2^53")]

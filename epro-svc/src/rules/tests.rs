@@ -104,6 +104,8 @@ fn a_capture_time_needs_an_offset_and_lies_between_enrolment_and_now() -> Outcom
         ("2026-03-01T08:00:00", Some("captured-at-format")),
         ("2027-02-29T08:00:00Z", Some("captured-at-format")),
         ("2026-02-28T24:00:00Z", Some("captured-at-format")),
+        ("2026-03-01 08:00:00Z", Some("captured-at-format")),
+        ("2026-03-01T08:00:00\u{2212}01:00", Some("captured-at-format")),
         ("yesterday", Some("captured-at-format")),
         ("2026-03-01T08:05:01+01:00", Some("captured-at-future")),
         ("2025-12-31T23:59:59Z", Some("captured-at-before-enrolment")),

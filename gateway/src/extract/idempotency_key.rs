@@ -1,7 +1,11 @@
 use axum::extract::FromRequestParts;
+use http::HeaderName;
 use http::request::Parts;
 
+use super::header::single;
 use crate::problem::Problem;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The client's name for one submission: a retry sends the same one.
 pub(crate) struct IdempotencyKey(pub(crate) String);
@@ -10,9 +14,8 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let mut values = parts.headers.get_all("idempotency-key").iter();
-        let (Some(value), None) = (values.next(), values.next()) else { return Err(Problem::IDEMPOTENCY_KEY) };
-        let key = value.to_str().map_err(|_| Problem::IDEMPOTENCY_KEY)?;
-        if (1..=255).contains(&key.len()) { Ok(Self(key.to_owned())) } else { Err(Problem::IDEMPOTENCY_KEY) }
+        let key = single(&parts.headers, &IDEMPOTENCY_KEY).ok_or(Problem::IDEMPOTENCY_KEY)?;
+        let is_valid = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_valid { Ok(Self(key.to_owned())) } else { Err(Problem::IDEMPOTENCY_KEY) }
     }
 }

@@ -1,14 +1,19 @@
 use std::fmt;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::response::IntoResponse;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
+use super::header::single;
 use crate::problem::Problem;
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A body that is one JSON object, with its bytes as they came.
 ///
@@ -26,12 +31,14 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
         if !is_plain_json(request.headers()) {
             return Err(Problem::UNSUPPORTED_MEDIA_TYPE);
         }
-        let raw = Bytes::from_request(request, state).await.map_err(|rejection| {
-            match rejection.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Problem::TOO_LARGE,
-                _ => Problem::MALFORMED_JSON,
+        let raw = match timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await {
+            Ok(Ok(raw)) => raw,
+            Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                return Err(Problem::TOO_LARGE);
             }
-        })?;
+            Ok(Err(_)) => return Err(Problem::MALFORMED_JSON),
+            Err(_) => return Err(Problem::SLOW_BODY),
+        };
         match serde_json::from_slice(&raw) {
             Ok(Unambiguous(Value::Object(object))) => Ok(Self { object, raw }),
             _ => Err(Problem::MALFORMED_JSON),
@@ -40,9 +47,10 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
 }
 
 fn is_plain_json(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json") && !headers.contains_key(CONTENT_ENCODING)
+    let Some(media_type) = single(headers, &CONTENT_TYPE) else { return false };
+    let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
+    let is_utf8 = parameters.trim().is_empty() || parameters.trim().eq_ignore_ascii_case("charset=utf-8");
+    essence.trim().eq_ignore_ascii_case("application/json") && is_utf8 && !headers.contains_key(CONTENT_ENCODING)
 }
 
 /// A JSON value in which no object has a name twice.

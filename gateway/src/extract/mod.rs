@@ -1,6 +1,7 @@
 //! Parts of requests as types that cannot hold a bad value.
 
 mod fields;
+mod header;
 mod idempotency_key;
 mod json;
 mod path_id;

@@ -3,6 +3,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use proto::user::{Principal, Role};
 
+use super::header::single;
 use crate::problem::Problem;
 use crate::router::Shared;
 
@@ -48,7 +49,7 @@ async fn with_role(parts: &mut Parts, shared: &Shared, role: Role) -> Result<Pri
 
 /// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1).
 fn bearer(parts: &Parts) -> Option<String> {
-    let (scheme, token) = parts.headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let (scheme, token) = single(&parts.headers, &AUTHORIZATION)?.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
 }

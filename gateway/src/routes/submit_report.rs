@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -43,15 +45,12 @@ fn request(principal: Principal, idempotency_key: String, body: JsonObject) -> R
     let captured_at = fields.string("captured_at");
     let attested = fields.boolean("attested");
     let given = fields.object("answers");
-    let mut answers = std::collections::HashMap::with_capacity(given.len());
-    for (link_id, value) in given {
-        match answer(value) {
-            Some(value) => {
-                answers.insert(link_id, Answer { value: Some(value) });
-            }
-            // An unknown link_id would be the sender's own words, and here nobody knows the known ones.
-            None => fields.violation("/answers".to_owned(), "type"),
-        }
+    let count = given.len();
+    let answers: HashMap<_, _> =
+        given.into_iter().filter_map(|(link_id, value)| Some((link_id, answer(value)?))).collect();
+    if answers.len() < count {
+        // Which ones is not said: an unknown link_id is the sender's own words, and nobody here knows the known.
+        fields.violation("/answers".to_owned(), "type");
     }
     fields.finish()?;
     let assignment_id = assignment_id.parse::<Uuid>().map_err(|_| Problem::MALFORMED_ID)?.to_string();
@@ -66,13 +65,15 @@ fn request(principal: Principal, idempotency_key: String, body: JsonObject) -> R
     })
 }
 
-fn answer(value: Value) -> Option<answer::Value> {
-    match value {
-        Value::Bool(value) => Some(answer::Value::Boolean(value)),
-        Value::Number(value) => {
-            value.as_i64().map(answer::Value::Integer).or_else(|| value.as_f64().map(answer::Value::Decimal))
-        }
-        Value::String(value) => Some(answer::Value::Text(value)),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
+fn answer(value: Value) -> Option<Answer> {
+    let value = match value {
+        Value::Bool(value) => answer::Value::Boolean(value),
+        Value::Number(value) => match value.as_i64() {
+            Some(value) => answer::Value::Integer(value),
+            None => answer::Value::Decimal(value.as_f64()?),
+        },
+        Value::String(value) => answer::Value::Text(value),
+        Value::Null | Value::Array(_) | Value::Object(_) => return None,
+    };
+    Some(Answer { value: Some(value) })
 }

@@ -1,9 +1,9 @@
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use anyhow::Context;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
-use lettre::transport::smtp::PoolConfig;
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use reqwest::Url;
 use serde::Deserialize;
@@ -23,11 +23,12 @@ pub(crate) struct Config {
     /// How long one mail may take.
     #[serde(with = "humantime_serde")]
     timeout: Duration,
-    /// Mails handed over at the same time, which is also the number of connections.
-    concurrency: u32,
+    /// Mails handed over at the same time.
+    concurrency: NonZeroUsize,
 }
 
-/// Mail over SMTP.
+/// Mail over SMTP, one connection a mail: one that is given up in the middle of a dialogue must never
+/// serve the next mail, which would take the late replies for its own.
 #[derive(Debug)]
 pub(crate) struct Email {
     mailer: Mailer,
@@ -44,13 +45,12 @@ impl Email {
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&config.url)
             .map_err(|_| anyhow::anyhow!("smtp.url is no SMTP URL"))?
             .timeout(Some(config.timeout))
-            .pool_config(PoolConfig::new().max_size(config.concurrency))
             .build();
         Ok(Self {
             mailer: Mailer::new(transport, server),
             from: config.from.parse().context("smtp.from is no mailbox")?,
             timeout: config.timeout,
-            permits: Semaphore::new(config.concurrency.try_into()?),
+            permits: Semaphore::new(config.concurrency.get()),
         })
     }
 }

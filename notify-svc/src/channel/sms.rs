@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -25,8 +26,11 @@ pub(crate) struct Config {
     #[serde(with = "humantime_serde")]
     timeout: Duration,
     /// Messages handed over at the same time.
-    concurrency: usize,
+    concurrency: NonZeroUsize,
 }
+
+/// The longest wait a provider may ask for.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// Text messages through a Twilio-shaped provider.
 #[derive(Debug)]
@@ -42,11 +46,11 @@ impl Sms {
         let mut endpoint: Url = config.url.parse().context("sms.url is no URL")?;
         endpoint
             .path_segments_mut()
-            .map_err(|()| anyhow::anyhow!("sms.url cannot have a path"))?
+            .map_err(|()| anyhow::anyhow!("sms.url cannot be a base"))?
             .pop_if_empty()
             .extend(["2010-04-01", "Accounts", &config.account, "Messages.json"]);
         let client = Client::new(config.timeout).context("make the SMS client")?;
-        Ok(Self { client, endpoint, permits: Semaphore::new(config.concurrency), config })
+        Ok(Self { client, endpoint, permits: Semaphore::new(config.concurrency.get()), config })
     }
 }
 
@@ -89,7 +93,7 @@ fn outcome(response: &Response) -> Outcome {
     } else if status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
     {
         let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        Outcome::Temporary { retry_after: seconds.map(Duration::from_secs) }
+        Outcome::Temporary { retry_after: seconds.map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT)) }
     } else {
         Outcome::Permanent
     }

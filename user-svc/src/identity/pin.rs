@@ -1,3 +1,6 @@
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
 use anyhow::Context;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -10,15 +13,15 @@ use crate::error::UserError;
 /// Checks PINs with argon2id, a bounded number at a time.
 #[derive(Debug)]
 pub(crate) struct Pins {
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     /// What the PIN of an unknown login is checked against, so that it takes as long as a known one's.
     nobody: String,
 }
 
 impl Pins {
-    pub(crate) fn new(concurrent: usize) -> anyhow::Result<Self> {
+    pub(crate) fn new(concurrent: NonZeroUsize) -> anyhow::Result<Self> {
         let nobody = Argon2::default().hash_password(b"nobody").context("hash a PIN")?.to_string();
-        Ok(Self { permits: Semaphore::new(concurrent), nobody })
+        Ok(Self { permits: Arc::new(Semaphore::new(concurrent.get())), nobody })
     }
 
     /// Whether the PIN belongs to the hash. Without a hash it never does, after the same work.
@@ -26,8 +29,13 @@ impl Pins {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobody.clone());
         // The semaphore is never closed.
-        let _permit = self.permits.acquire().await.map_err(|_| UserError::Corrupt("semaphore"))?;
-        let matches = Task::internal("verify pin").spawn_blocking(move || matches(&pin, &hash)).await;
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| UserError::Corrupt("semaphore"))?;
+        let task = Task::internal("verify pin").spawn_blocking(move || {
+            // Held by the work itself, which goes on when its caller has left.
+            let _permit = permit;
+            matches(&pin, &hash)
+        });
+        let matches = task.await;
         Ok(matches.map_err(|_| UserError::Corrupt("PIN"))?? && known)
     }
 }
@@ -43,7 +51,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_right_pin_of_a_known_login_is_accepted() -> anyhow::Result<()> {
-        let pins = Pins::new(1)?;
+        let pins = Pins::new(NonZeroUsize::MIN)?;
         let hash = Argon2::default().hash_password(b"246801")?.to_string();
         assert!(pins.verify("246801".to_owned(), Some(hash.clone())).await?);
         assert!(!pins.verify("246802".to_owned(), Some(hash)).await?);

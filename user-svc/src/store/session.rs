@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::types::PgInterval;
+use service_kit::database::interval;
 use sqlx::{PgExecutor, query_as};
 use uuid::Uuid;
 
@@ -27,15 +27,13 @@ pub(crate) async fn insert(
     person_id: Uuid,
     lifetime: Duration,
 ) -> sqlx::Result<Session> {
-    let lifetime =
-        PgInterval { months: 0, days: 0, microseconds: i64::try_from(lifetime.as_micros()).unwrap_or(i64::MAX) };
     query_as!(
         Session,
         "INSERT INTO identity.session (person_id, expires_at)
          VALUES ($1, now() + $2::interval)
          RETURNING session_id, created_at, expires_at",
         person_id,
-        lifetime,
+        interval(lifetime),
     )
     .fetch_one(executor)
     .await

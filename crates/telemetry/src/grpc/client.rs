@@ -7,12 +7,11 @@ use tonic::transport::{self, Endpoint};
 use tonic::{Code, Status};
 use tower_service::Service;
 use tracing::{Instrument, info_span};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::body::{Call, TracedBody};
-use super::{code_in, method};
+use super::method;
 use crate::context;
-use crate::span::{TARGET, Unfinished};
+use crate::span::TARGET;
 
 /// A tonic channel whose every call is a CLIENT span and carries the trace onwards.
 #[derive(Debug, Clone)]
@@ -49,28 +48,19 @@ impl Service<Request<Body>> for Channel {
             rpc.system.name = "grpc",
             rpc.method = method,
             server.address = self.server.host(),
+            server.port = self.server.port_u16().map(i64::from),
         );
-        if let Some(port) = self.server.port_u16() {
-            span.set_attribute("server.port", i64::from(port));
-        }
         context::inject(&span, request.headers_mut());
-        let call = Call { span: span.clone(), unfinished: Unfinished::new(&span), line: None };
+        let call = Call::outgoing(&span);
         let response = span.in_scope(|| self.inner.call(request));
         let traced = async move {
-            let response = match response.await {
-                Ok(response) => response,
+            match response.await {
+                Ok(response) => Ok(call.end_with(response)),
                 Err(error) => {
                     call.end(transport_code(&error));
-                    return Err(error);
+                    Err(error)
                 }
-            };
-            Ok(match code_in(response.headers()) {
-                Some(code) => {
-                    call.end(code);
-                    response.map(|body| TracedBody::new(body, None))
-                }
-                None => response.map(|body| TracedBody::new(body, Some(call))),
-            })
+            }
         };
         Box::pin(traced.instrument(span))
     }

@@ -22,17 +22,16 @@ fn method(path: &str) -> &str {
     path.trim_start_matches('/')
 }
 
-/// Records how a call went; returns the code's name.
+/// Records how a call went.
 ///
 /// The same codes are failures on both sides of a call. A refusal (not found, invalid, unauthenticated
 /// and the like) is an answer to a caller's mistake: it must not turn a trace into an error.
-fn record_code(span: &Span, code: Code) -> &'static str {
+fn record_code(span: &Span, code: Code) {
     let name = code_name(code);
     span.set_attribute("rpc.response.status_code", name);
     if is_failure(code) {
         fail(span, name);
     }
-    name
 }
 
 fn is_failure(code: Code) -> bool {

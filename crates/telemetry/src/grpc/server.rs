@@ -1,16 +1,16 @@
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
+use tonic::Code;
 use tower_layer::Layer;
 use tower_service::Service;
 use tracing::{Instrument, info_span};
 
-use super::body::{Call, Line, TracedBody};
-use super::{code_in, method};
+use super::body::{Call, TracedBody};
+use super::method;
 use crate::context;
-use crate::span::{TARGET, Unfinished};
+use crate::span::TARGET;
 
 /// Gives every call a SERVER span in its caller's trace, and the log a line for each. Health checks
 /// make none.
@@ -51,7 +51,7 @@ where
             let response = self.inner.call(request);
             return Box::pin(async move { Ok(response.await?.map(|body| TracedBody::new(body, None))) });
         }
-        let method = method(request.uri().path()).to_owned();
+        let method = received_method(request.uri().path()).to_owned();
         let span = info_span!(
             target: TARGET,
             "rpc server",
@@ -62,19 +62,29 @@ where
         );
         // The mesh is ours: only the gateway decides whether the outside is trusted.
         context::adopt(&span, request.headers(), true);
-        let line = Some(Line { method, started: Instant::now() });
-        let call = Call { span: span.clone(), unfinished: Unfinished::new(&span), line };
+        let call = Call::incoming(&span, method);
         let response = span.in_scope(|| self.inner.call(request));
         let traced = async move {
-            let response = response.await?;
-            Ok(match code_in(response.headers()) {
-                Some(code) => {
-                    call.end(code);
-                    response.map(|body| TracedBody::new(body, None))
+            match response.await {
+                Ok(response) => Ok(call.end_with(response)),
+                Err(error) => {
+                    call.end(Code::Unknown);
+                    Err(error)
                 }
-                None => response.map(|body| TracedBody::new(body, Some(call))),
-            })
+            }
         };
         Box::pin(traced.instrument(span))
+    }
+}
+
+/// The method if it looks like one: a caller may send any path, and as long a one as it likes.
+fn received_method(path: &str) -> &str {
+    const LONGEST: usize = 128;
+    let method = method(path);
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || b"._".contains(&c));
+    match method.split_once('/') {
+        Some((service, name)) if method.len() <= LONGEST && is_name(service) && is_name(name) => method,
+        _ => "_OTHER",
     }
 }

@@ -63,13 +63,15 @@ impl Request {
             url.template = self.template,
             url.scheme = self.url.scheme(),
             server.address = self.url.host_str(),
-            server.port = self.url.port_or_known_default(),
+            server.port = self.url.port_or_known_default().map(i64::from),
         );
         let mut headers = HeaderMap::new();
         context::inject(&span, &mut headers);
         let unfinished = Unfinished::new(&span);
-        let request = self.builder.headers(headers).build()?;
-        let answer = self.client.execute(request).instrument(span.clone()).await;
+        let answer = match self.builder.headers(headers).build() {
+            Ok(request) => self.client.execute(request).instrument(span.clone()).await,
+            Err(error) => Err(error),
+        };
         unfinished.finished();
         match &answer {
             Ok(response) => {
@@ -90,6 +92,8 @@ fn class(error: &Error) -> &'static str {
         "timeout"
     } else if error.is_connect() {
         "connect"
+    } else if error.is_builder() {
+        "builder"
     } else {
         "request"
     }

@@ -1,8 +1,10 @@
+use std::borrow::Cow;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::extract::MatchedPath;
 use futures_util::future::BoxFuture;
+use http::uri::Scheme;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -12,12 +14,15 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use crate::context;
 use crate::span::{TARGET, Unfinished, fail};
 
+/// What the conventions call a value that is none of the known ones.
+const OTHER: &str = "_OTHER";
+
 /// Gives every request a SERVER span named `{method} {route}`, every response a `traceresponse`
 /// header, and the log a line for each.
 ///
 /// Add it with [`axum::Router::layer`], outermost, so that the route is known. What could hold a
 /// person's words stays out of the span: `url.path` is the route's template, and there is no query,
-/// no client address and no user agent.
+/// no `Host`, no client address and no user agent.
 #[derive(Debug, Clone)]
 pub struct ServerLayer {
     trust_remote_context: bool,
@@ -75,7 +80,14 @@ where
         let response = span.in_scope(|| self.inner.call(request));
         let answered = span.clone();
         let traced = async move {
-            let mut response = response.await?;
+            let mut response = match response.await {
+                Ok(response) => response,
+                Err(error) => {
+                    fail(&answered, OTHER);
+                    unfinished.finished();
+                    return Err(error);
+                }
+            };
             record_answer(&answered, response.status());
             let context = context::of(&answered).to_string();
             if let Ok(value) = HeaderValue::try_from(context) {
@@ -96,42 +108,33 @@ where
 }
 
 fn server_span<B>(request: &Request<B>, method: &'static str, route: Option<&str>) -> Span {
-    let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
-    let span = info_span!(
+    // The conventions name an unknown method in the attribute and not in the name.
+    let verb = if method == OTHER { "HTTP" } else { method };
+    let name = route.map_or(Cow::Borrowed(verb), |route| Cow::Owned(format!("{verb} {route}")));
+    info_span!(
         target: TARGET,
         "http server",
-        otel.name = name,
+        otel.name = &*name,
         otel.kind = "server",
         http.request.method = method,
-        url.scheme = request.uri().scheme_str().unwrap_or("http"),
+        url.scheme = if request.uri().scheme() == Some(&Scheme::HTTPS) { "https" } else { "http" },
         network.protocol.version = protocol_version(request.version()),
         http.route = route,
         url.path = route,
-    );
-    if let Some(host) = request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok()) {
-        let (address, port) = match host.rsplit_once(':') {
-            Some((address, port)) => (address, port.parse::<i64>().ok()),
-            None => (host, None),
-        };
-        span.set_attribute("server.address", address.to_owned());
-        if let Some(port) = port {
-            span.set_attribute("server.port", port);
-        }
-    }
-    span
+    )
 }
 
 fn record_answer(span: &Span, status: StatusCode) {
     span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
     if status.is_server_error() {
-        fail(span, i64::from(status.as_u16()).to_string());
+        fail(span, status.as_u16().to_string());
     }
 }
 
 /// The method if it is a standard one: a client may send any word as a method.
 fn known_method(method: &http::Method) -> &'static str {
     const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or(OTHER)
 }
 
 fn protocol_version(version: Version) -> &'static str {

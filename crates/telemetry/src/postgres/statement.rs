@@ -14,18 +14,18 @@ use tracing::{Instrument, Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::summary::summarize;
-use crate::span::{TARGET, Unfinished, fail};
+use crate::span::{TARGET, Unfinished, abandon, end_now, fail};
 
 /// Where the database is.
 #[derive(Debug, Clone)]
-pub(super) struct Server {
+pub(crate) struct Server {
     address: Arc<str>,
     port: u16,
     database: Arc<str>,
 }
 
 impl Server {
-    pub(super) fn of(options: &PgConnectOptions) -> Self {
+    pub(crate) fn of(options: &PgConnectOptions) -> Self {
         let database = options.get_database().unwrap_or_else(|| options.get_username());
         Self { address: options.get_host().into(), port: options.get_port(), database: database.into() }
     }
@@ -46,7 +46,7 @@ fn statement_span(sql: &str, server: &Server) -> Span {
         db.collection.name = summary.target,
         db.query.summary = name,
         server.address = &*server.address,
-        server.port = server.port,
+        server.port = i64::from(server.port),
     )
 }
 
@@ -60,7 +60,7 @@ fn record_error(span: &Span, error: &Error) {
 }
 
 /// A class of errors, or the server's SQLSTATE. Never a message: it may quote a value.
-pub(super) fn error_type(error: &Error) -> Cow<'static, str> {
+pub(crate) fn error_type(error: &Error) -> Cow<'static, str> {
     match error {
         Error::Database(error) => Cow::Owned(error.code().unwrap_or(Cow::Borrowed("database")).into_owned()),
         Error::PoolTimedOut => Cow::Borrowed("pool_timed_out"),
@@ -72,7 +72,7 @@ pub(super) fn error_type(error: &Error) -> Cow<'static, str> {
 }
 
 /// Runs a statement inside its span.
-pub(super) async fn traced<T>(
+pub(crate) async fn traced<T>(
     sql: &str,
     server: &Server,
     statement: impl Future<Output = Result<T, Error>>,
@@ -88,34 +88,47 @@ pub(super) async fn traced<T>(
 }
 
 /// Reads a statement's rows inside its span.
-pub(super) fn traced_stream<'e, S>(sql: &str, server: &Server, rows: S) -> TracedStream<S>
+pub(crate) fn traced_stream<'e, S>(sql: &str, server: &Server, rows: S) -> TracedStream<S>
 where
     S: Stream + Unpin + 'e,
 {
-    TracedStream { span: statement_span(sql, server), rows }
+    TracedStream { span: statement_span(sql, server), rows, waiting: false }
 }
 
-/// A stream of rows that holds its statement's span open; to stop reading early is no failure.
-pub(super) struct TracedStream<S> {
+/// A stream of rows that holds its statement's span open. To stop reading between two rows is no
+/// failure; to leave while the server has not answered is.
+pub(crate) struct TracedStream<S> {
     span: Span,
     rows: S,
+    waiting: bool,
+}
+
+impl<S> Drop for TracedStream<S> {
+    fn drop(&mut self) {
+        if self.waiting {
+            abandon(&self.span);
+        } else {
+            end_now(&self.span);
+        }
+    }
 }
 
 impl<T, S: Stream<Item = Result<T, Error>> + Unpin> Stream for TracedStream<S> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let span = self.span.clone();
-        let next = span.in_scope(|| Pin::new(&mut self.rows).poll_next(cx));
+        let this = &mut *self;
+        let next = this.span.in_scope(|| Pin::new(&mut this.rows).poll_next(cx));
+        this.waiting = next.is_pending();
         if let Poll::Ready(Some(Err(error))) = &next {
-            record_error(&span, error);
+            record_error(&this.span, error);
         }
         next
     }
 }
 
 /// A statement taken apart, so that its text can be read before it runs.
-pub(super) struct Peeked {
+pub(crate) struct Peeked {
     sql: SqlStr,
     statement: Option<PgStatement>,
     arguments: Option<Result<Option<PgArguments>, BoxDynError>>,
@@ -123,14 +136,14 @@ pub(super) struct Peeked {
 }
 
 impl Peeked {
-    pub(super) fn new<'q>(mut query: impl Execute<'q, Postgres>) -> Self {
+    pub(crate) fn new<'q>(mut query: impl Execute<'q, Postgres>) -> Self {
         let arguments = Some(query.take_arguments());
         let statement = query.statement().cloned();
         let persistent = query.persistent();
         Self { sql: query.sql(), statement, arguments, persistent }
     }
 
-    pub(super) fn text(&self) -> SqlStr {
+    pub(crate) fn text(&self) -> SqlStr {
         self.sql.clone()
     }
 }

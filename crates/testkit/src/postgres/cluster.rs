@@ -111,6 +111,14 @@ impl Database {
         PgConnection::connect(&self.admin_url()).await.with_context(|| format!("connect to {}", self.name))
     }
 
+    /// A connection as a service has it: `user_svc` or `data_svc`.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn connect_as(&self, role: &str) -> anyhow::Result<PgConnection> {
+        PgConnection::connect(&self.url(role)).await.with_context(|| format!("connect to {} as {role}", self.name))
+    }
+
     /// Removes the database, whoever is connected.
     ///
     /// # Errors

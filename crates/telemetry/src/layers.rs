@@ -1,0 +1,45 @@
+//! What listens to `tracing`: one layer makes spans, the other writes log lines.
+//!
+//! Each has a filter of its own: one shared filter would cut spans out of the trees.
+
+use opentelemetry_sdk::trace::SdkTracer;
+use tracing::level_filters::LevelFilter;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::log;
+use crate::span::TARGET;
+
+/// Turns this crate's spans into OpenTelemetry spans. Events are left out: an error that is logged
+/// would mark the span as failed, whatever the call's own outcome.
+pub(crate) fn spans<S>(tracer: SdkTracer) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+{
+    tracing_opentelemetry::layer()
+        .with_tracer(tracer)
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_level(false)
+        .with_tracked_inactivity(false)
+        .with_filter(
+            filter_fn(|metadata| metadata.is_span() && metadata.target() == TARGET)
+                .with_max_level_hint(LevelFilter::INFO),
+        )
+}
+
+/// Writes events as lines of JSON, as far as `wanted` and [`log::permitted`] let them through.
+pub(crate) fn lines<S, W>(wanted: EnvFilter, writer: W) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .event_format(log::Json)
+        .with_writer(writer)
+        .with_filter(wanted.and(filter_fn(|metadata: &Metadata<'_>| metadata.is_event() && log::permitted(metadata))))
+}

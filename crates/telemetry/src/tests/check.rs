@@ -1,0 +1,35 @@
+use opentelemetry::KeyValue;
+use opentelemetry::trace::SpanKind;
+
+use super::{Recorder, assert_not_failed};
+use crate::{BrokenRule, checked};
+
+pub(super) struct TooHigh;
+
+impl BrokenRule for TooHigh {
+    fn rule(&self) -> &'static str {
+        "pain.too-high"
+    }
+}
+
+#[tokio::test]
+async fn every_broken_rule_is_an_event_with_its_id_and_no_failure() {
+    let mut recorder = Recorder::start();
+    assert_eq!(checked("validate report", || vec![TooHigh, TooHigh]).len(), 2);
+
+    let span = recorder.only().await;
+    assert_eq!((&*span.name, &span.span_kind), ("validate report", &SpanKind::Internal));
+    assert_not_failed(&span);
+    assert_eq!(span.events.len(), 2);
+    for event in span.events.iter() {
+        assert_eq!(event.attributes, [KeyValue::new("rule.id", "pain.too-high")]);
+        assert!(event.timestamp <= span.end_time);
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_nothing_breaks_has_no_event() {
+    let mut recorder = Recorder::start();
+    checked("validate report", Vec::<TooHigh>::new);
+    assert!(recorder.only().await.events.is_empty());
+}

@@ -1,0 +1,98 @@
+use std::future::pending;
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+use opentelemetry::trace::SpanKind;
+use tracing::{Instrument, Span};
+
+use super::check::TooHigh;
+use super::{Recorder, assert_child, assert_failed, assert_not_failed, named, text};
+use crate::{Task, TraceContext, checked, context, unsampled};
+
+#[tokio::test]
+async fn a_spawned_task_is_a_child_of_where_it_was_spawned() {
+    let mut recorder = Recorder::start();
+    let outer = Task::internal("outer")
+        .spawn(async { Task::producer("inner").attribute("epro.delivery.attempt", 2_i64).spawn(async { 7 }).await });
+    assert_eq!(outer.await.unwrap().unwrap(), 7);
+
+    let spans = recorder.ended(2).await;
+    let (outer, inner) = (named(&spans, "outer"), named(&spans, "inner"));
+    assert_child(inner, outer);
+    assert_eq!((&outer.span_kind, &inner.span_kind), (&SpanKind::Internal, &SpanKind::Producer));
+    assert_eq!(text(inner, "epro.delivery.attempt"), "2");
+    assert_not_failed(inner);
+}
+
+#[test]
+fn blocking_work_is_a_child_of_where_it_was_spawned() {
+    let mut recorder = Recorder::start();
+    let spans = Recorder::runtime().block_on(async {
+        let work = || checked("in it", Vec::<TooHigh>::new).len();
+        let outer = Task::internal("outer").spawn(async move { Task::consumer("inner").spawn_blocking(work).await });
+        assert_eq!(outer.await.unwrap().unwrap(), 0);
+        recorder.ended(3).await
+    });
+
+    assert_child(named(&spans, "in it"), named(&spans, "inner"));
+    assert_child(named(&spans, "inner"), named(&spans, "outer"));
+    assert_eq!(named(&spans, "inner").span_kind, SpanKind::Consumer);
+    assert_not_failed(named(&spans, "inner"));
+}
+
+#[tokio::test]
+async fn a_task_joins_a_context_that_was_stored_as_text() {
+    let mut recorder = Recorder::start();
+    let stored = Task::internal("first").spawn(async { TraceContext::current().to_string() }).await.unwrap();
+    let late = Task::internal("sweep")
+        .spawn(async move { Task::consumer("late").parent(stored.parse().unwrap()).spawn(async {}).await });
+    late.await.unwrap().unwrap();
+
+    let spans = recorder.ended(3).await;
+    assert_child(named(&spans, "late"), named(&spans, "first"));
+    assert_ne!(named(&spans, "sweep").span_context.trace_id(), named(&spans, "first").span_context.trace_id());
+}
+
+#[tokio::test]
+async fn a_task_that_is_aborted_ends_at_the_abort_as_cancelled() {
+    let mut recorder = Recorder::start();
+    let task = Task::internal("stuck").spawn(pending::<()>());
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let aborted = SystemTime::now();
+    task.abort();
+
+    let span = recorder.only().await;
+    assert_failed(&span, "cancelled");
+    assert!(span.end_time >= aborted);
+}
+
+#[tokio::test]
+async fn below_unsampled_nothing_is_kept_and_the_flag_that_travels_on_is_00() {
+    let recorder = Recorder::start();
+    let (context, headers) = unsampled(async {
+        let task = Task::internal("child").spawn(async {
+            let mut headers = HeaderMap::new();
+            context::inject(&Span::current(), &mut headers);
+            crate::info!("still has ids");
+            headers
+        });
+        (TraceContext::current(), task.await.unwrap())
+    })
+    .await;
+
+    assert!(recorder.spans().is_empty());
+    let traceparent = headers["traceparent"].to_str().unwrap();
+    assert!(traceparent.starts_with(&format!("00-{}-", context.trace_id())), "{traceparent}");
+    assert!(traceparent.ends_with("-00"), "{traceparent}");
+    let line = recorder.lines().remove(0);
+    assert_eq!(line["trace_id"], context.trace_id().to_string());
+    assert_eq!(line["sampled"], false);
+}
+
+#[tokio::test]
+async fn work_for_somebody_else_leaves_the_unsampled_trace() {
+    let mut recorder = Recorder::start();
+    let kept: TraceContext = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
+    unsampled(async { Task::consumer("deliver").parent(kept).spawn(async {}.in_current_span()).await.unwrap() }).await;
+    assert_eq!(recorder.only().await.span_context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
+}

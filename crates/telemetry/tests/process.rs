@@ -1,0 +1,126 @@
+//! What a whole process shows: this test starts itself again, as a service with telemetry of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic anywhere")]
+
+use std::env;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use telemetry::{Config, Task};
+use tokio::net::TcpListener;
+
+const ROLE: &str = "TELEMETRY_TEST_ROLE";
+const WORDS: &str = "Jane-Doe-feels-bad";
+const DEADLINE: Duration = Duration::from_secs(2);
+
+fn run(role: &str, variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", "the_service", "--nocapture"]).env(ROLE, role).env_remove("RUST_LOG");
+    command.envs(variables.iter().copied()).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    stdout(output)
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The only line with this message.
+fn line(lines: &[Value], message: &str) -> Value {
+    let mut found = lines.iter().filter(|line| line["message"] == message);
+    let line = found.next().unwrap_or_else(|| panic!("no {message:?} in {lines:#?}"));
+    assert!(found.next().is_none(), "{message:?} more than once in {lines:#?}");
+    line.clone()
+}
+
+/// Not a test of its own: what runs in the process that the tests start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_service() {
+    let Ok(role) = env::var(ROLE) else { return };
+    let mut config: Config = serde_json::from_str(r#"{"name": "test"}"#).unwrap();
+    // Takes connections into its backlog and never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    if role == "silent" {
+        config.endpoint = format!("http://{}", silent.local_addr().unwrap());
+    }
+    let telemetry = telemetry::init(&config, "1.0.0").await.unwrap();
+    match role.as_str() {
+        "panic" => assert!(Task::internal("send sms").spawn(async { panic!("{WORDS}") }).await.is_err()),
+        "slow" => drop(Task::internal("slow").spawn(tokio::time::sleep(Duration::from_millis(100)))),
+        "stuck" => drop(Task::internal("stuck").spawn(std::future::pending::<()>())),
+        _ => {
+            let started = Instant::now();
+            for _ in 0..2000 {
+                Task::internal("work").spawn(async {}).await.unwrap();
+            }
+            telemetry::info!(seconds = started.elapsed().as_secs_f64(), "worked");
+        }
+    }
+    let started = Instant::now();
+    telemetry.shutdown(DEADLINE).await;
+    telemetry::info!(in_time = started.elapsed() < DEADLINE + Duration::from_millis(500), "stopped");
+}
+
+#[test]
+fn a_panic_leaves_its_place_and_none_of_its_text() {
+    let output = run("panic", &[("OTEL_TRACES_EXPORTER", "console")]);
+    let line = line(&lines(&output), "panic");
+    assert!(line["place"].as_str().unwrap().contains("process.rs:"), "{line}");
+    assert!(line["trace_id"].is_string(), "{line}");
+    let span = stdout(&output);
+    let span = span.lines().find(|line| line.contains("send sms")).unwrap();
+    assert!(span.contains("Error"), "{span}");
+    let everything = format!("{}{}", stdout(&output), String::from_utf8_lossy(&output.stderr));
+    assert!(!everything.contains(WORDS), "{everything}");
+}
+
+#[test]
+fn a_task_that_still_runs_at_shutdown_is_waited_for_and_its_span_is_sent() {
+    let output = run("slow", &[("OTEL_TRACES_EXPORTER", "console")]);
+    assert!(stdout(&output).contains("Internal slow "), "{}", stdout(&output));
+    assert_eq!(line(&lines(&output), "stopped")["in_time"], true);
+}
+
+#[test]
+fn a_task_that_never_ends_is_left_behind_at_the_deadline() {
+    let lines = lines(&run("stuck", &[("OTEL_TRACES_EXPORTER", "none")]));
+    assert_eq!(line(&lines, "shutdown did not wait for all tasks")["tasks"], 1);
+    assert_eq!(line(&lines, "stopped")["in_time"], true);
+}
+
+#[test]
+fn a_collector_that_is_not_there_costs_spans_and_their_number_is_logged() {
+    let lines = lines(&run("absent", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]));
+    let outage = line(&lines, "spans cannot be sent");
+    assert!(outage["missing_spans"].as_u64() > Some(0), "{outage}");
+    assert!(outage["error"].as_str().unwrap().contains("refused"), "{outage}");
+    let lost = line(&lines, "spans were lost");
+    assert_eq!((&lost["lost_spans"], &lost["ended_spans"]), (&2000.into(), &2000.into()));
+    assert_eq!(line(&lines, "stopped")["in_time"], true);
+}
+
+#[test]
+fn a_collector_that_hangs_delays_neither_the_work_nor_the_end() {
+    let lines = lines(&run("silent", &[]));
+    let worked = line(&lines, "worked");
+    assert!(worked["seconds"].as_f64().unwrap() < 1.5, "{worked}");
+    assert_eq!(line(&lines, "spans were lost")["lost_spans"], 2000);
+    assert_eq!(line(&lines, "stopped")["in_time"], true);
+}
+
+#[test]
+fn a_full_queue_is_reported_when_it_begins_to_drop_and_counted_at_the_end() {
+    let lines = lines(&run("silent", &[("OTEL_BSP_MAX_QUEUE_SIZE", "100"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "50")]));
+    let names: Vec<_> = lines.iter().filter_map(|line| line["name"].as_str()).collect();
+    assert!(names.contains(&"BatchSpanProcessor.SpanDroppingStarted"), "{lines:#?}");
+    assert!(names.contains(&"BatchSpanProcessor.SpansDropped"), "{lines:#?}");
+    assert_eq!(line(&lines, "spans were lost")["lost_spans"], 2000);
+}

@@ -1,0 +1,133 @@
+//! No OpenTelemetry outside `telemetry`, no tracing line in business code, and a thin `main.rs`.
+
+use super::SERVICES;
+use super::workspace::Source;
+
+/// Where anything may be named: the crates that are about traces, and these rules themselves.
+const EXEMPT: [&str; 4] = ["crates/telemetry/", "crates/testkit/", "xtask/violations/", "xtask/src/architecture/"];
+
+/// Nobody else names these.
+const OPENTELEMETRY: [&str; 3] = ["opentelemetry::", "opentelemetry_", "tracing_opentelemetry"];
+
+/// A service does not name these either: its spans come from layers and clients.
+const TRACING: [&str; 6] = ["tracing::", "span!(", "#[instrument", "#[tracing", "set_attribute(", "Span::current("];
+
+/// Lifts the rules of `clippy.toml`, which a service has no reason for.
+const EXCEPTION: &str = "disallowed_methods";
+
+/// A service's `main.rs` starts its library and does nothing else.
+const MAIN_LINES: usize = 40;
+
+pub(super) fn check(sources: &[Source]) -> Vec<String> {
+    let checked = sources.iter().filter(|source| !EXEMPT.iter().any(|folder| source.path.starts_with(folder)));
+    checked.flat_map(check_one).collect()
+}
+
+fn check_one(source: &Source) -> Vec<String> {
+    let path = &source.path;
+    let service = path.split_once('/').is_some_and(|(folder, _)| SERVICES.contains(&folder));
+    let mut findings = Vec::new();
+    for (number, line) in (1..).zip(source.text.lines()).filter(|(_, line)| !line.trim_start().starts_with("//")) {
+        if let Some(name) = OPENTELEMETRY.into_iter().find(|name| names(line, name)) {
+            findings.push(format!(
+                "{path}:{number} names {name}: OpenTelemetry is for telemetry alone, use its layers and clients instead"
+            ));
+        } else if let Some(name) = TRACING.into_iter().find(|name| service && names(line, name)) {
+            findings.push(format!(
+                "{path}:{number} has {name}: business code has no tracing line, use a layer of telemetry, \
+                 telemetry::Task or telemetry::checked instead"
+            ));
+        } else if service && names(line, EXCEPTION) {
+            findings.push(format!(
+                "{path}:{number} lifts {EXCEPTION}: use what clippy names in place of the refused call instead"
+            ));
+        }
+    }
+    let lines = source.text.lines().count();
+    if service && path.ends_with("/src/main.rs") && lines > MAIN_LINES {
+        findings.push(format!("{path} has {lines} lines, more than {MAIN_LINES}: move them into the library instead"));
+    }
+    findings
+}
+
+/// Whether the line has `name` as the start of a word; `info_span!(` has `span!(` as well.
+fn names(line: &str, name: &str) -> bool {
+    let inside_a_word = |at: usize| line[..at].ends_with(|c: char| c.is_alphanumeric());
+    line.match_indices(name).any(|(at, _)| !inside_a_word(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(path: &str, text: &str) -> Vec<String> {
+        check(&[Source { path: path.to_owned(), text: text.to_owned() }])
+    }
+
+    #[test]
+    fn opentelemetry_is_found_everywhere_but_in_its_own_crates() {
+        for line in [
+            "use opentelemetry::Context;",
+            "    let x = ::opentelemetry::Context::new();",
+            "use opentelemetry_sdk::trace::SpanData;",
+            "use tracing_opentelemetry as otel;",
+        ] {
+            for path in ["gateway/src/app.rs", "crates/service-kit/src/lib.rs", "e2e/tests/e2e.rs", "xtask/src/demo.rs"]
+            {
+                let findings = told(path, &format!("//! A file.\n{line}\n"));
+                assert_eq!(findings.len(), 1, "{path}: {line}: {findings:?}");
+                assert!(findings[0].starts_with(&format!("{path}:2 names ")), "{findings:?}");
+                assert!(findings[0].ends_with(" use its layers and clients instead"), "{findings:?}");
+            }
+            assert_eq!(told("crates/telemetry/src/init.rs", line), Vec::<String>::new());
+            assert_eq!(told("crates/testkit/src/otlp/mod.rs", line), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_tracing_line_in_business_code_is_found() {
+        for line in [
+            "use tracing::Instrument;",
+            "    tracing::info!(\"x\");",
+            "    let span = info_span!(\"x\");",
+            "    let span = span!(Level::INFO, \"x\");",
+            "#[instrument(skip_all)]",
+            "#[tracing::instrument]",
+            "    Span::current().record(\"pain\", 3);",
+            "    span.set_attribute(\"pain\", 3);",
+        ] {
+            for path in ["gateway/src/routes/livez.rs", "notify-svc/tests/delivery.rs"] {
+                let findings = told(path, line);
+                assert_eq!(findings.len(), 1, "{path}: {line}: {findings:?}");
+                assert!(
+                    findings[0].ends_with(" use a layer of telemetry, telemetry::Task or telemetry::checked instead")
+                );
+            }
+            assert_eq!(told("crates/service-kit/src/service.rs", line), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_service_cannot_lift_the_rules_of_clippy() {
+        let findings = told("data-svc/src/lib.rs", "#![allow(clippy::disallowed_methods)]");
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(findings[0].starts_with("data-svc/src/lib.rs:1 lifts disallowed_methods"));
+        assert_eq!(told("migrations/src/lib.rs", "#![allow(clippy::disallowed_methods)]"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn log_lines_tasks_and_comments_are_fine() {
+        let text = "//! Not opentelemetry::Context.\n    // tracing::info is not for us\n    telemetry::info!(\"x\");\n\
+                    use nottracing::x;\n    Task::producer(\"hint\").attribute(\"n\", 1);\n";
+        assert_eq!(told("epro-svc/src/clients/notify.rs", text), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_thick_main_is_found() {
+        let thin = "//\n".repeat(MAIN_LINES);
+        assert_eq!(told("gateway/src/main.rs", &thin), Vec::<String>::new());
+        assert_eq!(told("xtask/src/main.rs", &"//\n".repeat(100)), Vec::<String>::new());
+        let findings = told("gateway/src/main.rs", &(thin + "//\n"));
+        assert_eq!(findings, ["gateway/src/main.rs has 41 lines, more than 40: move them into the library instead"]);
+    }
+}

@@ -1,0 +1,136 @@
+//! What the rules look at, read from cargo and from the sources.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+/// A crate of this workspace.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Member {
+    pub(super) name: String,
+    pub(super) dependencies: Vec<Dependency>,
+}
+
+/// One line under `[dependencies]`, `[dev-dependencies]` or `[build-dependencies]`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Dependency {
+    /// The package's own name, whatever it is renamed to.
+    pub(super) package: String,
+    /// `normal`, `dev` or `build`.
+    pub(super) kind: String,
+}
+
+/// A package of `Cargo.lock`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Locked {
+    pub(super) name: String,
+    pub(super) version: String,
+}
+
+/// A Rust file.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// From the workspace's root, with `/`.
+    pub(super) path: String,
+    pub(super) text: String,
+}
+
+/// Everything that is checked.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    pub(super) members: Vec<Member>,
+    pub(super) locked: Vec<Locked>,
+    pub(super) sources: Vec<Source>,
+}
+
+impl Workspace {
+    /// Reads the workspace of the current directory.
+    pub(super) fn read() -> anyhow::Result<Self> {
+        let metadata = metadata()?;
+        let root = metadata["workspace_root"].as_str().context("cargo names no workspace root")?;
+        let root = Path::new(root);
+        let lock = std::fs::read_to_string(root.join("Cargo.lock")).context("read Cargo.lock")?;
+        let mut sources = Vec::new();
+        read_sources(root, root, &mut sources)?;
+        Ok(Self { members: members(&metadata), locked: locked(&lock), sources })
+    }
+}
+
+/// Needs neither the network nor a download: only the workspace's own manifests are read.
+fn metadata() -> anyhow::Result<Value> {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .output()
+        .context("run cargo metadata")?;
+    ensure!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn members(metadata: &Value) -> Vec<Member> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let dependency = |value: &Value| Dependency {
+        package: text(&value["name"]),
+        kind: value["kind"].as_str().unwrap_or("normal").to_owned(),
+    };
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    packages
+        .map(|package| Member {
+            name: text(&package["name"]),
+            dependencies: package["dependencies"].as_array().into_iter().flatten().map(dependency).collect(),
+        })
+        .collect()
+}
+
+/// `[[package]]`, then `name = "..."` and `version = "..."` on the next two lines.
+fn locked(lock: &str) -> Vec<Locked> {
+    let value =
+        |line: &str, key: &str| Some(line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"')?.to_owned());
+    let lines: Vec<&str> = lock.lines().collect();
+    lines
+        .windows(2)
+        .filter_map(|pair| Some(Locked { name: value(pair[0], "name")?, version: value(pair[1], "version")? }))
+        .collect()
+}
+
+fn read_sources(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() {
+            if name != "target" && !name.starts_with('.') {
+                read_sources(root, &path, sources)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+            sources.push(Source { path: path.strip_prefix(root)?.to_string_lossy().replace('\\', "/"), text });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn dependencies_of_every_kind_are_read_under_their_real_names() {
+        let metadata = json!({"packages": [{"name": "gateway", "dependencies": [
+            {"name": "axum", "kind": null, "rename": null},
+            {"name": "opentelemetry", "kind": "dev", "rename": "harmless"},
+        ]}]});
+        let dependency = |package: &str, kind: &str| Dependency { package: package.into(), kind: kind.into() };
+        let dependencies = vec![dependency("axum", "normal"), dependency("opentelemetry", "dev")];
+        assert_eq!(members(&metadata), [Member { name: "gateway".into(), dependencies }]);
+    }
+
+    #[test]
+    fn the_lock_file_names_each_version_of_a_package() {
+        let lock = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"a\"\nversion = \"2.0.0\"\n";
+        let package = |version: &str| Locked { name: "a".into(), version: version.into() };
+        assert_eq!(locked(lock), [package("1.0.0"), package("2.0.0")]);
+    }
+}

@@ -1,0 +1,87 @@
+//! What was checked, and what came of it.
+
+use anyhow::ensure;
+
+/// Checks so far. Each prints a line of its own.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    passed: usize,
+    failed: Vec<String>,
+}
+
+impl Verdict {
+    /// `details` are shown when the check fails.
+    pub(super) fn check(&mut self, name: &str, passed: bool, details: impl FnOnce() -> String) {
+        if passed {
+            self.passed += 1;
+            println!("ok    {name}");
+        } else {
+            println!("FAIL  {name}");
+            println!("      {}", details().replace('\n', "\n      "));
+            self.failed.push(name.to_owned());
+        }
+    }
+
+    /// Passes when there is no problem.
+    pub(super) fn all(&mut self, name: &str, problems: &[String]) {
+        self.check(name, problems.is_empty(), || problems.join("\n"));
+    }
+
+    /// Passes when there is a text and none of the words is in it.
+    pub(super) fn absent(&mut self, name: &str, words: &[&str], text: &str) {
+        let found: Vec<String> = words.iter().filter_map(|word| find(word, text)).collect();
+        self.check(name, !text.is_empty() && found.is_empty(), || {
+            if found.is_empty() { "there is nothing to look at".to_owned() } else { found.join("\n") }
+        });
+    }
+
+    /// Whether no check has failed.
+    pub(super) fn is_good(&self) -> bool {
+        self.failed.is_empty()
+    }
+
+    /// Says what all checks together come to.
+    ///
+    /// # Errors
+    /// When a check failed.
+    pub(super) fn pronounce(self) -> anyhow::Result<()> {
+        let (passed, failed) = (self.passed, self.failed.len());
+        ensure!(failed == 0, "{failed} of {} checks failed: {}", passed + failed, self.failed.join("; "));
+        println!("verdict: all {passed} checks passed");
+        Ok(())
+    }
+}
+
+/// The word's first place in the text, with what is around it. Within a longer word it does not count, or a PIN
+/// would now and then be found in a random id.
+fn find(word: &str, text: &str) -> Option<String> {
+    const AROUND: usize = 80;
+    let is_part = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
+    let (at, _) = text.match_indices(word).find(|(at, _)| {
+        let (before, after) = (&text[..*at], &text[at + word.len()..]);
+        !is_part(before.chars().next_back()) && !is_part(after.chars().next())
+    })?;
+    let from = text[..at].char_indices().rev().nth(AROUND).map_or(0, |(start, _)| start);
+    Some(format!("{word}: {}", text[from..].chars().take(2 * AROUND + word.len()).collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_counts_only_when_it_stands_alone() {
+        assert_eq!(find("246801", "id 92468013"), None);
+        assert_eq!(
+            find("246801", "92468013 \"pin\":\"246801\""),
+            Some("246801: 92468013 \"pin\":\"246801\"".to_owned())
+        );
+    }
+
+    #[test]
+    fn an_empty_text_proves_nothing() {
+        let mut verdict = Verdict::default();
+        verdict.absent("no word", &["word"], "");
+        assert!(verdict.pronounce().is_err());
+    }
+}

@@ -1,0 +1,10 @@
+//! One call of each method that `clippy.toml` forbids, each in a function of its own. Never run;
+//! `xtask/tests/forbidden_calls.rs` runs clippy over it and expects one error per call.
+
+#![cfg(feature = "violations")]
+
+pub mod messages;
+pub mod spans;
+pub mod statements;
+pub mod tasks;
+pub mod upstreams;

@@ -1,0 +1,20 @@
+//! Mail that would make no span.
+
+use lettre::address::Envelope;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, SmtpTransport, Tokio1Executor, Transport};
+
+pub async fn send(transport: &AsyncSmtpTransport<Tokio1Executor>, mail: Message) {
+    drop(transport.send(mail).await);
+}
+
+pub async fn send_raw(transport: &AsyncSmtpTransport<Tokio1Executor>, envelope: &Envelope, mail: &[u8]) {
+    drop(transport.send_raw(envelope, mail).await);
+}
+
+pub fn blocking_send(transport: &SmtpTransport, mail: &Message) {
+    drop(transport.send(mail));
+}
+
+pub fn blocking_send_raw(transport: &SmtpTransport, envelope: &Envelope, mail: &[u8]) {
+    drop(transport.send_raw(envelope, mail));
+}
