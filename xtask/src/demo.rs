@@ -19,9 +19,16 @@ pub(crate) struct Options {
     /// Submit one report, print its trace and end; exits 0 only if the trace is complete.
     #[arg(long)]
     once: bool,
-    /// The gateway's port; any free one unless given.
-    #[arg(long, default_value_t = 0)]
-    port: u16,
+    /// A service's port, such as `user-svc=50051`, or the gateway's alone, such as `8080`; may be
+    /// repeated. Any free port for those not given.
+    #[arg(long, value_name = "[SERVICE=]PORT", value_parser = port)]
+    port: Vec<(Service, u16)>,
+}
+
+fn port(text: &str) -> anyhow::Result<(Service, u16)> {
+    let (name, port) = text.split_once('=').unwrap_or((Service::Gateway.name(), text));
+    let service = Service::ALL.into_iter().find(|service| service.name() == name);
+    Ok((service.with_context(|| format!("no service is named {name}"))?, port.parse()?))
 }
 
 /// Runs the five services as processes on a private Postgres with built-in SMS, mail and trace receivers.
@@ -43,13 +50,14 @@ async fn demonstrate(options: &Options) -> anyhow::Result<()> {
     let mut postgres = Postgres::builder().fsync(false).start().await?;
     postgres.cluster().create_template().await?;
     eprintln!("{:>6.2} s  Postgres is up and seeded", start.elapsed().as_secs_f64());
-    let stack = Stack::builder()
+    let mut stack = Stack::builder()
         .cluster(postgres.cluster().clone())
         .receiver(receiver().await?)
-        .port(Service::Gateway, options.port)
-        .env_all("EPRO_TELEMETRY__ENVIRONMENT", "demo")
-        .start()
-        .await?;
+        .env_all("EPRO_TELEMETRY__ENVIRONMENT", "demo");
+    for (service, port) in &options.port {
+        stack = stack.port(*service, *port);
+    }
+    let stack = stack.start().await?;
     eprintln!("{:>6.2} s  the five services are ready", start.elapsed().as_secs_f64());
 
     let trace = submit(&stack, start).await;

@@ -11,9 +11,9 @@ use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Span, Spa
 use crate::config::{Batcher, Config};
 use crate::init::InitError;
 
-/// Spans that wait for export at most. About 1 KiB each, so 32 MiB when the collector is gone; more
+/// Spans that wait for export at most. About 1 KiB each, so 8 MiB when the collector is gone; more
 /// are dropped and counted. The SDK's own 2,048 loses spans in a burst of a few hundred submissions.
-const QUEUE: usize = 32_768;
+const QUEUE: usize = 8_192;
 
 /// The processor that collects ended spans and sends them in the background, or none.
 ///
