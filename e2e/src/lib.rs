@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use migrations::demo::{NURSES, Nurse, PATIENTS, Patient};
 use sqlx::Row;
-use testkit::stack::Stack;
+use testkit::stack::{Builder, Service, Stack};
 use testkit::trace::Trace;
 
 /// Longer than anything here should take; a test that waits that long has failed.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Nurses at every site of the demo study.
 pub const NURSES_PER_SITE: usize = 2;
@@ -21,6 +21,30 @@ pub const NURSE: &Nurse = &NURSES[0];
 
 /// A nurse in Boston, who has nothing to do with [`PATIENT`].
 pub const OTHER_NURSE: &Nurse = &NURSES[2];
+
+/// A stack that has all the time in the world, for tests of what happens and not of how fast: on a
+/// machine that is busy otherwise its limits would be tested as well.
+pub fn unhurried() -> Builder {
+    const LIMIT: &str = "25s";
+    let limits = [
+        (Service::Gateway, "EPRO_REQUEST_TIMEOUT"),
+        (Service::Gateway, "EPRO_USER_SVC__TIMEOUT"),
+        (Service::Gateway, "EPRO_EPRO_SVC__TIMEOUT"),
+        (Service::UserSvc, "EPRO_DATABASE__ACQUIRE_TIMEOUT"),
+        (Service::UserSvc, "EPRO_DATABASE__STATEMENT_TIMEOUT"),
+        (Service::EproSvc, "EPRO_DATA_SVC__TIMEOUT"),
+        (Service::EproSvc, "EPRO_NOTIFY_SVC__TIMEOUT"),
+        (Service::DataSvc, "EPRO_DATABASE__ACQUIRE_TIMEOUT"),
+        (Service::DataSvc, "EPRO_DATABASE__STATEMENT_TIMEOUT"),
+        (Service::NotifySvc, "EPRO_DATA_SVC__TIMEOUT"),
+        (Service::NotifySvc, "EPRO_USER_SVC__TIMEOUT"),
+        (Service::NotifySvc, "EPRO_SMS__TIMEOUT"),
+        (Service::NotifySvc, "EPRO_SMTP__TIMEOUT"),
+    ];
+    // Nor is the sweeper to be faster than a slow hint.
+    let builder = Stack::builder().env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "1h");
+    limits.into_iter().fold(builder, |builder, (service, name)| builder.env(service, name, LIMIT))
+}
 
 /// How many rows there are of what a submission writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -144,7 +144,7 @@ async fn without_postgres_the_answer_is_503_until_it_is_back() -> anyhow::Result
 
 #[tokio::test]
 async fn a_login_check_that_hangs_ends_in_a_503_that_names_it() -> anyhow::Result<()> {
-    let stack = Stack::builder().env(Service::Gateway, "EPRO_USER_SVC__TIMEOUT", "300ms").start().await?;
+    let stack = Stack::builder().env(Service::Gateway, "EPRO_USER_SVC__TIMEOUT", "2s").start().await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     let mut stack = stack;
@@ -189,7 +189,7 @@ async fn readiness_names_the_service_that_is_down() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_locked_table_gives_503_and_the_trace_names_the_statement() -> anyhow::Result<()> {
-    let stack = Stack::builder().env(Service::DataSvc, "EPRO_DATABASE__STATEMENT_TIMEOUT", "300ms").start().await?;
+    let stack = Stack::builder().env(Service::DataSvc, "EPRO_DATABASE__STATEMENT_TIMEOUT", "1s").start().await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     let body = report(PATIENT.assignment);
@@ -198,7 +198,7 @@ async fn a_locked_table_gives_503_and_the_trace_names_the_statement() -> anyhow:
     let answer = client.submit(&token, "key", &body).await?;
     refused_for_now(&answer);
     sqlx::raw_sql("ROLLBACK").execute(&mut locker).await?;
-    client.submit(&token, "key", &body).await?.expect_status(201)?;
+    submit_until_taken(&client, &token, "key", &body).await?;
     assert_eq!(rows(&stack).await?.reports, 1);
 
     let trace_id = answer.trace_id().unwrap_or_default();

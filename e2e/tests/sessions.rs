@@ -31,7 +31,7 @@ async fn an_unknown_login_and_a_wrong_pin_look_the_same() -> anyhow::Result<()> 
 
 #[tokio::test]
 async fn a_token_ends_with_its_time() -> anyhow::Result<()> {
-    let stack = Stack::builder().env(Service::UserSvc, "EPRO_SESSIONS__LIFETIME", "2s").start().await?;
+    let stack = Stack::builder().env(Service::UserSvc, "EPRO_SESSIONS__LIFETIME", "5s").start().await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?;

@@ -1,6 +1,6 @@
 //! A report is stored once, told once, and never lost.
 
-use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, Rows, rows};
+use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, Rows, rows, unhurried};
 use futures_util::future::try_join_all;
 use migrations::demo::{NURSES, PATIENTS};
 use testkit::client::report;
@@ -59,7 +59,7 @@ async fn an_exact_retry_gets_the_first_answer_and_stores_nothing() -> anyhow::Re
 
 #[tokio::test]
 async fn sixty_four_submissions_under_one_key_at_the_same_time_store_one_report() -> anyhow::Result<()> {
-    let stack = Stack::start().await?;
+    let stack = unhurried().start().await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     let body = report(PATIENT.assignment);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use e2e::{DEADLINE, NURSE, NURSES_PER_SITE, PATIENT};
+use e2e::{DEADLINE, NURSE, NURSES_PER_SITE, PATIENT, unhurried};
 use futures_util::future::try_join_all;
 use migrations::demo::{PATIENTS, STUDY};
 use testkit::contract;
@@ -29,8 +29,7 @@ async fn one_submission_is_one_whole_trace() -> anyhow::Result<()> {
 #[tokio::test]
 async fn two_hundred_concurrent_submissions_are_two_hundred_whole_traces() -> anyhow::Result<()> {
     const SUBMISSIONS: usize = 200;
-    // On a machine that is busy otherwise a hint may take long: the sweeper must not be faster.
-    let stack = Stack::builder().env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "1h").start().await?;
+    let stack = unhurried().start().await?;
     let client = stack.client();
     let tokens = try_join_all(PATIENTS.iter().map(|patient| client.login(patient.login, patient.pin))).await?;
     let submitted = try_join_all((0..SUBMISSIONS).map(|number| {
