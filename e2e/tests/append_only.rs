@@ -35,6 +35,7 @@ async fn each_role_can_do_its_own_work_and_nothing_else() -> anyhow::Result<()> 
     for (role, statement) in [
         ("user_svc", "SELECT FROM clinical.report"),
         ("user_svc", "UPDATE identity.credential SET pin_hash = pin_hash"),
+        ("user_svc", "UPDATE identity.session SET expires_at = now()"),
         ("user_svc", "CREATE TABLE identity.x ()"),
         ("data_svc", "SELECT FROM identity.person"),
         ("data_svc", "UPDATE clinical.report SET revision = revision"),

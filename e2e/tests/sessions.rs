@@ -40,7 +40,11 @@ async fn a_token_ends_with_its_time() -> anyhow::Result<()> {
     while client.get(path, Some(&token)).await?.status != 401 {
         assert!(start.elapsed() < DEADLINE, "the token never ends");
     }
-    client.submit_new(&token, PATIENT.assignment).await?.expect_status(401)?;
+    let refused = client.submit_new(&token, PATIENT.assignment).await?.expect_status(401)?;
+    assert_eq!(refused.json()["type"], "/problems/invalid-token");
+    let headers = [("content-type", "application/json"), ("idempotency-key", "key")];
+    let anonymous = client.raw("POST", "/v1/reports", &headers, report(PATIENT.assignment).to_string()).await?;
+    assert_eq!(anonymous.expect_status(401)?.json()["type"], "/problems/unauthenticated");
     stack.stop().await?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, Rows, rows, unhurried};
 use futures_util::future::try_join_all;
 use migrations::demo::{NURSES, PATIENTS};
 use testkit::client::report;
+use testkit::contract;
 use testkit::stack::Stack;
 use testkit::trace::Kind;
 
@@ -18,8 +19,9 @@ async fn every_nurse_of_the_site_gets_one_sms_and_one_mail() -> anyhow::Result<(
     let submitted = client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?;
     let report_id = submitted.json()["report_id"].as_str().unwrap_or_default().to_owned();
 
-    let messages = stack.sms.journal().wait_until(DEADLINE, |messages| messages.len() >= NURSES_PER_SITE).await?;
-    let mails = stack.smtp.journal().wait_until(DEADLINE, |mails| mails.len() >= NURSES_PER_SITE).await?;
+    let expected = contract::submit_report(NURSES_PER_SITE);
+    stack.otlp.wait_for_shape(&submitted.trace_id().unwrap_or_default(), DEADLINE, &expected).await?;
+    let (messages, mails) = (stack.sms.accepted(), stack.smtp.accepted());
     let team = || NURSES.iter().filter(|nurse| nurse.site == PATIENT.site);
     for nurse in team() {
         assert_eq!(messages.iter().filter(|message| message.to == nurse.phone).count(), 1);

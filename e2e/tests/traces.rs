@@ -7,16 +7,20 @@ use futures_util::future::try_join_all;
 use migrations::demo::{PATIENTS, STUDY};
 use testkit::contract;
 use testkit::stack::{Service, Stack};
-use testkit::trace::{Kind, span};
+use testkit::trace::{Kind, Trace, span};
 
 #[tokio::test]
 async fn one_submission_is_one_whole_trace() -> anyhow::Result<()> {
-    let stack = Stack::start().await?;
+    const JAEGER: &str = "http://127.0.0.1:16686/trace/";
+    let stack = Stack::builder().env(Service::Gateway, "EPRO_TRACE_URL", JAEGER).start().await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     let submitted = client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?;
     let trace_id = submitted.trace_id().unwrap_or_default();
     assert_eq!(submitted.json()["trace_id"], trace_id.as_str(), "body and header name the same trace");
+    assert_eq!(submitted.json()["trace_url"], format!("{JAEGER}{trace_id}"));
+    let refused = client.get("/v1/reports/42", None).await?.expect_status(401)?;
+    assert_eq!(refused.json()["trace_url"], format!("{JAEGER}{}", refused.trace_id().unwrap_or_default()));
 
     let trace = stack.otlp.wait_for_shape(&trace_id, DEADLINE, &contract::submit_report(NURSES_PER_SITE)).await?;
     assert_eq!(contract::check_submission(&trace, NURSES_PER_SITE), Vec::<String>::new());
@@ -112,17 +116,23 @@ async fn a_services_last_spans_are_sent_before_it_ends() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn health_checks_make_no_spans_and_every_answer_names_its_trace() -> anyhow::Result<()> {
-    let stack = Stack::start().await?;
+    let mut stack = Stack::start().await?;
     let client = stack.client();
     client.get("/livez", None).await?.expect_status(204)?;
     client.get("/readyz", None).await?.expect_status(200)?;
+    let refused = client.post("/livez", &serde_json::json!({})).await?.expect_status(405)?;
+    assert_eq!(refused.json()["trace_id"].as_str(), refused.trace_id().as_deref());
     let missing = client.get("/nowhere?name=Ada", None).await?.expect_status(404)?;
     let trace_id = missing.trace_id().unwrap_or_default();
     let trace = stack.otlp.wait_for(&trace_id, DEADLINE, |trace| !trace.is_empty()).await?;
     trace.assert_shape(&span("gateway", "GET", Kind::Server))?;
-    let names: BTreeSet<_> =
-        stack.otlp.traces().iter().flat_map(|trace| trace.roots()).map(|root| root.name.clone()).collect();
-    assert_eq!(names, BTreeSet::from(["GET".to_owned()]));
+    // Only when the services have ended is it sure that nothing else comes.
+    for service in Service::ALL.into_iter().rev() {
+        stack.terminate(service).await?;
+    }
+    let traces = stack.otlp.traces();
+    let names: BTreeSet<_> = traces.iter().flat_map(Trace::roots).map(|root| root.name.as_str()).collect();
+    assert_eq!(names, BTreeSet::from(["GET", "POST /livez"]));
     stack.stop().await?;
     Ok(())
 }

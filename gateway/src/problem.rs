@@ -50,8 +50,7 @@ impl Problem {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Send application/json, not encoded.");
     pub(crate) const SLOW_BODY: Self =
         Self::new(StatusCode::REQUEST_TIMEOUT, "slow-body", "The body did not arrive in time.");
-    pub(crate) const TOO_LARGE: Self =
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is larger than 64 KiB.");
+    pub(crate) const TOO_LARGE: Self = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large.");
     pub(crate) const NO_TOKEN: Self =
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Send an access token: Authorization: Bearer <token>.");
     pub(crate) const WRONG_ROLE: Self = Self::new(StatusCode::FORBIDDEN, "wrong-role", "Your role may not do this.");

@@ -46,5 +46,4 @@ CREATE TABLE identity.signing_key (
 
 GRANT USAGE ON SCHEMA identity TO user_svc;
 GRANT SELECT ON identity.person, identity.site_membership, identity.contact, identity.credential TO user_svc;
-GRANT SELECT, INSERT, UPDATE ON identity.session TO user_svc;
-GRANT SELECT, INSERT ON identity.signing_key TO user_svc;
+GRANT SELECT, INSERT ON identity.session, identity.signing_key TO user_svc;

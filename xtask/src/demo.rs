@@ -37,6 +37,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     tokio::select! {
         done = demonstrate(&options) => done,
         _ = tokio::signal::ctrl_c() => {
+            ensure!(!options.once, "interrupted");
             eprintln!("\nstopped");
             Ok(())
         }
@@ -69,11 +70,25 @@ async fn demonstrate(options: &Options) -> anyhow::Result<()> {
         print_curl(&stack.url(Service::Gateway));
         std::future::pending::<()>().await;
     }
-    stack.stop().await?;
+    end(stack).await?;
     postgres.stop().await?;
     let violations = contract::check_submission(&trace?, nurses());
     ensure!(violations.is_empty(), "the trace breaks the contract:\n{}", violations.join("\n"));
     told
+}
+
+/// Ends the services, then sees their last spans off.
+async fn end(mut stack: Stack) -> anyhow::Result<()> {
+    for service in Service::ALL.into_iter().rev() {
+        stack.terminate(service).await?;
+    }
+    let missing = stack.otlp.drain(DEADLINE).await;
+    if missing > 0 {
+        eprintln!(
+            "{missing} batches of spans did not reach OTEL_EXPORTER_OTLP_ENDPOINT (it must speak OTLP over gRPC)"
+        );
+    }
+    stack.stop().await.map(drop)
 }
 
 /// Spans go on to a collector of the user's own, if there is one.

@@ -47,7 +47,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     if !judged.as_ref().is_ok_and(Verdict::is_good) {
         stack.show_state().await;
     }
-    let removed = if options.keep { Ok(()) } else { stack.remove().await };
+    // The services were stopped to see how they end.
+    let removed = if options.keep { stack.up().await } else { stack.remove().await };
     if options.keep {
         println!("\nkept: {}", stack.hint());
     }

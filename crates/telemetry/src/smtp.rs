@@ -9,7 +9,7 @@ use crate::span::{TARGET, Unfinished, fail};
 
 pub use smtp::Error;
 
-/// A pooled SMTP transport whose every submission is a CLIENT span. It shows the server and its
+/// An SMTP transport whose every submission is a CLIENT span. It shows the server and its
 /// reply code, never an address, a subject or the server's own words.
 #[derive(Debug, Clone)]
 pub struct Mailer {

@@ -40,12 +40,20 @@ impl Task {
 
     /// Hands work to somebody who does it later.
     pub fn producer(name: &'static str) -> Self {
-        Self { kind: "producer", ..Self::internal(name) }
+        Self { kind: "producer", ..Self::internal(name) }.messaging("send")
     }
 
     /// Does work that was handed over earlier.
     pub fn consumer(name: &'static str) -> Self {
-        Self { kind: "consumer", ..Self::internal(name) }
+        Self { kind: "consumer", ..Self::internal(name) }.messaging("process")
+    }
+
+    /// What the messaging conventions ask of every span that hands work over.
+    fn messaging(self, operation_type: &'static str) -> Self {
+        let name = self.name;
+        self.attribute("messaging.system", "outbox")
+            .attribute("messaging.operation.name", name)
+            .attribute("messaging.operation.type", operation_type)
     }
 
     /// Joins the trace of a stored context instead of the current one.

@@ -168,7 +168,14 @@ fn required(span: &Span, convention: Convention) -> Vec<&'static str> {
         (Convention::HttpServer, _) if span.name.contains(' ') => names.push("http.route"),
         (Convention::HttpClient, _) if !span.status.is_error() => names.push("http.response.status_code"),
         (Convention::Rpc, Kind::Client) => names.push("server.address"),
+        (Convention::Other, Kind::Producer | Kind::Consumer) => {
+            names.extend(["messaging.system", "messaging.operation.name", "messaging.operation.type"]);
+        }
+        (Convention::Other, Kind::Client) => names.extend(["server.address", "server.port"]),
         _ => {}
+    }
+    if span.kind == Kind::Consumer || span.name.starts_with("send ") {
+        names.push("epro.delivery.attempt");
     }
     if span.status.is_error() && convention != Convention::Other {
         names.push("error.type");

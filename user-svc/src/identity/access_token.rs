@@ -16,7 +16,7 @@ use crate::store::signing_key::{self, SigningKey};
 /// Signs access tokens (JWT, Ed25519) and reads them back.
 ///
 /// The keys live in the database, so that every copy of the service has the same ones and nobody has
-/// to hand them out. The first copy ever started makes the first key.
+/// to hand them out. The first login ever makes the first key.
 pub(crate) struct AccessTokens {
     issuer: String,
     audience: String,

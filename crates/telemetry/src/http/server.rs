@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::extract::MatchedPath;
 use futures_util::future::BoxFuture;
 use http::uri::Scheme;
-use http::{HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use tower_layer::Layer;
 use tower_service::Service;
 use tracing::{Instrument, Span, info_span};
@@ -30,8 +30,8 @@ pub struct ServerLayer {
 }
 
 impl ServerLayer {
-    /// Continues an incoming trace if `trust_remote_context`, else links to it. Requests to the
-    /// `quiet` paths, such as health checks, make no span.
+    /// Continues an incoming trace if `trust_remote_context`, else links to it. Reads of
+    /// the `quiet` paths, such as health checks, make no span.
     pub fn new(trust_remote_context: bool, quiet: &'static [&'static str]) -> Self {
         Self { trust_remote_context, quiet }
     }
@@ -68,7 +68,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if self.layer.quiet.contains(&request.uri().path()) {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        if is_read && self.layer.quiet.contains(&request.uri().path()) {
             return Box::pin(self.inner.call(request));
         }
         let started = Instant::now();

@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, StreamBody};
 use opentelemetry::trace::SpanKind;
 use opentelemetry_sdk::trace::SpanData;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
@@ -24,6 +25,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{Recorder, WORDS, assert_child, assert_failed, assert_not_failed, attributes, report_panics, text};
 use crate::grpc::{Channel, ServerLayer, TracedBody};
+
+/// A call of one test has arrived and stays.
+static STALLED: Notify = Notify::const_new();
 
 /// A gRPC service by hand, so that a test decides where the status travels.
 #[derive(Clone)]
@@ -53,7 +57,14 @@ impl Service<Request<Body>> for Answers {
                 "RefuseLate" => streamed(Code::NotFound),
                 "Refuse" => Status::not_found(WORDS).into_http(),
                 "Fail" => Status::internal(WORDS).into_http(),
-                "HangLate" => response(stream::iter([message()]).chain(stream::pending()).boxed()),
+                "StallLate" => {
+                    STALLED.notify_one();
+                    response(stream::iter([message()]).chain(stream::pending()).boxed())
+                }
+                "Stall" => {
+                    STALLED.notify_one();
+                    pending().await
+                }
                 "Panic" => panic!("{WORDS}"),
                 _ => pending().await,
             })
@@ -190,14 +201,14 @@ async fn a_call_that_outlives_its_deadline_says_so_to_its_caller() {
 
 #[tokio::test]
 async fn a_caller_that_leaves_cancels_both_sides_at_that_moment() {
-    for method in ["Hang", "HangLate"] {
+    for method in ["Stall", "StallLate"] {
         let mut recorder = Recorder::start();
         let address = serve().await;
         let reading = tokio::spawn(async move {
             let response = start(address, &format!("/test.v1.Test/{method}")).await.unwrap();
             response.into_body().collect().await.map(drop)
         });
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        STALLED.notified().await;
         let left = SystemTime::now();
         reading.abort();
         let (client, server) = of_kinds(&recorder.ended(2).await);

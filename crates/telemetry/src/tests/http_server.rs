@@ -11,6 +11,7 @@ use opentelemetry::trace::SpanKind;
 use opentelemetry_sdk::trace::SpanData;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{Recorder, WORDS, assert_failed, assert_not_failed, attributes, report_panics, text};
@@ -19,13 +20,21 @@ use crate::http::ServerLayer;
 
 const REMOTE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
+/// A request has arrived and stays.
+static STUCK: Notify = Notify::const_new();
+
+async fn stuck() {
+    STUCK.notify_one();
+    pending::<()>().await;
+}
+
 async fn serve(trust_remote_context: bool) -> SocketAddr {
     let catch = CatchPanicLayer::custom(|_: Box<dyn Any + Send>| StatusCode::INTERNAL_SERVER_ERROR.into_response());
     let app = Router::new()
         .route("/v1/reports/{id}", get(async || TraceContext::current().to_string()))
         .route("/v1/broken", post(async || StatusCode::BAD_GATEWAY))
         .route("/v1/invalid", post(async || StatusCode::UNPROCESSABLE_ENTITY))
-        .route("/v1/stuck", get(async || pending::<()>().await))
+        .route("/v1/stuck", get(stuck))
         .route("/v1/panic", get(async || -> () { panic!("{WORDS}") }))
         .route("/livez", get(async || ()))
         .layer(catch)
@@ -109,7 +118,7 @@ async fn a_client_that_leaves_cancels_the_span_at_that_moment() {
     let mut recorder = Recorder::start();
     let mut stream = TcpStream::connect(serve(true).await).await.unwrap();
     stream.write_all(b"GET /v1/stuck HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    STUCK.notified().await;
     let left = SystemTime::now();
     drop(stream);
     let span = recorder.only().await;

@@ -1,5 +1,5 @@
 use std::future::pending;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use http::HeaderMap;
 use opentelemetry::trace::SpanKind;
@@ -56,8 +56,12 @@ async fn a_task_joins_a_context_that_was_stored_as_text() {
 #[tokio::test]
 async fn a_task_that_is_aborted_ends_at_the_abort_as_cancelled() {
     let mut recorder = Recorder::start();
-    let task = Task::internal("stuck").spawn(pending::<()>());
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let task = Task::internal("stuck").spawn(async move {
+        let _ = begun.send(());
+        pending::<()>().await;
+    });
+    begins.await.unwrap();
     let aborted = SystemTime::now();
     task.abort();
 

@@ -112,9 +112,12 @@ impl Receiver {
         self.inlet.store.traces()
     }
 
-    /// How many export requests did not reach the endpoint of [`Receiver::forwarding_to`].
-    pub fn forward_drops(&self) -> u64 {
-        self.inlet.forwarder.as_ref().map_or(0, Forwarder::drops)
+    /// Waits, as long as the deadline allows, until what has arrived is passed on to the endpoint of
+    /// [`Receiver::forwarding_to`]. Returns how many export requests did not reach it so far.
+    pub async fn drain(&self, deadline: Duration) -> u64 {
+        let Some(forwarder) = &self.inlet.forwarder else { return 0 };
+        let _ = timeout(deadline, forwarder.drain()).await;
+        forwarder.drops()
     }
 
     /// Waits until `complete` holds for the trace.

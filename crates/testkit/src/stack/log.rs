@@ -32,10 +32,6 @@ impl Log {
         self.lines.borrow().iter().cloned().collect()
     }
 
-    pub(super) fn of_trace(&self, trace_id: &str) -> Vec<Value> {
-        self.lines.borrow().iter().filter(|line| line["trace_id"] == trace_id).cloned().collect()
-    }
-
     pub(super) async fn wait_for(&self, deadline: Duration, wanted: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
         let mut lines = self.lines.subscribe();
         let arrived = lines.wait_for(|lines| lines.iter().any(&wanted));

@@ -235,15 +235,6 @@ impl Stack {
         self.instances[&service].log.all()
     }
 
-    /// The log lines of one trace, service by service.
-    pub fn logs_of_trace(&self, trace_id: &str) -> Vec<(Service, Value)> {
-        let of_service = |(service, instance): (&Service, &Instance)| {
-            let service = *service;
-            instance.log.of_trace(trace_id).into_iter().map(move |line| (service, line))
-        };
-        self.instances.iter().flat_map(of_service).collect()
-    }
-
     /// Waits for a log line, one written before the call included.
     ///
     /// # Errors

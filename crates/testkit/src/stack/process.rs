@@ -69,7 +69,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Ctrl-C at the terminal is for us; we then stop the services in their order.
+            // Ctrl-C at the terminal is for the process that owns the stack.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()

@@ -101,14 +101,11 @@ impl Span {
         self.attributes.get(attribute)?.as_i64()
     }
 
-    pub fn has_event(&self, name: &str) -> bool {
-        self.events.iter().any(|event| event.name == name)
-    }
-
     /// Every text in the span that somebody could read: names, attributes, events, links, status.
     /// For tests that look for what must not be there.
     pub fn everything(&self) -> String {
-        format!("{self:?}")
+        let Self { service, name, status, attributes, events, links, resource, .. } = self;
+        format!("{service:?} {name:?} {status:?} {attributes:?} {events:?} {links:?} {resource:?}")
     }
 }
 
