@@ -171,11 +171,6 @@ impl Stack {
         format!("http://{}", self.address(service))
     }
 
-    /// The id of a service's process, unless it was ended.
-    pub fn pid(&self, service: Service) -> Option<u32> {
-        self.instances[&service].process.as_ref().map(Process::pid)
-    }
-
     /// Kills a service at once, as a crash would.
     ///
     /// # Errors

@@ -84,10 +84,6 @@ impl Process {
         Ok((Self { child, pid, readers, _reaper: Reaper::watch(pid, "") }, listening))
     }
 
-    pub(super) fn pid(&self) -> u32 {
-        self.pid
-    }
-
     pub(super) fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
