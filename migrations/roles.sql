@@ -23,3 +23,6 @@ END $$;
 
 CREATE SCHEMA IF NOT EXISTS identity AUTHORIZATION identity_owner;
 CREATE SCHEMA IF NOT EXISTS clinical AUTHORIZATION clinical_owner;
+
+-- For windows that must not overlap.
+CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA clinical;

@@ -1,4 +1,4 @@
-//! The demo study: two sites, two nurses each, a few patients with a daily symptom diary.
+//! The demo study: two sites, two nurses each, a few patients with a diary and two questionnaires.
 //!
 //! Ids are fixed so that a curl line can be copied; names, numbers and PINs are invented, phone
 //! numbers come from the range reserved for fiction and addresses from `example.org`.
@@ -6,7 +6,6 @@
 use anyhow::Context;
 use argon2::Argon2;
 use argon2::password_hash::PasswordHasher;
-use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use uuid::{Uuid, uuid};
 
@@ -33,7 +32,7 @@ pub struct Nurse {
     pub email: &'static str,
 }
 
-/// A patient with one `event` assignment of the diary.
+/// A patient with `event` assignments of every instrument and a `scheduled` one of the diary.
 #[derive(Debug)]
 pub struct Patient {
     pub id: Uuid,
@@ -41,9 +40,39 @@ pub struct Patient {
     pub pin: &'static str,
     pub site: Uuid,
     pub subject_code: &'static str,
+    /// The diary, at any time.
+    pub assignment: Uuid,
+    /// PHQ-9, at any time.
+    pub phq9: Uuid,
+    /// GAD-7, at any time.
+    pub gad7: Uuid,
+    /// The diary, once a day.
+    pub scheduled: Uuid,
+}
+
+/// A patient who has not chosen a PIN yet.
+#[derive(Debug)]
+pub struct Newcomer {
+    pub id: Uuid,
+    pub login: &'static str,
+    /// Good for one activation. A real one is random; this one stands in a curl line.
+    pub activation_code: &'static str,
+    pub site: Uuid,
+    pub subject_code: &'static str,
+    /// The diary, at any time.
     pub assignment: Uuid,
 }
 
+pub const NEWCOMER: Newcomer = Newcomer {
+    id: uuid!("2c7e9a44-3b1d-4f6a-a0c5-9e8d7c6b5a05"),
+    login: "patient-5",
+    activation_code: "welcome-to-the-demo-study",
+    site: SITES[0].id,
+    subject_code: "BER-003",
+    assignment: uuid!("a551a9e0-1d1a-4f00-8000-000000000005"),
+};
+
+/// Neither keeps quiet hours: a demo at midnight is to send its messages too.
 pub const SITES: [Site; 2] = [
     Site { id: uuid!("5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e01"), code: "BER", name: "Berlin", time_zone: "Europe/Berlin" },
     Site {
@@ -97,6 +126,9 @@ pub const PATIENTS: [Patient; 4] = [
         site: SITES[0].id,
         subject_code: "BER-001",
         assignment: uuid!("a551a9e0-1d1a-4f00-8000-000000000001"),
+        phq9: uuid!("a551a9e0-1d1a-4f00-8000-000000000101"),
+        gad7: uuid!("a551a9e0-1d1a-4f00-8000-000000000201"),
+        scheduled: uuid!("a551a9e0-1d1a-4f00-8000-000000000301"),
     },
     Patient {
         id: uuid!("2c7e9a44-3b1d-4f6a-a0c5-9e8d7c6b5a02"),
@@ -105,6 +137,9 @@ pub const PATIENTS: [Patient; 4] = [
         site: SITES[0].id,
         subject_code: "BER-002",
         assignment: uuid!("a551a9e0-1d1a-4f00-8000-000000000002"),
+        phq9: uuid!("a551a9e0-1d1a-4f00-8000-000000000102"),
+        gad7: uuid!("a551a9e0-1d1a-4f00-8000-000000000202"),
+        scheduled: uuid!("a551a9e0-1d1a-4f00-8000-000000000302"),
     },
     Patient {
         id: uuid!("2c7e9a44-3b1d-4f6a-a0c5-9e8d7c6b5a03"),
@@ -113,6 +148,9 @@ pub const PATIENTS: [Patient; 4] = [
         site: SITES[1].id,
         subject_code: "BOS-001",
         assignment: uuid!("a551a9e0-1d1a-4f00-8000-000000000003"),
+        phq9: uuid!("a551a9e0-1d1a-4f00-8000-000000000103"),
+        gad7: uuid!("a551a9e0-1d1a-4f00-8000-000000000203"),
+        scheduled: uuid!("a551a9e0-1d1a-4f00-8000-000000000303"),
     },
     Patient {
         id: uuid!("2c7e9a44-3b1d-4f6a-a0c5-9e8d7c6b5a04"),
@@ -121,27 +159,40 @@ pub const PATIENTS: [Patient; 4] = [
         site: SITES[1].id,
         subject_code: "BOS-002",
         assignment: uuid!("a551a9e0-1d1a-4f00-8000-000000000004"),
+        phq9: uuid!("a551a9e0-1d1a-4f00-8000-000000000104"),
+        gad7: uuid!("a551a9e0-1d1a-4f00-8000-000000000204"),
+        scheduled: uuid!("a551a9e0-1d1a-4f00-8000-000000000304"),
     },
 ];
 
-const DIARY: Uuid = uuid!("d1a1d1a1-0000-4000-8000-000000000001");
-
-/// The daily symptom diary, version 1.0: our own wording, free to use.
-fn diary() -> serde_json::Value {
-    json!({
-        "title": "Daily symptom diary",
-        "items": [
-            {"link_id": "pain", "type": "integer", "text": "Worst pain in the last 24 hours (0 none - 10 worst imaginable)",
-             "min": 0, "max": 10, "required": true},
-            {"link_id": "rescue", "type": "boolean", "text": "Did you take rescue medication?"},
-            {"link_id": "rescue_doses", "type": "integer", "text": "How many doses?", "min": 1, "max": 20,
-             "required": true, "enable_when": {"link_id": "rescue", "equals": true}},
-            {"link_id": "temperature", "type": "decimal", "text": "Body temperature (degrees Celsius)",
-             "min": 34.0, "max": 43.0},
-            {"link_id": "note", "type": "text", "text": "Anything you want to tell us?", "max_length": 500}
-        ]
-    })
+/// A version of an instrument.
+struct Questionnaire {
+    version_id: Uuid,
+    /// Short name, as in the API and in the canonical URL.
+    id: &'static str,
+    version: &'static str,
+    /// JSON.
+    definition: &'static str,
 }
+
+const DIARY: Questionnaire = Questionnaire {
+    version_id: uuid!("d1a1d1a1-0000-4000-8000-000000000001"),
+    id: "daily-symptom-diary",
+    version: "1.0",
+    definition: include_str!("../instruments/daily-symptom-diary.json"),
+};
+const PHQ9: Questionnaire = Questionnaire {
+    version_id: uuid!("d1a1d1a1-0000-4000-8000-000000000002"),
+    id: "phq-9",
+    version: "1.0",
+    definition: include_str!("../instruments/phq-9.json"),
+};
+const GAD7: Questionnaire = Questionnaire {
+    version_id: uuid!("d1a1d1a1-0000-4000-8000-000000000003"),
+    id: "gad-7",
+    version: "1.0",
+    definition: include_str!("../instruments/gad-7.json"),
+};
 
 /// Stores the demo study. Safe to run again: what is there stays as it is.
 ///
@@ -162,7 +213,7 @@ pub async fn seed(admin_url: &str) -> anyhow::Result<()> {
 
 async fn seed_identity(connection: &mut PgConnection) -> anyhow::Result<()> {
     for nurse in &NURSES {
-        insert_person(connection, nurse.id, "nurse", nurse.login, nurse.pin, nurse.site).await?;
+        insert_person(connection, nurse.id, "nurse", nurse.login, Some(nurse.pin), nurse.site).await?;
         sqlx::query(
             "INSERT INTO identity.contact (person_id, phone, email) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         )
@@ -173,8 +224,17 @@ async fn seed_identity(connection: &mut PgConnection) -> anyhow::Result<()> {
         .await?;
     }
     for patient in &PATIENTS {
-        insert_person(connection, patient.id, "patient", patient.login, patient.pin, patient.site).await?;
+        insert_person(connection, patient.id, "patient", patient.login, Some(patient.pin), patient.site).await?;
     }
+    insert_person(connection, NEWCOMER.id, "patient", NEWCOMER.login, None, NEWCOMER.site).await?;
+    sqlx::query(
+        "INSERT INTO identity.activation (code_hash, person_id, expires_at)
+         VALUES (sha256(convert_to($1, 'UTF8')), $2, now() + interval '1 year') ON CONFLICT DO NOTHING",
+    )
+    .bind(NEWCOMER.activation_code)
+    .bind(NEWCOMER.id)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -183,7 +243,7 @@ async fn insert_person(
     id: Uuid,
     role: &str,
     login: &str,
-    pin: &str,
+    pin: Option<&str>,
     site: Uuid,
 ) -> anyhow::Result<()> {
     let inserted = sqlx::query("INSERT INTO identity.person (person_id, role) VALUES ($1, $2) ON CONFLICT DO NOTHING")
@@ -194,7 +254,8 @@ async fn insert_person(
     if inserted.rows_affected() == 0 {
         return Ok(());
     }
-    let pin_hash = Argon2::default().hash_password(pin.as_bytes()).context("hash a demo PIN")?.to_string();
+    let hash = |pin: &str| Argon2::default().hash_password(pin.as_bytes()).map(|hash| hash.to_string());
+    let pin_hash = pin.map(hash).transpose().context("hash a demo PIN")?;
     sqlx::query("INSERT INTO identity.credential (person_id, login, pin_hash) VALUES ($1, $2, $3)")
         .bind(id)
         .bind(login)
@@ -229,39 +290,97 @@ async fn seed_clinical(connection: &mut PgConnection) -> anyhow::Result<()> {
         .execute(&mut *connection)
         .await?;
     }
-    sqlx::query(
-        "INSERT INTO clinical.questionnaire_version (questionnaire_version_id, url, version, definition)
-         VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-    )
-    .bind(DIARY)
-    .bind("https://example.org/questionnaires/daily-symptom-diary")
-    .bind("1.0")
-    .bind(diary())
-    .execute(&mut *connection)
-    .await?;
-    for patient in &PATIENTS {
-        seed_enrolment(connection, patient).await?;
+    for questionnaire in [DIARY, PHQ9, GAD7] {
+        insert_questionnaire(connection, &questionnaire).await?;
     }
+    for patient in &PATIENTS {
+        insert_enrolment(connection, patient.id, patient.site, patient.subject_code).await?;
+        assign_event(connection, patient.id, patient.assignment, &DIARY).await?;
+        assign_event(connection, patient.id, patient.phq9, &PHQ9).await?;
+        assign_event(connection, patient.id, patient.gad7, &GAD7).await?;
+        assign_daily(connection, patient.id, patient.scheduled, &DIARY).await?;
+    }
+    insert_enrolment(connection, NEWCOMER.id, NEWCOMER.site, NEWCOMER.subject_code).await?;
+    assign_event(connection, NEWCOMER.id, NEWCOMER.assignment, &DIARY).await?;
     Ok(())
 }
 
-async fn seed_enrolment(connection: &mut PgConnection, patient: &Patient) -> anyhow::Result<()> {
+async fn insert_questionnaire(connection: &mut PgConnection, questionnaire: &Questionnaire) -> anyhow::Result<()> {
     sqlx::query(
-        "WITH enrolment AS (
-             INSERT INTO clinical.enrolment (study_id, site_id, person_id, subject_code, time_zone, enrolled_at)
-             SELECT $1, site_id, $3, $4, time_zone, '2026-01-01T00:00:00Z' FROM clinical.site WHERE site_id = $2
-             ON CONFLICT DO NOTHING
-             RETURNING enrolment_id
-         )
-         INSERT INTO clinical.assignment (assignment_id, enrolment_id, questionnaire_version_id, schedule)
-         SELECT $5, enrolment_id, $6, 'event' FROM enrolment",
+        "INSERT INTO clinical.questionnaire_version
+             (questionnaire_version_id, questionnaire_id, url, version, definition, sha256)
+         VALUES ($1, $2, 'https://example.org/questionnaires/' || $2, $3, $4::jsonb,
+                 sha256(convert_to($4::jsonb::text, 'UTF8')))
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(questionnaire.version_id)
+    .bind(questionnaire.id)
+    .bind(questionnaire.version)
+    .bind(questionnaire.definition)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn insert_enrolment(
+    connection: &mut PgConnection,
+    person_id: Uuid,
+    site_id: Uuid,
+    subject_code: &str,
+) -> anyhow::Result<()> {
+    sqlx::query(
+        "INSERT INTO clinical.enrolment
+             (study_id, site_id, person_id, subject_code, time_zone, enrolled_at, baseline_date)
+         SELECT $1, site_id, $3, $4, time_zone, '2026-01-01T00:00:00Z', current_date - 7
+         FROM clinical.site WHERE site_id = $2
+         ON CONFLICT DO NOTHING",
     )
     .bind(STUDY)
-    .bind(patient.site)
-    .bind(patient.id)
-    .bind(patient.subject_code)
-    .bind(patient.assignment)
-    .bind(DIARY)
+    .bind(site_id)
+    .bind(person_id)
+    .bind(subject_code)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn assign_event(
+    connection: &mut PgConnection,
+    person_id: Uuid,
+    assignment_id: Uuid,
+    questionnaire: &Questionnaire,
+) -> anyhow::Result<()> {
+    sqlx::query(
+        "INSERT INTO clinical.assignment (assignment_id, enrolment_id, questionnaire_version_id, schedule)
+         SELECT $1, enrolment_id, $3, 'event' FROM clinical.enrolment WHERE person_id = $2
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(assignment_id)
+    .bind(person_id)
+    .bind(questionnaire.version_id)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Once a day for a year, from six in the morning to half past two at night: both changes of the
+/// clock fall into a window's end.
+async fn assign_daily(
+    connection: &mut PgConnection,
+    person_id: Uuid,
+    assignment_id: Uuid,
+    questionnaire: &Questionnaire,
+) -> anyhow::Result<()> {
+    sqlx::query(
+        "INSERT INTO clinical.assignment (assignment_id, enrolment_id, questionnaire_version_id, schedule,
+                                          first_day, every_days, windows, opens, closes, sync_for)
+         SELECT $1, enrolment_id, $3, 'scheduled', 0, 1, 365, '06:00', '02:30', '72 hours'
+         FROM clinical.enrolment WHERE person_id = $2
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(assignment_id)
+    .bind(person_id)
+    .bind(questionnaire.version_id)
     .execute(connection)
     .await?;
     Ok(())

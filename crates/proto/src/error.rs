@@ -20,6 +20,8 @@ pub enum ErrorKind {
     NotFound,
     /// It contradicts what is stored.
     Conflict,
+    /// It has changed since the caller last looked.
+    Stale,
     /// Too much for now.
     Throttled,
     /// Something that is needed is down; later it may work.
@@ -32,12 +34,13 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// kind -> gRPC code -> HTTP status: the one table.
-    const TABLE: [(Self, Code, StatusCode); 9] = [
+    const TABLE: [(Self, Code, StatusCode); 10] = [
         (Self::Invalid, Code::InvalidArgument, StatusCode::UNPROCESSABLE_ENTITY),
         (Self::Unauthenticated, Code::Unauthenticated, StatusCode::UNAUTHORIZED),
         (Self::Forbidden, Code::PermissionDenied, StatusCode::FORBIDDEN),
         (Self::NotFound, Code::NotFound, StatusCode::NOT_FOUND),
         (Self::Conflict, Code::FailedPrecondition, StatusCode::CONFLICT),
+        (Self::Stale, Code::Aborted, StatusCode::PRECONDITION_FAILED),
         (Self::Throttled, Code::ResourceExhausted, StatusCode::TOO_MANY_REQUESTS),
         (Self::Unavailable, Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE),
         (Self::Timeout, Code::DeadlineExceeded, StatusCode::SERVICE_UNAVAILABLE),
@@ -57,7 +60,7 @@ impl ErrorKind {
     fn of(code: Code) -> Self {
         match code {
             // A peer that went away in the middle of a call.
-            Code::Cancelled | Code::Aborted => Self::Unavailable,
+            Code::Cancelled => Self::Unavailable,
             code => Self::TABLE.into_iter().find(|row| row.1 == code).map_or(Self::Internal, |row| row.0),
         }
     }

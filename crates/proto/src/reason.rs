@@ -21,12 +21,34 @@ pub enum Reason {
     Inactive,
     /// The role may not do this.
     WrongRole,
+    /// There is no such questionnaire or version.
+    QuestionnaireNotFound,
+    /// The site does not exist or may not be seen.
+    SiteNotFound,
+    /// Another request with the idempotency key has not ended yet.
+    IdempotencyKeyInProgress,
+    /// A report was captured in the window before.
+    WindowUsed,
+    /// The study takes no reports any more.
+    StudyClosed,
+    /// The report has been reviewed before.
+    AlreadyReviewed,
+    /// A newer revision replaces the report.
+    ReportSuperseded,
+    /// The report has another revision by now than the client has seen.
+    RevisionMismatch,
+    /// The activation code is unknown, used or expired.
+    InvalidActivationCode,
+    /// The PIN is not one that can be chosen.
+    PinTooSimple,
+    /// The refresh token is unknown, used or expired, or its session has ended.
+    InvalidRefreshToken,
     /// None beyond the kind.
     Other(ErrorKind),
 }
 
 impl Reason {
-    const NAMED: [Self; 9] = [
+    const NAMED: [Self; 20] = [
         Self::AssignmentNotFound,
         Self::ReportNotFound,
         Self::ProjectNotFound,
@@ -36,6 +58,17 @@ impl Reason {
         Self::InvalidToken,
         Self::Inactive,
         Self::WrongRole,
+        Self::QuestionnaireNotFound,
+        Self::SiteNotFound,
+        Self::IdempotencyKeyInProgress,
+        Self::WindowUsed,
+        Self::StudyClosed,
+        Self::AlreadyReviewed,
+        Self::ReportSuperseded,
+        Self::RevisionMismatch,
+        Self::InvalidActivationCode,
+        Self::PinTooSimple,
+        Self::InvalidRefreshToken,
     ];
 
     /// The word, as it stands in a problem type and on the wire.
@@ -50,11 +83,23 @@ impl Reason {
             Self::InvalidToken => "invalid-token",
             Self::Inactive => "inactive",
             Self::WrongRole => "wrong-role",
+            Self::QuestionnaireNotFound => "questionnaire-not-found",
+            Self::SiteNotFound => "site-not-found",
+            Self::IdempotencyKeyInProgress => "idempotency-key-in-progress",
+            Self::WindowUsed => "window-used",
+            Self::StudyClosed => "study-closed",
+            Self::AlreadyReviewed => "already-reviewed",
+            Self::ReportSuperseded => "report-superseded",
+            Self::RevisionMismatch => "revision-mismatch",
+            Self::InvalidActivationCode => "invalid-activation-code",
+            Self::PinTooSimple => "pin-too-simple",
+            Self::InvalidRefreshToken => "invalid-refresh-token",
             Self::Other(ErrorKind::Invalid) => "invalid",
             Self::Other(ErrorKind::Unauthenticated) => "unauthenticated",
             Self::Other(ErrorKind::Forbidden) => "forbidden",
             Self::Other(ErrorKind::NotFound) => "not-found",
             Self::Other(ErrorKind::Conflict) => "conflict",
+            Self::Other(ErrorKind::Stale) => "stale",
             Self::Other(ErrorKind::Throttled) => "throttled",
             Self::Other(ErrorKind::Unavailable) => "unavailable",
             Self::Other(ErrorKind::Timeout) => "timeout",
