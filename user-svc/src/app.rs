@@ -1,7 +1,6 @@
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use proto::user::user_service_server::UserServiceServer;
 use serde::Deserialize;
@@ -10,8 +9,9 @@ use service_kit::{Service, Shutdown, database};
 use telemetry::postgres::Db;
 use tokio::net::TcpListener;
 
+use crate::command::Command;
 use crate::grpc::Grpc;
-use crate::identity::{AccessTokens, Pins};
+use crate::identity::{AccessTokens, Pins, Sessions};
 
 /// The service's settings; `config.yaml` holds the defaults.
 #[derive(Debug, Deserialize)]
@@ -21,21 +21,6 @@ pub struct Config {
     telemetry: telemetry::Config,
     database: database::Config,
     sessions: Sessions,
-}
-
-/// The `sessions:` block.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sessions {
-    /// How long an access token is good for.
-    #[serde(with = "humantime_serde")]
-    lifetime: Duration,
-    /// `iss` of the tokens.
-    issuer: String,
-    /// `aud` of the tokens.
-    audience: String,
-    /// PINs checked at the same time.
-    concurrent_logins: NonZeroUsize,
 }
 
 /// user-svc, bound to its port.
@@ -49,6 +34,7 @@ pub struct App {
 
 impl Service for App {
     type Config = Config;
+    type Command = Command;
 
     const DEFAULTS: &'static str = include_str!("../config.yaml");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
@@ -68,8 +54,8 @@ impl Service for App {
         let grpc = Grpc {
             db: db.clone(),
             pins: Arc::new(Pins::new(sessions.concurrent_logins)?),
-            tokens: Arc::new(AccessTokens::new(sessions.issuer, sessions.audience)),
-            session_lifetime: sessions.lifetime,
+            tokens: Arc::new(AccessTokens::new(sessions.issuer.clone(), sessions.audience.clone())),
+            sessions,
         };
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
@@ -85,5 +71,9 @@ impl Service for App {
         service_kit::grpc::serve(self.listener, service, Readiness::Database(self.db.clone()), shutdown).await?;
         self.db.close().await;
         Ok(())
+    }
+
+    async fn command(config: Config, command: Command) -> anyhow::Result<ExitCode> {
+        command.run(&database::open(&config.database)?).await
     }
 }

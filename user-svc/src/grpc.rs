@@ -1,7 +1,6 @@
 //! The gRPC surface: every method hands over to its function in `rpc/`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use proto::user as pb;
 use proto::user::user_service_server::UserService;
@@ -9,7 +8,7 @@ use service_kit::respond;
 use telemetry::postgres::Db;
 use tonic::{Request, Response, Status};
 
-use crate::identity::{AccessTokens, Pins};
+use crate::identity::{AccessTokens, Pins, RefreshToken, Sessions};
 use crate::rpc;
 
 #[derive(Debug)]
@@ -17,17 +16,43 @@ pub(crate) struct Grpc {
     pub(crate) db: Db,
     pub(crate) pins: Arc<Pins>,
     pub(crate) tokens: Arc<AccessTokens>,
-    pub(crate) session_lifetime: Duration,
+    pub(crate) sessions: Sessions,
 }
 
 #[tonic::async_trait]
 impl UserService for Grpc {
+    async fn activate(&self, request: Request<pb::ActivateRequest>) -> Result<Response<pb::ActivateResponse>, Status> {
+        respond(rpc::activate(&self.db, &self.pins, request.into_inner()).await)
+    }
+
     async fn create_session(
         &self,
         request: Request<pb::CreateSessionRequest>,
     ) -> Result<Response<pb::CreateSessionResponse>, Status> {
         let request = request.into_inner();
-        respond(rpc::create_session(&self.db, &self.pins, &self.tokens, self.session_lifetime, request).await)
+        let created = async {
+            let token = RefreshToken::random()?;
+            rpc::create_session(&self.db, &self.pins, &self.tokens, &self.sessions, request, token).await
+        };
+        respond(created.await)
+    }
+
+    async fn refresh_session(
+        &self,
+        request: Request<pb::RefreshSessionRequest>,
+    ) -> Result<Response<pb::RefreshSessionResponse>, Status> {
+        let refreshed = async {
+            let next = RefreshToken::random()?;
+            rpc::refresh_session(&self.db, &self.tokens, &self.sessions, &request.into_inner(), next).await
+        };
+        respond(refreshed.await)
+    }
+
+    async fn end_session(
+        &self,
+        request: Request<pb::EndSessionRequest>,
+    ) -> Result<Response<pb::EndSessionResponse>, Status> {
+        respond(rpc::end_session(&self.db, &self.tokens, &request.into_inner()).await)
     }
 
     async fn authenticate(

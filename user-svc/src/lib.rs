@@ -1,6 +1,7 @@
 //! Who is asking, and what they may see. Owns schema `identity`.
 
 mod app;
+mod command;
 mod error;
 mod grpc;
 mod identity;
@@ -8,3 +9,4 @@ mod rpc;
 mod store;
 
 pub use app::{App, Config};
+pub use command::{Activation, Command};

@@ -39,24 +39,10 @@ impl AccessTokens {
         Self { issuer, audience, signing: OnceCell::new(), verifying: RwLock::default() }
     }
 
-    /// A token for a session.
-    pub(crate) async fn sign(
-        &self,
-        db: &Db,
-        session_id: Uuid,
-        issued_at: DateTime<Utc>,
-        expires_at: DateTime<Utc>,
-    ) -> Result<String, UserError> {
+    /// What signs: fetched on its own, so that nobody waits for the key inside a transaction.
+    pub(crate) async fn signer(&self, db: &Db) -> Result<Signer<'_>, UserError> {
         let (key_id, key) = self.signing.get_or_try_init(|| self.signing_key(db)).await?;
-        let header = Header { kid: Some(key_id.to_string()), ..Header::new(Algorithm::EdDSA) };
-        let claims = Claims {
-            iss: self.issuer.clone(),
-            aud: self.audience.clone(),
-            sub: session_id,
-            iat: issued_at.timestamp(),
-            exp: expires_at.timestamp(),
-        };
-        encode(&header, &claims, key).map_err(UserError::Signing)
+        Ok(Signer { tokens: self, key_id: *key_id, key })
     }
 
     /// The session a token was made for, if it is one of ours and still good.
@@ -106,6 +92,33 @@ impl AccessTokens {
 impl std::fmt::Debug for AccessTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AccessTokens").finish_non_exhaustive()
+    }
+}
+
+/// Makes access tokens.
+pub(crate) struct Signer<'a> {
+    tokens: &'a AccessTokens,
+    key_id: Uuid,
+    key: &'a EncodingKey,
+}
+
+impl Signer<'_> {
+    /// A token for a session.
+    pub(crate) fn sign(
+        &self,
+        session_id: Uuid,
+        issued_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<String, UserError> {
+        let header = Header { kid: Some(self.key_id.to_string()), ..Header::new(Algorithm::EdDSA) };
+        let claims = Claims {
+            iss: self.tokens.issuer.clone(),
+            aud: self.tokens.audience.clone(),
+            sub: session_id,
+            iat: issued_at.timestamp(),
+            exp: expires_at.timestamp(),
+        };
+        encode(&header, &claims, self.key).map_err(UserError::Signing)
     }
 }
 

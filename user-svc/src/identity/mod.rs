@@ -1,7 +1,13 @@
 //! How people prove who they are.
 
 mod access_token;
+mod new_pin;
 mod pin;
+mod secret;
+mod sessions;
 
-pub(crate) use access_token::AccessTokens;
+pub(crate) use access_token::{AccessTokens, Signer};
+pub(crate) use new_pin::NewPin;
 pub(crate) use pin::Pins;
+pub(crate) use secret::{ActivationCode, RefreshToken, digest};
+pub(crate) use sessions::{Lockout, Sessions};

@@ -8,9 +8,10 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use telemetry::Task;
 use tokio::sync::Semaphore;
 
+use super::NewPin;
 use crate::error::UserError;
 
-/// Checks PINs with argon2id, a bounded number at a time.
+/// Checks and hashes PINs with argon2id, a bounded number at a time.
 #[derive(Debug)]
 pub(crate) struct Pins {
     permits: Arc<Semaphore>,
@@ -28,15 +29,29 @@ impl Pins {
     pub(crate) async fn verify(&self, pin: String, hash: Option<String>) -> Result<bool, UserError> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobody.clone());
+        let matches = self.bounded(Task::internal("verify pin"), move || matches(&pin, &hash)).await?;
+        Ok(matches && known)
+    }
+
+    /// What is stored of a PIN, in PHC string format.
+    pub(crate) async fn hash(&self, pin: NewPin) -> Result<String, UserError> {
+        let hash = move || Argon2::default().hash_password(pin.as_bytes()).map(|hash| hash.to_string());
+        self.bounded(Task::internal("hash pin"), move || hash().map_err(|_| UserError::Corrupt("PIN"))).await
+    }
+
+    async fn bounded<T: Send + 'static>(
+        &self,
+        task: Task,
+        work: impl FnOnce() -> Result<T, UserError> + Send + 'static,
+    ) -> Result<T, UserError> {
         // The semaphore is never closed.
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| UserError::Corrupt("semaphore"))?;
-        let task = Task::internal("verify pin").spawn_blocking(move || {
+        let done = task.spawn_blocking(move || {
             // Held by the work itself, which goes on when its caller has left.
             let _permit = permit;
-            matches(&pin, &hash)
+            work()
         });
-        let matches = task.await;
-        Ok(matches.map_err(|_| UserError::Corrupt("PIN"))?? && known)
+        done.await.map_err(|_| UserError::Corrupt("PIN"))?
     }
 }
 
@@ -56,6 +71,14 @@ mod tests {
         assert!(pins.verify("246801".to_owned(), Some(hash.clone())).await?);
         assert!(!pins.verify("246802".to_owned(), Some(hash)).await?);
         assert!(!pins.verify("nobody".to_owned(), None).await?);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_chosen_pin_is_the_right_one_later_on() -> anyhow::Result<()> {
+        let pins = Pins::new(NonZeroUsize::MIN)?;
+        let hash = pins.hash(NewPin::parse("246801".to_owned())?).await?;
+        assert!(pins.verify("246801".to_owned(), Some(hash)).await?);
         Ok(())
     }
 }

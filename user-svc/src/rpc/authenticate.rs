@@ -32,5 +32,6 @@ pub(crate) async fn authenticate(
             })
         })
         .collect();
-    Ok(pb::AuthenticateResponse { principal: Some(pb::Principal { person_id, role: role.into(), sites }) })
+    let principal = Some(pb::Principal { person_id, role: role.into(), sites });
+    Ok(pb::AuthenticateResponse { principal, session_id: session_id.to_string() })
 }

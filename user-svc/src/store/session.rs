@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use service_kit::database::interval;
-use sqlx::{PgExecutor, query_as};
+use sqlx::{PgExecutor, query, query_as};
 use uuid::Uuid;
 
 pub(crate) struct Session {
@@ -58,4 +58,39 @@ pub(crate) async fn find_memberships(executor: impl PgExecutor<'_>, session_id: 
     )
     .fetch_all(executor)
     .await
+}
+
+/// Ends a session. False when it has ended before.
+pub(crate) async fn revoke(executor: impl PgExecutor<'_>, session_id: Uuid) -> sqlx::Result<bool> {
+    let revoked = query!(
+        "UPDATE identity.session
+         SET revoked_at = now()
+         WHERE session_id = $1 AND revoked_at IS NULL AND expires_at > now()",
+        session_id,
+    )
+    .execute(executor)
+    .await?;
+    Ok(revoked.rows_affected() > 0)
+}
+
+/// Ends the session that a refresh token belongs to, if there is such a token.
+pub(crate) async fn revoke_of_token(executor: impl PgExecutor<'_>, token_hash: &[u8; 32]) -> sqlx::Result<()> {
+    query!(
+        "UPDATE identity.session
+         SET revoked_at = now()
+         FROM identity.refresh_token
+         WHERE token_hash = $1 AND session.session_id = refresh_token.session_id AND revoked_at IS NULL",
+        token_hash,
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Ends all sessions of a person.
+pub(crate) async fn revoke_of_person(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<()> {
+    query!("UPDATE identity.session SET revoked_at = now() WHERE person_id = $1 AND revoked_at IS NULL", person_id)
+        .execute(executor)
+        .await?;
+    Ok(())
 }

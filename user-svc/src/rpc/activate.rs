@@ -1,0 +1,25 @@
+use proto::user as pb;
+use telemetry::postgres::Db;
+
+use crate::error::UserError;
+use crate::identity::{NewPin, Pins, digest};
+use crate::store;
+
+/// Sets the PIN of the person a code was made for. Whoever knew the old one is logged out.
+pub(crate) async fn activate(
+    db: &Db,
+    pins: &Pins,
+    request: pb::ActivateRequest,
+) -> Result<pb::ActivateResponse, UserError> {
+    let pin = NewPin::parse(request.pin)?;
+    // Before the transaction: hashing takes long, and may have to wait.
+    let pin_hash = pins.hash(pin).await?;
+    let mut tx = db.begin().await?;
+    let person_id = store::activation::spend(&mut tx, &digest(&request.activation_code)).await?;
+    let person_id = person_id.ok_or(UserError::InvalidActivationCode)?;
+    let login = store::credential::set_pin(&mut tx, person_id, &pin_hash).await?;
+    let login = login.ok_or(UserError::Corrupt("activation"))?;
+    store::session::revoke_of_person(&mut tx, person_id).await?;
+    tx.commit().await?;
+    Ok(pb::ActivateResponse { login })
+}
