@@ -1,10 +1,11 @@
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use proto::report::report_service_server::ReportServiceServer;
 use serde::Deserialize;
 use service_kit::grpc::Upstream;
 use service_kit::health::{Probe, Readiness};
-use service_kit::{Service, Shutdown};
+use service_kit::{NoCommand, Service, Shutdown};
 use tokio::net::TcpListener;
 
 use crate::clients::{Data, Notify};
@@ -30,6 +31,7 @@ pub struct App {
 
 impl Service for App {
     type Config = Config;
+    type Command = NoCommand;
 
     const DEFAULTS: &'static str = include_str!("../config.yaml");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
@@ -58,5 +60,9 @@ impl Service for App {
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = ReportServiceServer::new(self.grpc);
         service_kit::grpc::serve(self.listener, service, Readiness::Always, shutdown).await
+    }
+
+    async fn command(_: Config, command: NoCommand) -> anyhow::Result<ExitCode> {
+        match command {}
     }
 }

@@ -1,14 +1,22 @@
 use proto::{CallError, DomainError, ErrorKind, Reason, Violation};
 
-/// Why epro-svc did not take a report.
+/// Why epro-svc did not take a report, a new revision or a review.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReportError {
-    #[error("only a patient can submit a report")]
-    NotAPatient,
+    #[error("the role may not do this")]
+    WrongRole,
     #[error("the report breaks rules")]
     Invalid(Vec<Violation>),
     #[error("the idempotency key was used with another body")]
     KeyReused,
+    #[error("a report was captured in the window before")]
+    WindowUsed,
+    #[error("the study takes no reports any more")]
+    StudyClosed,
+    #[error("the report has another revision by now")]
+    RevisionMismatch,
+    #[error("a newer revision replaces the report")]
+    Superseded,
     /// A field that another service of ours must fill in.
     #[error("{0} is missing")]
     Missing(&'static str),
@@ -21,8 +29,10 @@ pub(crate) enum ReportError {
 impl DomainError for ReportError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotAPatient => ErrorKind::Forbidden,
+            Self::WrongRole => ErrorKind::Forbidden,
             Self::Invalid(_) | Self::KeyReused => ErrorKind::Invalid,
+            Self::WindowUsed | Self::StudyClosed | Self::Superseded => ErrorKind::Conflict,
+            Self::RevisionMismatch => ErrorKind::Stale,
             Self::Missing(_) | Self::Questionnaire(_) => ErrorKind::Internal,
             Self::Call(error) => error.kind(),
         }
@@ -30,9 +40,13 @@ impl DomainError for ReportError {
 
     fn reason(&self) -> Reason {
         match self {
-            Self::NotAPatient => Reason::WrongRole,
+            Self::WrongRole => Reason::WrongRole,
             Self::Invalid(_) => Reason::ReportInvalid,
             Self::KeyReused => Reason::IdempotencyKeyReused,
+            Self::WindowUsed => Reason::WindowUsed,
+            Self::StudyClosed => Reason::StudyClosed,
+            Self::RevisionMismatch => Reason::RevisionMismatch,
+            Self::Superseded => Reason::ReportSuperseded,
             Self::Missing(_) | Self::Questionnaire(_) => Reason::Other(self.kind()),
             Self::Call(error) => error.reason(),
         }

@@ -23,4 +23,18 @@ impl ReportService for Grpc {
     ) -> Result<Response<pb::SubmitReportResponse>, Status> {
         respond(rpc::submit_report(&self.data, &self.notify, Utc::now(), request.into_inner()).await)
     }
+
+    async fn amend_report(
+        &self,
+        request: Request<pb::AmendReportRequest>,
+    ) -> Result<Response<pb::AmendReportResponse>, Status> {
+        respond(rpc::amend_report(&self.data, &self.notify, request.into_inner()).await)
+    }
+
+    async fn review_report(
+        &self,
+        request: Request<pb::ReviewReportRequest>,
+    ) -> Result<Response<pb::ReviewReportResponse>, Status> {
+        respond(rpc::review_report(&self.data, request.into_inner()).await)
+    }
 }

@@ -1,46 +1,58 @@
 use chrono::{DateTime, Utc};
-use proto::data::{GetAssignmentRequest, GetAssignmentResponse, SaveReportRequest};
+use proto::data::{GetAssignmentRequest, SaveReportRequest, StoredSubmission};
 use proto::report::{SubmitReportRequest, SubmitReportResponse};
-use proto::user::{Principal, Role};
-use sha2::{Digest, Sha256};
+use proto::user::Role;
 
+use super::{care_team, fingerprint, principal_as, validate};
+use crate::assessment::{assess, held_because};
+use crate::assignment::Assignment;
+use crate::capture::{Capture, Captured};
 use crate::clients::{Data, Notify};
 use crate::error::ReportError;
-use crate::rules::{self, Questionnaire, Submission};
+use crate::filled_in::FilledIn;
+use crate::rules;
 
-/// Takes a patient's report: the first one under its key is checked, stored and told; the same one
-/// again gets the first one's answer, whatever the rules would say by now.
+/// Takes a patient's report: the first one under its key is checked, assessed, stored and told; the same
+/// one again gets the first one's answer, whatever the rules would say by now.
 pub(crate) async fn submit_report(
     data: &Data,
     notify: &Notify,
     now: DateTime<Utc>,
     request: SubmitReportRequest,
 ) -> Result<SubmitReportResponse, ReportError> {
-    let principal = request.principal.as_ref().ok_or(ReportError::Missing("principal"))?;
-    if principal.role() != Role::Patient {
-        return Err(ReportError::NotAPatient);
-    }
-    let assignment = data
+    let principal = principal_as(Role::Patient, request.principal)?;
+    let captured = request.captured_at.parse::<Captured>().ok();
+    let mut response = data
         .get_assignment(GetAssignmentRequest {
             assignment_id: request.assignment_id.clone(),
             person_id: principal.person_id.clone(),
             idempotency_key: request.idempotency_key.clone(),
+            captured_at: captured.map(Captured::timestamp),
         })
         .await?;
-    let fingerprint = Sha256::digest(&request.raw_body).to_vec();
-    if let Some(stored) = assignment.stored {
-        return if stored.fingerprint == fingerprint {
-            Ok(SubmitReportResponse { report_id: stored.report_id, replayed: true })
-        } else {
-            Err(ReportError::KeyReused)
-        };
+    let fingerprint = fingerprint(&request.raw_body);
+    if let Some(stored) = response.stored.take() {
+        return replay(stored, &fingerprint);
     }
-    check(&request, &assignment, now)?;
+
+    let assignment = Assignment::try_from(response)?;
+    let capture = Capture { assignment: &assignment, at: captured, now, attested: request.attested };
+    let filled_in = FilledIn::new(&assignment.questionnaire, &request.answers);
+    validate(|| rules::broken_by_submission(&capture, &filled_in))?;
+    let window = assignment.schedule.window();
+    if assignment.study_closed {
+        return Err(ReportError::StudyClosed);
+    }
+    if window.is_some_and(|window| window.used) {
+        return Err(ReportError::WindowUsed);
+    }
 
     let saved = data
         .save_report(SaveReportRequest {
-            recipients: care_team(principal, &assignment.site_id),
-            person_id: principal.person_id.clone(),
+            recipients: care_team(&principal, &assignment.site_id),
+            person_id: principal.person_id,
+            window_id: window.map(|window| window.window_id.clone()).unwrap_or_default(),
+            assessment: Some(assess(&filled_in, held_because(&assignment, now))),
             assignment_id: request.assignment_id,
             idempotency_key: request.idempotency_key,
             captured_at: request.captured_at,
@@ -52,36 +64,16 @@ pub(crate) async fn submit_report(
     if !saved.replayed {
         notify.hint(saved.report_id.clone());
     }
-    Ok(SubmitReportResponse { report_id: saved.report_id, replayed: saved.replayed })
+    let (replayed, disposition) = (saved.replayed, saved.disposition);
+    Ok(SubmitReportResponse { report_id: saved.report_id, replayed, disposition })
 }
 
-/// All rules the report breaks, at once.
-fn check(
-    request: &SubmitReportRequest,
-    assignment: &GetAssignmentResponse,
-    now: DateTime<Utc>,
-) -> Result<(), ReportError> {
-    let questionnaire: Questionnaire =
-        serde_json::from_str(&assignment.definition).map_err(ReportError::Questionnaire)?;
-    let enrolled_at = assignment.enrolled_at.ok_or(ReportError::Missing("enrolled_at"))?;
-    let submission = Submission {
-        questionnaire: &questionnaire,
-        enrolled_at: DateTime::from_timestamp(enrolled_at.seconds, 0).ok_or(ReportError::Missing("enrolled_at"))?,
-        now,
-        captured_at: &request.captured_at,
-        attested: request.attested,
-        answers: &request.answers,
-    };
-    let broken = telemetry::checked("validate report", || rules::broken_by(&submission));
-    if broken.is_empty() { Ok(()) } else { Err(ReportError::Invalid(broken.into_iter().map(Into::into).collect())) }
-}
-
-/// The nurses to tell: those of the site where the patient takes part.
-fn care_team(principal: &Principal, site_id: &str) -> Vec<String> {
-    principal
-        .sites
-        .iter()
-        .filter(|site| site.site_id == site_id)
-        .flat_map(|site| site.care_team.iter().cloned())
-        .collect()
+/// What the key's first submission was told.
+fn replay(stored: StoredSubmission, fingerprint: &[u8]) -> Result<SubmitReportResponse, ReportError> {
+    if stored.fingerprint == fingerprint {
+        let disposition = stored.disposition;
+        Ok(SubmitReportResponse { report_id: stored.report_id, replayed: true, disposition })
+    } else {
+        Err(ReportError::KeyReused)
+    }
 }

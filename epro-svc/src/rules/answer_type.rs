@@ -1,24 +1,24 @@
 use proto::report::answer::Value;
 
-use super::questionnaire::{Item, ItemType};
-use super::{Broken, Submission};
+use super::Broken;
+use crate::filled_in::FilledIn;
+use crate::questionnaire::{Item, ItemType};
 
-/// Every answer has its item's type. A whole number is a decimal, too.
-pub(super) fn check(submission: &Submission<'_>) -> Vec<Broken> {
-    submission
+/// Every answer has its item's type. A whole number is a decimal, too, and a choice is made by one.
+pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
+    filled_in
         .answered()
         .filter(|(item, answer)| !fits(item, answer))
         .map(|(item, _)| Broken::answer(item, "type"))
         .collect()
 }
 
-/// Whether an answer is of its item's type.
+/// Whether an answer is of its item's type. What is not finite is no number.
 pub(super) fn fits(item: &Item, answer: &Value) -> bool {
-    matches!(
-        (item.kind, answer),
-        (ItemType::Integer | ItemType::Decimal, Value::Integer(_))
-            | (ItemType::Decimal, Value::Decimal(_))
-            | (ItemType::Boolean, Value::Boolean(_))
-            | (ItemType::Text, Value::Text(_))
-    )
+    match answer {
+        Value::Integer(_) => matches!(item.kind, ItemType::Integer | ItemType::Decimal | ItemType::Choice),
+        Value::Decimal(number) => item.kind == ItemType::Decimal && number.is_finite(),
+        Value::Boolean(_) => item.kind == ItemType::Boolean,
+        Value::Text(_) => item.kind == ItemType::Text,
+    }
 }

@@ -1,6 +1,7 @@
-use super::{Broken, Submission};
+use super::Broken;
+use crate::capture::Capture;
 
 /// The patient has declared that the answers are their own.
-pub(super) fn check(submission: &Submission<'_>) -> Vec<Broken> {
-    if submission.attested { vec![] } else { vec![Broken::at("/attested", "attested")] }
+pub(super) fn check(capture: &Capture<'_>) -> Vec<Broken> {
+    if capture.attested { vec![] } else { vec![Broken::at("/attested", "attested")] }
 }

@@ -1,22 +1,18 @@
-use chrono::{DateTime, TimeDelta};
+use chrono::TimeDelta;
 
-use super::{Broken, Submission};
+use super::Broken;
+use crate::capture::Capture;
 
 /// How far a phone's clock may be ahead of ours.
 const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// The time of capture has an offset, is not in the future and not before the enrolment.
-pub(super) fn check(submission: &Submission<'_>) -> Vec<Broken> {
+pub(super) fn check(capture: &Capture<'_>) -> Vec<Broken> {
     let broken = |rule| vec![Broken::at("/captured_at", rule)];
-    // chrono also takes a blank for the T and a minus sign that is not ASCII's.
-    let strict = submission.captured_at.is_ascii() && !submission.captured_at.contains(' ');
-    let captured_at = match DateTime::parse_from_rfc3339(submission.captured_at) {
-        Ok(captured_at) if strict => captured_at,
-        _ => return broken("captured-at-format"),
-    };
-    if captured_at > submission.now + CLOCK_SKEW {
+    let Some(captured) = capture.at else { return broken("captured-at-format") };
+    if captured.time().signed_duration_since(capture.now) > CLOCK_SKEW {
         broken("captured-at-future")
-    } else if captured_at < submission.enrolled_at {
+    } else if captured.time() < capture.assignment.enrolled_at {
         broken("captured-at-before-enrolment")
     } else {
         vec![]

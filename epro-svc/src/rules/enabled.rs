@@ -1,10 +1,11 @@
-use super::{Broken, Submission};
+use super::Broken;
+use crate::filled_in::FilledIn;
 
 /// No item is answered that was not to be asked.
-pub(super) fn check(submission: &Submission<'_>) -> Vec<Broken> {
-    submission
+pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
+    filled_in
         .answered()
-        .filter(|(item, _)| !submission.is_enabled(item))
+        .filter(|(item, _)| !filled_in.is_enabled(item))
         .map(|(item, _)| Broken::answer(item, "disabled"))
         .collect()
 }

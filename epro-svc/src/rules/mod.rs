@@ -1,67 +1,47 @@
 //! What makes a report valid: pure functions, one rule a file, every broken one reported.
 //!
-//! To add a rule, write `rules/<name>.rs` and add its line to [`RULES`].
+//! To add a rule, write `rules/<name>.rs` and add its line to [`ABOUT_CAPTURE`] or [`ABOUT_ANSWERS`].
 
 mod answer_type;
 mod attested;
 mod captured_at;
+mod code;
 mod enabled;
 mod known_items;
-mod questionnaire;
 mod range;
+mod reason;
 mod required;
+mod retired;
 mod text;
+mod window;
 
-use std::collections::HashMap;
-
-use chrono::{DateTime, Utc};
 use proto::Violation;
-use proto::report::Answer;
-use proto::report::answer::Value;
 use telemetry::BrokenRule;
 
-use questionnaire::Item;
-pub(crate) use questionnaire::Questionnaire;
+use crate::capture::Capture;
+use crate::filled_in::FilledIn;
+use crate::questionnaire::Item;
 
-/// The rules in the order they are reported.
-const RULES: [fn(&Submission<'_>) -> Vec<Broken>; 8] = [
-    attested::check,
-    captured_at::check,
-    known_items::check,
-    answer_type::check,
-    range::check,
-    text::check,
-    required::check,
-    enabled::check,
-];
+/// The rules about how a report came to be, in the order they are reported.
+const ABOUT_CAPTURE: [fn(&Capture<'_>) -> Vec<Broken>; 4] =
+    [attested::check, captured_at::check, window::check, retired::check];
 
-/// Everything a rule may look at.
-pub(crate) struct Submission<'a> {
-    pub(crate) questionnaire: &'a Questionnaire,
-    pub(crate) enrolled_at: DateTime<Utc>,
-    pub(crate) now: DateTime<Utc>,
-    /// As sent: RFC 3339 with the phone's offset, if all is well.
-    pub(crate) captured_at: &'a str,
-    pub(crate) attested: bool,
-    pub(crate) answers: &'a HashMap<String, Answer>,
+/// The rules about a report's answers, in the order they are reported.
+const ABOUT_ANSWERS: [fn(&FilledIn<'_>) -> Vec<Broken>; 7] =
+    [known_items::check, answer_type::check, range::check, code::check, text::check, required::check, enabled::check];
+
+/// Every rule that a new report breaks.
+pub(crate) fn broken_by_submission(capture: &Capture<'_>, filled_in: &FilledIn<'_>) -> Vec<Broken> {
+    ABOUT_CAPTURE.iter().flat_map(|rule| rule(capture)).chain(broken_by_answers(filled_in)).collect()
 }
 
-impl Submission<'_> {
-    /// The answered items with their answers, in the questionnaire's order.
-    fn answered(&self) -> impl Iterator<Item = (&Item, &Value)> {
-        self.questionnaire.items.iter().filter_map(|item| Some((item, self.answer(&item.link_id)?)))
-    }
+/// Every rule that a new revision breaks: how the first one came to be has been judged before.
+pub(crate) fn broken_by_amendment(filled_in: &FilledIn<'_>, reason: &str) -> Vec<Broken> {
+    broken_by_answers(filled_in).chain(reason::check(reason)).collect()
+}
 
-    fn answer(&self, link_id: &str) -> Option<&Value> {
-        self.answers.get(link_id)?.value.as_ref()
-    }
-
-    /// Whether the item is to be answered, given the other answers.
-    fn is_enabled(&self, item: &Item) -> bool {
-        item.enable_when.as_ref().is_none_or(|condition| {
-            self.answer(&condition.link_id).is_some_and(|answer| *answer == Value::Boolean(condition.equals))
-        })
-    }
+fn broken_by_answers(filled_in: &FilledIn<'_>) -> impl Iterator<Item = Broken> {
+    ABOUT_ANSWERS.iter().flat_map(|rule| rule(filled_in))
 }
 
 /// A rule a report breaks, and where. It never holds the value.
@@ -93,11 +73,6 @@ impl From<Broken> for Violation {
     fn from(broken: Broken) -> Self {
         Self { pointer: broken.pointer, code: broken.rule.to_owned() }
     }
-}
-
-/// Every rule the submission breaks.
-pub(crate) fn broken_by(submission: &Submission<'_>) -> Vec<Broken> {
-    RULES.iter().flat_map(|rule| rule(submission)).collect()
 }
 
 #[cfg(test)]

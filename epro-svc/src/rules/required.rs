@@ -1,10 +1,11 @@
-use super::{Broken, Submission};
+use super::Broken;
+use crate::filled_in::FilledIn;
 
 /// Every required item that is enabled has an answer.
-pub(super) fn check(submission: &Submission<'_>) -> Vec<Broken> {
-    let items = submission.questionnaire.items.iter();
+pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
+    let items = filled_in.questionnaire.items.iter();
     items
-        .filter(|item| item.required && submission.is_enabled(item) && submission.answer(&item.link_id).is_none())
+        .filter(|item| item.required && filled_in.is_enabled(item) && filled_in.answer(item).is_none())
         .map(|item| Broken::answer(item, "required"))
         .collect()
 }

@@ -1,70 +1,59 @@
+use proto::report::answer::Value;
 use serde_json::json;
 
 use super::*;
+use crate::fixtures::{Report, diary, time};
 
-/// The items of the daily symptom diary.
-fn diary() -> serde_json::Result<Questionnaire> {
-    serde_json::from_value(json!({"items": [
-        {"link_id": "pain", "type": "integer", "min": 0, "max": 10, "required": true},
-        {"link_id": "rescue", "type": "boolean"},
-        {"link_id": "rescue_doses", "type": "integer", "min": 1, "max": 20, "required": true,
-         "enable_when": {"link_id": "rescue", "equals": true}},
-        {"link_id": "temperature", "type": "decimal", "min": 34.0, "max": 43.0},
-        {"link_id": "note", "type": "text", "max_length": 5}
-    ]}))
+fn broken(report: &Report) -> Vec<(String, &'static str)> {
+    shown(broken_by_submission(&report.capture(), &report.filled_in()))
 }
 
-fn broken(answers: &[(&str, Value)]) -> serde_json::Result<Vec<(String, &'static str)>> {
-    broken_of(answers, "2026-03-01T08:00:00+01:00", true)
+fn shown(broken: Vec<Broken>) -> Vec<(String, &'static str)> {
+    broken.into_iter().map(|broken| (broken.pointer, broken.rule)).collect()
 }
 
-fn broken_of(
-    answers: &[(&str, Value)],
-    captured_at: &str,
-    attested: bool,
-) -> serde_json::Result<Vec<(String, &'static str)>> {
-    let questionnaire = diary()?;
-    let answers =
-        answers.iter().map(|(link_id, value)| ((*link_id).to_owned(), Answer { value: Some(value.clone()) })).collect();
-    let time = |text: &str| text.parse::<DateTime<Utc>>().unwrap_or_default();
-    let submission = Submission {
-        questionnaire: &questionnaire,
-        enrolled_at: time("2026-01-01T00:00:00Z"),
-        now: time("2026-03-01T07:00:00Z"),
-        captured_at,
-        attested,
-        answers: &answers,
-    };
-    Ok(broken_by(&submission).into_iter().map(|broken| (broken.pointer, broken.rule)).collect())
+fn at(expected: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
+    expected.iter().map(|(pointer, rule)| ((*pointer).to_owned(), *rule)).collect()
 }
 
-type Outcome = serde_json::Result<()>;
+fn diary_with(answers: &[(&str, Value)]) -> Report {
+    Report::of(diary(), answers.iter().map(|(link_id, value)| (*link_id, value)))
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
 
 #[test]
-fn a_complete_diary_breaks_no_rule() -> Outcome {
-    let answers = [
+fn a_complete_diary_breaks_no_rule() {
+    let report = diary_with(&[
         ("pain", Value::Integer(10)),
         ("rescue", Value::Boolean(true)),
         ("rescue_doses", Value::Integer(1)),
         ("temperature", Value::Integer(37)),
-        ("note", Value::Text("ärger".to_owned())),
-    ];
-    assert_eq!(broken(&answers)?, []);
-    Ok(())
+        ("note", text(&"ä".repeat(500))),
+    ]);
+    assert_eq!(broken(&report), []);
 }
 
 #[test]
-fn all_broken_rules_are_reported_at_once() -> Outcome {
-    let answers = [
+fn all_broken_rules_are_reported_at_once_and_in_order() {
+    let mut report = diary_with(&[
         ("pain", Value::Integer(11)),
         ("rescue_doses", Value::Integer(2)),
-        ("temperature", Value::Text("hot".to_owned())),
-        ("note", Value::Text("\0 too long".to_owned())),
+        ("temperature", text("hot")),
+        ("note", text(&"\0".repeat(501))),
         ("mood", Value::Integer(1)),
-    ];
+    ])
+    .captured_at("2026-03-01T08:05:01+01:00")
+    .outside_windows()
+    .retired_at("2026-02-01T00:00:00Z");
+    report.attested = false;
     let expected = [
         ("/attested", "attested"),
         ("/captured_at", "captured-at-future"),
+        ("/captured_at", "outside-window"),
+        ("/assignment_id", "questionnaire-retired"),
         ("/answers", "unknown-item"),
         ("/answers/temperature", "type"),
         ("/answers/pain", "range"),
@@ -72,46 +61,185 @@ fn all_broken_rules_are_reported_at_once() -> Outcome {
         ("/answers/note", "null-character"),
         ("/answers/rescue_doses", "disabled"),
     ];
-    let expected = expected.map(|(pointer, rule)| (pointer.to_owned(), rule));
-    assert_eq!(broken_of(&answers, "2026-03-01T08:05:01+01:00", false)?, expected);
-    Ok(())
+    assert_eq!(broken(&report), at(&expected));
 }
 
 #[test]
-fn a_required_item_must_be_answered_when_it_is_enabled() -> Outcome {
-    assert_eq!(broken(&[])?, [("/answers/pain".to_owned(), "required")]);
-    let answers = [("pain", Value::Integer(0)), ("rescue", Value::Boolean(true))];
-    assert_eq!(broken(&answers)?, [("/answers/rescue_doses".to_owned(), "required")]);
-    Ok(())
-}
-
-#[test]
-fn limits_belong_to_the_range() -> Outcome {
-    for (pain, temperature, rules) in
-        [(0, 34.0, 0), (10, 43.0, 0), (-1, 33.9, 2), (11, 43.1, 2), (i64::MAX, f64::MAX, 2)]
-    {
-        let answers = [("pain", Value::Integer(pain)), ("temperature", Value::Decimal(temperature))];
-        assert_eq!(broken(&answers)?.len(), rules, "{pain} {temperature}");
-    }
-    Ok(())
-}
-
-#[test]
-fn a_capture_time_needs_an_offset_and_lies_between_enrolment_and_now() -> Outcome {
-    for (captured_at, rule) in [
+fn a_capture_time_lies_between_enrolment_and_now() {
+    for (captured_at, expected) in [
         ("2026-03-01T08:05:00+01:00", None),
         ("2026-01-01T00:00:00Z", None),
-        ("2026-03-01T08:00:00", Some("captured-at-format")),
-        ("2027-02-29T08:00:00Z", Some("captured-at-format")),
-        ("2026-02-28T24:00:00Z", Some("captured-at-format")),
-        ("2026-03-01 08:00:00Z", Some("captured-at-format")),
-        ("2026-03-01T08:00:00\u{2212}01:00", Some("captured-at-format")),
         ("yesterday", Some("captured-at-format")),
         ("2026-03-01T08:05:01+01:00", Some("captured-at-future")),
+        ("9999-12-31T23:59:59-23:59", Some("captured-at-future")),
         ("2025-12-31T23:59:59Z", Some("captured-at-before-enrolment")),
+        ("0000-01-01T00:00:00+23:59", Some("captured-at-before-enrolment")),
     ] {
-        let broken = broken_of(&[("pain", Value::Integer(1))], captured_at, true)?;
-        assert_eq!(broken.first().map(|broken| broken.1), rule, "{captured_at}");
+        let expected: Vec<_> = expected.map(|rule| ("/captured_at".to_owned(), rule)).into_iter().collect();
+        assert_eq!(broken(&Report::diary().captured_at(captured_at)), expected, "{captured_at}");
     }
-    Ok(())
+}
+
+#[test]
+fn what_is_scheduled_is_captured_in_a_window() {
+    assert_eq!(broken(&Report::diary().in_window("2026-03-04T00:00:00Z")), []);
+    assert_eq!(broken(&Report::diary().outside_windows()), at(&[("/captured_at", "outside-window")]));
+}
+
+#[test]
+fn a_report_that_comes_too_late_breaks_no_rule() {
+    assert_eq!(broken(&Report::diary().in_window("2026-03-01T06:30:00Z")), []);
+}
+
+#[test]
+fn a_time_that_cannot_be_read_is_in_no_window_to_be_outside_of() {
+    let report = Report::diary().outside_windows().retired_at("2026-01-01T00:00:00Z").captured_at("noon");
+    assert_eq!(broken(&report), at(&[("/captured_at", "captured-at-format")]));
+}
+
+#[test]
+fn a_questionnaire_must_be_in_use_at_the_time_of_capture() {
+    let retired = at(&[("/assignment_id", "questionnaire-retired")]);
+    for (retired_at, expected) in [
+        ("2026-03-01T05:59:59Z", &retired[..]),
+        ("2026-03-01T06:00:00Z", &retired),
+        ("2026-03-01T06:00:01Z", &[]),
+        ("2026-04-01T00:00:00Z", &[]),
+    ] {
+        assert_eq!(broken(&Report::diary().retired_at(retired_at)), expected, "{retired_at}");
+    }
+}
+
+#[test]
+fn a_required_item_must_be_answered_when_it_is_enabled() {
+    assert_eq!(broken(&diary_with(&[])), at(&[("/answers/pain", "required")]));
+    let report = diary_with(&[("pain", Value::Integer(0)), ("rescue", Value::Boolean(true))]);
+    assert_eq!(broken(&report), at(&[("/answers/rescue_doses", "required")]));
+}
+
+#[test]
+fn limits_belong_to_the_range() {
+    for (pain, temperature, rules) in
+        [(0, 34.0, 0), (10, 43.0, 0), (-1, 33.9, 2), (11, 43.1, 2), (i64::MAX, f64::MAX, 2), (i64::MIN, f64::MIN, 2)]
+    {
+        let report = diary_with(&[("pain", Value::Integer(pain)), ("temperature", Value::Decimal(temperature))]);
+        assert_eq!(broken(&report).len(), rules, "{pain} {temperature}");
+    }
+}
+
+#[test]
+fn what_is_not_finite_is_no_number() {
+    for temperature in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let report = diary_with(&[("pain", Value::Integer(0)), ("temperature", Value::Decimal(temperature))]);
+        assert_eq!(broken(&report), at(&[("/answers/temperature", "type")]), "{temperature}");
+    }
+}
+
+#[test]
+fn a_choice_is_one_of_its_options() {
+    for (answer, expected) in [(0, None), (3, None), (4, Some("code")), (-1, Some("code")), (i64::MAX, Some("code"))] {
+        let mut report = Report::phq_9([1; 9], Some(1));
+        report.answers.insert("phq9-2".to_owned(), Value::Integer(answer).into_answer());
+        let expected: Vec<_> = expected.map(|rule| ("/answers/phq9-2".to_owned(), rule)).into_iter().collect();
+        assert_eq!(broken(&report), expected, "{answer}");
+    }
+    for answer in [text("LA6568-5"), Value::Decimal(1.0), Value::Boolean(true)] {
+        let mut report = Report::phq_9([1; 9], Some(1));
+        report.answers.insert("phq9-2".to_owned(), answer.into_answer());
+        assert_eq!(broken(&report), at(&[("/answers/phq9-2", "type")]));
+    }
+}
+
+#[test]
+fn the_difficulty_item_is_asked_if_anything_was_a_problem() {
+    assert_eq!(broken(&Report::phq_9([0; 9], None)), []);
+    assert_eq!(broken(&Report::phq_9([0; 9], Some(0))), at(&[("/answers/phq9-difficulty", "disabled")]));
+    for problem in 0..9 {
+        let mut answers = [0; 9];
+        answers[problem] = 1;
+        assert_eq!(broken(&Report::phq_9(answers, Some(0))), [], "{problem}");
+        assert_eq!(broken(&Report::phq_9(answers, None)), at(&[("/answers/phq9-difficulty", "required")]), "{problem}");
+    }
+}
+
+/// Boolean items `a`, `b`, ..., all answered with true, each enabled by the truth of another, if any.
+fn chained(enabled_by: &[(&str, Option<&str>)]) -> Report {
+    let items: Vec<_> = enabled_by
+        .iter()
+        .map(|(link_id, by)| {
+            let by: Vec<_> = by.iter().map(|by| json!({"link_id": by, "operator": "=", "answer": true})).collect();
+            json!({"link_id": link_id, "type": "boolean", "enable_when": by})
+        })
+        .collect();
+    let questionnaire = serde_json::from_value(json!({"items": items})).unwrap();
+    Report::of(questionnaire, enabled_by.iter().map(|(link_id, _)| (*link_id, &Value::Boolean(true))))
+}
+
+#[test]
+fn an_answer_to_a_disabled_item_enables_nothing() {
+    assert_eq!(broken(&chained(&[("c", Some("b")), ("b", Some("a")), ("a", None)])), []);
+    let mut report = chained(&[("c", Some("b")), ("b", Some("a")), ("a", None)]);
+    report.answers.insert("a".to_owned(), Value::Boolean(false).into_answer());
+    assert_eq!(broken(&report), at(&[("/answers/c", "disabled"), ("/answers/b", "disabled")]));
+}
+
+#[test]
+fn items_that_only_enable_each_other_stay_disabled() {
+    assert_eq!(broken(&chained(&[("a", Some("a"))])), at(&[("/answers/a", "disabled")]));
+    let circle = chained(&[("a", Some("b")), ("b", Some("a")), ("c", None)]);
+    assert_eq!(broken(&circle), at(&[("/answers/a", "disabled"), ("/answers/b", "disabled")]));
+    assert_eq!(broken(&chained(&[("a", Some("nobody"))])), at(&[("/answers/a", "disabled")]));
+}
+
+#[test]
+fn an_item_without_conditions_is_asked() {
+    for behavior in ["any", "all"] {
+        let item = json!({"link_id": "a", "type": "text", "enable_when": [], "enable_behavior": behavior});
+        let questionnaire = serde_json::from_value(json!({"items": [item]})).unwrap();
+        assert_eq!(broken(&Report::of(questionnaire, [("a", &text("asked"))])), [], "{behavior}");
+    }
+}
+
+#[test]
+fn a_pointer_escapes_what_json_pointers_must() {
+    let questionnaire = serde_json::from_value(json!({"items": [{"link_id": "a/b~c", "type": "text"}]})).unwrap();
+    let report = Report::of(questionnaire, [("a/b~c", &Value::Integer(1))]);
+    assert_eq!(broken(&report), at(&[("/answers/a~1b~0c", "type")]));
+}
+
+#[test]
+fn an_amendment_keeps_to_the_rules_about_answers_and_says_why() {
+    let amended = |report: &Report, reason: &str| shown(broken_by_amendment(&report.filled_in(), reason));
+    let long = "ä".repeat(501);
+    let report = Report::diary();
+    for (reason, expected) in [
+        ("a slip of the finger", &[][..]),
+        (&long[..1000], &[]),
+        ("", &[("/reason", "required")]),
+        (" \n\u{3000}", &[("/reason", "required")]),
+        (&long, &[("/reason", "length")]),
+        ("\0", &[("/reason", "null-character")]),
+    ] {
+        assert_eq!(amended(&report, reason), at(expected), "{reason:?}");
+    }
+    let report = diary_with(&[("pain", Value::Integer(11))]);
+    assert_eq!(amended(&report, ""), at(&[("/answers/pain", "range"), ("/reason", "required")]));
+}
+
+#[test]
+fn an_amendment_is_not_judged_by_time_again() {
+    let mut report = Report::diary().captured_at("noon").outside_windows().retired_at("2026-01-01T00:00:00Z");
+    report.attested = false;
+    report.now = time("2027-01-01T00:00:00Z");
+    assert_eq!(shown(broken_by_amendment(&report.filled_in(), "a slip of the finger")), []);
+}
+
+trait IntoAnswer {
+    fn into_answer(self) -> proto::report::Answer;
+}
+
+impl IntoAnswer for Value {
+    fn into_answer(self) -> proto::report::Answer {
+        proto::report::Answer { value: Some(self) }
+    }
 }

@@ -1,11 +1,12 @@
 use proto::report::answer::Value;
 
-use super::{Broken, Submission};
+use super::Broken;
+use crate::filled_in::FilledIn;
 
 /// A text is not too long, counted in characters, and has no NUL, which Postgres cannot store.
-pub(super) fn check(submission: &Submission<'_>) -> Vec<Broken> {
+pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
     let mut broken = Vec::new();
-    for (item, answer) in submission.answered() {
+    for (item, answer) in filled_in.answered() {
         let Value::Text(text) = answer else { continue };
         if item.max_length.is_some_and(|limit| text.chars().count() > limit) {
             broken.push(Broken::answer(item, "length"));

@@ -1,0 +1,128 @@
+use chrono::{DateTime, Utc};
+use prost_types::Timestamp;
+use proto::data as pb;
+
+use crate::error::ReportError;
+use crate::questionnaire::Questionnaire;
+
+/// What a patient was asked to fill in.
+#[derive(Debug)]
+pub(crate) struct Assignment {
+    /// UUID of the site where the patient takes part.
+    pub(crate) site_id: String,
+    pub(crate) questionnaire: Questionnaire,
+    /// Since when the questionnaire is not to be used any more.
+    pub(crate) retired_at: Option<DateTime<Utc>>,
+    pub(crate) enrolled_at: DateTime<Utc>,
+    pub(crate) schedule: Schedule,
+    /// Whether the study takes no reports any more.
+    pub(crate) study_closed: bool,
+}
+
+/// When a report may be captured.
+#[derive(Debug)]
+pub(crate) enum Schedule {
+    /// At any time.
+    Event,
+    /// Once in each window: the one that the time of capture falls into, if any.
+    Scheduled(Option<Window>),
+}
+
+impl Schedule {
+    /// The window that the time of capture falls into.
+    pub(crate) fn window(&self) -> Option<&Window> {
+        match self {
+            Self::Event => None,
+            Self::Scheduled(window) => window.as_ref(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Window {
+    /// UUID.
+    pub(crate) window_id: String,
+    /// Until when a report captured in it may still arrive; exclusive.
+    pub(crate) sync_until: DateTime<Utc>,
+    /// Whether a report was captured in it before.
+    pub(crate) used: bool,
+}
+
+impl TryFrom<pb::GetAssignmentResponse> for Assignment {
+    type Error = ReportError;
+
+    fn try_from(response: pb::GetAssignmentResponse) -> Result<Self, ReportError> {
+        let schedule = match response.schedule() {
+            pb::Schedule::Event => Schedule::Event,
+            pb::Schedule::Scheduled => Schedule::Scheduled(response.window.map(Window::try_from).transpose()?),
+            pb::Schedule::Unspecified => return Err(ReportError::Missing("schedule")),
+        };
+        Ok(Self {
+            site_id: response.site_id,
+            questionnaire: serde_json::from_str(&response.definition).map_err(ReportError::Questionnaire)?,
+            retired_at: response.retired_at.map(|time| moment("retired_at", Some(time))).transpose()?,
+            enrolled_at: moment("enrolled_at", response.enrolled_at)?,
+            schedule,
+            study_closed: response.study_closed,
+        })
+    }
+}
+
+impl TryFrom<pb::Window> for Window {
+    type Error = ReportError;
+
+    fn try_from(window: pb::Window) -> Result<Self, ReportError> {
+        Ok(Self {
+            window_id: window.window_id,
+            sync_until: moment("sync_until", window.sync_until)?,
+            used: !window.report_id.is_empty(),
+        })
+    }
+}
+
+fn moment(field: &'static str, time: Option<Timestamp>) -> Result<DateTime<Utc>, ReportError> {
+    time.and_then(|time| DateTime::from_timestamp(time.seconds, u32::try_from(time.nanos).ok()?))
+        .ok_or(ReportError::Missing(field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(schedule: pb::Schedule, window: Option<pb::Window>) -> pb::GetAssignmentResponse {
+        pb::GetAssignmentResponse {
+            definition: r#"{"items": []}"#.to_owned(),
+            enrolled_at: Some(Timestamp::default()),
+            schedule: schedule.into(),
+            window,
+            ..pb::GetAssignmentResponse::default()
+        }
+    }
+
+    fn window(report_id: &str) -> pb::Window {
+        let sync_until = Some(Timestamp::default());
+        pb::Window { report_id: report_id.to_owned(), sync_until, ..pb::Window::default() }
+    }
+
+    #[test]
+    fn a_window_with_a_report_is_used() {
+        for (report_id, used) in [("", false), ("a report", true)] {
+            let response = response(pb::Schedule::Scheduled, Some(window(report_id)));
+            let assignment = Assignment::try_from(response).unwrap();
+            assert_eq!(assignment.schedule.window().map(|window| window.used), Some(used));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_lacks_what_the_rules_need_is_an_error() {
+        let no_sync_until = pb::Window { sync_until: None, ..window("") };
+        let no_enrolment = pb::GetAssignmentResponse { enrolled_at: None, ..response(pb::Schedule::Event, None) };
+        for (response, field) in [
+            (response(pb::Schedule::Unspecified, None), "schedule"),
+            (response(pb::Schedule::Scheduled, Some(no_sync_until)), "sync_until"),
+            (no_enrolment, "enrolled_at"),
+        ] {
+            assert!(matches!(Assignment::try_from(response), Err(ReportError::Missing(missing)) if missing == field));
+        }
+    }
+}

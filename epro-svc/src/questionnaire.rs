@@ -1,0 +1,162 @@
+//! The part of a questionnaire version's definition that rules and assessment read.
+
+use std::cmp::Ordering;
+
+use proto::report::answer::Value;
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Questionnaire {
+    pub(crate) items: Vec<Item>,
+    pub(crate) scoring: Option<Scoring>,
+    #[serde(default)]
+    pub(crate) alerts: Vec<AlertRule>,
+}
+
+/// One question.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Item {
+    pub(crate) link_id: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: ItemType,
+    /// Least number, inclusive.
+    pub(crate) min: Option<f64>,
+    /// Greatest number, inclusive.
+    pub(crate) max: Option<f64>,
+    /// Most characters.
+    pub(crate) max_length: Option<usize>,
+    #[serde(default)]
+    pub(crate) required: bool,
+    /// What a choice is made from.
+    #[serde(default)]
+    pub(crate) options: Vec<AnswerOption>,
+    #[serde(default)]
+    enable_when: Vec<Condition>,
+    #[serde(default)]
+    enable_behavior: EnableBehavior,
+}
+
+impl Item {
+    /// Whether the item is to be asked, given which conditions are met. One without any always is.
+    pub(crate) fn is_asked(&self, met: impl Fn(&Condition) -> bool) -> bool {
+        let mut conditions = self.enable_when.iter();
+        match self.enable_behavior {
+            EnableBehavior::All => conditions.all(met),
+            EnableBehavior::Any => self.enable_when.is_empty() || conditions.any(met),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ItemType {
+    Integer,
+    Decimal,
+    Boolean,
+    Text,
+    /// Answered with an option's value.
+    Choice,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct AnswerOption {
+    pub(crate) value: i64,
+}
+
+/// How many of an item's conditions must be met.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum EnableBehavior {
+    #[default]
+    All,
+    Any,
+}
+
+/// What is said about the answer to one item.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Condition {
+    pub(crate) link_id: String,
+    operator: Operator,
+    answer: Expected,
+}
+
+impl Condition {
+    /// Whether an answer meets the condition. One of another type does not, and only numbers have an order.
+    pub(crate) fn is_met_by(&self, answer: &Value) -> bool {
+        match (&self.answer, answer) {
+            (Expected::Boolean(expected), Value::Boolean(answer)) => {
+                self.operator == Operator::Equal && answer == expected
+            }
+            (Expected::Text(expected), Value::Text(answer)) => self.operator == Operator::Equal && answer == expected,
+            (Expected::Number(expected), answer) => number(answer)
+                .and_then(|answer| answer.partial_cmp(expected))
+                .is_some_and(|ordering| self.operator.allows(ordering)),
+            _ => false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+enum Operator {
+    #[serde(rename = "=")]
+    Equal,
+    #[serde(rename = ">")]
+    Greater,
+    #[serde(rename = ">=")]
+    AtLeast,
+}
+
+impl Operator {
+    fn allows(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::Greater => ordering.is_gt(),
+            Self::AtLeast => ordering.is_ge(),
+        }
+    }
+}
+
+/// The value that a condition compares with.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Expected {
+    Boolean(bool),
+    Number(f64),
+    Text(String),
+}
+
+/// How a total is made.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "method", rename_all = "lowercase")]
+pub(crate) enum Scoring {
+    /// The sum over these items, and what it is called.
+    Sum { items: Vec<String>, bands: Vec<Band> },
+}
+
+/// A range of totals, both ends included.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Band {
+    pub(crate) id: String,
+    pub(crate) min: i32,
+    pub(crate) max: i32,
+}
+
+/// What a nurse must know about at once.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct AlertRule {
+    pub(crate) id: String,
+    #[serde(flatten)]
+    pub(crate) condition: Condition,
+    #[serde(default)]
+    pub(crate) urgent: bool,
+}
+
+/// An answer as a number, if it is one.
+pub(crate) fn number(answer: &Value) -> Option<f64> {
+    match answer {
+        #[expect(clippy::cast_precision_loss, reason = "the numbers of a definition are far below 2^53")]
+        Value::Integer(number) => Some(*number as f64),
+        Value::Decimal(number) => Some(*number),
+        Value::Boolean(_) | Value::Text(_) => None,
+    }
+}
