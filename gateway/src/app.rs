@@ -1,14 +1,18 @@
 use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use serde::Deserialize;
 use service_kit::grpc::Upstream;
 use service_kit::health::Probe;
-use service_kit::{Service, Shutdown};
+use service_kit::http::{Acceptor, Tls};
+use service_kit::{NoCommand, Service, Shutdown};
 use tokio::net::TcpListener;
 
 use crate::clients::{Data, Peers, Report, User};
+use crate::limit::{RateLimits, Rates};
 use crate::router::{self, Limits, Shared};
 
 /// The service's settings; `config.yaml` holds the defaults.
@@ -23,6 +27,9 @@ pub struct Config {
     #[serde(with = "humantime_serde")]
     request_timeout: Duration,
     body_limit: usize,
+    max_connections: u16,
+    tls: Option<Tls>,
+    rate_limits: RateLimits,
     trace_url: String,
 }
 
@@ -31,11 +38,13 @@ pub struct Config {
 pub struct App {
     listener: TcpListener,
     address: SocketAddr,
+    acceptor: Acceptor,
     router: Router,
 }
 
 impl Service for App {
     type Config = Config;
+    type Command = NoCommand;
 
     const DEFAULTS: &'static str = include_str!("../config.yaml");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
@@ -45,23 +54,29 @@ impl Service for App {
         config.listen
     }
 
+    fn tls(config: &Config) -> Option<&Tls> {
+        config.tls.as_ref()
+    }
+
     fn telemetry(config: &Config) -> &telemetry::Config {
         &config.telemetry
     }
 
     async fn build(config: Config) -> anyhow::Result<Self> {
+        let acceptor = Acceptor::new(config.tls.as_ref(), config.max_connections)?;
         let shared = Shared {
             user: User::new(config.user_svc.channel()?),
             report: Report::new(config.epro_svc.channel()?),
             data: Data::new(config.data_svc.channel()?),
             peers: Peers::new(&config.user_svc, &config.epro_svc, &config.data_svc)?,
+            rates: Arc::new(Rates::new(config.rate_limits)),
             trace_url: (!config.trace_url.is_empty()).then(|| config.trace_url.into()),
         };
         let limits = Limits { request_timeout: config.request_timeout, body: config.body_limit };
-        let router = router::new(shared, limits, config.telemetry.trust_remote_context);
+        let router = router::new(shared, limits, config.telemetry.trust_remote_context, config.tls.is_some())?;
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, router })
+        Ok(Self { listener, address, acceptor, router })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -69,6 +84,10 @@ impl Service for App {
     }
 
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        service_kit::http::serve(self.listener, self.router, shutdown).await
+        service_kit::http::serve(self.listener, self.acceptor, self.router, shutdown).await
+    }
+
+    async fn command(_: Config, command: NoCommand) -> anyhow::Result<ExitCode> {
+        match command {}
     }
 }

@@ -1,10 +1,15 @@
 //! The public HTTP API.
 
+mod accept;
 mod app;
 mod clients;
 mod extract;
+mod limit;
+mod openapi;
 mod problem;
+mod representation;
 mod router;
 mod routes;
+mod security_headers;
 
 pub use app::{App, Config};

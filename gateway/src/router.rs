@@ -2,18 +2,24 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use service_kit::deadline;
 use telemetry::http::ServerLayer;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use crate::accept::require_json;
 use crate::clients::{Data, Peers, Report, User};
+use crate::limit::{Rates, refuse_large_head};
+use crate::openapi;
 use crate::problem::{self, Problem};
 use crate::routes;
+use crate::security_headers;
 
 /// What the routes share.
 #[derive(Debug, Clone)]
@@ -22,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) report: Report,
     pub(crate) data: Data,
     pub(crate) peers: Peers,
+    pub(crate) rates: Arc<Rates>,
     /// Where people look at a trace; the id is added.
     pub(crate) trace_url: Option<Arc<str>>,
 }
@@ -33,25 +40,54 @@ pub(crate) struct Limits {
     pub(crate) body: usize,
 }
 
-/// The API. To add an endpoint, write `routes/<name>.rs` and add its line here.
-pub(crate) fn new(shared: Shared, limits: Limits, trust_remote_context: bool) -> Router {
-    Router::new()
-        .route("/v1/sessions", post(routes::create_session))
-        .route("/v1/reports", post(routes::submit_report))
-        .route("/v1/reports/{id}", get(routes::get_report))
-        .route("/v1/projects/{id}", get(routes::get_project))
-        .route("/livez", get(routes::livez))
-        .route("/readyz", get(routes::readyz))
+/// The API with its description. To add an endpoint, write `routes/<name>.rs` and add its line here.
+pub(crate) fn api() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(routes::create_activation::create_activation))
+        .routes(routes!(routes::create_session::create_session))
+        .routes(routes!(routes::refresh_session::refresh_session))
+        .routes(routes!(routes::end_session::end_session))
+        .routes(routes!(routes::list_assignments::list_assignments))
+        .routes(routes!(routes::get_questionnaire::get_questionnaire))
+        .routes(routes!(routes::submit_report::submit_report, routes::list_reports::list_reports))
+        .routes(routes!(routes::get_report::get_report))
+        .routes(routes!(routes::amend_report::amend_report))
+        .routes(routes!(routes::list_site_reports::list_site_reports))
+        .routes(routes!(routes::review_report::review_report))
+        .routes(routes!(routes::list_audit_events::list_audit_events))
+        .routes(routes!(routes::get_project::get_project))
+        .routes(routes!(routes::get_problem_type::get_problem_type))
+        .routes(routes!(routes::livez::livez))
+        .routes(routes!(routes::readyz::readyz))
+}
+
+/// All that the gateway serves, inside its layers.
+///
+/// # Errors
+/// When the API's description cannot be written.
+pub(crate) fn new(
+    shared: Shared,
+    limits: Limits,
+    trust_remote_context: bool,
+    over_tls: bool,
+) -> anyhow::Result<Router> {
+    let (api, description) = api().split_for_parts();
+    let pages = openapi::pages(&openapi::complete(description)).context("describe the API")?;
+    let router = api
+        .merge(pages)
         .fallback(async || Problem::NOT_FOUND)
         .method_not_allowed_fallback(async || Problem::METHOD_NOT_ALLOWED)
         .layer(DefaultBodyLimit::max(limits.body))
         .layer(from_fn_with_state(limits, hold_to_deadline))
+        .layer(from_fn(require_json))
+        .layer(from_fn(refuse_large_head))
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Problem::INTERNAL.into_response()))
         .layer(map_response_with_state(shared.trace_url.clone(), problem::render))
-        .layer(from_fn(no_store))
+        .layer(from_fn_with_state(over_tls, security_headers::add))
         // Outermost: whatever happens inside is in the span.
         .layer(ServerLayer::new(trust_remote_context, &["/livez", "/readyz"]))
-        .with_state(shared)
+        .with_state(shared);
+    Ok(router)
 }
 
 /// Gives the request, and with it every call it makes, a time limit.
@@ -59,11 +95,4 @@ async fn hold_to_deadline(State(limits): State<Limits>, request: Request, next: 
     deadline::within(limits.request_timeout, next.run(request))
         .await
         .unwrap_or_else(|_| Problem::TIMEOUT.into_response())
-}
-
-/// No answer of a health system belongs in a cache.
-async fn no_store(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    response.headers_mut().insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
-    response
 }

@@ -106,6 +106,11 @@ impl DomainError for StoreError {
     }
 }
 
+/// Whether a statement ran into its time limit.
+pub fn timed_out(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some(StoreError::QUERY_CANCELED))
+}
+
 /// A time span as Postgres takes it.
 pub fn interval(duration: Duration) -> PgInterval {
     // Microseconds: the limit of 292,000 years is far from any wait here.

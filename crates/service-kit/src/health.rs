@@ -11,12 +11,15 @@ use hyper_util::rt::TokioIo;
 use telemetry::postgres::Db;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_util::either::Either;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::ServingStatus;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus as Answer;
 use tonic_health::server::HealthReporter;
 
+use crate::http::Tls;
 use crate::service::Shutdown;
 
 /// How long a health question may take.
@@ -81,7 +84,7 @@ pub enum Probe {
 
 impl Probe {
     /// Asks the service that listens on `address` of this machine.
-    pub(crate) async fn ask(self, address: SocketAddr) -> anyhow::Result<()> {
+    pub(crate) async fn ask(self, address: SocketAddr, tls: Option<&Tls>) -> anyhow::Result<()> {
         let mut address = address;
         if address.ip().is_unspecified() {
             address.set_ip(Ipv4Addr::LOCALHOST.into());
@@ -94,7 +97,7 @@ impl Probe {
                 }
             }
             Self::Http(path) => {
-                let status = timeout(PATIENCE, get(address, path)).await.context("no answer in time")??;
+                let status = timeout(PATIENCE, get(address, path, tls)).await.context("no answer in time")??;
                 if status != http::StatusCode::OK {
                     bail!("{address} answered {status}");
                 }
@@ -104,8 +107,15 @@ impl Probe {
     }
 }
 
-async fn get(address: SocketAddr, path: &str) -> anyhow::Result<http::StatusCode> {
+async fn get(address: SocketAddr, path: &str, tls: Option<&Tls>) -> anyhow::Result<http::StatusCode> {
     let stream = TcpStream::connect(address).await?;
+    let stream = match tls {
+        None => Either::Left(stream),
+        Some(tls) => {
+            let connector = TlsConnector::from(tls.own_client()?);
+            Either::Right(connector.connect(address.ip().into(), stream).await.context("TLS handshake")?)
+        }
+    };
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let request = http::Request::get(path).header("host", address.to_string()).body(Empty::<Bytes>::new())?;
     tokio::select! {

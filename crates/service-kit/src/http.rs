@@ -5,29 +5,45 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
 use hyper_util::rt::TokioTimer;
 use tokio::net::TcpListener;
 
 use crate::service::{DRAIN, Shutdown};
 
-/// How long a connection may take to send a request's head.
+pub use crate::accept::Acceptor;
+pub use crate::tls::Tls;
+
+/// How long a connection may take to send a request's head, and may wait between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most bytes of a request's head.
-const HEAD_LIMIT: usize = 64 * 1024;
+/// Most bytes and most headers of a request's head. Beyond them, and to bytes that are no HTTP request at
+/// all, hyper itself answers (431, 414 or 400) without a body and closes the connection: no router sees that
+/// request. A router that wants to answer a large head in its own words sets lower limits of its own.
+const HEAD_LIMIT: usize = 128 * 1024;
+const HEADERS_LIMIT: usize = 256;
 
 /// Serves HTTP/1.1 until told to stop, then finishes the requests it has begun.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> anyhow::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    acceptor: Acceptor,
+    router: Router,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener.into_std()?)
         .context("take over the listener")?
-        .acceptor(NoDelayAcceptor::new())
+        .acceptor(acceptor)
         .handle(handle.clone())
         .http1_only();
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LIMIT);
+    server
+        .http_builder()
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_LIMIT)
+        .max_headers(HEADERS_LIMIT);
     let serving = server.serve(router.into_make_service());
     tokio::pin!(serving);
     tokio::select! {
@@ -38,3 +54,6 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
     handle.graceful_shutdown(Some(DRAIN));
     serving.await.context("serve HTTP")
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,12 @@ pub mod grpc;
 pub mod health;
 pub mod http;
 
+mod accept;
 mod config;
 mod error;
 mod service;
+mod tls;
 
 pub use config::ConfigError;
 pub use error::{note_failure, respond};
-pub use service::{Service, Shutdown, bind, main};
+pub use service::{NoCommand, Service, Shutdown, bind, main};

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config;
 use crate::health::Probe;
+use crate::http::Tls;
 
 /// How long a stopping service may finish what it has begun; the same again to send its last spans.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
@@ -32,6 +33,8 @@ pub type Shutdown = CancellationToken;
 pub trait Service: Sized + Send {
     /// The settings, with their names as in YAML.
     type Config: DeserializeOwned + Send;
+    /// Commands of its own, beside `healthcheck`; [`NoCommand`] if it has none.
+    type Command: Subcommand + Send;
 
     /// The defaults, as YAML.
     const DEFAULTS: &'static str;
@@ -42,6 +45,11 @@ pub trait Service: Sized + Send {
 
     /// Where the service listens.
     fn listen(config: &Self::Config) -> SocketAddr;
+
+    /// Its TLS block, if it has one.
+    fn tls(_: &Self::Config) -> Option<&Tls> {
+        None
+    }
 
     /// Its telemetry block.
     fn telemetry(config: &Self::Config) -> &telemetry::Config;
@@ -54,42 +62,53 @@ pub trait Service: Sized + Send {
 
     /// Serves until told to stop, then finishes what it has begun.
     fn run(self, shutdown: Shutdown) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Does one of its own commands instead of serving. What it says goes to stdout, its verdict is the exit
+    /// code; an error is one more: 2. There are no spans and no log then.
+    fn command(config: Self::Config, command: Self::Command) -> impl Future<Output = anyhow::Result<ExitCode>> + Send;
 }
 
+/// The commands of a service that has none of its own.
+#[derive(Debug, Subcommand)]
+pub enum NoCommand {}
+
 #[derive(Parser)]
-struct Arguments {
+struct Arguments<C: Subcommand> {
     /// A YAML file laid over the defaults; variables such as `EPRO_LISTEN` are laid over both.
     #[arg(long, global = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<Command<C>>,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum Command<C: Subcommand> {
     /// Asks the running service for its health; exits 0 if it is ready.
     Healthcheck,
+    #[command(flatten)]
+    Own(C),
 }
 
 /// Runs a service from its command line to its last span.
 pub fn main<S: Service>() -> ExitCode {
-    let arguments = Arguments::parse();
-    match execute::<S>(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let arguments = Arguments::<S::Command>::parse();
+    // What a service's own command finds wrong is its 1.
+    let trouble = if matches!(arguments.command, Some(Command::Own(_))) { 2 } else { 1 };
+    execute::<S>(arguments).unwrap_or_else(|error| {
+        eprintln!("{error:#}");
+        ExitCode::from(trouble)
+    })
 }
 
-fn execute<S: Service>(arguments: &Arguments) -> anyhow::Result<()> {
+fn execute<S: Service>(arguments: Arguments<S::Command>) -> anyhow::Result<ExitCode> {
     let config = config::load::<S::Config>(S::DEFAULTS, arguments.config.as_deref()).context("configuration")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
-    match arguments.command {
-        Some(Command::Healthcheck) => runtime.block_on(S::PROBE.ask(S::listen(&config))),
+    let done = match arguments.command {
+        Some(Command::Own(command)) => return runtime.block_on(S::command(config, command)),
+        Some(Command::Healthcheck) => runtime.block_on(S::PROBE.ask(S::listen(&config), S::tls(&config))),
         None => runtime.block_on(serve::<S>(config)),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// The fallible part is a function of its own, so that the flush always runs.

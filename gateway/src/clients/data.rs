@@ -5,6 +5,8 @@ use proto::user::{Principal, Role};
 use service_kit::deadline::Channel;
 use uuid::Uuid;
 
+use crate::extract::Page;
+
 /// data-svc, for reads.
 #[derive(Debug, Clone)]
 pub(crate) struct Data(DataServiceClient<Channel>);
@@ -14,6 +16,20 @@ impl Data {
         Self(DataServiceClient::new(channel))
     }
 
+    pub(crate) async fn list_assignments(&self, patient: Principal) -> Result<Vec<pb::Assignment>, CallError> {
+        let request = pb::ListAssignmentsRequest { person_id: patient.person_id };
+        Ok(self.0.clone().list_assignments(request).await?.into_inner().assignments)
+    }
+
+    pub(crate) async fn get_questionnaire(
+        &self,
+        questionnaire_id: String,
+        version: String,
+    ) -> Result<pb::GetQuestionnaireResponse, CallError> {
+        let request = pb::GetQuestionnaireRequest { questionnaire_id, version };
+        Ok(self.0.clone().get_questionnaire(request).await?.into_inner())
+    }
+
     pub(crate) async fn get_report(
         &self,
         principal: Principal,
@@ -21,6 +37,52 @@ impl Data {
     ) -> Result<pb::GetReportResponse, CallError> {
         let request = pb::GetReportRequest { viewer: Some(viewer(principal)), report_id: report_id.to_string() };
         Ok(self.0.clone().get_report(request).await?.into_inner())
+    }
+
+    /// The principal's own reports, newest first.
+    pub(crate) async fn list_own_reports(
+        &self,
+        principal: Principal,
+        page: Page,
+    ) -> Result<pb::ListReportsResponse, CallError> {
+        self.list_reports(principal, String::new(), pb::ReviewFilter::Unspecified, page).await
+    }
+
+    /// The reports of a site, newest first.
+    pub(crate) async fn list_site_reports(
+        &self,
+        principal: Principal,
+        site_id: Uuid,
+        review: pb::ReviewFilter,
+        page: Page,
+    ) -> Result<pb::ListReportsResponse, CallError> {
+        self.list_reports(principal, site_id.to_string(), review, page).await
+    }
+
+    async fn list_reports(
+        &self,
+        principal: Principal,
+        site_id: String,
+        review: pb::ReviewFilter,
+        page: Page,
+    ) -> Result<pb::ListReportsResponse, CallError> {
+        let request = pb::ListReportsRequest {
+            viewer: Some(viewer(principal)),
+            site_id,
+            review: review.into(),
+            limit: page.limit,
+            after: page.after.map(|cursor| cursor.0),
+        };
+        Ok(self.0.clone().list_reports(request).await?.into_inner())
+    }
+
+    pub(crate) async fn list_audit_events(
+        &self,
+        principal: Principal,
+        report_id: Uuid,
+    ) -> Result<Vec<pb::AuditEvent>, CallError> {
+        let request = pb::ListAuditEventsRequest { viewer: Some(viewer(principal)), report_id: report_id.to_string() };
+        Ok(self.0.clone().list_audit_events(request).await?.into_inner().events)
     }
 
     pub(crate) async fn get_project(

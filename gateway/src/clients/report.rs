@@ -15,4 +15,12 @@ impl Report {
     pub(crate) async fn submit(&self, request: pb::SubmitReportRequest) -> Result<pb::SubmitReportResponse, CallError> {
         Ok(self.0.clone().submit_report(request).await?.into_inner())
     }
+
+    pub(crate) async fn amend(&self, request: pb::AmendReportRequest) -> Result<pb::AmendReportResponse, CallError> {
+        Ok(self.0.clone().amend_report(request).await?.into_inner())
+    }
+
+    pub(crate) async fn review(&self, request: pb::ReviewReportRequest) -> Result<pb::ReviewReportResponse, CallError> {
+        Ok(self.0.clone().review_report(request).await?.into_inner())
+    }
 }

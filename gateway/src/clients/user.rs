@@ -12,15 +12,29 @@ impl User {
         Self(UserServiceClient::new(channel))
     }
 
+    pub(crate) async fn activate(&self, request: pb::ActivateRequest) -> Result<pb::ActivateResponse, CallError> {
+        Ok(self.0.clone().activate(request).await?.into_inner())
+    }
+
     pub(crate) async fn create_session(
         &self,
         request: pb::CreateSessionRequest,
-    ) -> Result<pb::CreateSessionResponse, CallError> {
-        Ok(self.0.clone().create_session(request).await?.into_inner())
+    ) -> Result<Option<pb::Tokens>, CallError> {
+        Ok(self.0.clone().create_session(request).await?.into_inner().tokens)
     }
 
-    pub(crate) async fn authenticate(&self, access_token: String) -> Result<Option<pb::Principal>, CallError> {
+    pub(crate) async fn refresh_session(&self, refresh_token: String) -> Result<Option<pb::Tokens>, CallError> {
+        let request = pb::RefreshSessionRequest { refresh_token };
+        Ok(self.0.clone().refresh_session(request).await?.into_inner().tokens)
+    }
+
+    pub(crate) async fn end_session(&self, access_token: String) -> Result<(), CallError> {
+        self.0.clone().end_session(pb::EndSessionRequest { access_token }).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn authenticate(&self, access_token: String) -> Result<pb::AuthenticateResponse, CallError> {
         let request = pb::AuthenticateRequest { access_token };
-        Ok(self.0.clone().authenticate(request).await?.into_inner().principal)
+        Ok(self.0.clone().authenticate(request).await?.into_inner())
     }
 }

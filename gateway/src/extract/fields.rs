@@ -32,6 +32,17 @@ impl Fields {
         })
     }
 
+    /// A string that `named` knows; if it does not, [`Fields::finish`] fails.
+    pub(crate) fn one_of<T>(&mut self, name: &str, named: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let broken = self.violations.len();
+        let text = self.string(name);
+        let value = named(&text);
+        if value.is_none() && self.violations.len() == broken {
+            self.violation(format!("/{name}"), "enum");
+        }
+        value
+    }
+
     /// Notes something that the caller has found wrong.
     pub(crate) fn violation(&mut self, pointer: String, code: &str) {
         self.violations.push(Violation { pointer, code: code.to_owned() });

@@ -1,14 +1,20 @@
 //! Parts of requests as types that cannot hold a bad value.
 
+mod cursor;
 mod fields;
 mod header;
 mod idempotency_key;
+mod if_match;
 mod json;
 mod path_id;
 mod principal;
+mod query;
 
+pub(crate) use cursor::Cursor;
 pub(crate) use fields::Fields;
 pub(crate) use idempotency_key::IdempotencyKey;
+pub(crate) use if_match::IfMatch;
 pub(crate) use json::JsonObject;
 pub(crate) use path_id::PathId;
-pub(crate) use principal::{Anyone, Nurse, Patient};
+pub(crate) use principal::{AccessToken, Anyone, Nurse, Patient};
+pub(crate) use query::{Page, Review};

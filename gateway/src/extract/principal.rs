@@ -7,6 +7,9 @@ use super::header::single;
 use crate::problem::Problem;
 use crate::router::Shared;
 
+/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1); nobody has looked at it yet.
+pub(crate) struct AccessToken(pub(crate) String);
+
 /// Whoever holds the request's access token.
 pub(crate) struct Anyone(pub(crate) Principal);
 
@@ -16,13 +19,22 @@ pub(crate) struct Patient(pub(crate) Principal);
 /// A nurse.
 pub(crate) struct Nurse(pub(crate) Principal);
 
+impl<S: Sync> FromRequestParts<S> for AccessToken {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        bearer(parts).map(Self).ok_or(Problem::UNAUTHENTICATED)
+    }
+}
+
 impl FromRequestParts<Shared> for Anyone {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        let token = bearer(parts).ok_or(Problem::NO_TOKEN)?;
-        let principal = shared.user.authenticate(token).await?;
-        principal.map(Self).ok_or(Problem::NO_TOKEN)
+        let AccessToken(token) = AccessToken::from_request_parts(parts, shared).await?;
+        let session = shared.user.authenticate(token).await?;
+        shared.rates.session(&session.session_id)?;
+        session.principal.map(Self).ok_or(Problem::INTERNAL)
     }
 }
 
@@ -47,7 +59,6 @@ async fn with_role(parts: &mut Parts, shared: &Shared, role: Role) -> Result<Pri
     if principal.role() == role { Ok(principal) } else { Err(Problem::WRONG_ROLE) }
 }
 
-/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1).
 fn bearer(parts: &Parts) -> Option<String> {
     let (scheme, token) = single(&parts.headers, &AUTHORIZATION)?.split_once(' ')?;
     let token = token.trim();

@@ -1,25 +1,39 @@
 use axum::Json;
 use axum::extract::State;
 use proto::user::CreateSessionRequest;
-use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::extract::{Fields, JsonObject};
 use crate::problem::Problem;
+use crate::representation::Tokens;
 use crate::router::Shared;
 
-#[derive(Serialize)]
-pub(crate) struct Session {
-    access_token: String,
-    token_type: &'static str,
-    /// Seconds.
-    expires_in: u32,
+/// Who somebody says they are, and the proof.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({"login": "patient-1", "pin": "246801"})))]
+struct Credentials {
+    login: String,
+    #[schema(format = Password)]
+    pin: String,
 }
 
-/// `POST /v1/sessions`: an access token for a login and its PIN.
-pub(crate) async fn create_session(State(shared): State<Shared>, body: JsonObject) -> Result<Json<Session>, Problem> {
+/// Log in
+///
+/// An unknown login, a wrong PIN and a locked login get the same answer after the same time.
+#[utoipa::path(
+    post,
+    path = "/v1/sessions",
+    tag = "sessions",
+    request_body = Credentials,
+    responses((status = 200, description = "The session has begun.", body = Tokens)),
+    extensions(("x-problems" = json!(["wrong-credentials", "inactive"]))),
+)]
+pub(crate) async fn create_session(State(shared): State<Shared>, body: JsonObject) -> Result<Json<Tokens>, Problem> {
     let mut fields = Fields::of(body.object);
-    let request = CreateSessionRequest { login: fields.string("login"), pin: fields.string("pin") };
+    let credentials = Credentials { login: fields.string("login"), pin: fields.string("pin") };
     fields.finish()?;
-    let session = shared.user.create_session(request).await?;
-    Ok(Json(Session { access_token: session.access_token, token_type: "Bearer", expires_in: session.expires_in }))
+    shared.rates.login(&credentials.login)?;
+    let request = CreateSessionRequest { login: credentials.login, pin: credentials.pin };
+    Ok(Json(shared.user.create_session(request).await?.try_into()?))
 }

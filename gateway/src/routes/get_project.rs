@@ -1,47 +1,106 @@
 use axum::Json;
 use axum::extract::State;
+use proto::data as pb;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::extract::{Nurse, PathId};
 use crate::problem::Problem;
+use crate::representation::rfc3339;
 use crate::router::Shared;
 
-#[derive(Serialize)]
+/// A study, as far as the nurse's sites reach.
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Project {
+    #[schema(format = Uuid)]
     project_id: String,
+    #[schema(example = "DEMO-1")]
     code: String,
     title: String,
+    /// Since when it takes no reports any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    closed_at: Option<String>,
     sites: Vec<Site>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Site {
+    #[schema(format = Uuid)]
     site_id: String,
+    #[schema(example = "BER")]
     code: String,
     name: String,
+    #[schema(example = "Europe/Berlin")]
     time_zone: String,
     enrolments: u64,
     reports: u64,
+    /// Reports that nobody has reviewed yet.
+    pending_reviews: u64,
+    windows_closed: u64,
+    /// Of the closed ones, those with a report.
+    windows_answered: u64,
+    /// `windows_answered / windows_closed`; absent while no window has closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 0, maximum = 1)]
+    compliance: Option<f64>,
 }
 
-/// `GET /v1/projects/{id}`: a study with the nurse's sites and their counts.
+/// Read a study with its counts
+#[utoipa::path(
+    get,
+    path = "/v1/projects/{id}",
+    tag = "reviews",
+    security(("bearer" = [])),
+    params(("id" = Uuid, Path, example = "5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e00")),
+    responses((status = 200, description = "The study.", body = Project)),
+    extensions(("x-problems" = json!(["wrong-role", "project-not-found"]))),
+)]
 pub(crate) async fn get_project(
     State(shared): State<Shared>,
     Nurse(principal): Nurse,
     PathId(id): PathId,
 ) -> Result<Json<Project>, Problem> {
     let project = shared.data.get_project(principal, id).await?;
-    let sites = project
-        .sites
-        .into_iter()
-        .map(|site| Site {
+    Ok(Json(Project {
+        project_id: project.project_id,
+        code: project.code,
+        title: project.title,
+        closed_at: project.closed_at.map(|time| rfc3339(Some(time))).transpose()?,
+        sites: project.sites.into_iter().map(Into::into).collect(),
+    }))
+}
+
+impl From<pb::SiteSummary> for Site {
+    fn from(site: pb::SiteSummary) -> Self {
+        Self {
+            compliance: compliance(site.windows_answered, site.windows_closed),
             site_id: site.site_id,
             code: site.code,
             name: site.name,
             time_zone: site.time_zone,
             enrolments: site.enrolments,
             reports: site.reports,
-        })
-        .collect();
-    Ok(Json(Project { project_id: project.project_id, code: project.code, title: project.title, sites }))
+            pending_reviews: site.pending_reviews,
+            windows_closed: site.windows_closed,
+            windows_answered: site.windows_answered,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no site has 2^52 windows")]
+fn compliance(answered: u64, closed: u64) -> Option<f64> {
+    (closed > 0).then(|| answered as f64 / closed as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_no_compliance_before_a_window_has_closed() {
+        assert_eq!(compliance(0, 0), None);
+        assert_eq!(compliance(0, 4), Some(0.0));
+        assert_eq!(compliance(3, 4), Some(0.75));
+    }
 }

@@ -1,53 +1,171 @@
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, SecondsFormat};
-use proto::report::answer;
+use http::HeaderName;
+use http::header::ETAG;
+use proto::data as pb;
+use proto::user::Role;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::extract::{Anyone, PathId};
 use crate::problem::Problem;
+use crate::representation::{Answers, Disposition, QuestionnaireReference, ReviewOutcome, rfc3339};
 use crate::router::Shared;
 
-#[derive(Serialize)]
+/// One revision of a report.
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Report {
+    #[schema(format = Uuid)]
     report_id: String,
+    #[schema(format = Uuid)]
     assignment_id: String,
+    questionnaire: QuestionnaireReference,
+    #[schema(minimum = 1)]
     revision: u32,
-    /// By the phone's clock, RFC 3339.
+    /// Number of the newest revision.
+    #[schema(minimum = 1)]
+    current_revision: u32,
+    /// By the phone's clock, with its offset.
+    #[schema(format = DateTime)]
     captured_at: String,
-    /// By ours, RFC 3339.
-    received_at: Option<String>,
-    answers: Map<String, Value>,
+    /// By ours.
+    #[schema(format = DateTime)]
+    received_at: String,
+    disposition: Disposition,
+    /// Why it is held.
+    held_because: Vec<String>,
+    answers: Answers,
+    /// The revision that this one replaces; absent for the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = Uuid)]
+    supersedes: Option<String>,
+    /// Why it replaces that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reason: Option<String>,
+    /// The revision that replaces this one; absent for the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = Uuid)]
+    superseded_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    review: Option<Review>,
+    /// For nurses only; absent when the questionnaire is not scored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    score: Option<Score>,
+    /// For nurses only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    alerts: Option<Vec<Alert>>,
 }
 
-/// `GET /v1/reports/{id}`: a report, for its patient and for the nurses of its site.
+#[derive(Serialize, ToSchema)]
+struct Review {
+    #[schema(format = Uuid)]
+    review_id: String,
+    #[schema(format = Uuid)]
+    reviewer_id: String,
+    outcome: ReviewOutcome,
+    #[schema(format = DateTime)]
+    recorded_at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Score {
+    total: i32,
+    /// Id of the severity band, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    band: Option<String>,
+}
+
+/// A rule of the questionnaire that the answers have set off.
+#[derive(Serialize, ToSchema)]
+struct Alert {
+    rule: String,
+    urgent: bool,
+}
+
+/// Read a report
+///
+/// Open to its patient and to the nurses of its site.
+#[utoipa::path(
+    get,
+    path = "/v1/reports/{id}",
+    tag = "reports",
+    security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "Any revision.")),
+    responses((
+        status = 200, description = "The report.", body = Report,
+        headers(("etag" = String, description = "Number of the newest revision, in quotes: what If-Match asks for.")),
+    )),
+    extensions(("x-problems" = json!(["report-not-found"]))),
+)]
 pub(crate) async fn get_report(
     State(shared): State<Shared>,
     Anyone(principal): Anyone,
     PathId(id): PathId,
-) -> Result<Json<Report>, Problem> {
+) -> Result<([(HeaderName, String); 1], Json<Report>), Problem> {
+    let role = principal.role();
     let report = shared.data.get_report(principal, id).await?;
-    let received_at = report
-        .received_at
-        .and_then(|time| DateTime::from_timestamp(time.seconds, time.nanos.try_into().ok()?))
-        .map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true));
-    Ok(Json(Report {
-        report_id: report.report_id,
-        assignment_id: report.assignment_id,
-        revision: report.revision,
-        captured_at: report.captured_at,
-        received_at,
-        answers: report.answers.into_iter().map(|(link_id, answer)| (link_id, json(answer.value))).collect(),
-    }))
+    let etag = format!("\"{}\"", report.current_revision);
+    Ok(([(ETAG, etag)], Json(Report::new(report, role)?)))
 }
 
-fn json(answer: Option<answer::Value>) -> Value {
-    match answer {
-        Some(answer::Value::Integer(value)) => value.into(),
-        Some(answer::Value::Decimal(value)) => value.into(),
-        Some(answer::Value::Boolean(value)) => value.into(),
-        Some(answer::Value::Text(value)) => value.into(),
-        None => Value::Null,
+impl Report {
+    /// A report as somebody with `role` may see it.
+    fn new(report: pb::GetReportResponse, role: Role) -> Result<Self, Problem> {
+        let assessment = report.assessment.ok_or(Problem::INTERNAL)?;
+        let disposition = assessment.disposition().try_into()?;
+        let is_nurse = role == Role::Nurse;
+        Ok(Self {
+            report_id: report.report_id,
+            assignment_id: report.assignment_id,
+            questionnaire: QuestionnaireReference { id: report.questionnaire_id, version: report.version },
+            revision: report.revision,
+            current_revision: report.current_revision,
+            captured_at: report.captured_at,
+            received_at: rfc3339(report.received_at)?,
+            disposition,
+            held_because: assessment.held_because,
+            answers: report.answers.into(),
+            supersedes: present(report.supersedes),
+            reason: present(report.reason),
+            superseded_by: present(report.superseded_by),
+            review: report.review.map(Review::try_from).transpose()?,
+            score: assessment.score.filter(|_| is_nurse).map(Into::into),
+            alerts: is_nurse.then(|| assessment.alerts.into_iter().map(Into::into).collect()),
+        })
     }
+}
+
+impl TryFrom<pb::Review> for Review {
+    type Error = Problem;
+
+    fn try_from(review: pb::Review) -> Result<Self, Problem> {
+        Ok(Self {
+            outcome: ReviewOutcome::of(review.outcome()).ok_or(Problem::INTERNAL)?,
+            review_id: review.review_id,
+            reviewer_id: review.reviewer_id,
+            recorded_at: rfc3339(review.recorded_at)?,
+        })
+    }
+}
+
+impl From<pb::Score> for Score {
+    fn from(score: pb::Score) -> Self {
+        Self { total: score.total, band: present(score.band) }
+    }
+}
+
+impl From<pb::Alert> for Alert {
+    fn from(alert: pb::Alert) -> Self {
+        Self { rule: alert.rule, urgent: alert.urgent }
+    }
+}
+
+/// In a contract an empty word stands for none.
+fn present(word: String) -> Option<String> {
+    Some(word).filter(|word| !word.is_empty())
 }

@@ -1,6 +1,12 @@
 use http::StatusCode;
 
-/// `GET /livez`: 204 while the process can answer at all.
+/// Say whether the process is alive
+#[utoipa::path(
+    get,
+    path = "/livez",
+    tag = "public",
+    responses((status = 204, description = "The process can answer.")),
+)]
 pub(crate) async fn livez() -> StatusCode {
     StatusCode::NO_CONTENT
 }

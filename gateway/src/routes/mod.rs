@@ -1,15 +1,19 @@
-//! One file per endpoint: what comes in, one function, what goes out.
+//! One file per endpoint: how it is described, what comes in, one function, what goes out.
 
-mod create_session;
-mod get_project;
-mod get_report;
-mod livez;
-mod readyz;
-mod submit_report;
-
-pub(crate) use create_session::create_session;
-pub(crate) use get_project::get_project;
-pub(crate) use get_report::get_report;
-pub(crate) use livez::livez;
-pub(crate) use readyz::readyz;
-pub(crate) use submit_report::submit_report;
+pub(crate) mod amend_report;
+pub(crate) mod create_activation;
+pub(crate) mod create_session;
+pub(crate) mod end_session;
+pub(crate) mod get_problem_type;
+pub(crate) mod get_project;
+pub(crate) mod get_questionnaire;
+pub(crate) mod get_report;
+pub(crate) mod list_assignments;
+pub(crate) mod list_audit_events;
+pub(crate) mod list_reports;
+pub(crate) mod list_site_reports;
+pub(crate) mod livez;
+pub(crate) mod readyz;
+pub(crate) mod refresh_session;
+pub(crate) mod review_report;
+pub(crate) mod submit_report;

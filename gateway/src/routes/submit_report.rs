@@ -1,42 +1,96 @@
-use std::collections::HashMap;
-
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::header::LOCATION;
-use proto::report::{Answer, SubmitReportRequest, answer};
+use http::{HeaderName, StatusCode};
+use proto::report::SubmitReportRequest;
 use proto::user::Principal;
 use serde::Serialize;
-use serde_json::Value;
-use telemetry::TraceContext;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
 use crate::extract::{Fields, IdempotencyKey, JsonObject, Patient};
 use crate::problem::Problem;
+use crate::representation::{Answers, Disposition, TraceReference};
 use crate::router::Shared;
 
-#[derive(Serialize)]
-struct Submitted {
-    report_id: String,
-    trace_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trace_url: Option<String>,
+/// A filled-in questionnaire.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "assignment_id": "a551a9e0-1d1a-4f00-8000-000000000001",
+    "captured_at": "2026-03-01T08:30:00+01:00",
+    "answers": {"pain": 3, "rescue": true, "rescue_doses": 1, "temperature": 36.9, "note": "Slept well."},
+    "attested": true,
+})))]
+#[expect(dead_code, reason = "what the API's description shows; the code reads field by field")]
+struct Submission {
+    assignment_id: Uuid,
+    /// When it was filled in by the phone's clock, with the offset from UTC: not before the enrolment, and at
+    /// most five minutes ahead of us.
+    #[schema(format = DateTime)]
+    captured_at: String,
+    answers: Answers,
+    /// The patient says that this is their own account; nothing else is taken.
+    #[schema(schema_with = only_true)]
+    attested: bool,
 }
 
-/// `POST /v1/reports`: 201 once the report is stored, the same for an exact retry.
+fn only_true() -> Object {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true])).build()
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Submitted {
+    #[schema(format = Uuid)]
+    report_id: String,
+    disposition: Disposition,
+    #[serde(flatten)]
+    trace: TraceReference,
+}
+
+/// Submit a report
+///
+/// After 201 or 202 the report is stored for good, and the patient's copy may be deleted. An exact retry
+/// with the same key gets the first answer again and stores nothing new.
+#[utoipa::path(
+    post,
+    path = "/v1/reports",
+    tag = "reports",
+    security(("bearer" = [])),
+    params((
+        "Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
+        description = "The client's name for this submission, such as a UUID; a retry sends the same one.",
+        example = "6f1c0d52-7a58-4f0b-9f0e-3c2b1a0d9e8f",
+    )),
+    request_body = Submission,
+    responses(
+        (status = 201, description = "Stored.", body = Submitted,
+         headers(("location" = String, description = "Path of the report."))),
+        (status = 202, description = "Stored, but held: a person must look.", body = Submitted,
+         headers(("location" = String, description = "Path of the report."))),
+    ),
+    extensions(("x-problems" = json!([
+        "malformed-id", "wrong-role", "assignment-not-found", "window-used", "study-closed",
+        "idempotency-key-in-progress", "idempotency-key-reused", "report-invalid",
+    ]))),
+)]
 pub(crate) async fn submit_report(
     State(shared): State<Shared>,
     Patient(principal): Patient,
     IdempotencyKey(key): IdempotencyKey,
     body: JsonObject,
-) -> Result<Response, Problem> {
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Submitted>), Problem> {
     let submitted = shared.report.submit(request(principal, key, body)?).await?;
-    let trace_id = TraceContext::current().trace_id().to_string();
-    let trace_url = shared.trace_url.map(|url| format!("{url}{trace_id}"));
+    let disposition = submitted.disposition().try_into()?;
+    let status = match disposition {
+        Disposition::Accepted => StatusCode::CREATED,
+        Disposition::Held => StatusCode::ACCEPTED,
+    };
     let location = format!("/v1/reports/{}", submitted.report_id);
-    let body = Submitted { report_id: submitted.report_id, trace_id, trace_url };
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(body)).into_response())
+    let trace = TraceReference::current(shared.trace_url.as_deref());
+    let body = Submitted { report_id: submitted.report_id, disposition, trace };
+    Ok((status, [(LOCATION, location)], Json(body)))
 }
 
 fn request(principal: Principal, idempotency_key: String, body: JsonObject) -> Result<SubmitReportRequest, Problem> {
@@ -44,14 +98,7 @@ fn request(principal: Principal, idempotency_key: String, body: JsonObject) -> R
     let assignment_id = fields.string("assignment_id");
     let captured_at = fields.string("captured_at");
     let attested = fields.boolean("attested");
-    let given = fields.object("answers");
-    let count = given.len();
-    let answers: HashMap<_, _> =
-        given.into_iter().filter_map(|(link_id, value)| Some((link_id, answer(value)?))).collect();
-    if answers.len() < count {
-        // Which ones is not said: an unknown link_id is the sender's own words, and nobody here knows the known.
-        fields.violation("/answers".to_owned(), "type");
-    }
+    let answers = Answers::take(&mut fields);
     fields.finish()?;
     let assignment_id = assignment_id.parse::<Uuid>().map_err(|_| Problem::MALFORMED_ID)?.to_string();
     Ok(SubmitReportRequest {
@@ -63,17 +110,4 @@ fn request(principal: Principal, idempotency_key: String, body: JsonObject) -> R
         attested,
         raw_body: body.raw.into(),
     })
-}
-
-fn answer(value: Value) -> Option<Answer> {
-    let value = match value {
-        Value::Bool(value) => answer::Value::Boolean(value),
-        Value::Number(value) => match value.as_i64() {
-            Some(value) => answer::Value::Integer(value),
-            None => answer::Value::Decimal(value.as_f64()?),
-        },
-        Value::String(value) => answer::Value::Text(value),
-        Value::Null | Value::Array(_) | Value::Object(_) => return None,
-    };
-    Some(Answer { value: Some(value) })
 }

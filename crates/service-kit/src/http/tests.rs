@@ -1,0 +1,96 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use axum::routing::get;
+use serde::Deserialize;
+use serde::de::value::{Error, MapDeserializer};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::health::Probe;
+
+const PROBE: Probe = Probe::Http("/readyz");
+
+/// A certificate of its own, for a name that nothing here is reached by.
+fn certificate(folder: &Path, name: &str) -> Tls {
+    let made = rcgen::generate_simple_self_signed(["study.example.org".to_owned()]).unwrap();
+    let files = [("certificate", made.cert.pem()), ("key", made.signing_key.serialize_pem())].map(|(kind, pem)| {
+        let path = folder.join(format!("{name}.{kind}"));
+        std::fs::write(&path, pem).unwrap();
+        (kind, path.to_str().unwrap().to_owned())
+    });
+    settings(files)
+}
+
+fn settings(files: [(&str, String); 2]) -> Tls {
+    Tls::deserialize(MapDeserializer::<_, Error>::new(files.into_iter())).unwrap()
+}
+
+/// Runs a test against a server, which ends with it.
+async fn against(tls: Option<&Tls>, max_connections: u16, test: impl AsyncFnOnce(SocketAddr)) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let acceptor = Acceptor::new(tls, max_connections).unwrap();
+    let shutdown = Shutdown::new();
+    let router = Router::new().route("/readyz", get(async || "ready"));
+    let serving = serve(listener, acceptor, router, shutdown.clone());
+    let testing = async {
+        test(address).await;
+        shutdown.cancel();
+    };
+    tokio::join!(serving, testing).0.unwrap();
+}
+
+#[tokio::test]
+async fn a_health_check_trusts_the_configured_certificate_and_no_other() {
+    let folder = TempDir::new().unwrap();
+    let (own, other) = (certificate(folder.path(), "own"), certificate(folder.path(), "other"));
+    against(Some(&own), 10, async |address| {
+        PROBE.ask(address, Some(&own)).await.unwrap();
+        assert!(PROBE.ask(address, Some(&other)).await.is_err());
+        assert!(PROBE.ask(address, None).await.is_err(), "there is no plain HTTP beside it");
+    })
+    .await;
+    against(None, 10, async |address| {
+        PROBE.ask(address, None).await.unwrap();
+        assert!(PROBE.ask(address, Some(&own)).await.is_err());
+    })
+    .await;
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named_by_its_setting() {
+    let folder = TempDir::new().unwrap();
+    let [certificate, key] = ["own.certificate", "own.key"].map(|name| folder.path().join(name));
+    let [certificate, key] = [certificate, key].map(|path| path.to_str().unwrap().to_owned());
+    self::certificate(folder.path(), "own");
+    self::certificate(folder.path(), "other");
+    let other_key = key.replace("own", "other");
+    for (certificate, key, setting) in [
+        ("/nowhere", key.as_str(), "tls.certificate: read certificates from /nowhere"),
+        (&key, &key, "tls.certificate: no certificate in"),
+        (&certificate, "/nowhere", "tls.key: read a private key from /nowhere"),
+        (&certificate, &certificate, "tls.key"),
+        (&certificate, &other_key, "tls.certificate and tls.key"),
+    ] {
+        let tls = settings([("certificate", certificate.to_owned()), ("key", key.to_owned())]);
+        let error = Acceptor::new(Some(&tls), 1).unwrap_err();
+        assert!(format!("{error:#}").starts_with(setting), "{error:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_too_many_is_closed_and_its_slot_comes_back() {
+    against(None, 1, async |address| {
+        let mut held = TcpStream::connect(address).await.unwrap();
+        held.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert_ne!(held.read(&mut [0; 1]).await.unwrap(), 0);
+        assert!(PROBE.ask(address, None).await.is_err());
+        drop(held);
+        // The server notices in its own time.
+        while PROBE.ask(address, None).await.is_err() {}
+    })
+    .await;
+}

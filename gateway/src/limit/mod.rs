@@ -1,0 +1,7 @@
+//! What is refused before anybody is asked: too many requests, and heads that are too large.
+
+mod head;
+mod rate;
+
+pub(crate) use head::refuse_large_head;
+pub(crate) use rate::{RateLimits, Rates};

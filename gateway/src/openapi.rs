@@ -1,0 +1,92 @@
+//! The API's description (`OpenAPI` 3.1), made from the routes themselves, and the page that shows it.
+
+use std::fmt::Write;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::routing::get;
+use http::header::CONTENT_TYPE;
+use utoipa::OpenApi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::problem::ProblemType;
+
+mod problems;
+
+/// Where the description is served.
+const DOCUMENT: &str = "/openapi.json";
+/// Where the page is served; the same path is in `security_headers`.
+const PAGE: &str = "/docs";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "ePRO", license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    tags(
+        (name = "sessions", description = "Who is asking: activation, login, logout."),
+        (name = "reports", description = "What patients fill in and send."),
+        (name = "reviews", description = "What nurses see and say."),
+        (name = "public", description = "Open to anybody."),
+    ),
+)]
+struct Base;
+
+/// The description without its routes.
+pub(crate) fn base() -> utoipa::openapi::OpenApi {
+    let mut document = Base::openapi();
+    document.info.description = Some(description());
+    document
+}
+
+/// The description with what all routes have in common; it has to have its routes by now.
+pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let components = document.components.get_or_insert_default();
+    problems::add_components(components);
+    for (path, item) in &mut document.paths.paths {
+        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+            problems::add_to(operation, path);
+        }
+    }
+    document
+}
+
+/// Serves the description and its page. Nothing of either comes from elsewhere, so they work offline.
+///
+/// # Errors
+/// When the description cannot be written as JSON.
+pub(crate) fn pages<S: Clone + Send + Sync + 'static>(
+    document: &utoipa::openapi::OpenApi,
+) -> Result<Router<S>, serde_json::Error> {
+    let json = Bytes::from(serde_json::to_vec(document)?);
+    // Swagger UI would have the description checked by a server of its makers.
+    let page = SwaggerUi::new(PAGE).config(Config::from(DOCUMENT).validator_url("none"));
+    let document = get(async move || ([(CONTENT_TYPE, "application/json")], json));
+    Ok(Router::from(page).route(DOCUMENT, document))
+}
+
+fn description() -> String {
+    let mut text = "The HTTP API of an electronic patient-reported outcome (ePRO) system.\n\n\
+        Log in with `POST /v1/sessions` and send the access token as `Authorization: Bearer`. Bodies are one JSON \
+        object in UTF-8 each; a field that is not listed here, or stands twice, is refused. Lists are pages, the \
+        newest entry first: send `next_cursor` as `cursor` to get the next one.\n\n\
+        Every answer but those of the health checks has a `traceresponse` header (W3C Trace Context); the trace it \
+        names shows how the answer came about.\n\n\
+        ## Errors\n\n\
+        Errors are problem details (RFC 9457), media type `application/problem+json`. What went wrong is told by \
+        `type`; what is sent is never repeated.\n\n\
+        | type | status | meaning |\n|---|---|---|\n"
+        .to_owned();
+    for problem_type in ProblemType::ALL {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} |",
+            problem_type.uri_reference(),
+            problem_type.status.as_u16(),
+            problem_type.detail
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,22 @@
+//! What several endpoints show or take in the same form.
+
+mod answers;
+mod disposition;
+mod hexadecimal;
+
+mod questionnaire;
+mod report_page;
+mod review_outcome;
+mod time;
+mod tokens;
+mod trace_reference;
+
+pub(crate) use answers::Answers;
+pub(crate) use disposition::Disposition;
+pub(crate) use hexadecimal::hexadecimal;
+pub(crate) use questionnaire::QuestionnaireReference;
+pub(crate) use report_page::ReportPage;
+pub(crate) use review_outcome::ReviewOutcome;
+pub(crate) use time::rfc3339;
+pub(crate) use tokens::Tokens;
+pub(crate) use trace_reference::TraceReference;

@@ -1,0 +1,69 @@
+use proto::data as pb;
+use proto::user::Role;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Disposition, QuestionnaireReference, ReviewOutcome, rfc3339};
+use crate::extract::Cursor;
+use crate::problem::Problem;
+
+/// Some reports of a list, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReportPage {
+    reports: Vec<ReportSummary>,
+    /// The `cursor` of the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<String>)]
+    next_cursor: Option<Cursor>,
+}
+
+/// The newest revision of a report, in short.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReportSummary {
+    #[schema(format = Uuid)]
+    report_id: String,
+    #[schema(format = Uuid)]
+    assignment_id: String,
+    questionnaire: QuestionnaireReference,
+    #[schema(minimum = 1)]
+    revision: u32,
+    /// By the phone's clock, with its offset.
+    #[schema(format = DateTime)]
+    captured_at: String,
+    /// By ours.
+    #[schema(format = DateTime)]
+    received_at: String,
+    disposition: Disposition,
+    /// Absent while nobody has reviewed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    review: Option<ReviewOutcome>,
+    /// Whether an alert asks for somebody at once; for nurses only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    urgent: Option<bool>,
+}
+
+impl ReportPage {
+    /// A page as somebody with `role` may see it.
+    pub(crate) fn new(response: pb::ListReportsResponse, role: Role) -> Result<Self, Problem> {
+        let reports = response.reports.into_iter().map(|report| ReportSummary::new(report, role));
+        Ok(Self { reports: reports.collect::<Result<_, _>>()?, next_cursor: response.next.map(Cursor) })
+    }
+}
+
+impl ReportSummary {
+    fn new(report: pb::ReportSummary, role: Role) -> Result<Self, Problem> {
+        Ok(Self {
+            disposition: report.disposition().try_into()?,
+            review: ReviewOutcome::of(report.review()),
+            urgent: (role == Role::Nurse).then_some(report.urgent),
+            report_id: report.report_id,
+            assignment_id: report.assignment_id,
+            questionnaire: QuestionnaireReference { id: report.questionnaire_id, version: report.version },
+            revision: report.revision,
+            captured_at: report.captured_at,
+            received_at: rfc3339(report.received_at)?,
+        })
+    }
+}

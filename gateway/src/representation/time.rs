@@ -1,0 +1,11 @@
+use chrono::{DateTime, SecondsFormat};
+
+use crate::problem::Problem;
+
+/// A point in time as RFC 3339 in UTC with microseconds, as fine as the database keeps it. One that a
+/// service leaves out although its contract says it is there is a defect.
+pub(crate) fn rfc3339(time: Option<prost_types::Timestamp>) -> Result<String, Problem> {
+    time.and_then(|time| DateTime::from_timestamp(time.seconds, time.nanos.try_into().ok()?))
+        .map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true))
+        .ok_or(Problem::INTERNAL)
+}

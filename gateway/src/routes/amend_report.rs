@@ -1,0 +1,87 @@
+use axum::Json;
+use axum::extract::State;
+use http::header::LOCATION;
+use http::{HeaderName, StatusCode};
+use proto::report::AmendReportRequest;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::extract::{Fields, IfMatch, JsonObject, PathId, Patient};
+use crate::problem::Problem;
+use crate::representation::{Answers, Disposition, TraceReference};
+use crate::router::Shared;
+
+/// A new revision of a report.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({"answers": {"pain": 4, "rescue": false}, "reason": "I had mistyped the pain."})))]
+#[expect(dead_code, reason = "what the API's description shows; the code reads field by field")]
+struct Amendment {
+    /// All of the new revision, not only what has changed.
+    answers: Answers,
+    /// Why, in the patient's own words.
+    #[schema(min_length = 1, max_length = 500, pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]
+    reason: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Amended {
+    /// Of the new revision.
+    #[schema(format = Uuid)]
+    report_id: String,
+    #[schema(minimum = 2)]
+    revision: u32,
+    disposition: Disposition,
+    #[serde(flatten)]
+    trace: TraceReference,
+}
+
+/// Amend a report
+///
+/// The report stays as it is; a new revision with an id of its own replaces it.
+#[utoipa::path(
+    post,
+    path = "/v1/reports/{id}/amendments",
+    tag = "reports",
+    security(("bearer" = [])),
+    params(
+        ("id" = Uuid, Path, description = "The newest revision."),
+        ("If-Match" = String, Header,
+         pattern = r#"^(\*|[ \t,]*(W/)?"[!#-~]*"([ \t]*,[ \t,]*(W/)?"[!#-~]*")*[ \t,]*)$"#, example = "\"1\"",
+         description = "The report's ETag as it was read, a list of such, or `*` for any."),
+    ),
+    request_body = Amendment,
+    responses((
+        status = 201, description = "Stored.", body = Amended,
+        headers(("location" = String, description = "Path of the new revision.")),
+    )),
+    extensions(("x-problems" = json!([
+        "wrong-role", "report-not-found", "revision-mismatch", "report-superseded", "study-closed", "report-invalid",
+    ]))),
+)]
+pub(crate) async fn amend_report(
+    State(shared): State<Shared>,
+    Patient(principal): Patient,
+    PathId(id): PathId,
+    IfMatch(expected_revisions): IfMatch,
+    body: JsonObject,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Amended>), Problem> {
+    let mut fields = Fields::of(body.object);
+    let answers = Answers::take(&mut fields);
+    let reason = fields.string("reason");
+    fields.finish()?;
+    let request = AmendReportRequest {
+        principal: Some(principal),
+        report_id: id.to_string(),
+        expected_revisions,
+        answers,
+        reason,
+        raw_body: body.raw.into(),
+    };
+    let amended = shared.report.amend(request).await?;
+    let disposition = amended.disposition().try_into()?;
+    let location = format!("/v1/reports/{}", amended.report_id);
+    let trace = TraceReference::current(shared.trace_url.as_deref());
+    let body = Amended { report_id: amended.report_id, revision: amended.revision, disposition, trace };
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(body)))
+}

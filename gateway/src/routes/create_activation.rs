@@ -1,0 +1,58 @@
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use proto::user::ActivateRequest;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::extract::{Fields, JsonObject};
+use crate::problem::Problem;
+use crate::representation::TraceReference;
+use crate::router::Shared;
+
+/// A person's first PIN.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({"activation_code": "welcome-to-the-demo-study", "pin": "837465"})))]
+struct Activation {
+    /// As the study has handed it out; good for one activation.
+    #[schema(format = Password)]
+    activation_code: String,
+    /// One that is easily guessed is refused.
+    #[schema(format = Password, pattern = "^[0-9]{6,12}$")]
+    pin: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Activated {
+    /// What the person logs in with from now on.
+    #[schema(example = "patient-5")]
+    login: String,
+    #[serde(flatten)]
+    trace: TraceReference,
+}
+
+/// Choose a PIN with an activation code
+///
+/// The code is used up by it.
+#[utoipa::path(
+    post,
+    path = "/v1/activations",
+    tag = "sessions",
+    request_body = Activation,
+    responses((status = 201, description = "The PIN is set.", body = Activated)),
+    extensions(("x-problems" = json!(["invalid-activation-code", "pin-too-simple"]))),
+)]
+pub(crate) async fn create_activation(
+    State(shared): State<Shared>,
+    body: JsonObject,
+) -> Result<(StatusCode, Json<Activated>), Problem> {
+    shared.rates.anonymous()?;
+    let mut fields = Fields::of(body.object);
+    let activation = Activation { activation_code: fields.string("activation_code"), pin: fields.string("pin") };
+    fields.finish()?;
+    let request = ActivateRequest { activation_code: activation.activation_code, pin: activation.pin };
+    let login = shared.user.activate(request).await?.login;
+    let trace = TraceReference::current(shared.trace_url.as_deref());
+    Ok((StatusCode::CREATED, Json(Activated { login, trace })))
+}

@@ -1,0 +1,74 @@
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::extract::Anyone;
+use crate::problem::Problem;
+use crate::representation::{hexadecimal, rfc3339};
+use crate::router::Shared;
+
+/// Most characters of a questionnaire's name or version.
+const NAME_LENGTH: usize = 100;
+
+/// A version of a questionnaire; it never changes.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Questionnaire {
+    #[schema(example = "daily-symptom-diary")]
+    id: String,
+    #[schema(example = "1.0")]
+    version: String,
+    /// Canonical URL.
+    #[schema(format = "uri")]
+    url: String,
+    /// SHA-256 of the definition as it was checked when it was stored.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    sha256: String,
+    /// Since when it is not to be filled in any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    retired_at: Option<String>,
+    /// Title, items, scoring and alert rules.
+    #[schema(value_type = Object)]
+    definition: Map<String, Value>,
+}
+
+/// Read a questionnaire
+#[utoipa::path(
+    get,
+    path = "/v1/questionnaires/{id}/versions/{version}",
+    tag = "reports",
+    security(("bearer" = [])),
+    params(
+        ("id" = String, Path, max_length = 100, example = "daily-symptom-diary"),
+        ("version" = String, Path, max_length = 100, example = "1.0"),
+    ),
+    responses((status = 200, description = "The questionnaire.", body = Questionnaire)),
+    extensions(("x-problems" = json!(["questionnaire-not-found"]))),
+)]
+pub(crate) async fn get_questionnaire(
+    State(shared): State<Shared>,
+    _: Anyone,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Json<Questionnaire>, Problem> {
+    let Ok(Path((id, version))) = path else { return Err(Problem::QUESTIONNAIRE_NOT_FOUND) };
+    if !can_be_a_name(&id) || !can_be_a_name(&version) {
+        return Err(Problem::QUESTIONNAIRE_NOT_FOUND);
+    }
+    let questionnaire = shared.data.get_questionnaire(id, version).await?;
+    Ok(Json(Questionnaire {
+        id: questionnaire.questionnaire_id,
+        version: questionnaire.version,
+        url: questionnaire.url,
+        sha256: hexadecimal(&questionnaire.sha256),
+        retired_at: questionnaire.retired_at.map(|time| rfc3339(Some(time))).transpose()?,
+        definition: serde_json::from_str(&questionnaire.definition).map_err(|_| Problem::INTERNAL)?,
+    }))
+}
+
+/// What no name looks like is not asked for: the database refuses a null character, for one.
+fn can_be_a_name(text: &str) -> bool {
+    text.chars().count() <= NAME_LENGTH && !text.chars().any(char::is_control)
+}

@@ -1,0 +1,118 @@
+use axum::Json;
+use axum::extract::State;
+use proto::data as pb;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::extract::Patient;
+use crate::problem::Problem;
+use crate::representation::rfc3339;
+use crate::router::Shared;
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Assignments {
+    assignments: Vec<Assignment>,
+}
+
+/// What a patient is asked to fill in.
+#[derive(Serialize, ToSchema)]
+struct Assignment {
+    #[schema(format = Uuid)]
+    assignment_id: String,
+    questionnaire: TitledQuestionnaire,
+    schedule: Schedule,
+    /// IANA time zone that the windows were made in.
+    #[schema(example = "Europe/Berlin")]
+    time_zone: String,
+    /// The window that is open now, else the next one; absent for `event`, and after the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    window: Option<Window>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct TitledQuestionnaire {
+    #[schema(example = "daily-symptom-diary")]
+    id: String,
+    #[schema(example = "1.0")]
+    version: String,
+    #[schema(example = "Daily symptom diary")]
+    title: String,
+}
+
+/// `event`: at any time; `scheduled`: once in each window.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Schedule {
+    Event,
+    Scheduled,
+}
+
+/// The half-open interval `[opens_at, closes_at)`, in which one report may be captured.
+#[derive(Serialize, ToSchema)]
+struct Window {
+    #[schema(format = DateTime)]
+    opens_at: String,
+    #[schema(format = DateTime)]
+    closes_at: String,
+    /// A report that was captured in time and arrives later than this is held.
+    #[schema(format = DateTime)]
+    sync_until: String,
+    /// The report that was captured in it; absent while it is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = Uuid)]
+    report_id: Option<String>,
+}
+
+/// List what you are asked to fill in
+#[utoipa::path(
+    get,
+    path = "/v1/me/assignments",
+    tag = "reports",
+    security(("bearer" = [])),
+    responses((status = 200, description = "The patient's assignments.", body = Assignments)),
+    extensions(("x-problems" = json!(["wrong-role"]))),
+)]
+pub(crate) async fn list_assignments(
+    State(shared): State<Shared>,
+    Patient(principal): Patient,
+) -> Result<Json<Assignments>, Problem> {
+    let assignments = shared.data.list_assignments(principal).await?.into_iter().map(Assignment::try_from);
+    Ok(Json(Assignments { assignments: assignments.collect::<Result<_, _>>()? }))
+}
+
+impl TryFrom<pb::Assignment> for Assignment {
+    type Error = Problem;
+
+    fn try_from(assignment: pb::Assignment) -> Result<Self, Problem> {
+        let schedule = match assignment.schedule() {
+            pb::Schedule::Event => Schedule::Event,
+            pb::Schedule::Scheduled => Schedule::Scheduled,
+            pb::Schedule::Unspecified => return Err(Problem::INTERNAL),
+        };
+        Ok(Self {
+            assignment_id: assignment.assignment_id,
+            questionnaire: TitledQuestionnaire {
+                id: assignment.questionnaire_id,
+                version: assignment.version,
+                title: assignment.title,
+            },
+            schedule,
+            time_zone: assignment.time_zone,
+            window: assignment.window.map(Window::try_from).transpose()?,
+        })
+    }
+}
+
+impl TryFrom<pb::Window> for Window {
+    type Error = Problem;
+
+    fn try_from(window: pb::Window) -> Result<Self, Problem> {
+        Ok(Self {
+            opens_at: rfc3339(window.opens_at)?,
+            closes_at: rfc3339(window.closes_at)?,
+            sync_until: rfc3339(window.sync_until)?,
+            report_id: Some(window.report_id).filter(|id| !id.is_empty()),
+        })
+    }
+}

@@ -1,0 +1,29 @@
+use axum::Json;
+use axum::extract::State;
+use proto::user::Role;
+
+use crate::extract::{Page, Patient};
+use crate::problem::Problem;
+use crate::representation::ReportPage;
+use crate::router::Shared;
+
+/// List your reports
+///
+/// Newest first, each in its newest revision.
+#[utoipa::path(
+    get,
+    path = "/v1/reports",
+    tag = "reports",
+    security(("bearer" = [])),
+    params(Page),
+    responses((status = 200, description = "A page of reports.", body = ReportPage)),
+    extensions(("x-problems" = json!(["wrong-role"]))),
+)]
+pub(crate) async fn list_reports(
+    State(shared): State<Shared>,
+    Patient(principal): Patient,
+    page: Page,
+) -> Result<Json<ReportPage>, Problem> {
+    let response = shared.data.list_own_reports(principal, page).await?;
+    Ok(Json(ReportPage::new(response, Role::Patient)?))
+}

@@ -1,0 +1,36 @@
+use axum::Json;
+use axum::extract::State;
+use utoipa::ToSchema;
+
+use crate::extract::{Fields, JsonObject};
+use crate::problem::Problem;
+use crate::representation::Tokens;
+use crate::router::Shared;
+
+/// What continues a session.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Continuation {
+    /// The session's newest one.
+    #[schema(format = Password)]
+    refresh_token: String,
+}
+
+/// Exchange a refresh token for new tokens
+///
+/// A refresh token is good once. One that comes a second time ends its session.
+#[utoipa::path(
+    post,
+    path = "/v1/sessions/refresh",
+    tag = "sessions",
+    request_body = Continuation,
+    responses((status = 200, description = "The session goes on.", body = Tokens)),
+    extensions(("x-problems" = json!(["invalid-refresh-token", "inactive"]))),
+)]
+pub(crate) async fn refresh_session(State(shared): State<Shared>, body: JsonObject) -> Result<Json<Tokens>, Problem> {
+    shared.rates.anonymous()?;
+    let mut fields = Fields::of(body.object);
+    let continuation = Continuation { refresh_token: fields.string("refresh_token") };
+    fields.finish()?;
+    Ok(Json(shared.user.refresh_session(continuation.refresh_token).await?.try_into()?))
+}
