@@ -1,5 +1,7 @@
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
+use clap::Subcommand;
 use proto::data::data_service_server::DataServiceServer;
 use serde::Deserialize;
 use service_kit::health::{Probe, Readiness};
@@ -7,7 +9,10 @@ use service_kit::{Service, Shutdown, database, grpc};
 use telemetry::postgres::Db;
 use tokio::net::TcpListener;
 
+use crate::audit::{self, Sealer};
 use crate::grpc::Grpc;
+use crate::reconcile;
+use crate::schedule::materialise::{self, Materialiser};
 
 /// The service's settings; `config.yaml` holds the defaults.
 #[derive(Debug, Deserialize)]
@@ -16,6 +21,19 @@ pub struct Config {
     listen: SocketAddr,
     telemetry: telemetry::Config,
     database: database::Config,
+    audit: audit::Config,
+    schedule: materialise::Config,
+}
+
+/// What the service's program can do beside serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The audit trail.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Looks for reports that nobody is told of and notifications that do not move on; exits 0 if there are none,
+    /// 1 with their ids.
+    Reconcile(reconcile::Options),
 }
 
 /// data-svc, bound to its port.
@@ -24,10 +42,13 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     db: Db,
+    sealer: Sealer,
+    materialiser: Materialiser,
 }
 
 impl Service for App {
     type Config = Config;
+    type Command = Command;
 
     const DEFAULTS: &'static str = include_str!("../config.yaml");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
@@ -43,9 +64,11 @@ impl Service for App {
 
     async fn build(config: Config) -> anyhow::Result<Self> {
         let db = database::open(&config.database)?;
+        let sealer = Sealer::new(&config.audit, db.clone())?;
+        let materialiser = Materialiser::new(config.schedule, db.clone())?;
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, db })
+        Ok(Self { listener, address, db, sealer, materialiser })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -54,8 +77,17 @@ impl Service for App {
 
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = DataServiceServer::new(Grpc::new(self.db.clone()));
-        grpc::serve(self.listener, service, Readiness::Database(self.db.clone()), shutdown).await?;
+        let readiness = Readiness::Database(self.db.clone());
+        let serving = grpc::serve(self.listener, service, readiness, shutdown.clone());
+        tokio::try_join!(serving, self.sealer.run(shutdown.clone()), self.materialiser.run(shutdown))?;
         self.db.close().await;
         Ok(())
+    }
+
+    async fn command(config: Config, command: Command) -> anyhow::Result<ExitCode> {
+        match command {
+            Command::Audit(command) => audit::run(&config.database, command).await,
+            Command::Reconcile(options) => reconcile::run(&config.database, options).await,
+        }
     }
 }

@@ -10,8 +10,22 @@ pub(crate) enum DataError {
     ReportNotFound,
     #[error("no such project")]
     ProjectNotFound,
+    #[error("no such site")]
+    SiteNotFound,
+    #[error("no such questionnaire")]
+    QuestionnaireNotFound,
     #[error("the idempotency key was used with another body")]
     KeyReused,
+    #[error("another request with the idempotency key has not ended yet")]
+    KeyInProgress,
+    #[error("a report was captured in the window before")]
+    WindowUsed,
+    #[error("the study takes no reports any more")]
+    StudyClosed,
+    #[error("a newer revision replaces the report")]
+    ReportSuperseded,
+    #[error("the report has been reviewed before")]
+    AlreadyReviewed,
     /// A field that another service of ours, or the store, must fill in correctly.
     #[error("{0} is malformed")]
     Malformed(&'static str),
@@ -28,8 +42,17 @@ impl From<sqlx::Error> for DataError {
 impl DomainError for DataError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::AssignmentNotFound | Self::ReportNotFound | Self::ProjectNotFound => ErrorKind::NotFound,
+            Self::AssignmentNotFound
+            | Self::ReportNotFound
+            | Self::ProjectNotFound
+            | Self::SiteNotFound
+            | Self::QuestionnaireNotFound => ErrorKind::NotFound,
             Self::KeyReused => ErrorKind::Invalid,
+            Self::KeyInProgress
+            | Self::WindowUsed
+            | Self::StudyClosed
+            | Self::ReportSuperseded
+            | Self::AlreadyReviewed => ErrorKind::Conflict,
             Self::Malformed(_) => ErrorKind::Internal,
             Self::Store(error) => error.kind(),
         }
@@ -40,7 +63,14 @@ impl DomainError for DataError {
             Self::AssignmentNotFound => Reason::AssignmentNotFound,
             Self::ReportNotFound => Reason::ReportNotFound,
             Self::ProjectNotFound => Reason::ProjectNotFound,
+            Self::SiteNotFound => Reason::SiteNotFound,
+            Self::QuestionnaireNotFound => Reason::QuestionnaireNotFound,
             Self::KeyReused => Reason::IdempotencyKeyReused,
+            Self::KeyInProgress => Reason::IdempotencyKeyInProgress,
+            Self::WindowUsed => Reason::WindowUsed,
+            Self::StudyClosed => Reason::StudyClosed,
+            Self::ReportSuperseded => Reason::ReportSuperseded,
+            Self::AlreadyReviewed => Reason::AlreadyReviewed,
             Self::Malformed(_) | Self::Store(_) => Reason::Other(self.kind()),
         }
     }

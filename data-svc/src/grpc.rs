@@ -28,6 +28,20 @@ impl DataService for Grpc {
         respond(rpc::get_assignment(&self.db, &request.into_inner()).await)
     }
 
+    async fn list_assignments(
+        &self,
+        request: Request<pb::ListAssignmentsRequest>,
+    ) -> Result<Response<pb::ListAssignmentsResponse>, Status> {
+        respond(rpc::list_assignments(&self.db, &request.into_inner()).await)
+    }
+
+    async fn get_questionnaire(
+        &self,
+        request: Request<pb::GetQuestionnaireRequest>,
+    ) -> Result<Response<pb::GetQuestionnaireResponse>, Status> {
+        respond(rpc::get_questionnaire(&self.db, &request.into_inner()).await)
+    }
+
     async fn save_report(
         &self,
         request: Request<pb::SaveReportRequest>,
@@ -35,11 +49,39 @@ impl DataService for Grpc {
         respond(rpc::save_report(&self.db, request.into_inner()).await)
     }
 
+    async fn save_amendment(
+        &self,
+        request: Request<pb::SaveAmendmentRequest>,
+    ) -> Result<Response<pb::SaveAmendmentResponse>, Status> {
+        respond(rpc::save_amendment(&self.db, request.into_inner()).await)
+    }
+
+    async fn save_review(
+        &self,
+        request: Request<pb::SaveReviewRequest>,
+    ) -> Result<Response<pb::SaveReviewResponse>, Status> {
+        respond(rpc::save_review(&self.db, &request.into_inner()).await)
+    }
+
     async fn get_report(
         &self,
         request: Request<pb::GetReportRequest>,
     ) -> Result<Response<pb::GetReportResponse>, Status> {
         respond(rpc::get_report(&self.db, &request.into_inner()).await)
+    }
+
+    async fn list_reports(
+        &self,
+        request: Request<pb::ListReportsRequest>,
+    ) -> Result<Response<pb::ListReportsResponse>, Status> {
+        respond(rpc::list_reports(&self.db, &request.into_inner()).await)
+    }
+
+    async fn list_audit_events(
+        &self,
+        request: Request<pb::ListAuditEventsRequest>,
+    ) -> Result<Response<pb::ListAuditEventsResponse>, Status> {
+        respond(rpc::list_audit_events(&self.db, &request.into_inner()).await)
     }
 
     async fn get_project(
@@ -56,11 +98,18 @@ impl DataService for Grpc {
         respond(rpc::claim_notification(&self.db, &request.into_inner()).await)
     }
 
-    async fn list_due_notifications(
+    async fn claim_due_notifications(
         &self,
-        request: Request<pb::ListDueNotificationsRequest>,
-    ) -> Result<Response<pb::ListDueNotificationsResponse>, Status> {
-        respond(rpc::list_due_notifications(&self.db, &request.into_inner()).await)
+        request: Request<pb::ClaimDueNotificationsRequest>,
+    ) -> Result<Response<pb::ClaimDueNotificationsResponse>, Status> {
+        respond(rpc::claim_due_notifications(&self.db, &request.into_inner()).await)
+    }
+
+    async fn list_notifications(
+        &self,
+        request: Request<pb::ListNotificationsRequest>,
+    ) -> Result<Response<pb::ListNotificationsResponse>, Status> {
+        respond(rpc::list_notifications(&self.db, &request.into_inner()).await)
     }
 
     async fn record_delivery(

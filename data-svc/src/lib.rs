@@ -1,9 +1,13 @@
 //! Keeps reports and the notifications they cause. Owns schema `clinical`.
 
 mod app;
+mod audit;
 mod error;
 mod grpc;
+mod quiet_hours;
+mod reconcile;
 mod rpc;
+mod schedule;
 mod store;
 
 pub use app::{App, Config};

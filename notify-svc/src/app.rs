@@ -1,13 +1,15 @@
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use proto::notify::notify_service_server::NotifyServiceServer;
 use serde::Deserialize;
 use service_kit::grpc::Upstream;
 use service_kit::health::{Probe, Readiness};
-use service_kit::{Service, Shutdown};
+use service_kit::{NoCommand, Service, Shutdown};
 use tokio::net::TcpListener;
 
+use crate::breaker;
 use crate::channel::{Channels, email, sms};
 use crate::clients::{Data, User};
 use crate::delivery::{self, Delivery};
@@ -26,6 +28,7 @@ pub struct Config {
     report_url: String,
     sms: sms::Config,
     smtp: email::Config,
+    breaker: breaker::Config,
     delivery: delivery::Config,
     sweep: sweeper::Config,
 }
@@ -41,6 +44,7 @@ pub struct App {
 
 impl Service for App {
     type Config = Config;
+    type Command = NoCommand;
 
     const DEFAULTS: &'static str = include_str!("../config.yaml");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
@@ -57,10 +61,10 @@ impl Service for App {
     async fn build(config: Config) -> anyhow::Result<Self> {
         let data = Data::new(config.data_svc.channel()?);
         let user = User::new(config.user_svc.channel()?);
-        let channels = Channels::new(config.sms, &config.smtp)?;
+        let channels = Channels::new(&config.sms, &config.smtp, config.breaker)?;
         let messages = Messages::new(config.report_url)?;
-        let delivery = Arc::new(Delivery::new(config.delivery, data.clone(), user, channels, messages));
-        let sweeper = Sweeper::new(config.sweep, data, Arc::clone(&delivery))?;
+        let delivery = Arc::new(Delivery::new(config.delivery, data, user, channels, messages));
+        let sweeper = Sweeper::new(config.sweep, Arc::clone(&delivery))?;
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address, delivery, sweeper })
@@ -74,5 +78,9 @@ impl Service for App {
         let service = NotifyServiceServer::new(Grpc { delivery: self.delivery });
         let serving = service_kit::grpc::serve(self.listener, service, Readiness::Always, shutdown.clone());
         tokio::try_join!(serving, self.sweeper.run(shutdown)).map(drop)
+    }
+
+    async fn command(_: Config, command: NoCommand) -> anyhow::Result<ExitCode> {
+        match command {}
     }
 }

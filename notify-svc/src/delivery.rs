@@ -1,16 +1,18 @@
-use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::time::Duration;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use proto::CallError;
-use proto::data::Notification;
+use proto::data::{Channel as ChannelId, DueReport, Notification};
 use proto::user::Contact;
 use serde::Deserialize;
 use telemetry::{Task, TraceContext};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::channel::{Channels, Message, Outcome};
+use crate::backoff::Backoff;
+use crate::breaker::{Change, Gate};
+use crate::channel::{Channels, Line, Message, Outcome};
 use crate::clients::{Data, User};
 use crate::message::Messages;
 
@@ -22,12 +24,19 @@ pub(crate) struct Config {
     #[serde(with = "humantime_serde")]
     lease: Duration,
     /// How long a temporary failure waits for its next attempt.
+    backoff: Backoff,
+    /// How old a notification may be at its last attempt.
     #[serde(with = "humantime_serde")]
-    retry_after: Duration,
+    give_up_after: Duration,
+    /// How old a trace may be that a late delivery still joins.
+    #[serde(with = "humantime_serde")]
+    trace_age: Duration,
+    /// Makes the jitter the same in every run, for tests.
+    seed: Option<u64>,
     /// Reports delivered at the same time.
-    concurrency: NonZeroUsize,
+    concurrency: NonZeroU32,
     /// Reports that wait for their turn; hints beyond are left to the sweeper.
-    queue: usize,
+    queue: u32,
 }
 
 /// Delivers the notifications of one report after the other, many at a time.
@@ -38,82 +47,167 @@ pub(crate) struct Delivery {
     user: User,
     channels: Channels,
     messages: Messages,
+    random: Mutex<fastrand::Rng>,
     /// Places in the queue, those under way included.
     places: Arc<Semaphore>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 impl Delivery {
     pub(crate) fn new(config: Config, data: Data, user: User, channels: Channels, messages: Messages) -> Self {
-        let permits = Semaphore::new(config.concurrency.get());
-        let places = Arc::new(Semaphore::new(config.concurrency.get() + config.queue));
-        Self { config, data, user, channels, messages, places, permits }
+        let semaphore = |permits: u32| Arc::new(Semaphore::new(permits.try_into().unwrap_or(Semaphore::MAX_PERMITS)));
+        let (concurrency, queue) = (config.concurrency.get(), config.queue);
+        let random = Mutex::new(config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed));
+        let (places, permits) = (semaphore(concurrency.saturating_add(queue)), semaphore(concurrency));
+        Self { config, data, user, channels, messages, random, places, permits }
     }
 
-    /// Starts the first attempt in the background and in the current trace, unless the queue is full.
+    /// The channels whose providers are to be given so much now.
+    pub(crate) fn channels(&self, gate: Gate) -> Vec<ChannelId> {
+        self.channels.with_gate(gate, Instant::now())
+    }
+
+    /// Starts the first attempt in the background and in the current trace, unless the queue is full or no
+    /// provider is well: the sweeper comes by.
     pub(crate) fn try_start(self: &Arc<Self>, report_id: String) {
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            self.spawn(place, report_id, attempt_task(1));
+        if self.channels(Gate::All).is_empty() {
+            return;
         }
-    }
-
-    /// Starts an attempt in the background and in the trace the report came with, as soon as there is room.
-    pub(crate) async fn start_late(self: &Arc<Self>, report_id: String, attempt: u32, trace: Option<TraceContext>) {
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
-        let task = attempt_task(attempt);
-        let task = match trace {
-            Some(trace) => task.parent(trace),
-            None => task,
-        };
-        self.spawn(place, report_id, task);
-    }
-
-    fn spawn(self: &Arc<Self>, place: OwnedSemaphorePermit, report_id: String, task: Task) {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return };
         let delivery = Arc::clone(self);
-        task.spawn(async move {
+        attempt_task(1).spawn(async move {
             let _place = place;
             // The semaphore is never closed.
             let Ok(_permit) = delivery.permits.acquire().await else { return };
-            // What fails here is not lost: the lease runs out and the sweeper comes by.
-            let _ = delivery.deliver(&report_id).await.inspect_err(service_kit::note_failure);
+            let _ = delivery.claim_and_send(&report_id).await.inspect_err(service_kit::note_failure);
         });
     }
 
-    /// Claims what is due for a report and sends it, each nurse and channel on its own.
-    async fn deliver(&self, report_id: &str) -> Result<(), CallError> {
-        let notifications = self.data.claim_notification(report_id, self.config.lease).await?;
-        // A report belongs to one site.
-        let Some(site_id) = notifications.first().map(|notification| notification.site_id.clone()) else {
-            return Ok(());
-        };
-        let contacts = self.user.list_site_contacts(&site_id).await?;
-        let recorded = join_all(notifications.iter().map(async |notification| {
-            let contact = contacts.iter().find(|contact| contact.person_id == notification.recipient_id);
-            let outcome = self.send(report_id, notification, contact.cloned()).await;
-            self.data.record_delivery(notification, outcome).await
-        }));
-        recorded.await.into_iter().collect()
+    async fn claim_and_send(&self, report_id: &str) -> Result<(), CallError> {
+        let channels = self.channels(Gate::All);
+        let notifications = self.data.claim_notification(report_id, &channels, self.config.lease).await?;
+        self.send_all(report_id, &notifications, Gate::All).await
     }
 
-    async fn send(&self, report_id: &str, notification: &Notification, contact: Option<Contact>) -> Outcome {
-        let Some(contact) = contact else { return Outcome::NoRecipient };
-        let Some(channel) = self.channels.get(notification.channel()).cloned() else { return Outcome::Permanent };
-        let Ok(text) = self.messages.render(channel.template(), report_id) else { return Outcome::Permanent };
-        let message = Message { notification_id: notification.notification_id.clone(), contact, text };
-        let task = Task::internal(channel.task()).attribute("epro.delivery.attempt", i64::from(notification.attempt));
-        let outcome = task.spawn(async move { channel.send(message).await }).await;
-        match outcome {
-            Ok(Outcome::Temporary { retry_after: None }) => {
-                Outcome::Temporary { retry_after: Some(self.config.retry_after) }
-            }
-            Ok(outcome) => outcome,
-            // The task has panicked; its span says so.
-            Err(_) => Outcome::Temporary { retry_after: Some(self.config.retry_after) },
+    /// Room for as many late deliveries as may run now, `limit` at most; waits until there is some.
+    pub(crate) async fn room(&self, limit: u32) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        let mut room = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        let more = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX).min(limit.saturating_sub(1));
+        if let Ok(more) = Arc::clone(&self.permits).try_acquire_many_owned(more) {
+            room.merge(more);
         }
+        Some(room)
+    }
+
+    /// Claims what is due on these channels, as much as there is room for, and sends it in the background;
+    /// says whether there may be more. With [`Gate::One`] it is to show whether a provider is well again.
+    ///
+    /// The claim comes before any span: a copy of this service that finds nothing, because another was
+    /// faster, leaves nothing in a patient's trace.
+    pub(crate) async fn start_late(
+        self: &Arc<Self>,
+        overdue: Duration,
+        channels: &[ChannelId],
+        gate: Gate,
+        mut room: OwnedSemaphorePermit,
+    ) -> bool {
+        let limit = room.num_permits();
+        let claim = self.data.claim_due_notifications(overdue, limit, channels, self.config.lease);
+        let claimed = telemetry::unsampled(async { claim.await.inspect_err(service_kit::note_failure) }).await;
+        // While data-svc is away there is nothing to do but to ask again.
+        let reports = claimed.unwrap_or_default();
+        let found: usize = reports.iter().map(|report| report.notifications.len()).sum();
+        if gate == Gate::One && found > 0 {
+            let lines = channels.iter().filter_map(|channel| self.channels.get(*channel));
+            lines.for_each(|line| line.breaker.probe(Instant::now()));
+        }
+        for report in reports {
+            // There are no more reports than notifications.
+            let permit = room.split(1);
+            let delivery = Arc::clone(self);
+            self.late_task(&report).spawn(async move {
+                let _permit = permit;
+                let sent = delivery.send_all(&report.report_id, &report.notifications, gate).await;
+                let _ = sent.inspect_err(service_kit::note_failure);
+            });
+        }
+        found >= limit
+    }
+
+    /// In the trace that the report came with while that is young, else in one that points to it.
+    fn late_task(&self, report: &DueReport) -> Task {
+        let attempt = report.notifications.iter().map(|notification| notification.attempt).max();
+        let task = attempt_task(attempt.unwrap_or_default());
+        let age = report.age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
+        match report.traceparent.parse::<TraceContext>() {
+            Ok(trace) if age < self.config.trace_age => task.parent(trace),
+            Ok(trace) => task.link(trace),
+            Err(_) => task,
+        }
+    }
+
+    /// Sends what was claimed of a report, each nurse and channel on its own. What fails here is not lost:
+    /// the lease runs out and the sweeper comes by.
+    async fn send_all(&self, report_id: &str, notifications: &[Notification], gate: Gate) -> Result<(), CallError> {
+        // A report belongs to one site.
+        let Some(first) = notifications.first() else { return Ok(()) };
+        let contacts = self.user.list_site_contacts(&first.site_id).await?;
+        let done = join_all(notifications.iter().map(|notification| {
+            let contact = contacts.iter().find(|contact| contact.person_id == notification.recipient_id);
+            self.send_and_record(report_id, notification, contact.cloned(), gate)
+        }));
+        done.await.into_iter().collect()
+    }
+
+    async fn send_and_record(
+        &self,
+        report_id: &str,
+        notification: &Notification,
+        contact: Option<Contact>,
+        gate: Gate,
+    ) -> Result<(), CallError> {
+        let Some(line) = self.channels.get(notification.channel()) else {
+            return self.data.release(notification, self.config.lease).await;
+        };
+        let outcome = match (contact, line.breaker.wait(Instant::now())) {
+            (None, _) => Outcome::NoRecipient,
+            // The provider has failed since the claim.
+            (_, Some(wait)) if gate == Gate::All => return self.data.release(notification, wait).await,
+            (Some(contact), _) => self.send(line, report_id, notification, contact).await,
+        };
+        if let Some(is_well) = outcome.provider_is_well() {
+            note(line.channel.name(), line.breaker.record(is_well, Instant::now()));
+        }
+        let wait = self.config.backoff.wait(notification.attempt, self.random(), outcome.retry_after());
+        self.data.record_delivery(notification, outcome, wait, self.config.give_up_after).await
+    }
+
+    async fn send(&self, line: &Line, report_id: &str, notification: &Notification, contact: Contact) -> Outcome {
+        let channel = Arc::clone(&line.channel);
+        let (notification_id, urgent) = (notification.notification_id.clone(), notification.urgent);
+        let Ok(text) = self.messages.render(channel.name(), report_id, urgent) else { return Outcome::Panic };
+        let message = Message { notification_id, contact, urgent, text };
+        let task = Task::internal(channel.task())
+            .attribute("epro.delivery.attempt", i64::from(notification.attempt))
+            .attribute("epro.delivery.channel", channel.name());
+        // The task has panicked if it fails; its span says so.
+        task.spawn_classified(async move { channel.send(message).await }).await.unwrap_or(Outcome::Panic)
+    }
+
+    fn random(&self) -> f64 {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).f64()
     }
 }
 
 fn attempt_task(attempt: u32) -> Task {
     Task::consumer("deliver notification").attribute("epro.delivery.attempt", i64::from(attempt))
+}
+
+fn note(channel: &'static str, change: Option<Change>) {
+    match change {
+        Some(Change::Opened) => telemetry::warn!(channel, "provider is left alone"),
+        Some(Change::Closed) => telemetry::info!(channel, "provider is well again"),
+        None => {}
+    }
 }

@@ -1,6 +1,8 @@
 //! Tells the nurses: claims what is due, looks up who to tell, sends, and records every attempt.
 
 mod app;
+mod backoff;
+mod breaker;
 mod channel;
 mod clients;
 mod delivery;

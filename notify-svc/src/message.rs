@@ -17,10 +17,10 @@ impl Messages {
         Ok(Self { templates, report_url })
     }
 
-    /// The text for a channel's template.
-    pub(crate) fn render(&self, template: &str, report_id: &str) -> Result<String, minijinja::Error> {
+    /// The text for a channel, with a word in front when an alert asks for somebody at once.
+    pub(crate) fn render(&self, template: &str, report_id: &str, urgent: bool) -> Result<String, minijinja::Error> {
         let link = format!("{}{report_id}", self.report_url);
-        self.templates.get_template(template)?.render(context! { link })
+        self.templates.get_template(template)?.render(context! { link, urgent })
     }
 }
 
@@ -32,10 +32,20 @@ mod tests {
     fn a_message_is_the_fixed_text_with_a_link() -> anyhow::Result<()> {
         let messages = Messages::new("https://epro.example.org/reports/".to_owned())?;
         assert_eq!(
-            messages.render("sms", "42")?,
+            messages.render("sms", "42", false)?,
             "ePRO: a new report at your site needs review. https://epro.example.org/reports/42"
         );
-        assert!(messages.render("email", "42")?.contains("https://epro.example.org/reports/42\n"));
+        assert!(messages.render("email", "42", false)?.contains("https://epro.example.org/reports/42\n"));
+        Ok(())
+    }
+
+    #[test]
+    fn urgent_news_says_so_first_on_both_channels() -> anyhow::Result<()> {
+        let messages = Messages::new("https://epro.example.org/reports/".to_owned())?;
+        for channel in ["sms", "email"] {
+            let text = messages.render(channel, "42", true)?;
+            assert!(text.starts_with("URGENT ePRO: a new report at your site needs review."), "{text}");
+        }
         Ok(())
     }
 }

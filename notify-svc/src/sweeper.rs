@@ -1,14 +1,16 @@
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::data::Channel as ChannelId;
 use serde::Deserialize;
 use service_kit::Shutdown;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::clients::Data;
+use crate::breaker::Gate;
 use crate::delivery::Delivery;
 
-/// Notifications looked at in one sweep.
+/// Notifications claimed at once.
 const BATCH: u32 = 400;
 
 /// The `sweep:` block.
@@ -23,18 +25,17 @@ pub(crate) struct Config {
     overdue: Duration,
 }
 
-/// Delivers what no hint has reached, and what a worker claimed and then died over.
+/// Delivers what no hint has reached, what was put off, and what a worker claimed and then died over.
 #[derive(Debug)]
 pub(crate) struct Sweeper {
     config: Config,
-    data: Data,
     delivery: Arc<Delivery>,
 }
 
 impl Sweeper {
-    pub(crate) fn new(config: Config, data: Data, delivery: Arc<Delivery>) -> anyhow::Result<Self> {
+    pub(crate) fn new(config: Config, delivery: Arc<Delivery>) -> anyhow::Result<Self> {
         anyhow::ensure!(!config.interval.is_zero(), "sweep.interval is zero");
-        Ok(Self { config, data, delivery })
+        Ok(Self { config, delivery })
     }
 
     /// Sweeps until told to stop.
@@ -42,23 +43,19 @@ impl Sweeper {
         let mut ticks = interval(self.config.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            if shutdown.run_until_cancelled(self.sweep()).await.is_none() {
-                break;
+            for channel in self.delivery.channels(Gate::One) {
+                self.claim(slice::from_ref(&channel), Gate::One, 1, &shutdown).await;
             }
+            let channels = self.delivery.channels(Gate::All);
+            while !channels.is_empty() && self.claim(&channels, Gate::All, BATCH, &shutdown).await {}
         }
         Ok(())
     }
 
-    async fn sweep(&self) {
-        // The question belongs to no report, so it makes no spans; the deliveries join their reports' traces.
-        let due = telemetry::unsampled(async {
-            let due = self.data.list_due_notifications(self.config.overdue, BATCH).await;
-            due.inspect_err(service_kit::note_failure)
-        });
-        // While data-svc is away there is nothing to do but to ask again.
-        for report in due.await.unwrap_or_default() {
-            let trace = report.traceparent.parse().ok();
-            self.delivery.start_late(report.report_id, report.attempt, trace).await;
-        }
+    /// One claim; says whether another may find more. Only the wait for room can be cut short: a claim that
+    /// is not waited for is leased for nothing.
+    async fn claim(&self, channels: &[ChannelId], gate: Gate, limit: u32, shutdown: &Shutdown) -> bool {
+        let Some(Some(room)) = shutdown.run_until_cancelled(self.delivery.room(limit)).await else { return false };
+        self.delivery.start_late(self.config.overdue, channels, gate, room).await
     }
 }

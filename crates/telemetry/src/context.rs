@@ -81,8 +81,13 @@ pub(crate) fn adopt(span: &Span, headers: &HeaderMap, trust: bool) {
     if trust {
         set_parent(span, remote.as_parent());
     } else {
-        span.add_link(remote.0);
+        link(span, remote);
     }
+}
+
+/// Points from a span to a place in another trace.
+pub(crate) fn link(span: &Span, origin: TraceContext) {
+    span.add_link(origin.0);
 }
 
 /// Sets the parent of a span that was created a moment ago and never entered.

@@ -38,6 +38,6 @@ pub use config::{Batcher, Config, Sampler};
 pub use context::{TraceContext, TraceId};
 pub use init::{InitError, Telemetry, init};
 pub use span::fail_current;
-pub use task::{Task, unsampled};
+pub use task::{Classified, Task, unsampled};
 /// Log macros: each line carries the ids of the trace it is written in.
 pub use tracing::{debug, error, info, warn};

@@ -10,11 +10,31 @@ use tracing::{Instrument, Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::TraceContext;
-use crate::context::set_parent;
+use crate::context::{link, set_parent};
 use crate::span::{TARGET, Unfinished};
 
 /// Every spawned task of the process, so that shutdown can wait for them.
 pub(crate) static TASKS: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
+
+/// Where a task's span belongs.
+#[derive(Debug)]
+enum Place {
+    /// Where it is spawned.
+    Here,
+    /// In the trace of a stored context.
+    Below(TraceContext),
+    /// In a trace of its own that points to a stored context.
+    Apart(TraceContext),
+}
+
+/// A result that is one of few classes, which the span of its work shows.
+pub trait Classified {
+    /// The attribute that shows the class.
+    const ATTRIBUTE: &'static str;
+
+    /// The class: a constant of the code, never made of input.
+    fn class(&self) -> &'static str;
+}
 
 /// Work that runs on its own and stays in the trace that caused it. Shutdown waits for it.
 ///
@@ -28,14 +48,14 @@ pub(crate) static TASKS: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new)
 pub struct Task {
     name: &'static str,
     kind: &'static str,
-    parent: Option<TraceContext>,
+    place: Place,
     attributes: Vec<(&'static str, Value)>,
 }
 
 impl Task {
     /// A part of this service's own work.
     pub fn internal(name: &'static str) -> Self {
-        Self { name, kind: "internal", parent: None, attributes: Vec::new() }
+        Self { name, kind: "internal", place: Place::Here, attributes: Vec::new() }
     }
 
     /// Hands work to somebody who does it later.
@@ -58,7 +78,14 @@ impl Task {
 
     /// Joins the trace of a stored context instead of the current one.
     pub fn parent(mut self, parent: TraceContext) -> Self {
-        self.parent = Some(parent);
+        self.place = Place::Below(parent);
+        self
+    }
+
+    /// Begins a trace of its own with a link to a stored context, for work so late that the trace it comes
+    /// from is complete to whoever keeps it.
+    pub fn link(mut self, origin: TraceContext) -> Self {
+        self.place = Place::Apart(origin);
         self
     }
 
@@ -73,10 +100,27 @@ impl Task {
     where
         F: Future<Output: Send> + Send + 'static,
     {
+        self.spawn_with(future, |_, _| ())
+    }
+
+    /// Runs the future on the runtime and shows on the span which class its result is of.
+    pub fn spawn_classified<F, T>(self, future: F) -> JoinHandle<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Classified + Send + 'static,
+    {
+        self.spawn_with(future, |span, output| span.set_attribute(T::ATTRIBUTE, output.class()))
+    }
+
+    fn spawn_with<F>(self, future: F, show: impl FnOnce(&Span, &F::Output) + Send + 'static) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
         let span = self.span();
-        let unfinished = Unfinished::new(&span);
+        let (unfinished, shown) = (Unfinished::new(&span), span.clone());
         let traced = async move {
             let output = future.await;
+            show(&shown, &output);
             unfinished.finished();
             output
         };
@@ -99,9 +143,16 @@ impl Task {
     }
 
     fn span(self) -> Span {
-        let span = info_span!(target: TARGET, "task", otel.name = self.name, otel.kind = self.kind);
-        if let Some(parent) = self.parent {
-            set_parent(&span, parent.as_parent());
+        let (name, kind) = (self.name, self.kind);
+        let span = if matches!(self.place, Place::Apart(_)) {
+            info_span!(target: TARGET, parent: None, "task", otel.name = name, otel.kind = kind)
+        } else {
+            info_span!(target: TARGET, "task", otel.name = name, otel.kind = kind)
+        };
+        match self.place {
+            Place::Here => {}
+            Place::Below(parent) => set_parent(&span, parent.as_parent()),
+            Place::Apart(origin) => link(&span, origin),
         }
         for (key, value) in self.attributes {
             span.set_attribute(key, value);

@@ -1,28 +1,36 @@
 use proto::data as pb;
 use telemetry::postgres::Db;
 
-use super::parse;
+use super::{assessment, parse, window};
 use crate::error::DataError;
 use crate::store;
 
-/// What a patient was asked to fill in, and what the key stored before.
+/// What a patient was asked to fill in, the window that a time falls into, and what the key stored before.
 pub(crate) async fn get_assignment(
     db: &Db,
     request: &pb::GetAssignmentRequest,
 ) -> Result<pb::GetAssignmentResponse, DataError> {
     let assignment_id = parse::id("assignment_id", &request.assignment_id)?;
     let person_id = parse::id("person_id", &request.person_id)?;
-    let assignment = store::assignment::find(db, assignment_id, person_id, &request.idempotency_key)
+    let captured_at = request.captured_at.map(|time| parse::time("captured_at", time)).transpose()?;
+    let assignment = store::assignment::find(db, assignment_id, person_id, &request.idempotency_key, captured_at)
         .await?
         .ok_or(DataError::AssignmentNotFound)?;
-    let stored = assignment.stored.map(|stored| pb::StoredSubmission {
-        report_id: stored.report_id.to_string(),
-        fingerprint: stored.fingerprint,
+    let stored = assignment.stored.map(|stored| {
+        Ok::<_, DataError>(pb::StoredSubmission {
+            report_id: stored.report_id.to_string(),
+            fingerprint: stored.fingerprint,
+            disposition: assessment::disposition(&stored.disposition)?.into(),
+        })
     });
     Ok(pb::GetAssignmentResponse {
         site_id: assignment.site_id.to_string(),
-        definition: assignment.definition.to_string(),
+        definition: assignment.definition,
         enrolled_at: Some(parse::timestamp(assignment.enrolled_at)),
-        stored,
+        stored: stored.transpose()?,
+        schedule: window::schedule(&assignment.schedule)?.into(),
+        window: assignment.window.as_ref().map(window::message),
+        retired_at: assignment.retired_at.map(parse::timestamp),
+        study_closed: assignment.study_closed,
     })
 }

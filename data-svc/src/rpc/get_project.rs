@@ -12,21 +12,35 @@ pub(crate) async fn get_project(db: &Db, request: &pb::GetProjectRequest) -> Res
     let site_ids = parse::ids("viewer.site_ids", &viewer.site_ids)?;
 
     let study = store::study::find(db, study_id, &site_ids).await?.ok_or(DataError::ProjectNotFound)?;
-    let (sites, enrolments, reports) = tokio::try_join!(
+    let (sites, enrolments, reports, windows) = tokio::try_join!(
         store::site::list(db, study_id, &site_ids),
         store::enrolment::count_by_site(db, study_id, &site_ids),
         store::report::count_by_site(db, study_id, &site_ids),
+        store::fill_window::count_by_site(db, study_id, &site_ids),
     )?;
     let sites = sites
         .into_iter()
-        .map(|site| pb::SiteSummary {
-            enrolments: enrolments.get(&site.site_id).copied().unwrap_or(0),
-            reports: reports.get(&site.site_id).copied().unwrap_or(0),
-            site_id: site.site_id.to_string(),
-            code: site.code,
-            name: site.name,
-            time_zone: site.time_zone,
+        .map(|site| {
+            let reports = reports.get(&site.site_id).copied().unwrap_or_default();
+            let windows = windows.get(&site.site_id).copied().unwrap_or_default();
+            pb::SiteSummary {
+                enrolments: enrolments.get(&site.site_id).copied().unwrap_or(0),
+                reports: reports.reports,
+                pending_reviews: reports.pending,
+                windows_closed: windows.closed,
+                windows_answered: windows.answered,
+                site_id: site.site_id.to_string(),
+                code: site.code,
+                name: site.name,
+                time_zone: site.time_zone,
+            }
         })
         .collect();
-    Ok(pb::GetProjectResponse { project_id: study.study_id.to_string(), code: study.code, title: study.title, sites })
+    Ok(pb::GetProjectResponse {
+        project_id: study.study_id.to_string(),
+        code: study.code,
+        title: study.title,
+        sites,
+        closed_at: study.closed_at.map(parse::timestamp),
+    })
 }

@@ -1,17 +1,30 @@
 use proto::data as pb;
 use telemetry::postgres::Db;
 
-use super::parse;
+use super::{assessment, parse, review};
 use crate::error::DataError;
 use crate::store;
+use crate::store::report::Report;
 
-/// A stored report, for its patient or for a nurse of its site.
+/// A revision of a report, for its patient or for a nurse of its site.
 pub(crate) async fn get_report(db: &Db, request: &pb::GetReportRequest) -> Result<pb::GetReportResponse, DataError> {
     let report_id = parse::id("report_id", &request.report_id)?;
     let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
     let person_id = parse::id("viewer.person_id", &viewer.person_id)?;
     let site_ids = parse::ids("viewer.site_ids", &viewer.site_ids)?;
     let report = store::report::find(db, report_id, person_id, &site_ids).await?.ok_or(DataError::ReportNotFound)?;
+    message(report)
+}
+
+fn message(report: Report) -> Result<pb::GetReportResponse, DataError> {
+    let band = report.score_band.unwrap_or_default();
+    let alerts = report.alerts.into_iter().map(|alert| pb::Alert { rule: alert.rule, urgent: alert.urgent });
+    let assessment = pb::Assessment {
+        disposition: assessment::disposition(&report.disposition)?.into(),
+        held_because: report.held_because,
+        score: report.score.map(|total| pb::Score { total, band }),
+        alerts: alerts.collect(),
+    };
     Ok(pb::GetReportResponse {
         report_id: report.report_id.to_string(),
         assignment_id: report.assignment_id.to_string(),
@@ -19,5 +32,13 @@ pub(crate) async fn get_report(db: &Db, request: &pb::GetReportRequest) -> Resul
         captured_at: report.captured_at.to_rfc3339(),
         received_at: Some(parse::timestamp(report.received_at)),
         answers: report.answers.into(),
+        questionnaire_id: report.questionnaire_id,
+        version: report.version,
+        assessment: Some(assessment),
+        supersedes: parse::text(report.supersedes),
+        reason: report.reason.unwrap_or_default(),
+        superseded_by: parse::text(report.superseded_by),
+        current_revision: report.current_revision.unsigned_abs(),
+        review: report.review.as_ref().map(review::message).transpose()?,
     })
 }

@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
+use proto::data as pb;
 use uuid::Uuid;
 
 use crate::error::DataError;
 
 pub(super) fn id(field: &'static str, text: &str) -> Result<Uuid, DataError> {
     text.parse().map_err(|_| DataError::Malformed(field))
+}
+
+/// An id that is empty where there is none.
+pub(super) fn optional_id(field: &'static str, text: &str) -> Result<Option<Uuid>, DataError> {
+    if text.is_empty() { Ok(None) } else { id(field, text).map(Some) }
 }
 
 pub(super) fn ids(field: &'static str, texts: &[String]) -> Result<Vec<Uuid>, DataError> {
@@ -22,4 +28,32 @@ pub(super) fn duration(field: &'static str, value: Option<prost_types::Duration>
 
 pub(super) fn timestamp(time: DateTime<Utc>) -> Timestamp {
     Timestamp { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos().cast_signed() }
+}
+
+pub(super) fn time(field: &'static str, time: Timestamp) -> Result<DateTime<Utc>, DataError> {
+    let nanos = time.nanos.try_into().map_err(|_| DataError::Malformed(field))?;
+    DateTime::from_timestamp(time.seconds, nanos).ok_or(DataError::Malformed(field))
+}
+
+/// An id as a message has it: empty where there is none.
+pub(super) fn text(id: Option<Uuid>) -> String {
+    id.map(|id| id.to_string()).unwrap_or_default()
+}
+
+/// The place in a list to go on from: a time and an id.
+pub(super) fn cursor(cursor: Option<&pb::Cursor>) -> Result<Option<(DateTime<Utc>, Uuid)>, DataError> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let since = cursor.time.ok_or(DataError::Malformed("after.time"))?;
+    Ok(Some((time("after.time", since)?, id("after.id", &cursor.id)?)))
+}
+
+/// Entries of one page: 1 to 100.
+pub(super) fn limit(limit: u32) -> Result<i64, DataError> {
+    if (1..=100).contains(&limit) { Ok(limit.into()) } else { Err(DataError::Malformed("limit")) }
+}
+
+/// A number of microseconds.
+pub(super) fn micros(micros: i64) -> prost_types::Duration {
+    let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1_000).unwrap_or_default();
+    prost_types::Duration { seconds: micros.div_euclid(1_000_000), nanos }
 }

@@ -6,31 +6,48 @@ use telemetry::postgres::Db;
 use super::parse;
 use crate::error::DataError;
 use crate::store;
-use crate::store::notification::Verdict;
+use crate::store::delivery_attempt::Verdict;
 
-/// Stores one delivery attempt and moves its notification on.
+/// Stores one delivery attempt and moves its notification on. Where there was none, the claim is given back.
 pub(crate) async fn record_delivery(
     db: &Db,
     request: &pb::RecordDeliveryRequest,
 ) -> Result<pb::RecordDeliveryResponse, DataError> {
     let notification_id = parse::id("notification_id", &request.notification_id)?;
     let attempt = i32::try_from(request.attempt).map_err(|_| DataError::Malformed("attempt"))?;
-    let verdict = verdict(request)?;
-    store::notification::record(db, notification_id, attempt, verdict).await?;
+    let Some(verdict) = verdict(request)? else {
+        let retry_after = parse::duration("retry_after", request.retry_after)?;
+        store::notification::release(db, notification_id, attempt, retry_after).await?;
+        return Ok(pb::RecordDeliveryResponse {});
+    };
+    let moved = store::delivery_attempt::record(db, notification_id, attempt, &verdict).await?;
+    if let Some(moved) = moved.filter(|moved| moved.state == "dead") {
+        let (channel, outcome) = (moved.channel, verdict.outcome);
+        telemetry::warn!(%notification_id, channel, outcome, attempt, "notification is dead");
+    }
     Ok(pb::RecordDeliveryResponse {})
 }
 
-/// What an attempt's outcome means for its notification.
-fn verdict(request: &pb::RecordDeliveryRequest) -> Result<Verdict, DataError> {
-    let verdict = |outcome, state| Verdict { outcome, state, retry_after: Duration::ZERO };
-    Ok(match request.outcome() {
-        pb::Outcome::Delivered => verdict("delivered", "delivered"),
-        pb::Outcome::PermanentFailure => verdict("permanent_failure", "dead"),
-        pb::Outcome::NoRecipient => verdict("no_recipient", "cancelled"),
-        pb::Outcome::TemporaryFailure => Verdict {
-            retry_after: parse::duration("retry_after", request.retry_after)?,
-            ..verdict("temporary_failure", "pending")
-        },
-        pb::Outcome::Unspecified => return Err(DataError::Malformed("outcome")),
-    })
+/// What an attempt's outcome means for its notification; `None` when there was no attempt.
+fn verdict(request: &pb::RecordDeliveryRequest) -> Result<Option<Verdict>, DataError> {
+    let last = |outcome, state| {
+        Ok(Some(Verdict { outcome, state, retry_after: Duration::ZERO, give_up_after: Duration::ZERO }))
+    };
+    let temporary = |outcome| {
+        let retry_after = parse::duration("retry_after", request.retry_after)?;
+        let give_up_after = parse::duration("give_up_after", request.give_up_after)?;
+        Ok(Some(Verdict { outcome, state: "pending", retry_after, give_up_after }))
+    };
+    match request.outcome() {
+        pb::Outcome::Delivered => last("delivered", "delivered"),
+        pb::Outcome::Rejected => last("rejected", "dead"),
+        pb::Outcome::NoRecipient => last("no_recipient", "cancelled"),
+        pb::Outcome::Timeout => temporary("timeout"),
+        pb::Outcome::Throttled => temporary("throttled"),
+        pb::Outcome::ProviderError => temporary("provider_error"),
+        pb::Outcome::Connection => temporary("connection"),
+        pb::Outcome::Panic => temporary("panic"),
+        pb::Outcome::ProviderUnavailable => Ok(None),
+        pb::Outcome::Unspecified => Err(DataError::Malformed("outcome")),
+    }
 }

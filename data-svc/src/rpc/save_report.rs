@@ -1,48 +1,84 @@
 use chrono::DateTime;
 use proto::data as pb;
-use telemetry::postgres::Db;
+use service_kit::database;
+use telemetry::postgres::{Db, Tx};
+use uuid::Uuid;
 
+use super::assessment::{assessed, disposition};
 use super::parse;
 use crate::error::DataError;
 use crate::store;
+use crate::store::audit_event::{Action, Event};
 use crate::store::idempotency::Claimed;
 use crate::store::report::{Answers, NewReport};
 
-/// Stores a report with everything that must be true whenever it is: the key that found it, the audit
-/// event, and the notifications. All of it or nothing.
+/// Stores a report with everything that must be true whenever it is: the key that found it, alerts, the
+/// audit event, and the notifications. All of it or nothing.
 pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Result<pb::SaveReportResponse, DataError> {
     let assignment_id = parse::id("assignment_id", &request.assignment_id)?;
     let person_id = parse::id("person_id", &request.person_id)?;
+    let window_id = parse::optional_id("window_id", &request.window_id)?;
     let recipients = parse::ids("recipients", &request.recipients)?;
     let captured_at =
         DateTime::parse_from_rfc3339(&request.captured_at).map_err(|_| DataError::Malformed("captured_at"))?;
+    let assessment = request.assessment.ok_or(DataError::Malformed("assessment"))?;
+    let assessed = assessed(&assessment, Answers::from(request.answers), &request.raw_body, &request.fingerprint)?;
 
     let mut tx = db.begin().await?;
+    let key = &request.idempotency_key;
+    let claim = store::idempotency::claim(&mut tx, assignment_id, person_id, key, &request.fingerprint).await;
+    // It has waited for nothing but another request with the key.
     let claim =
-        store::idempotency::claim(&mut tx, assignment_id, person_id, &request.idempotency_key, &request.fingerprint);
-    let Some(Claimed { enrolment_id, report_id }) = claim.await? else {
-        let stored = store::assignment::find(&mut tx, assignment_id, person_id, &request.idempotency_key).await?;
-        tx.rollback().await?;
-        let stored = stored.and_then(|assignment| assignment.stored).ok_or(DataError::AssignmentNotFound)?;
-        return if stored.fingerprint == request.fingerprint {
-            Ok(pb::SaveReportResponse { report_id: stored.report_id.to_string(), replayed: true })
-        } else {
-            Err(DataError::KeyReused)
-        };
+        claim.map_err(|error| if database::timed_out(&error) { DataError::KeyInProgress } else { error.into() });
+    let Some(Claimed { enrolment_id, report_id }) = claim? else {
+        return replay(tx, assignment_id, person_id, key, &request.fingerprint).await;
     };
-    let report = NewReport {
-        report_id,
-        assignment_id,
+    let contents = assessed.contents;
+    let report = NewReport { report_id, assignment_id, enrolment_id, window_id, captured_at, contents };
+    store::report::insert(&mut tx, report).await.map_err(|error| {
+        if store::breaks(&error, store::report::ONE_PER_WINDOW) { DataError::WindowUsed } else { error.into() }
+    })?;
+    if !assessed.alerts.is_empty() {
+        store::alert::insert(&mut tx, report_id, &assessed.alerts).await?;
+    }
+    let event = Event {
         enrolment_id,
-        captured_at,
-        answers: Answers::from(request.answers),
-        raw_body: &request.raw_body,
-        raw_sha256: &request.fingerprint,
+        actor_id: person_id,
+        action: Action::Create,
+        object_id: report_id,
+        replaces: None,
+        reason: None,
     };
-    store::report::insert(&mut tx, report).await?;
-    store::audit_event::insert(&mut tx, enrolment_id, person_id, "report.create", report_id, &request.fingerprint)
-        .await?;
-    store::notification::enqueue(&mut tx, report_id, enrolment_id, &recipients).await?;
+    store::audit_event::insert(&mut tx, event).await?;
+    store::notification::enqueue(&mut tx, report_id, enrolment_id, &recipients, assessed.urgent).await?;
     tx.commit().await?;
-    Ok(pb::SaveReportResponse { report_id: report_id.to_string(), replayed: false })
+    Ok(pb::SaveReportResponse {
+        report_id: report_id.to_string(),
+        replayed: false,
+        disposition: assessment.disposition,
+    })
+}
+
+/// The answer to a request whose key could not be taken.
+async fn replay(
+    mut tx: Tx,
+    assignment_id: Uuid,
+    person_id: Uuid,
+    key: &str,
+    fingerprint: &[u8],
+) -> Result<pb::SaveReportResponse, DataError> {
+    let refusal = store::idempotency::explain(&mut tx, assignment_id, person_id, key).await?;
+    tx.rollback().await?;
+    let refusal = refusal.ok_or(DataError::AssignmentNotFound)?;
+    match refusal.stored {
+        Some(stored) if stored.fingerprint == fingerprint => Ok(pb::SaveReportResponse {
+            report_id: stored.report_id.to_string(),
+            replayed: true,
+            disposition: disposition(&stored.disposition)?.into(),
+        }),
+        Some(_) => Err(DataError::KeyReused),
+        None if refusal.study_closed => Err(DataError::StudyClosed),
+        // What stood in the way is gone.
+        None => Err(DataError::KeyInProgress),
+    }
 }

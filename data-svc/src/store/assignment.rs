@@ -1,46 +1,167 @@
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgExecutor, query};
 use uuid::Uuid;
 
+use super::fill_window::Window;
+use super::idempotency::Stored;
+use crate::schedule::plan::Plan;
+
+/// What the rules must know before a report can be stored.
 pub(crate) struct Assignment {
     pub(crate) site_id: Uuid,
-    pub(crate) definition: serde_json::Value,
     pub(crate) enrolled_at: DateTime<Utc>,
+    pub(crate) study_closed: bool,
+    pub(crate) schedule: String,
+    /// JSON.
+    pub(crate) definition: String,
+    pub(crate) retired_at: Option<DateTime<Utc>>,
+    /// The one that the time of capture falls into.
+    pub(crate) window: Option<Window>,
     pub(crate) stored: Option<Stored>,
 }
 
-/// What an idempotency key stored before.
-pub(crate) struct Stored {
-    pub(crate) report_id: Uuid,
-    pub(crate) fingerprint: Vec<u8>,
+/// What a patient is asked to fill in.
+pub(crate) struct Listed {
+    pub(crate) assignment_id: Uuid,
+    pub(crate) questionnaire_id: String,
+    pub(crate) version: String,
+    pub(crate) title: String,
+    pub(crate) schedule: String,
+    pub(crate) time_zone: String,
+    /// The one that is open now, else the next.
+    pub(crate) window: Option<Window>,
 }
 
-/// A person's own assignment, with what the key stored before in the same enrolment.
+/// A scheduled assignment that has no windows yet.
+pub(crate) struct Unmade {
+    pub(crate) assignment_id: Uuid,
+    /// `None` when it is longer than the calendar.
+    pub(crate) plan: Option<Plan>,
+}
+
+/// A person's own assignment, with the window that `captured_at` falls into and what the key stored before in
+/// the same enrolment.
 pub(crate) async fn find(
     executor: impl PgExecutor<'_>,
     assignment_id: Uuid,
     person_id: Uuid,
     key: &str,
+    captured_at: Option<DateTime<Utc>>,
 ) -> sqlx::Result<Option<Assignment>> {
     let row = query!(
-        r#"SELECT enrolment.site_id, enrolment.enrolled_at, questionnaire_version.definition,
-                  idempotency.report_id AS "report_id?", idempotency.fingerprint AS "fingerprint?"
+        r#"SELECT enrolment.site_id, enrolment.enrolled_at, study.closed_at IS NOT NULL AS "study_closed!",
+                  assignment.schedule, questionnaire_version.definition::text AS "definition!",
+                  questionnaire_version.retired_at,
+                  fill_window.window_id AS "window_id?", fill_window.opens_at AS "opens_at?",
+                  fill_window.closes_at AS "closes_at?", fill_window.sync_until AS "sync_until?",
+                  (SELECT used.report_id FROM clinical.report AS used
+                   WHERE used.window_id = fill_window.window_id
+                   ORDER BY used.revision DESC LIMIT 1) AS used_by,
+                  stored.report_id AS "stored_id?", stored.disposition AS "disposition?",
+                  idempotency.fingerprint AS "fingerprint?"
            FROM clinical.assignment
            JOIN clinical.enrolment USING (enrolment_id)
+           JOIN clinical.study USING (study_id)
            JOIN clinical.questionnaire_version USING (questionnaire_version_id)
+           LEFT JOIN clinical.fill_window
+                  ON fill_window.assignment_id = assignment.assignment_id
+                 AND tstzrange(fill_window.opens_at, fill_window.closes_at) @> $4::timestamptz
            LEFT JOIN clinical.idempotency
                   ON idempotency.enrolment_id = enrolment.enrolment_id AND idempotency.key = $3
+           LEFT JOIN clinical.report AS stored ON stored.report_id = idempotency.report_id
            WHERE assignment.assignment_id = $1 AND enrolment.person_id = $2"#,
         assignment_id,
         person_id,
         key,
+        captured_at,
     )
     .fetch_optional(executor)
     .await?;
     Ok(row.map(|row| Assignment {
         site_id: row.site_id,
-        definition: row.definition,
         enrolled_at: row.enrolled_at,
-        stored: row.report_id.zip(row.fingerprint).map(|(report_id, fingerprint)| Stored { report_id, fingerprint }),
+        study_closed: row.study_closed,
+        schedule: row.schedule,
+        definition: row.definition,
+        retired_at: row.retired_at,
+        window: Window::from_columns(row.window_id, row.opens_at, row.closes_at, row.sync_until, row.used_by),
+        stored: match (row.stored_id, row.fingerprint, row.disposition) {
+            (Some(report_id), Some(fingerprint), Some(disposition)) => {
+                Some(Stored { report_id, fingerprint, disposition })
+            }
+            _ => None,
+        },
     }))
+}
+
+/// A person's own assignments, each with its current or next window.
+pub(crate) async fn list(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<Vec<Listed>> {
+    let rows = query!(
+        r#"SELECT assignment.assignment_id, questionnaire_id, version, definition ->> 'title' AS "title!",
+                  schedule, time_zone, current.window_id AS "window_id?", current.opens_at AS "opens_at?",
+                  current.closes_at AS "closes_at?", current.sync_until AS "sync_until?",
+                  (SELECT used.report_id FROM clinical.report AS used
+                   WHERE used.window_id = current.window_id
+                   ORDER BY used.revision DESC LIMIT 1) AS used_by
+           FROM clinical.assignment
+           JOIN clinical.enrolment USING (enrolment_id)
+           JOIN clinical.questionnaire_version USING (questionnaire_version_id)
+           LEFT JOIN LATERAL (
+               SELECT window_id, opens_at, closes_at, sync_until
+               FROM clinical.fill_window
+               WHERE fill_window.assignment_id = assignment.assignment_id AND closes_at > now()
+               ORDER BY seq
+               LIMIT 1
+           ) AS current ON true
+           WHERE person_id = $1
+           ORDER BY questionnaire_id, version, schedule, assignment_id"#,
+        person_id,
+    )
+    .fetch_all(executor)
+    .await?;
+    let listed = rows.into_iter().map(|row| Listed {
+        assignment_id: row.assignment_id,
+        questionnaire_id: row.questionnaire_id,
+        version: row.version,
+        title: row.title,
+        schedule: row.schedule,
+        time_zone: row.time_zone,
+        window: Window::from_columns(row.window_id, row.opens_at, row.closes_at, row.sync_until, row.used_by),
+    });
+    Ok(listed.collect())
+}
+
+/// Scheduled assignments without windows, by id, those after one id.
+pub(crate) async fn list_unmade(executor: impl PgExecutor<'_>, after: Uuid, limit: i64) -> sqlx::Result<Vec<Unmade>> {
+    // OFFSET 0 keeps it a look into the index for each assignment: as a join it could read every window there is.
+    let rows = query!(
+        r#"SELECT assignment_id, baseline_date, time_zone, first_day AS "first_day!", every_days AS "every_days!",
+                  windows AS "windows!", opens AS "opens!", closes AS "closes!",
+                  extract(epoch FROM sync_for)::bigint AS "sync_for!"
+           FROM clinical.assignment
+           JOIN clinical.enrolment USING (enrolment_id)
+           WHERE schedule = 'scheduled' AND assignment_id > $1
+             AND NOT EXISTS (SELECT FROM clinical.fill_window
+                             WHERE fill_window.assignment_id = assignment.assignment_id OFFSET 0)
+           ORDER BY assignment_id
+           LIMIT $2"#,
+        after,
+        limit,
+    )
+    .fetch_all(executor)
+    .await?;
+    let unmade = rows.into_iter().map(|row| Unmade {
+        assignment_id: row.assignment_id,
+        plan: TimeDelta::try_seconds(row.sync_for).map(|sync_for| Plan {
+            baseline_date: row.baseline_date,
+            time_zone: row.time_zone,
+            first_day: row.first_day,
+            every_days: row.every_days,
+            windows: row.windows,
+            opens: row.opens,
+            closes: row.closes,
+            sync_for,
+        }),
+    });
+    Ok(unmade.collect())
 }

@@ -1,28 +1,131 @@
-use sqlx::query;
+use futures_util::stream::BoxStream;
+use sqlx::{query, query_as};
 use telemetry::TraceContext;
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
-/// Notes who did what to which object, and in which trace.
-pub(crate) async fn insert(
-    tx: &mut Tx,
-    enrolment_id: Uuid,
-    actor_id: Uuid,
-    action: &str,
-    object_id: Uuid,
-    after_hash: &[u8],
-) -> sqlx::Result<()> {
+mod read;
+
+pub(crate) use read::{Recorded, list};
+
+/// What somebody did to a report or a review that stands in the database by now.
+pub(crate) struct Event<'a> {
+    pub(crate) enrolment_id: Uuid,
+    pub(crate) actor_id: Uuid,
+    pub(crate) action: Action,
+    /// The report or the review.
+    pub(crate) object_id: Uuid,
+    /// The revision that the report takes the place of.
+    pub(crate) replaces: Option<Uuid>,
+    pub(crate) reason: Option<&'a str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Create,
+    Amend,
+    Review,
+}
+
+impl Action {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "report.create",
+            Self::Amend => "report.amend",
+            Self::Review => "report.review",
+        }
+    }
+}
+
+/// Adds an event, with the trace it happens in, to the end of its enrolment's chain. Its hashes are of what
+/// the transaction has stored so far, so alerts come first.
+///
+/// Another event of the same enrolment waits here until this one's transaction ends. One statement, because
+/// each round trip would make that wait longer.
+pub(crate) async fn insert(tx: &mut Tx, event: Event<'_>) -> sqlx::Result<()> {
     query!(
-        "INSERT INTO clinical.audit_event (enrolment_id, actor_id, action, object_id, after_hash, trace_id)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-        enrolment_id,
-        actor_id,
-        action,
-        object_id,
-        after_hash,
+        "WITH event AS MATERIALIZED (
+             SELECT $1::uuid AS enrolment_id, $2::uuid AS actor_id, $3::text AS action, $4::uuid AS object_id,
+                    clinical.report_digest($5) AS before_hash,
+                    CASE $3 WHEN 'report.review' THEN clinical.review_digest($4)
+                            ELSE clinical.report_digest($4) END AS after_hash,
+                    $6::text AS reason, $7::text AS trace_id, now() AS recorded_at
+         ), link AS (
+             INSERT INTO clinical.audit_chain AS last (enrolment_id, seq, prev_hash, hash)
+             SELECT enrolment_id, 1, genesis, clinical.audit_event_hash(
+                        genesis, enrolment_id, 1, actor_id, action, object_id,
+                        before_hash, after_hash, reason, trace_id, recorded_at)
+             FROM event, decode(repeat('00', 32), 'hex') AS genesis
+             ON CONFLICT (enrolment_id) DO UPDATE
+             SET seq = last.seq + 1, prev_hash = last.hash,
+                 hash = (SELECT clinical.audit_event_hash(
+                                    last.hash, enrolment_id, last.seq + 1, actor_id, action, object_id,
+                                    before_hash, after_hash, reason, trace_id, recorded_at)
+                         FROM event)
+             RETURNING enrolment_id, seq, prev_hash, hash
+         )
+         INSERT INTO clinical.audit_event (enrolment_id, seq, actor_id, action, object_id, before_hash, after_hash,
+                                           reason, trace_id, recorded_at, prev_hash, hash)
+         SELECT enrolment_id, seq, actor_id, action, object_id, before_hash, after_hash,
+                reason, trace_id, recorded_at, prev_hash, hash
+         FROM event JOIN link USING (enrolment_id)",
+        event.enrolment_id,
+        event.actor_id,
+        event.action.as_str(),
+        event.object_id,
+        event.replaces,
+        event.reason,
         TraceContext::current().trace_id().to_string(),
     )
     .execute(tx)
     .await
     .map(drop)
+}
+
+/// A stored event, and what stands in the database beside it now.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    pub(crate) enrolment_id: Uuid,
+    pub(crate) seq: i64,
+    pub(crate) object_id: Uuid,
+    pub(crate) before_hash: Option<Vec<u8>>,
+    pub(crate) after_hash: Vec<u8>,
+    pub(crate) prev_hash: Vec<u8>,
+    pub(crate) hash: Vec<u8>,
+    /// The hash that it should have.
+    pub(crate) recomputed: Vec<u8>,
+    /// Digest of the report or the review; none when there is none of that kind in the enrolment.
+    pub(crate) object: Option<Vec<u8>>,
+    /// Digest of the revision that the report takes the place of.
+    pub(crate) replaced: Option<Vec<u8>>,
+    /// The end of the enrolment's chain.
+    pub(crate) head_seq: Option<i64>,
+    pub(crate) head_hash: Option<Vec<u8>>,
+}
+
+/// Every event, by enrolment and place.
+pub(crate) fn walk(tx: &mut Tx) -> BoxStream<'_, sqlx::Result<Link>> {
+    query_as!(
+        Link,
+        r#"SELECT event.enrolment_id, event.seq, object_id, before_hash, after_hash, event.prev_hash, event.hash,
+                  clinical.audit_event_hash(event.prev_hash, event.enrolment_id, event.seq, actor_id, action,
+                      object_id, before_hash, after_hash, event.reason, trace_id, recorded_at) AS "recomputed!",
+                  object.digest AS "object?", object.replaced AS "replaced?",
+                  head.seq AS "head_seq?", head.hash AS "head_hash?"
+           FROM clinical.audit_event AS event
+           LEFT JOIN clinical.audit_chain AS head ON head.enrolment_id = event.enrolment_id
+           LEFT JOIN LATERAL (
+               SELECT clinical.report_digest(report_id) AS digest, clinical.report_digest(supersedes) AS replaced
+               FROM clinical.report
+               WHERE report_id = object_id AND report.enrolment_id = event.enrolment_id
+                 AND action = CASE revision WHEN 1 THEN 'report.create' ELSE 'report.amend' END
+               UNION ALL
+               SELECT clinical.review_digest(review_id), NULL
+               FROM clinical.review
+               JOIN clinical.report USING (report_id)
+               WHERE review_id = object_id AND report.enrolment_id = event.enrolment_id AND action = 'report.review'
+           ) AS object ON true
+           ORDER BY event.enrolment_id, event.seq"#,
+    )
+    .fetch(tx)
 }

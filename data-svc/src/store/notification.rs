@@ -1,126 +1,242 @@
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use service_kit::database::interval;
-use sqlx::{PgExecutor, query, query_as};
+use sqlx::{PgExecutor, query, query_as, query_scalar};
 use telemetry::TraceContext;
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
+use crate::quiet_hours::QuietHours;
+
 /// A notification its worker now holds; `attempts` counts this one.
 pub(crate) struct Claimed {
     pub(crate) notification_id: Uuid,
+    pub(crate) report_id: Uuid,
     pub(crate) site_id: Uuid,
     pub(crate) recipient_id: Uuid,
     pub(crate) channel: String,
+    pub(crate) urgent: bool,
     pub(crate) attempts: i32,
-}
-
-/// A report with notifications that wait for a worker.
-pub(crate) struct Due {
-    pub(crate) report_id: Uuid,
     pub(crate) traceparent: String,
-    /// Attempts made so far, of the notification with most.
-    pub(crate) attempts: i32,
+    /// Microseconds since it was enqueued.
+    pub(crate) age: i64,
 }
 
-/// What an attempt came to, and what that makes of its notification.
-pub(crate) struct Verdict {
-    pub(crate) outcome: &'static str,
-    pub(crate) state: &'static str,
-    pub(crate) retry_after: Duration,
+/// A notification that nobody got, with its last attempt.
+pub(crate) struct Untold {
+    pub(crate) notification_id: Uuid,
+    pub(crate) report_id: Uuid,
+    pub(crate) recipient_id: Uuid,
+    pub(crate) channel: String,
+    pub(crate) urgent: bool,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) attempts: i32,
+    pub(crate) last_outcome: String,
+    pub(crate) since: DateTime<Utc>,
 }
 
 /// Puts one notification per recipient and channel into the outbox, with the current trace beside it.
-pub(crate) async fn enqueue(tx: &mut Tx, report_id: Uuid, enrolment_id: Uuid, recipients: &[Uuid]) -> sqlx::Result<()> {
-    query!(
-        "INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, traceparent)
-         SELECT $1, site_id, recipient_id, channel, $4
-         FROM clinical.enrolment,
-              (SELECT DISTINCT recipient_id FROM unnest($3::uuid[]) AS given (recipient_id)) AS recipient,
-              unnest(ARRAY['sms', 'email']) AS channel
-         WHERE enrolment_id = $2",
+/// What is not urgent waits for the end of the site's quiet hours.
+pub(crate) async fn enqueue(
+    tx: &mut Tx,
+    report_id: Uuid,
+    enrolment_id: Uuid,
+    recipients: &[Uuid],
+    urgent: bool,
+) -> sqlx::Result<()> {
+    // The site is asked once, not once a row: the sub-query after RETURNING depends on none.
+    let enqueued = query!(
+        r#"INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, urgent, traceparent)
+           SELECT $1, site_id, recipient_id, channel, $4, $5
+           FROM clinical.enrolment,
+                (SELECT DISTINCT recipient_id FROM unnest($3::uuid[]) AS given (recipient_id)) AS recipient,
+                unnest(ARRAY['sms', 'email']) AS channel
+           WHERE enrolment_id = $2
+           RETURNING due_at, (
+               SELECT ARRAY[quiet_from::text, quiet_until::text, site.time_zone]
+               FROM clinical.enrolment JOIN clinical.site USING (site_id)
+               WHERE enrolment_id = $2 AND quiet_from IS NOT NULL AND NOT $4
+           ) AS "quiet_hours: Vec<String>""#,
         report_id,
         enrolment_id,
         recipients,
+        urgent,
         TraceContext::current().to_string(),
     )
-    .execute(tx)
-    .await
-    .map(drop)
+    .fetch_all(&mut *tx)
+    .await?;
+    let Some(first) = enqueued.into_iter().next() else { return Ok(()) };
+    let quiet_until =
+        first.quiet_hours.as_deref().and_then(QuietHours::parse).and_then(|hours| hours.end(first.due_at));
+    match quiet_until {
+        Some(end) => hold_back(tx, report_id, end).await,
+        None => Ok(()),
+    }
+}
+
+async fn hold_back(tx: &mut Tx, report_id: Uuid, until: DateTime<Utc>) -> sqlx::Result<()> {
+    query!("UPDATE clinical.notification SET due_at = $2 WHERE report_id = $1", report_id, until)
+        .execute(tx)
+        .await
+        .map(drop)
 }
 
 /// Leases what is due of a report's notifications. What another worker holds is skipped, not waited for.
 pub(crate) async fn claim(
     executor: impl PgExecutor<'_>,
     report_id: Uuid,
+    channels: &[String],
     lease: Duration,
 ) -> sqlx::Result<Vec<Claimed>> {
     query_as!(
         Claimed,
-        "UPDATE clinical.notification
-         SET lease_until = now() + $2, attempts = attempts + 1
-         WHERE notification_id IN (
-             SELECT notification_id
-             FROM clinical.notification
-             WHERE report_id = $1 AND state = 'pending' AND due_at <= now()
-               AND (lease_until IS NULL OR lease_until <= now())
-             FOR UPDATE SKIP LOCKED
-         )
-         RETURNING notification_id, site_id, recipient_id, channel, attempts",
+        r#"UPDATE clinical.notification
+           SET lease_until = now() + $3, attempts = attempts + 1
+           WHERE notification_id IN (
+               SELECT notification_id
+               FROM clinical.notification
+               WHERE report_id = $1 AND channel = ANY($2) AND state = 'pending' AND due_at <= now()
+                 AND (lease_until IS NULL OR lease_until <= now())
+               FOR UPDATE SKIP LOCKED
+           )
+           RETURNING notification_id, report_id, site_id, recipient_id, channel, urgent, attempts, traceparent,
+                     clinical.micros(now()) - clinical.micros(created_at) AS "age!""#,
         report_id,
+        channels,
         interval(lease),
     )
     .fetch_all(executor)
     .await
 }
 
-/// Reports of the oldest `limit` notifications that have been due for `overdue` and that nobody holds.
-pub(crate) async fn list_due(executor: impl PgExecutor<'_>, overdue: Duration, limit: i64) -> sqlx::Result<Vec<Due>> {
+/// Leases the `limit` oldest notifications that are due and that nobody holds. One that was never put off
+/// may have a hint on its way, and is left to it for `overdue`.
+pub(crate) async fn claim_due(
+    executor: impl PgExecutor<'_>,
+    overdue: Duration,
+    limit: i64,
+    channels: &[String],
+    lease: Duration,
+) -> sqlx::Result<Vec<Claimed>> {
     query_as!(
-        Due,
-        r#"SELECT report_id, min(traceparent) AS "traceparent!", max(attempts) AS "attempts!"
-           FROM (
-               SELECT report_id, traceparent, attempts, due_at
+        Claimed,
+        r#"UPDATE clinical.notification
+           SET lease_until = now() + $4, attempts = attempts + 1
+           WHERE notification_id IN (
+               SELECT notification_id
                FROM clinical.notification
-               WHERE state = 'pending' AND due_at <= now() - $1::interval
-                 AND (lease_until IS NULL OR lease_until <= now())
-               ORDER BY due_at
+               WHERE state = 'pending' AND due_at <= now() AND (due_at > created_at OR due_at <= now() - $1::interval)
+                 AND channel = ANY($3) AND (lease_until IS NULL OR lease_until <= now())
+               ORDER BY due_at, report_id
                LIMIT $2
-           ) AS overdue
-           GROUP BY report_id
-           ORDER BY min(due_at)"#,
+               FOR UPDATE SKIP LOCKED
+           )
+           RETURNING notification_id, report_id, site_id, recipient_id, channel, urgent, attempts, traceparent,
+                     clinical.micros(now()) - clinical.micros(created_at) AS "age!""#,
         interval(overdue),
+        limit,
+        channels,
+        interval(lease),
+    )
+    .fetch_all(executor)
+    .await
+}
+
+/// Gives a claim back that came to no attempt, unless a later one has begun.
+pub(crate) async fn release(
+    executor: impl PgExecutor<'_>,
+    notification_id: Uuid,
+    attempt: i32,
+    retry_after: Duration,
+) -> sqlx::Result<()> {
+    query!(
+        "UPDATE clinical.notification
+         SET attempts = attempts - 1, due_at = now() + $3, lease_until = NULL
+         WHERE notification_id = $1 AND attempts = $2 AND state = 'pending'",
+        notification_id,
+        attempt,
+        interval(retry_after),
+    )
+    .execute(executor)
+    .await
+    .map(drop)
+}
+
+/// A site's notifications that are `dead` or `cancelled`, newest first, from the one after `after`.
+pub(crate) async fn list_untold(
+    executor: impl PgExecutor<'_>,
+    site_id: Uuid,
+    state: &str,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> sqlx::Result<Vec<Untold>> {
+    let (time, id) = after.unzip();
+    query_as!(
+        Untold,
+        "SELECT notification_id, report_id, recipient_id, channel, urgent, created_at, attempts,
+                last.outcome AS last_outcome, last.recorded_at AS since
+         FROM clinical.notification
+         CROSS JOIN LATERAL (
+             SELECT outcome, recorded_at
+             FROM clinical.delivery_attempt
+             WHERE delivery_attempt.notification_id = notification.notification_id
+             ORDER BY attempt DESC
+             LIMIT 1
+         ) AS last
+         WHERE site_id = $1 AND state = $2 AND state IN ('dead', 'cancelled')
+           AND ($3::timestamptz IS NULL OR (created_at, notification_id) < ($3, $4::uuid))
+         ORDER BY created_at DESC, notification_id DESC
+         LIMIT $5",
+        site_id,
+        state,
+        time,
+        id,
         limit,
     )
     .fetch_all(executor)
     .await
 }
 
-/// Stores an attempt and moves its notification on, unless a later attempt has begun. One statement,
-/// so that both happen or neither, in one round trip.
-pub(crate) async fn record(
-    executor: impl PgExecutor<'_>,
-    notification_id: Uuid,
-    attempt: i32,
-    verdict: Verdict,
-) -> sqlx::Result<()> {
-    query!(
-        "WITH recorded AS (
-             INSERT INTO clinical.delivery_attempt (notification_id, attempt, outcome, trace_id)
-             VALUES ($1, $2, $3, $6)
-             ON CONFLICT DO NOTHING
-         )
-         UPDATE clinical.notification
-         SET state = $4, due_at = now() + $5, lease_until = NULL
-         WHERE notification_id = $1 AND attempts = $2 AND state = 'pending'",
-        notification_id,
-        attempt,
-        verdict.outcome,
-        verdict.state,
-        interval(verdict.retry_after),
-        TraceContext::current().trace_id().to_string(),
+/// Reports of which nobody is told.
+pub(crate) async fn reports_without(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Uuid>> {
+    query_scalar!(
+        "SELECT report_id
+         FROM clinical.report
+         WHERE NOT EXISTS (SELECT FROM clinical.notification WHERE notification.report_id = report.report_id)
+         ORDER BY received_at",
     )
-    .execute(executor)
+    .fetch_all(executor)
     .await
-    .map(drop)
+}
+
+/// A notification that does not move on, or that has come to an end which no attempt explains.
+pub(crate) struct Stuck {
+    pub(crate) notification_id: Uuid,
+    pub(crate) state: String,
+}
+
+/// Those that nobody has touched for `stuck_after` although they are due, and those whose attempts do not
+/// say what their state says.
+pub(crate) async fn list_stuck(executor: impl PgExecutor<'_>, stuck_after: Duration) -> sqlx::Result<Vec<Stuck>> {
+    query_as!(
+        Stuck,
+        "SELECT notification_id, state
+         FROM clinical.notification
+         WHERE CASE state
+             WHEN 'pending' THEN greatest(due_at, lease_until) < now() - $1::interval
+             ELSE NOT EXISTS (
+                 SELECT
+                 FROM clinical.delivery_attempt
+                 WHERE delivery_attempt.notification_id = notification.notification_id
+                   AND state = CASE outcome WHEN 'delivered' THEN 'delivered'
+                                            WHEN 'no_recipient' THEN 'cancelled'
+                                            ELSE 'dead' END
+             )
+         END
+         ORDER BY created_at",
+        interval(stuck_after),
+    )
+    .fetch_all(executor)
+    .await
 }

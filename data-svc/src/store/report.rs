@@ -1,29 +1,53 @@
 use std::collections::HashMap;
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset};
 use proto::report::{Answer, answer};
 use serde_json::{Map, Value};
-use sqlx::{PgExecutor, query};
+use sqlx::{query, query_as};
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
+mod read;
+
+pub(crate) use read::{Report, Scope, Summary, count_by_site, find, list};
+
+/// A window takes one first revision.
+pub(crate) const ONE_PER_WINDOW: &str = "report_window_id_revision_key";
+/// A revision is replaced by one other.
+pub(crate) const ONE_SUCCESSOR: &str = "report_supersedes_key";
+
+/// A first revision.
 pub(crate) struct NewReport<'a> {
     pub(crate) report_id: Uuid,
     pub(crate) assignment_id: Uuid,
     pub(crate) enrolment_id: Uuid,
+    pub(crate) window_id: Option<Uuid>,
     pub(crate) captured_at: DateTime<FixedOffset>,
+    pub(crate) contents: Contents<'a>,
+}
+
+/// What a revision says, and what the rules made of it.
+pub(crate) struct Contents<'a> {
     pub(crate) answers: Answers,
     pub(crate) raw_body: &'a [u8],
     pub(crate) raw_sha256: &'a [u8],
+    pub(crate) disposition: &'static str,
+    pub(crate) held_because: &'a [String],
+    pub(crate) score: Option<i32>,
+    pub(crate) score_band: Option<&'a str>,
 }
 
-pub(crate) struct Report {
+/// A revision that somebody wants to amend or to review.
+pub(crate) struct Target {
+    pub(crate) enrolment_id: Uuid,
+    pub(crate) superseded: bool,
+    pub(crate) study_closed: bool,
+}
+
+/// A revision that was added to a report.
+pub(crate) struct Amended {
     pub(crate) report_id: Uuid,
-    pub(crate) assignment_id: Uuid,
     pub(crate) revision: i32,
-    pub(crate) captured_at: DateTime<FixedOffset>,
-    pub(crate) received_at: DateTime<Utc>,
-    pub(crate) answers: Answers,
 }
 
 /// Answers by `link_id`, as they are stored: a JSON object of plain values.
@@ -64,74 +88,107 @@ impl From<Answers> for HashMap<String, Answer> {
 
 /// Stores a report's first revision.
 pub(crate) async fn insert(tx: &mut Tx, report: NewReport<'_>) -> sqlx::Result<()> {
+    let contents = report.contents;
     query!(
-        "INSERT INTO clinical.report (report_id, assignment_id, enrolment_id, captured_at, captured_offset_seconds,
-                                      answers, raw_body, raw_sha256)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO clinical.report (report_id, assignment_id, enrolment_id, window_id, captured_at,
+                                      captured_offset_seconds, answers, raw_body, raw_sha256,
+                                      disposition, held_because, score, score_band)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         report.report_id,
         report.assignment_id,
         report.enrolment_id,
+        report.window_id,
         report.captured_at.to_utc(),
         report.captured_at.offset().local_minus_utc(),
-        report.answers.0,
-        report.raw_body,
-        report.raw_sha256,
+        contents.answers.0,
+        contents.raw_body,
+        contents.raw_sha256,
+        contents.disposition,
+        contents.held_because,
+        contents.score,
+        contents.score_band,
     )
     .execute(tx)
     .await
     .map(drop)
 }
 
-/// A report that is the person's own or of one of the sites.
-pub(crate) async fn find(
-    executor: impl PgExecutor<'_>,
-    report_id: Uuid,
-    person_id: Uuid,
-    site_ids: &[Uuid],
-) -> sqlx::Result<Option<Report>> {
-    let row = query!(
-        "SELECT report_id, assignment_id, revision, captured_at, captured_offset_seconds, received_at, answers
+/// Stores a revision in the place of another: of the same assignment, window and time of capture.
+pub(crate) async fn amend(
+    tx: &mut Tx,
+    supersedes: Uuid,
+    reason: &str,
+    contents: Contents<'_>,
+) -> sqlx::Result<Amended> {
+    query_as!(
+        Amended,
+        "INSERT INTO clinical.report (assignment_id, enrolment_id, window_id, revision, supersedes, captured_at,
+                                      captured_offset_seconds, reason, answers, raw_body, raw_sha256,
+                                      disposition, held_because, score, score_band)
+         SELECT assignment_id, enrolment_id, window_id, revision + 1, report_id, captured_at,
+                captured_offset_seconds, $2, $3, $4, $5, $6, $7, $8, $9
          FROM clinical.report
-         JOIN clinical.enrolment USING (enrolment_id)
-         WHERE report_id = $1 AND (person_id = $2 OR site_id = ANY($3))",
+         WHERE report_id = $1
+         RETURNING report_id, revision",
+        supersedes,
+        reason,
+        contents.answers.0,
+        contents.raw_body,
+        contents.raw_sha256,
+        contents.disposition,
+        contents.held_because,
+        contents.score,
+        contents.score_band,
+    )
+    .fetch_one(tx)
+    .await
+}
+
+/// A revision that is the person's own or of one of the sites, as far as it matters before a change.
+pub(crate) async fn find_target(
+    tx: &mut Tx,
+    report_id: Uuid,
+    person_id: Option<Uuid>,
+    site_ids: &[Uuid],
+) -> sqlx::Result<Option<Target>> {
+    query_as!(
+        Target,
+        r#"SELECT enrolment_id, closed_at IS NOT NULL AS "study_closed!",
+                  EXISTS (SELECT FROM clinical.report WHERE supersedes = $1) AS "superseded!"
+           FROM clinical.report
+           JOIN clinical.enrolment USING (enrolment_id)
+           JOIN clinical.study USING (study_id)
+           WHERE report_id = $1 AND (person_id = $2 OR site_id = ANY($3))"#,
         report_id,
         person_id,
         site_ids,
     )
-    .fetch_optional(executor)
-    .await?;
-    Ok(row.map(|row| Report {
-        report_id: row.report_id,
-        assignment_id: row.assignment_id,
-        revision: row.revision,
-        captured_at: at_offset(row.captured_at, row.captured_offset_seconds),
-        received_at: row.received_at,
-        answers: Answers(row.answers),
-    }))
+    .fetch_optional(tx)
+    .await
 }
 
-/// Reports stored so far, by site.
-pub(crate) async fn count_by_site(
-    executor: impl PgExecutor<'_>,
-    study_id: Uuid,
-    site_ids: &[Uuid],
-) -> sqlx::Result<HashMap<Uuid, u64>> {
-    let rows = query!(
-        r#"SELECT site_id, count(*) AS "reports!"
-           FROM clinical.report
-           JOIN clinical.enrolment USING (enrolment_id)
-           WHERE study_id = $1 AND site_id = ANY($2) AND revision = 1
-           GROUP BY site_id"#,
-        study_id,
-        site_ids,
-    )
-    .fetch_all(executor)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.site_id, row.reports.unsigned_abs())).collect())
+/// The first report, with its enrolment, whose body is not the one that its hash was made of.
+pub(crate) async fn first_with_other_body(tx: &mut Tx) -> sqlx::Result<Option<(Uuid, Uuid)>> {
+    let row = query!(
+        "SELECT enrolment_id, report_id FROM clinical.report
+         WHERE raw_sha256 <> sha256(raw_body)
+         ORDER BY enrolment_id, report_id
+         LIMIT 1",
+    );
+    Ok(row.fetch_optional(tx).await?.map(|row| (row.enrolment_id, row.report_id)))
 }
 
-fn at_offset(time: DateTime<Utc>, offset_seconds: i32) -> DateTime<FixedOffset> {
-    FixedOffset::east_opt(offset_seconds).map_or_else(|| time.fixed_offset(), |offset| time.with_timezone(&offset))
+/// The first report, with its enrolment, that has not exactly one event which tells where it comes from.
+pub(crate) async fn first_without_event(tx: &mut Tx) -> sqlx::Result<Option<(Uuid, Uuid)>> {
+    let row = query!(
+        "SELECT enrolment_id, report_id FROM clinical.report
+         WHERE 1 <> (SELECT count(*) FROM clinical.audit_event AS event
+                     WHERE event.enrolment_id = report.enrolment_id AND object_id = report_id
+                       AND action = CASE revision WHEN 1 THEN 'report.create' ELSE 'report.amend' END)
+         ORDER BY enrolment_id, report_id
+         LIMIT 1",
+    );
+    Ok(row.fetch_optional(tx).await?.map(|row| (row.enrolment_id, row.report_id)))
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, query_as};
 use uuid::Uuid;
 
@@ -5,6 +6,8 @@ pub(crate) struct Study {
     pub(crate) study_id: Uuid,
     pub(crate) code: String,
     pub(crate) title: String,
+    /// Since then it takes no reports.
+    pub(crate) closed_at: Option<DateTime<Utc>>,
 }
 
 /// A study that has at least one of the sites.
@@ -15,7 +18,7 @@ pub(crate) async fn find(
 ) -> sqlx::Result<Option<Study>> {
     query_as!(
         Study,
-        "SELECT study_id, code, title
+        "SELECT study_id, code, title, closed_at
          FROM clinical.study
          WHERE study_id = $1
            AND EXISTS (SELECT FROM clinical.site WHERE site.study_id = $1 AND site.site_id = ANY($2))",

@@ -7,16 +7,20 @@ use lettre::message::header::ContentType;
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use reqwest::Url;
 use serde::Deserialize;
-use telemetry::smtp::Mailer;
+use telemetry::smtp::{Error, Mailer};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::{Channel, Message, Outcome};
+
+const SUBJECT: &str = "ePRO: a new report needs review";
+const URGENT_SUBJECT: &str = "URGENT ePRO: a new report needs review";
 
 /// The `smtp:` block.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// `smtp://[user:password@]host:port`
+    /// `smtp://[user:password@]host[:port][?tls=required]`, or `smtps://` for TLS from the first byte.
     url: String,
     /// The sender, `Name <address>`.
     from: String,
@@ -27,8 +31,8 @@ pub(crate) struct Config {
     concurrency: NonZeroUsize,
 }
 
-/// Mail over SMTP, one connection a mail: one that is given up in the middle of a dialogue must never
-/// serve the next mail, which would take the late replies for its own.
+/// Mail over SMTP, one connection a mail and no pool: one that is given up in the middle of a dialogue must
+/// never serve the next mail, which would take the late replies for its own.
 #[derive(Debug)]
 pub(crate) struct Email {
     mailer: Mailer,
@@ -41,13 +45,12 @@ impl Email {
     pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
         // The parser's own error could quote the URL, and the URL may hold a password.
         let url: Url = config.url.parse().map_err(|_| anyhow::anyhow!("smtp.url is no URL"))?;
-        let server = (url.host_str().unwrap_or_default().to_owned(), url.port().unwrap_or(25));
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&config.url)
             .map_err(|_| anyhow::anyhow!("smtp.url is no SMTP URL"))?
             .timeout(Some(config.timeout))
             .build();
         Ok(Self {
-            mailer: Mailer::new(transport, server),
+            mailer: Mailer::new(transport, server(&url)),
             from: config.from.parse().context("smtp.from is no mailbox")?,
             timeout: config.timeout,
             permits: Semaphore::new(config.concurrency.get()),
@@ -57,37 +60,64 @@ impl Email {
 
 #[tonic::async_trait]
 impl Channel for Email {
-    fn task(&self) -> &'static str {
-        "send email"
+    fn name(&self) -> &'static str {
+        "email"
     }
 
-    fn template(&self) -> &'static str {
-        "email"
+    fn task(&self) -> &'static str {
+        "send email"
     }
 
     async fn send(&self, message: Message) -> Outcome {
         if message.contact.email.is_empty() {
             return Outcome::NoRecipient;
         }
-        let Some(mail) = mail(self.from.clone(), message) else { return Outcome::Permanent };
-        let waiting = tokio::time::timeout(self.timeout, self.permits.acquire());
-        let Ok(Ok(_permit)) = waiting.await else { return Outcome::Temporary { retry_after: None } };
-        match tokio::time::timeout(self.timeout, self.mailer.send(mail)).await {
+        let Some(mail) = mail(self.from.clone(), message) else { return Outcome::Rejected };
+        let Ok(Ok(_permit)) = timeout(self.timeout, self.permits.acquire()).await else { return Outcome::Timeout };
+        match timeout(self.timeout, self.mailer.send(mail)).await {
             Ok(Ok(())) => Outcome::Delivered,
-            Ok(Err(error)) if error.is_permanent() => Outcome::Permanent,
-            Ok(Err(_)) | Err(_) => Outcome::Temporary { retry_after: None },
+            Ok(Err(error)) => outcome(&error),
+            Err(_) => Outcome::Timeout,
         }
     }
 }
 
-/// The mail, if the address is one.
+/// Host and port, as the transport takes them from the URL.
+fn server(url: &Url) -> (String, u16) {
+    let port = match (url.scheme(), url.query()) {
+        ("smtps", _) => 465,
+        (_, Some(_)) => 587,
+        (_, None) => 25,
+    };
+    (url.host_str().unwrap_or_default().to_owned(), url.port().unwrap_or(port))
+}
+
+/// The mail, if the address is one. Headers are made of parsed addresses and constants: a line break in
+/// what an address was made of is no address.
 fn mail(from: Mailbox, message: Message) -> Option<lettre::Message> {
     lettre::Message::builder()
         .message_id(Some(format!("<{}@{}>", message.notification_id, from.email.domain())))
         .from(from)
         .to(Mailbox::new(None, message.contact.email.parse().ok()?))
-        .subject("ePRO: a new report needs review")
+        .subject(if message.urgent { URGENT_SUBJECT } else { SUBJECT })
         .header(ContentType::TEXT_PLAIN)
         .body(message.text)
         .ok()
 }
+
+/// What a mail that was not taken came to.
+fn outcome(error: &Error) -> Outcome {
+    /// What a server says that does not know us, RFC 4954: the address is not at fault, and the mail waits
+    /// for somebody to put it right.
+    const NOT_AUTHENTICATED: [u16; 4] = [530, 534, 535, 538];
+    match error.status().map(u16::from) {
+        Some(code) if NOT_AUTHENTICATED.contains(&code) => Outcome::ProviderError { retry_after: None },
+        Some(_) if error.is_permanent() => Outcome::Rejected,
+        Some(_) => Outcome::ProviderError { retry_after: None },
+        None if error.is_timeout() => Outcome::Timeout,
+        None => Outcome::Connection,
+    }
+}
+
+#[cfg(test)]
+mod tests;

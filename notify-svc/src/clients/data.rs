@@ -16,43 +16,83 @@ impl Data {
         Self(DataServiceClient::new(channel))
     }
 
-    /// Takes what is due of a report's notifications for as long as `lease`.
+    /// Takes what is due of a report's notifications on these channels for as long as `lease`.
     pub(crate) async fn claim_notification(
         &self,
         report_id: &str,
+        channels: &[pb::Channel],
         lease: Duration,
     ) -> Result<Vec<pb::Notification>, CallError> {
-        let request = pb::ClaimNotificationRequest { report_id: report_id.to_owned(), lease: wire(lease) };
+        let request = pb::ClaimNotificationRequest {
+            report_id: report_id.to_owned(),
+            lease: wire(lease),
+            channels: ids(channels),
+        };
         Ok(self.0.clone().claim_notification(request).await?.into_inner().notifications)
     }
 
-    /// Reports that have waited for `overdue` and that nobody holds.
-    pub(crate) async fn list_due_notifications(
+    /// Takes what is due on these channels and held by nobody, for as long as `lease`; what may have a hint
+    /// on its way only after `overdue`.
+    pub(crate) async fn claim_due_notifications(
         &self,
         overdue: Duration,
-        limit: u32,
+        limit: usize,
+        channels: &[pb::Channel],
+        lease: Duration,
     ) -> Result<Vec<pb::DueReport>, CallError> {
-        let request = pb::ListDueNotificationsRequest { overdue: wire(overdue), limit };
-        Ok(self.0.clone().list_due_notifications(request).await?.into_inner().reports)
+        let request = pb::ClaimDueNotificationsRequest {
+            overdue: wire(overdue),
+            limit: limit.try_into().unwrap_or(u32::MAX),
+            lease: wire(lease),
+            channels: ids(channels),
+        };
+        Ok(self.0.clone().claim_due_notifications(request).await?.into_inner().reports)
     }
 
-    /// Notes what an attempt came to.
+    /// Notes what an attempt came to; if it is worth another, that one comes after `retry_after`, unless the
+    /// notification is older than `give_up_after` by then.
     pub(crate) async fn record_delivery(
         &self,
         notification: &pb::Notification,
         outcome: Outcome,
+        retry_after: Duration,
+        give_up_after: Duration,
     ) -> Result<(), CallError> {
-        let (outcome, retry_after) = match outcome {
-            Outcome::Delivered => (pb::Outcome::Delivered, None),
-            Outcome::Temporary { retry_after } => (pb::Outcome::TemporaryFailure, retry_after),
-            Outcome::Permanent => (pb::Outcome::PermanentFailure, None),
-            Outcome::NoRecipient => (pb::Outcome::NoRecipient, None),
+        let outcome = match outcome {
+            Outcome::Delivered => pb::Outcome::Delivered,
+            Outcome::NoRecipient => pb::Outcome::NoRecipient,
+            Outcome::Rejected => pb::Outcome::Rejected,
+            Outcome::Timeout => pb::Outcome::Timeout,
+            Outcome::Throttled { .. } => pb::Outcome::Throttled,
+            Outcome::ProviderError { .. } => pb::Outcome::ProviderError,
+            Outcome::Connection => pb::Outcome::Connection,
+            Outcome::Panic => pb::Outcome::Panic,
         };
+        self.record(notification, outcome, retry_after, give_up_after).await
+    }
+
+    /// Gives a claim back that came to no attempt; it is due again after `retry_after`.
+    pub(crate) async fn release(
+        &self,
+        notification: &pb::Notification,
+        retry_after: Duration,
+    ) -> Result<(), CallError> {
+        self.record(notification, pb::Outcome::ProviderUnavailable, retry_after, Duration::ZERO).await
+    }
+
+    async fn record(
+        &self,
+        notification: &pb::Notification,
+        outcome: pb::Outcome,
+        retry_after: Duration,
+        give_up_after: Duration,
+    ) -> Result<(), CallError> {
         let request = pb::RecordDeliveryRequest {
             notification_id: notification.notification_id.clone(),
             attempt: notification.attempt,
             outcome: outcome.into(),
-            retry_after: retry_after.and_then(wire),
+            retry_after: wire(retry_after),
+            give_up_after: wire(give_up_after),
         };
         self.0.clone().record_delivery(request).await?;
         Ok(())
@@ -61,4 +101,8 @@ impl Data {
 
 fn wire(duration: Duration) -> Option<prost_types::Duration> {
     duration.try_into().ok()
+}
+
+fn ids(channels: &[pb::Channel]) -> Vec<i32> {
+    channels.iter().map(|channel| (*channel).into()).collect()
 }

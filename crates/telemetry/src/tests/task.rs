@@ -2,12 +2,12 @@ use std::future::pending;
 use std::time::SystemTime;
 
 use http::HeaderMap;
-use opentelemetry::trace::SpanKind;
+use opentelemetry::trace::{SpanId, SpanKind};
 use tracing::{Instrument, Span};
 
 use super::check::TooHigh;
 use super::{Recorder, assert_child, assert_failed, assert_not_failed, named, text};
-use crate::{Task, TraceContext, checked, context, unsampled};
+use crate::{Classified, Task, TraceContext, checked, context, unsampled};
 
 #[tokio::test]
 async fn a_spawned_task_is_a_child_of_where_it_was_spawned() {
@@ -51,6 +51,52 @@ async fn a_task_joins_a_context_that_was_stored_as_text() {
     let spans = recorder.ended(3).await;
     assert_child(named(&spans, "late"), named(&spans, "first"));
     assert_ne!(named(&spans, "sweep").span_context.trace_id(), named(&spans, "first").span_context.trace_id());
+}
+
+#[tokio::test]
+async fn a_linked_task_is_the_root_of_a_trace_of_its_own_that_points_to_where_it_comes_from() {
+    let mut recorder = Recorder::start();
+    let stored = Task::internal("first").spawn(async { TraceContext::current() }).await.unwrap();
+    let late = Task::internal("sweep").spawn(async move {
+        let work = async { Task::internal("within").spawn(async {}).await };
+        Task::consumer("late").link(stored).spawn(work).await
+    });
+    late.await.unwrap().unwrap().unwrap();
+
+    let spans = recorder.ended(4).await;
+    let (late, first) = (named(&spans, "late"), named(&spans, "first"));
+    assert_eq!(late.parent_span_id, SpanId::INVALID);
+    for other in ["first", "sweep"] {
+        assert_ne!(late.span_context.trace_id(), named(&spans, other).span_context.trace_id());
+    }
+    let links: Vec<_> = late.links.iter().map(|link| &link.span_context).collect();
+    assert_eq!(links.len(), 1);
+    assert_eq!(
+        (links[0].trace_id(), links[0].span_id()),
+        (first.span_context.trace_id(), first.span_context.span_id())
+    );
+    assert_child(named(&spans, "within"), late);
+}
+
+struct Taken(bool);
+
+impl Classified for Taken {
+    const ATTRIBUTE: &'static str = "epro.delivery.outcome";
+
+    fn class(&self) -> &'static str {
+        if self.0 { "delivered" } else { "rejected" }
+    }
+}
+
+#[tokio::test]
+async fn a_classified_task_shows_the_class_of_its_result() {
+    let mut recorder = Recorder::start();
+    let taken = Task::internal("send").spawn_classified(async { Taken(false) }).await.unwrap();
+    assert!(!taken.0);
+
+    let span = recorder.only().await;
+    assert_eq!(text(&span, "epro.delivery.outcome"), "rejected");
+    assert_not_failed(&span);
 }
 
 #[tokio::test]

@@ -1,0 +1,56 @@
+use std::time::Duration;
+
+use serde::Deserialize;
+use service_kit::Shutdown;
+use service_kit::database::StoreError;
+use telemetry::postgres::Db;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::store;
+
+/// The `audit:` block.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// How often the chains' heads are sealed.
+    #[serde(with = "humantime_serde")]
+    seal_every: Duration,
+}
+
+/// Seals what has been added to the audit trail. Every copy of the service does; one wins each time.
+#[derive(Debug)]
+pub(crate) struct Sealer {
+    every: Duration,
+    db: Db,
+}
+
+impl Sealer {
+    pub(crate) fn new(config: &Config, db: Db) -> anyhow::Result<Self> {
+        anyhow::ensure!(!config.seal_every.is_zero(), "audit.seal_every is zero");
+        Ok(Self { every: config.seal_every, db })
+    }
+
+    /// Seals until told to stop.
+    pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let mut ticks = interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            // A seal belongs to no report, so it makes no spans.
+            if shutdown.run_until_cancelled(telemetry::unsampled(self.seal())).await.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn seal(&self) {
+        match store::audit_seal::seal(&self.db).await {
+            // The log is kept elsewhere: who rewrites the database cannot rewrite these lines.
+            Ok(seals) => seals.iter().for_each(|seal| {
+                telemetry::info!(study_id = %seal.study_id, seq = seal.seq, hash = seal.hash, "audit trail sealed");
+            }),
+            // The next round seals this one's part as well.
+            Err(error) => service_kit::note_failure(&StoreError::from(error)),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! When a site is not to be told what can wait.
+
+use chrono::{DateTime, Utc};
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+
+/// From one time of the site's clock to another, which may lie on the day after: [from, until).
+#[derive(Debug)]
+pub(crate) struct QuietHours {
+    from: Time,
+    until: Time,
+    zone: TimeZone,
+}
+
+impl QuietHours {
+    /// Of `[from, until, IANA time zone]`. `None` when they make no sense: then nothing is held back.
+    pub(crate) fn parse(parts: &[String]) -> Option<Self> {
+        let [from, until, zone] = parts else { return None };
+        Some(Self { from: from.parse().ok()?, until: until.parse().ok()?, zone: TimeZone::get(zone).ok()? })
+    }
+
+    /// When the quiet hours end that `now` lies in; `None` outside of them.
+    pub(crate) fn end(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let now = Timestamp::from_microsecond(now.timestamp_micros()).ok()?;
+        let today = now.to_zoned(self.zone.clone()).date();
+        let end = [today.yesterday().ok()?, today].into_iter().find_map(|day| {
+            let last = if self.until <= self.from { day.tomorrow().ok()? } else { day };
+            let (from, until) = (self.first(day, self.from)?, self.last(last, self.until)?);
+            (from <= now && now < until).then_some(until)
+        })?;
+        DateTime::from_timestamp_micros(end.as_microsecond())
+    }
+
+    /// The first moment at which the clock shows that time; where it is set forward over it, that moment.
+    fn first(&self, day: Date, time: Time) -> Option<Timestamp> {
+        let moment = self.zone.to_ambiguous_timestamp(day.to_datetime(time));
+        match moment.offset() {
+            AmbiguousOffset::Gap { .. } => self.change_before(moment.later().ok()?),
+            _ => moment.earlier().ok(),
+        }
+    }
+
+    /// The last moment at which the clock shows that time; where it is set forward over it, that moment.
+    fn last(&self, day: Date, time: Time) -> Option<Timestamp> {
+        let moment = self.zone.to_ambiguous_timestamp(day.to_datetime(time));
+        match moment.offset() {
+            AmbiguousOffset::Gap { .. } => self.change_before(moment.later().ok()?),
+            _ => moment.later().ok(),
+        }
+    }
+
+    fn change_before(&self, moment: Timestamp) -> Option<Timestamp> {
+        Some(self.zone.preceding(moment).next()?.timestamp())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quiet(from: &str, until: &str) -> QuietHours {
+        QuietHours::parse(&[from.to_owned(), until.to_owned(), "Europe/Berlin".to_owned()]).unwrap()
+    }
+
+    /// Gives the end in the site's own time.
+    fn end(hours: &QuietHours, now: &str) -> Option<String> {
+        let now: DateTime<Utc> = now.parse().unwrap();
+        let zoned = |end: DateTime<Utc>| end.to_rfc3339().parse::<Timestamp>().unwrap().to_zoned(hours.zone.clone());
+        Some(zoned(hours.end(now)?).strftime("%F %R %:z").to_string())
+    }
+
+    #[test]
+    fn a_night_ends_in_the_morning_whichever_side_of_midnight_it_is() {
+        let night = quiet("22:00:00", "07:00:00");
+        assert_eq!(end(&night, "2026-11-10T22:30:00+01:00").as_deref(), Some("2026-11-11 07:00 +01:00"));
+        assert_eq!(end(&night, "2026-11-11T01:00:00+01:00").as_deref(), Some("2026-11-11 07:00 +01:00"));
+    }
+
+    #[test]
+    fn an_afternoon_ends_on_the_same_day() {
+        let nap = quiet("13:00:00", "15:00:00");
+        assert_eq!(end(&nap, "2026-11-10T14:00:00+01:00").as_deref(), Some("2026-11-10 15:00 +01:00"));
+        assert_eq!(end(&nap, "2026-11-10T16:00:00+01:00"), None);
+    }
+
+    #[test]
+    fn the_first_moment_is_quiet_and_the_last_is_not() {
+        let night = quiet("22:00:00", "07:00:00");
+        assert!(end(&night, "2026-11-10T22:00:00+01:00").is_some());
+        assert_eq!(end(&night, "2026-11-10T21:59:59.999999+01:00"), None);
+        assert_eq!(end(&night, "2026-11-11T07:00:00+01:00"), None);
+    }
+
+    #[test]
+    fn an_end_that_the_clock_skips_in_spring_is_the_moment_it_is_set_forward() {
+        let night = quiet("22:00:00", "02:30:00");
+        assert_eq!(end(&night, "2026-03-29T01:00:00+01:00").as_deref(), Some("2026-03-29 03:00 +02:00"));
+    }
+
+    #[test]
+    fn an_end_that_comes_twice_in_autumn_is_the_later_one() {
+        let night = quiet("22:00:00", "02:30:00");
+        assert_eq!(end(&night, "2026-10-25T02:15:00+02:00").as_deref(), Some("2026-10-25 02:30 +01:00"));
+        assert_eq!(end(&night, "2026-10-25T02:15:00+01:00").as_deref(), Some("2026-10-25 02:30 +01:00"));
+    }
+
+    #[test]
+    fn a_beginning_that_is_skipped_or_comes_twice_is_the_first_moment_it_can_be() {
+        let early = quiet("02:30:00", "05:00:00");
+        assert_eq!(end(&early, "2026-03-29T03:00:00+02:00").as_deref(), Some("2026-03-29 05:00 +02:00"));
+        assert_eq!(end(&early, "2026-03-29T01:59:00+01:00"), None);
+        assert_eq!(end(&early, "2026-10-25T02:30:00+02:00").as_deref(), Some("2026-10-25 05:00 +01:00"));
+        assert_eq!(end(&early, "2026-10-25T02:00:00+01:00").as_deref(), Some("2026-10-25 05:00 +01:00"));
+    }
+
+    #[test]
+    fn a_zone_that_is_none_holds_nothing_back() {
+        let parts = ["22:00:00", "07:00:00", "Mars/Olympus_Mons"].map(str::to_owned);
+        assert!(QuietHours::parse(&parts).is_none());
+    }
+}

@@ -1,0 +1,37 @@
+use proto::data as pb;
+use telemetry::postgres::Db;
+
+use super::notification::{channel_names, claimed};
+use super::parse;
+use crate::error::DataError;
+use crate::store;
+use crate::store::notification::Claimed;
+
+/// Notifications that one caller can lease at once.
+const LIMIT: u32 = 1000;
+
+/// Leases what is due although no worker holds it, by report.
+pub(crate) async fn claim_due_notifications(
+    db: &Db,
+    request: &pb::ClaimDueNotificationsRequest,
+) -> Result<pb::ClaimDueNotificationsResponse, DataError> {
+    let overdue = parse::duration("overdue", request.overdue)?;
+    let lease = parse::duration("lease", request.lease)?;
+    let limit = i64::from(request.limit.min(LIMIT));
+    let channels = channel_names(request.channels())?;
+    let mut claims = store::notification::claim_due(db, overdue, limit, &channels, lease).await?;
+    claims.sort_by_key(|claim| (std::cmp::Reverse(claim.age), claim.report_id));
+    let reports = claims.chunk_by(|a, b| a.report_id == b.report_id).map(due_report).collect::<Result<_, _>>()?;
+    Ok(pb::ClaimDueNotificationsResponse { reports })
+}
+
+/// Of a report's claims, which share its trace and its age.
+fn due_report(claims: &[Claimed]) -> Result<pb::DueReport, DataError> {
+    let first = claims.first().ok_or(DataError::Malformed("claims"))?;
+    Ok(pb::DueReport {
+        report_id: first.report_id.to_string(),
+        traceparent: first.traceparent.clone(),
+        age: Some(parse::micros(first.age)),
+        notifications: claims.iter().map(claimed).collect::<Result<_, _>>()?,
+    })
+}

@@ -1,0 +1,30 @@
+use proto::data as pb;
+use telemetry::postgres::Db;
+
+use super::{parse, window};
+use crate::error::DataError;
+use crate::store;
+
+/// What a patient is asked to fill in, each with its current or next window.
+pub(crate) async fn list_assignments(
+    db: &Db,
+    request: &pb::ListAssignmentsRequest,
+) -> Result<pb::ListAssignmentsResponse, DataError> {
+    let person_id = parse::id("person_id", &request.person_id)?;
+    let assignments = store::assignment::list(db, person_id)
+        .await?
+        .into_iter()
+        .map(|assignment| {
+            Ok(pb::Assignment {
+                assignment_id: assignment.assignment_id.to_string(),
+                questionnaire_id: assignment.questionnaire_id,
+                version: assignment.version,
+                title: assignment.title,
+                schedule: window::schedule(&assignment.schedule)?.into(),
+                window: assignment.window.as_ref().map(window::message),
+                time_zone: assignment.time_zone,
+            })
+        })
+        .collect::<Result<_, DataError>>()?;
+    Ok(pb::ListAssignmentsResponse { assignments })
+}

@@ -1,0 +1,85 @@
+use proto::data as pb;
+use telemetry::postgres::Db;
+use uuid::Uuid;
+
+use super::{assessment, parse, review};
+use crate::error::DataError;
+use crate::store;
+use crate::store::report::{Scope, Summary};
+
+/// A page of a patient's own reports, or of those of a nurse's site.
+pub(crate) async fn list_reports(
+    db: &Db,
+    request: &pb::ListReportsRequest,
+) -> Result<pb::ListReportsResponse, DataError> {
+    let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
+    let scope = scope(viewer, parse::optional_id("site_id", &request.site_id)?)?;
+    let reviewed = match request.review() {
+        pb::ReviewFilter::Unspecified => None,
+        pb::ReviewFilter::Pending => Some(false),
+        pb::ReviewFilter::Done => Some(true),
+    };
+    let after = parse::cursor(request.after.as_ref())?;
+    let limit = parse::limit(request.limit)?;
+
+    // One more than asked for says whether there is another page.
+    let mut page = store::report::list(db, scope, reviewed, after, limit + 1).await?;
+    let more = i64::try_from(page.len()).is_ok_and(|found| found > limit);
+    if more {
+        page.pop();
+    }
+    let next = page
+        .last()
+        .filter(|_| more)
+        .map(|last| pb::Cursor { time: Some(parse::timestamp(last.received_at)), id: last.report_id.to_string() });
+    Ok(pb::ListReportsResponse { reports: page.into_iter().map(message).collect::<Result<_, _>>()?, next })
+}
+
+fn scope(viewer: &pb::Viewer, site_id: Option<Uuid>) -> Result<Scope, DataError> {
+    match site_id {
+        None => parse::id("viewer.person_id", &viewer.person_id).map(Scope::Person),
+        Some(site_id) if parse::ids("viewer.site_ids", &viewer.site_ids)?.contains(&site_id) => {
+            Ok(Scope::Site(site_id))
+        }
+        Some(_) => Err(DataError::SiteNotFound),
+    }
+}
+
+fn message(report: Summary) -> Result<pb::ReportSummary, DataError> {
+    let review = report.review.as_deref().map(review::outcome).transpose()?.unwrap_or_default();
+    Ok(pb::ReportSummary {
+        report_id: report.report_id.to_string(),
+        assignment_id: report.assignment_id.to_string(),
+        questionnaire_id: report.questionnaire_id,
+        version: report.version,
+        revision: report.revision.unsigned_abs(),
+        captured_at: report.captured_at.to_rfc3339(),
+        received_at: Some(parse::timestamp(report.received_at)),
+        disposition: assessment::disposition(&report.disposition)?.into(),
+        review: review.into(),
+        urgent: report.urgent,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn viewer(site_ids: &[Uuid]) -> pb::Viewer {
+        let site_ids = site_ids.iter().map(Uuid::to_string).collect();
+        pb::Viewer { person_id: Uuid::nil().to_string(), site_ids }
+    }
+
+    #[test]
+    fn a_nurse_sees_the_reports_of_her_sites_only() {
+        let (hers, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        assert!(matches!(scope(&viewer(&[hers]), Some(hers)), Ok(Scope::Site(site_id)) if site_id == hers));
+        assert!(matches!(scope(&viewer(&[hers]), Some(other)), Err(DataError::SiteNotFound)));
+    }
+
+    #[test]
+    fn a_patient_sees_their_own_reports_and_no_sites() {
+        assert!(matches!(scope(&viewer(&[]), None), Ok(Scope::Person(person_id)) if person_id == Uuid::nil()));
+        assert!(matches!(scope(&viewer(&[]), Some(Uuid::from_u128(1))), Err(DataError::SiteNotFound)));
+    }
+}

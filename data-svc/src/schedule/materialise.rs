@@ -1,0 +1,98 @@
+//! Gives each scheduled assignment its windows, once.
+
+use std::time::Duration;
+
+use proto::{DomainError, ErrorKind};
+use serde::Deserialize;
+use service_kit::Shutdown;
+use telemetry::postgres::Db;
+use tokio::time::{MissedTickBehavior, interval};
+use uuid::Uuid;
+
+use super::plan::{Plan, PlanError};
+use crate::error::DataError;
+use crate::store;
+use crate::store::assignment::Unmade;
+
+/// Assignments read at a time.
+const BATCH: u8 = 100;
+
+/// The `schedule:` block.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// How often to look for assignments without windows.
+    #[serde(with = "humantime_serde")]
+    materialise_every: Duration,
+}
+
+/// Makes the windows of assignments that have none. Any number of copies may do so at the same time.
+#[derive(Debug)]
+pub(crate) struct Materialiser {
+    config: Config,
+    db: Db,
+}
+
+/// An assignment that cannot have windows until somebody mends its study.
+#[derive(Debug, thiserror::Error)]
+#[error("assignment {assignment_id} has no windows")]
+struct Unplannable {
+    assignment_id: Uuid,
+    source: PlanError,
+}
+
+impl DomainError for Unplannable {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Internal
+    }
+}
+
+impl Materialiser {
+    pub(crate) fn new(config: Config, db: Db) -> anyhow::Result<Self> {
+        anyhow::ensure!(!config.materialise_every.is_zero(), "schedule.materialise_every is zero");
+        Ok(Self { config, db })
+    }
+
+    /// Looks for assignments without windows until told to stop.
+    pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let mut ticks = interval(self.config.materialise_every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            // It is nobody's request, and mostly finds nothing.
+            let round = telemetry::unsampled(async {
+                // While the database is away there is nothing to do but to look again.
+                self.round().await.inspect_err(service_kit::note_failure)
+            });
+            if shutdown.run_until_cancelled(round).await.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// One look at all of them, in order of their ids, so that those that stay without do not block the others.
+    async fn round(&self) -> Result<(), DataError> {
+        let mut after = Uuid::nil();
+        loop {
+            let batch = store::assignment::list_unmade(&self.db, after, i64::from(BATCH)).await?;
+            for unmade in &batch {
+                self.make(unmade).await?;
+            }
+            match batch.last() {
+                Some(last) if batch.len() == usize::from(BATCH) => after = last.assignment_id,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    async fn make(&self, unmade: &Unmade) -> Result<(), DataError> {
+        let windows = unmade.plan.as_ref().ok_or(PlanError::OutOfRange).and_then(Plan::windows);
+        match windows {
+            Ok(windows) => Ok(store::fill_window::insert(&self.db, unmade.assignment_id, &windows).await?),
+            Err(source) => {
+                service_kit::note_failure(&Unplannable { assignment_id: unmade.assignment_id, source });
+                Ok(())
+            }
+        }
+    }
+}

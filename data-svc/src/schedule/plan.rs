@@ -1,0 +1,134 @@
+//! From a schedule in the patient's local time to windows in absolute time. Pure.
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
+use jiff::civil::{Date, Time};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Span, Timestamp};
+
+/// How a scheduled assignment's windows are made.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// Day 0, in the patient's time zone.
+    pub(crate) baseline_date: NaiveDate,
+    /// The patient's, an IANA name.
+    pub(crate) time_zone: String,
+    /// Days from the baseline date to the first window.
+    pub(crate) first_day: i32,
+    /// Days from one window to the next.
+    pub(crate) every_days: i32,
+    /// How many there are.
+    pub(crate) windows: i32,
+    /// Local time of day.
+    pub(crate) opens: NaiveTime,
+    /// Local time of day; not later than `opens`: on the day after.
+    pub(crate) closes: NaiveTime,
+    /// How long after a window's end its report may still arrive.
+    pub(crate) sync_for: TimeDelta,
+}
+
+/// Half open: `[opens_at, closes_at)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// Place in the plan, from 1.
+    pub(crate) seq: i32,
+    pub(crate) opens_at: DateTime<Utc>,
+    pub(crate) closes_at: DateTime<Utc>,
+    /// Until when a report captured in time may still arrive.
+    pub(crate) sync_until: DateTime<Utc>,
+}
+
+/// Why a plan has no windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PlanError {
+    #[error("the time zone is unknown")]
+    UnknownTimeZone,
+    #[error("a window lies outside the calendar")]
+    OutOfRange,
+}
+
+/// An end of a window.
+#[derive(Clone, Copy)]
+enum Edge {
+    Opening,
+    Closing,
+}
+
+impl Plan {
+    /// The plan's windows, in order, disjoint, none of them empty.
+    ///
+    /// A clock that jumps forward may swallow a window: it is left out, because nobody could fill it in, and
+    /// the others keep their numbers. A window that would reach into the next one ends where that opens: one
+    /// moment belongs to one window, and the later one is what the patient is asked for then.
+    pub(crate) fn windows(&self) -> Result<Vec<Window>, PlanError> {
+        let zone = TimeZone::get(&self.time_zone).map_err(|_| PlanError::UnknownTimeZone)?;
+        if zone.is_unknown() {
+            return Err(PlanError::UnknownTimeZone);
+        }
+        let mut windows = Vec::new();
+        // From the last to the first, so that the next one's opening is known.
+        let mut next_opening = DateTime::<Utc>::MAX_UTC;
+        for seq in (1..=self.windows).rev() {
+            let (opens_at, closes_at) = self.nominal(&zone, seq).ok_or(PlanError::OutOfRange)?;
+            let closes_at = closes_at.min(next_opening);
+            if opens_at < closes_at {
+                let sync_until = closes_at.checked_add_signed(self.sync_for).ok_or(PlanError::OutOfRange)?;
+                windows.push(Window { seq, opens_at, closes_at, sync_until });
+                next_opening = opens_at;
+            }
+        }
+        windows.reverse();
+        Ok(windows)
+    }
+
+    /// Both ends of a window as the clock on the wall has them. `None` outside the calendar.
+    fn nominal(&self, zone: &TimeZone, seq: i32) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let days = i64::from(self.first_day) + i64::from(seq - 1) * i64::from(self.every_days);
+        let day = date(self.baseline_date)?.checked_add(Span::new().try_days(days).ok()?).ok()?;
+        let closing_day = if self.closes <= self.opens { day.tomorrow().ok()? } else { day };
+        let opens_at = instant(zone, day.to_datetime(time(self.opens)?), Edge::Opening)?;
+        let closes_at = instant(zone, closing_day.to_datetime(time(self.closes)?), Edge::Closing)?;
+        Some((opens_at, closes_at))
+    }
+}
+
+/// When the clock on the wall shows the local time.
+///
+/// A time that is skipped counts as the first moment after the gap. Of a time that comes twice, a window
+/// opens at the first and closes at the second: whenever the patient's clock shows a time that lies in the
+/// window, the window is open.
+fn instant(zone: &TimeZone, local: jiff::civil::DateTime, edge: Edge) -> Option<DateTime<Utc>> {
+    let timestamp = match (zone.to_ambiguous_timestamp(local).offset(), edge) {
+        (AmbiguousOffset::Unambiguous { offset }, _) => offset.to_timestamp(local).ok()?,
+        (AmbiguousOffset::Fold { before, .. }, Edge::Opening) => before.to_timestamp(local).ok()?,
+        (AmbiguousOffset::Fold { after, .. }, Edge::Closing) => after.to_timestamp(local).ok()?,
+        // The later offset puts a skipped time before the gap.
+        (AmbiguousOffset::Gap { after, .. }, _) => gap_end(zone, after.to_timestamp(local).ok()?, after)?,
+    };
+    utc(timestamp)
+}
+
+/// The first change to the offset after a moment.
+fn gap_end(zone: &TimeZone, before: Timestamp, offset: jiff::tz::Offset) -> Option<Timestamp> {
+    zone.following(before).find(|transition| transition.offset() == offset).map(|transition| transition.timestamp())
+}
+
+fn date(date: NaiveDate) -> Option<Date> {
+    let (year, month, day) = (date.year().try_into().ok()?, date.month().try_into().ok()?, date.day().try_into().ok()?);
+    Date::new(year, month, day).ok()
+}
+
+fn time(time: NaiveTime) -> Option<Time> {
+    let since_midnight =
+        SignedDuration::new(time.num_seconds_from_midnight().into(), time.nanosecond().try_into().ok()?);
+    Time::midnight().checked_add(since_midnight).ok()
+}
+
+/// As chrono has it, which the rest of the service uses; to the microsecond, as the database does.
+fn utc(timestamp: Timestamp) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(timestamp.as_microsecond())
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

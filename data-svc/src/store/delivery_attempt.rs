@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use service_kit::database::interval;
+use sqlx::{PgExecutor, query_as};
+use telemetry::TraceContext;
+use uuid::Uuid;
+
+/// What an attempt came to, and what that makes of its notification.
+pub(crate) struct Verdict {
+    pub(crate) outcome: &'static str,
+    pub(crate) state: &'static str,
+    /// How long a notification that stays `pending` waits for its next attempt.
+    pub(crate) retry_after: Duration,
+    /// How old a notification may be at its next attempt: past that it is `dead`.
+    pub(crate) give_up_after: Duration,
+}
+
+/// Where an attempt has moved its notification.
+pub(crate) struct Moved {
+    pub(crate) state: String,
+    pub(crate) channel: String,
+}
+
+/// Stores an attempt and moves its notification on; `None` when a later attempt has begun, which moves it
+/// instead. One statement, so that both happen or neither, in one round trip.
+pub(crate) async fn record(
+    executor: impl PgExecutor<'_>,
+    notification_id: Uuid,
+    attempt: i32,
+    verdict: &Verdict,
+) -> sqlx::Result<Option<Moved>> {
+    query_as!(
+        Moved,
+        "WITH recorded AS (
+             INSERT INTO clinical.delivery_attempt (notification_id, attempt, outcome, trace_id)
+             VALUES ($1, $2, $3, $7)
+             ON CONFLICT DO NOTHING
+         )
+         UPDATE clinical.notification
+         SET state = CASE WHEN $4 = 'pending' AND now() + $5 - created_at > $6::interval THEN 'dead' ELSE $4 END,
+             due_at = now() + $5,
+             lease_until = NULL
+         WHERE notification_id = $1 AND attempts = $2 AND state = 'pending'
+         RETURNING state, channel",
+        notification_id,
+        attempt,
+        verdict.outcome,
+        verdict.state,
+        interval(verdict.retry_after),
+        interval(verdict.give_up_after),
+        TraceContext::current().trace_id().to_string(),
+    )
+    .fetch_optional(executor)
+    .await
+}

@@ -1,0 +1,95 @@
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgExecutor, query};
+use uuid::Uuid;
+
+use crate::schedule::plan;
+
+/// Half open: `[opens_at, closes_at)`.
+pub(crate) struct Window {
+    pub(crate) window_id: Uuid,
+    pub(crate) opens_at: DateTime<Utc>,
+    pub(crate) closes_at: DateTime<Utc>,
+    pub(crate) sync_until: DateTime<Utc>,
+    /// The newest revision of the report that was captured in it.
+    pub(crate) report_id: Option<Uuid>,
+}
+
+impl Window {
+    /// A window out of an outer join: none without an id.
+    pub(super) fn from_columns(
+        window_id: Option<Uuid>,
+        opens_at: Option<DateTime<Utc>>,
+        closes_at: Option<DateTime<Utc>>,
+        sync_until: Option<DateTime<Utc>>,
+        report_id: Option<Uuid>,
+    ) -> Option<Self> {
+        Some(Self {
+            window_id: window_id?,
+            opens_at: opens_at?,
+            closes_at: closes_at?,
+            sync_until: sync_until?,
+            report_id,
+        })
+    }
+}
+
+/// Windows of a site that have closed, and those of them with a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) closed: u64,
+    pub(crate) answered: u64,
+}
+
+/// Stores an assignment's windows. Those that another copy of the service has stored stay as they are.
+pub(crate) async fn insert(
+    executor: impl PgExecutor<'_>,
+    assignment_id: Uuid,
+    windows: &[plan::Window],
+) -> sqlx::Result<()> {
+    let seqs: Vec<_> = windows.iter().map(|window| window.seq).collect();
+    let opens_at: Vec<_> = windows.iter().map(|window| window.opens_at).collect();
+    let closes_at: Vec<_> = windows.iter().map(|window| window.closes_at).collect();
+    let sync_until: Vec<_> = windows.iter().map(|window| window.sync_until).collect();
+    // No conflict target: with one, two copies that insert at the same time could wait for each other over the
+    // exclusion constraint.
+    query!(
+        "INSERT INTO clinical.fill_window (assignment_id, seq, opens_at, closes_at, sync_until)
+         SELECT $1, made.*
+         FROM unnest($2::integer[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[]) AS made
+         ON CONFLICT DO NOTHING",
+        assignment_id,
+        &seqs,
+        &opens_at,
+        &closes_at,
+        &sync_until,
+    )
+    .execute(executor)
+    .await
+    .map(drop)
+}
+
+/// Windows that have closed so far, by site.
+pub(crate) async fn count_by_site(
+    executor: impl PgExecutor<'_>,
+    study_id: Uuid,
+    site_ids: &[Uuid],
+) -> sqlx::Result<HashMap<Uuid, Counts>> {
+    let rows = query!(
+        r#"SELECT site_id, count(*) AS "closed!", count(report_id) AS "answered!"
+           FROM clinical.fill_window
+           JOIN clinical.assignment USING (assignment_id)
+           JOIN clinical.enrolment USING (enrolment_id)
+           LEFT JOIN clinical.report ON report.window_id = fill_window.window_id AND report.revision = 1
+           WHERE study_id = $1 AND site_id = ANY($2) AND closes_at <= now()
+           GROUP BY site_id"#,
+        study_id,
+        site_ids,
+    )
+    .fetch_all(executor)
+    .await?;
+    let counts =
+        |closed: i64, answered: i64| Counts { closed: closed.unsigned_abs(), answered: answered.unsigned_abs() };
+    Ok(rows.into_iter().map(|row| (row.site_id, counts(row.closed, row.answered))).collect())
+}

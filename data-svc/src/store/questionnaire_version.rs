@@ -1,0 +1,46 @@
+use chrono::{DateTime, Utc};
+use sqlx::{PgExecutor, query_as, query_scalar};
+use telemetry::postgres::Tx;
+use uuid::Uuid;
+
+/// A version of an instrument.
+pub(crate) struct QuestionnaireVersion {
+    pub(crate) questionnaire_id: String,
+    pub(crate) version: String,
+    pub(crate) url: String,
+    /// JSON, to the byte what the digest is of.
+    pub(crate) definition: String,
+    pub(crate) sha256: Vec<u8>,
+    pub(crate) retired_at: Option<DateTime<Utc>>,
+}
+
+/// An instrument by its short name and version.
+pub(crate) async fn find(
+    executor: impl PgExecutor<'_>,
+    questionnaire_id: &str,
+    version: &str,
+) -> sqlx::Result<Option<QuestionnaireVersion>> {
+    query_as!(
+        QuestionnaireVersion,
+        r#"SELECT questionnaire_id, version, url, definition::text AS "definition!", sha256, retired_at
+           FROM clinical.questionnaire_version
+           WHERE questionnaire_id = $1 AND version = $2"#,
+        questionnaire_id,
+        version,
+    )
+    .fetch_optional(executor)
+    .await
+}
+
+/// The first instrument that is not the one that its digest was made of.
+pub(crate) async fn first_changed(tx: &mut Tx) -> sqlx::Result<Option<Uuid>> {
+    query_scalar!(
+        "SELECT questionnaire_version_id
+         FROM clinical.questionnaire_version
+         WHERE sha256 <> sha256(convert_to(definition::text, 'UTF8'))
+         ORDER BY questionnaire_version_id
+         LIMIT 1",
+    )
+    .fetch_optional(tx)
+    .await
+}

@@ -1,0 +1,54 @@
+use chrono::{DateTime, Utc};
+use sqlx::{query, query_scalar};
+use telemetry::postgres::Tx;
+use uuid::Uuid;
+
+/// A report has one review at most.
+pub(crate) const ONE_PER_REPORT: &str = "review_report_id_key";
+
+/// A nurse's verdict on one revision.
+pub(crate) struct Review {
+    pub(crate) review_id: Uuid,
+    pub(crate) reviewer_id: Uuid,
+    pub(crate) outcome: String,
+    pub(crate) recorded_at: DateTime<Utc>,
+}
+
+impl Review {
+    /// A review out of an outer join: none without an id.
+    pub(super) fn from_columns(
+        review_id: Option<Uuid>,
+        reviewer_id: Option<Uuid>,
+        outcome: Option<String>,
+        recorded_at: Option<DateTime<Utc>>,
+    ) -> Option<Self> {
+        Some(Self { review_id: review_id?, reviewer_id: reviewer_id?, outcome: outcome?, recorded_at: recorded_at? })
+    }
+}
+
+/// Stores a nurse's verdict on one revision; gives its id.
+pub(crate) async fn insert(tx: &mut Tx, report_id: Uuid, reviewer_id: Uuid, outcome: &str) -> sqlx::Result<Uuid> {
+    query_scalar!(
+        "INSERT INTO clinical.review (report_id, reviewer_id, outcome) VALUES ($1, $2, $3) RETURNING review_id",
+        report_id,
+        reviewer_id,
+        outcome,
+    )
+    .fetch_one(tx)
+    .await
+}
+
+/// The first review, with its report's enrolment, that has not exactly one event which tells where it comes from.
+pub(crate) async fn first_without_event(tx: &mut Tx) -> sqlx::Result<Option<(Uuid, Uuid)>> {
+    let row = query!(
+        r#"SELECT enrolment_id AS "enrolment_id!", review_id AS "review_id!"
+           FROM clinical.review
+           JOIN clinical.report USING (report_id)
+           WHERE 1 <> (SELECT count(*) FROM clinical.audit_event AS event
+                       WHERE event.enrolment_id = report.enrolment_id AND object_id = review_id
+                         AND action = 'report.review')
+           ORDER BY enrolment_id, review_id
+           LIMIT 1"#,
+    );
+    Ok(row.fetch_optional(tx).await?.map(|row| (row.enrolment_id, row.review_id)))
+}

@@ -1,0 +1,158 @@
+//! A circuit breaker.
+//!
+//! Written here because those of the crates there are wrap one call and refuse it; what is to be known here
+//! comes before any call: which notifications to claim at all.
+
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+/// The `breaker:` block, for each provider on its own.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Temporary failures in a row after which a provider is left alone.
+    failures: NonZeroU32,
+    /// For how long, before one message tries it again.
+    #[serde(with = "humantime_serde")]
+    open_for: Duration,
+}
+
+/// How much a provider is to be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// Everything: it is well.
+    All,
+    /// One message, to see whether it is well again.
+    One,
+    /// Nothing.
+    Nothing,
+}
+
+/// What an answer has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    Opened,
+    Closed,
+}
+
+/// Leaves a provider alone that keeps failing.
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    config: Config,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// With so many failures in a row.
+    Closed { failures: u32 },
+    /// Half open from then on.
+    Open { until: Instant },
+}
+
+impl Breaker {
+    pub(crate) fn new(config: Config) -> Self {
+        Self { config, state: Mutex::new(State::Closed { failures: 0 }) }
+    }
+
+    pub(crate) fn gate(&self, now: Instant) -> Gate {
+        match *self.state() {
+            State::Closed { .. } => Gate::All,
+            State::Open { until } if until <= now => Gate::One,
+            State::Open { .. } => Gate::Nothing,
+        }
+    }
+
+    /// The one message is on its way: no other follows until it is answered, or is taken to be lost.
+    pub(crate) fn probe(&self, now: Instant) {
+        let mut state = self.state();
+        if let State::Open { until } = &mut *state {
+            *until = now + self.config.open_for;
+        }
+    }
+
+    /// How long a message has to wait; `None` when it may go.
+    pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
+        match *self.state() {
+            State::Closed { .. } => None,
+            State::Open { until } => Some(until.saturating_duration_since(now)),
+        }
+    }
+
+    /// Learns from an answer whether the provider is well.
+    pub(crate) fn record(&self, is_well: bool, now: Instant) -> Option<Change> {
+        let mut state = self.state();
+        let open = State::Open { until: now + self.config.open_for };
+        let (next, change) = match *state {
+            State::Closed { .. } if is_well => (State::Closed { failures: 0 }, None),
+            State::Closed { failures } if failures + 1 < self.config.failures.get() => {
+                (State::Closed { failures: failures + 1 }, None)
+            }
+            State::Closed { .. } => (open, Some(Change::Opened)),
+            State::Open { .. } if is_well => (State::Closed { failures: 0 }, Some(Change::Closed)),
+            State::Open { .. } => (open, None),
+        };
+        *state = next;
+        change
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPEN_FOR: Duration = Duration::from_secs(30);
+
+    fn breaker() -> (Breaker, Instant) {
+        let failures = NonZeroU32::new(3).unwrap();
+        (Breaker::new(Config { failures, open_for: OPEN_FOR }), Instant::now())
+    }
+
+    fn opened() -> (Breaker, Instant) {
+        let (breaker, now) = breaker();
+        assert_eq!([0; 3].map(|_| breaker.record(false, now)), [None, None, Some(Change::Opened)]);
+        (breaker, now)
+    }
+
+    #[test]
+    fn failures_that_are_not_in_a_row_keep_it_closed() {
+        let (breaker, now) = breaker();
+        for is_well in [false, false, true, false, false] {
+            assert_eq!(breaker.record(is_well, now), None);
+        }
+        assert_eq!((breaker.gate(now), breaker.wait(now)), (Gate::All, None));
+    }
+
+    #[test]
+    fn enough_failures_in_a_row_open_it_for_a_while() {
+        let (breaker, now) = opened();
+        assert_eq!((breaker.gate(now), breaker.wait(now)), (Gate::Nothing, Some(OPEN_FOR)));
+        assert_eq!(breaker.gate(now + OPEN_FOR), Gate::One);
+    }
+
+    #[test]
+    fn half_open_it_lets_one_through_at_a_time() {
+        let (breaker, now) = opened();
+        let later = now + OPEN_FOR;
+        breaker.probe(later);
+        assert_eq!(breaker.gate(later), Gate::Nothing);
+        assert_eq!(breaker.gate(later + OPEN_FOR), Gate::One, "one that never answers does not close it for ever");
+    }
+
+    #[test]
+    fn the_probes_answer_closes_it_or_opens_it_again() {
+        let (breaker, now) = opened();
+        let later = now + OPEN_FOR;
+        assert_eq!(breaker.record(false, later), None);
+        assert_eq!(breaker.gate(later), Gate::Nothing);
+        assert_eq!(breaker.record(true, later + OPEN_FOR), Some(Change::Closed));
+        assert_eq!(breaker.gate(later + OPEN_FOR), Gate::All);
+    }
+}

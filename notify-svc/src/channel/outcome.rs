@@ -1,0 +1,60 @@
+use std::time::Duration;
+
+use telemetry::Classified;
+
+/// What an attempt came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The provider took it.
+    Delivered,
+    /// The nurse has left or has no address here.
+    NoRecipient,
+    /// The provider will not take it, whenever it is sent.
+    Rejected,
+    /// No answer in time.
+    Timeout,
+    /// The provider asks for fewer messages, and perhaps for how long.
+    Throttled { retry_after: Option<Duration> },
+    /// The provider failed, has no room for it now, or does not know us; perhaps it says until when.
+    ProviderError { retry_after: Option<Duration> },
+    /// The provider was not reached, or went away before it answered.
+    Connection,
+    /// The attempt broke down on our side.
+    Panic,
+}
+
+impl Outcome {
+    /// How long the provider asks us to wait.
+    pub(crate) fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after } | Self::ProviderError { retry_after } => retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether the provider is well; `None` when that was not learned.
+    pub(crate) fn provider_is_well(self) -> Option<bool> {
+        match self {
+            Self::Delivered | Self::Rejected => Some(true),
+            Self::Timeout | Self::Throttled { .. } | Self::ProviderError { .. } | Self::Connection => Some(false),
+            Self::NoRecipient | Self::Panic => None,
+        }
+    }
+}
+
+impl Classified for Outcome {
+    const ATTRIBUTE: &'static str = "epro.delivery.outcome";
+
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::NoRecipient => "no_recipient",
+            Self::Rejected => "rejected",
+            Self::Timeout => "timeout",
+            Self::Throttled { .. } => "throttled",
+            Self::ProviderError { .. } => "provider_error",
+            Self::Connection => "connection",
+            Self::Panic => "panic",
+        }
+    }
+}
