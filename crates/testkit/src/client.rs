@@ -7,6 +7,9 @@ use chrono::{SecondsFormat, Utc};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 /// Longer than any deadline of the services, so that theirs is what a test sees.
@@ -15,6 +18,22 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// An access token.
 #[derive(Debug, Clone)]
 pub struct Token(pub String);
+
+/// What a login gives, and a refresh again.
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub access: Token,
+    /// Good for one refresh.
+    pub refresh: String,
+}
+
+impl Session {
+    /// # Errors
+    /// When the answer has no tokens; the message shows it.
+    pub fn of(answer: &Response) -> anyhow::Result<Self> {
+        Ok(Self { access: Token(answer.text("access_token")?), refresh: answer.text("refresh_token")? })
+    }
+}
 
 /// An answer, read to its end.
 #[derive(Debug, Clone)]
@@ -38,6 +57,15 @@ impl Response {
     /// The trace id in the header `traceresponse`.
     pub fn trace_id(&self) -> Option<String> {
         Some(self.header("traceresponse")?.split('-').nth(1)?.to_owned())
+    }
+
+    /// A text of the JSON body.
+    ///
+    /// # Errors
+    /// When there is none of that name; the message shows the answer.
+    pub fn text(&self, name: &str) -> anyhow::Result<String> {
+        let text = self.json()[name].as_str().map(str::to_owned);
+        text.with_context(|| format!("no {name} in {}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The answer itself when it has this status.
@@ -64,6 +92,15 @@ impl Client {
         Self { base_url: base_url.into(), http: plain_http() }
     }
 
+    /// A client that trusts one certificate authority, or self-signed certificate, and no other.
+    ///
+    /// # Errors
+    /// When `certificate` is not PEM.
+    pub fn trusting(base_url: impl Into<String>, certificate: &[u8]) -> anyhow::Result<Self> {
+        let certificates = reqwest::Certificate::from_pem_bundle(certificate)?;
+        Ok(Self { base_url: base_url.into(), http: http_builder().tls_certs_only(certificates).build()? })
+    }
+
     /// Exchanges a login and PIN for a token.
     ///
     /// # Errors
@@ -72,6 +109,39 @@ impl Client {
         let response = self.post("/v1/sessions", &json!({"login": login, "pin": pin})).await?.expect_status(200)?;
         let token = response.json()["access_token"].as_str().context("the answer has no access_token")?.to_owned();
         Ok(Token(token))
+    }
+
+    /// Exchanges a login and PIN for a session.
+    ///
+    /// # Errors
+    /// When the answer is not 200 with tokens.
+    pub async fn open_session(&self, login: &str, pin: &str) -> anyhow::Result<Session> {
+        let response = self.post("/v1/sessions", &json!({"login": login, "pin": pin})).await?;
+        Session::of(&response.expect_status(200)?)
+    }
+
+    /// Exchanges a refresh token for new tokens; see [`Session::of`].
+    ///
+    /// # Errors
+    /// When no answer arrives. A refusal is an answer.
+    pub async fn refresh(&self, refresh_token: &str) -> anyhow::Result<Response> {
+        self.post("/v1/sessions/refresh", &json!({"refresh_token": refresh_token})).await
+    }
+
+    /// Ends the token's session.
+    ///
+    /// # Errors
+    /// When no answer arrives. A refusal is an answer.
+    pub async fn log_out(&self, token: &Token) -> anyhow::Result<Response> {
+        receive(self.request(Method::DELETE, "/v1/sessions/current").bearer_auth(&token.0)).await
+    }
+
+    /// Chooses a PIN with an activation code.
+    ///
+    /// # Errors
+    /// When no answer arrives. A refusal is an answer.
+    pub async fn activate(&self, activation_code: &str, pin: &str) -> anyhow::Result<Response> {
+        self.post("/v1/activations", &json!({"activation_code": activation_code, "pin": pin})).await
     }
 
     /// Submits a report; see [`report`] for a valid one.
@@ -110,6 +180,37 @@ impl Client {
         receive(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Posts JSON as somebody.
+    ///
+    /// # Errors
+    /// When no answer arrives.
+    pub async fn post_as(&self, token: &Token, path: &str, body: &Value) -> anyhow::Result<Response> {
+        receive(self.request(Method::POST, path).bearer_auth(&token.0).json(body)).await
+    }
+
+    /// Replaces a report's revision, if the current one has this tag, such as `"1"` with its quotes.
+    ///
+    /// # Errors
+    /// When no answer arrives. A refusal is an answer.
+    pub async fn amend(
+        &self,
+        token: &Token,
+        report_id: &str,
+        if_match: &str,
+        amendment: &Value,
+    ) -> anyhow::Result<Response> {
+        let request = self.request(Method::POST, &format!("/v1/reports/{report_id}/amendments"));
+        receive(request.bearer_auth(&token.0).header("If-Match", if_match).json(amendment)).await
+    }
+
+    /// Gives a nurse's verdict on a report.
+    ///
+    /// # Errors
+    /// When no answer arrives. A refusal is an answer.
+    pub async fn review(&self, token: &Token, report_id: &str, outcome: &str) -> anyhow::Result<Response> {
+        self.post_as(token, &format!("/v1/reports/{report_id}/reviews"), &json!({"outcome": outcome})).await
+    }
+
     /// Sends exactly these headers and bytes, for input that no phone would send.
     ///
     /// # Errors
@@ -126,6 +227,21 @@ impl Client {
             map.append(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_bytes(value.as_bytes())?);
         }
         receive(self.request(method.parse()?, path).headers(map).body(body.into())).await
+    }
+
+    /// Sends exactly these bytes on a connection of their own, for requests that no HTTP client would
+    /// make. They have to ask for `Connection: close`, unless they make the server close it anyway.
+    ///
+    /// # Errors
+    /// When the connection fails, or what comes is no whole answer with a length.
+    pub async fn wire(&self, request: &[u8]) -> anyhow::Result<Response> {
+        let address = self.base_url.strip_prefix("http://").context("the wire is plain HTTP")?;
+        let mut connection = TcpStream::connect(address).await?;
+        // The server may have answered and hung up before it read everything.
+        let _ = connection.write_all(request).await;
+        let mut answer = Vec::new();
+        let read = timeout(TIMEOUT, connection.read_to_end(&mut answer)).await.context("the answer does not end")?;
+        parse(&answer).with_context(|| format!("{read:?}: {}", String::from_utf8_lossy(&answer)))
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -149,11 +265,31 @@ async fn receive(request: RequestBuilder) -> anyhow::Result<Response> {
     Ok(Response { status, headers, body: response.bytes().await?.to_vec() })
 }
 
+/// An answer that is not chunked.
+fn parse(answer: &[u8]) -> anyhow::Result<Response> {
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").context("no end of a head")?;
+    let (head, body) = (std::str::from_utf8(&answer[..end])?, &answer[end + 4..]);
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("no status")?.parse()?;
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let (name, value) = line.split_once(':').context("no header")?;
+        headers.append(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value.trim())?);
+    }
+    let length = headers.get("content-length").and_then(|length| length.to_str().ok()).unwrap_or("0").parse()?;
+    let body = body.get(..length).context("the body is cut off")?.to_vec();
+    Ok(Response { status, headers, body })
+}
+
 /// An HTTP client for the loopback interface: no proxy, a deadline.
 pub fn plain_http() -> reqwest::Client {
+    // Fails only when TLS cannot be set up.
+    http_builder().build().unwrap_or_default()
+}
+
+fn http_builder() -> reqwest::ClientBuilder {
     // reqwest comes with TLS but without cryptography where the archive of Postgres is fetched with it,
     // and refuses to make a client then. An earlier choice of the process stands.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    // Fails only when TLS cannot be set up.
-    reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().unwrap_or_default()
+    reqwest::Client::builder().no_proxy().timeout(TIMEOUT)
 }

@@ -48,11 +48,16 @@ fn notify(nurses: usize) -> Shape {
     call(EPRO, NOTIFY, "epro.notify.v1.NotifyService/Notify", |server| server.child(deliver_notification(nurses)))
 }
 
-/// One delivery of one notification: a message by each channel to each nurse.
+/// The first delivery of one report's notifications: a message by each channel to each nurse.
 pub fn deliver_notification(nurses: usize) -> Shape {
+    deliver_late(nurses).child(data_call(NOTIFY, "ClaimNotification", &["UPDATE clinical.notification"]))
+}
+
+/// A delivery of what no hint has reached, or of a later attempt. It was claimed before, with others, in a
+/// question that belongs to no trace.
+pub fn deliver_late(nurses: usize) -> Shape {
     let channel = |name, request| span(NOTIFY, name, Kind::Internal).child(span(NOTIFY, request, Kind::Client));
     span(NOTIFY, "deliver notification", Kind::Consumer)
-        .child(data_call(NOTIFY, "ClaimNotification", &["UPDATE clinical.notification"]))
         .child(call(NOTIFY, USER, "epro.user.v1.UserService/ListSiteContacts", |server| {
             server.children(database(USER, &["SELECT identity.contact"]))
         }))
@@ -176,6 +181,9 @@ fn required(span: &Span, convention: Convention) -> Vec<&'static str> {
     }
     if span.kind == Kind::Consumer || span.name.starts_with("send ") {
         names.push("epro.delivery.attempt");
+    }
+    if span.name.starts_with("send ") {
+        names.extend(["epro.delivery.channel", "epro.delivery.outcome"]);
     }
     if span.status.is_error() && convention != Convention::Other {
         names.push("error.type");

@@ -72,6 +72,9 @@ impl Cluster {
     pub async fn create_database(&self) -> anyhow::Result<Database> {
         let name = format!("epro_{}", Uuid::new_v4().simple());
         self.execute(format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")).await?;
+        // Rights on a database itself do not come with the template; these are those of `roles.sql`.
+        self.execute(format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC")).await?;
+        self.execute(format!("GRANT CONNECT ON DATABASE {name} TO user_svc, data_svc")).await?;
         Ok(Database { cluster: self.clone(), name })
     }
 

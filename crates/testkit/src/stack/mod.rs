@@ -8,7 +8,7 @@ mod service;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use crate::client::{Client, plain_http};
+use crate::client::Client;
 use crate::postgres::Database;
 use crate::{otlp, sms, smtp};
 use log::Log;
@@ -29,6 +29,8 @@ pub use service::Service;
 /// From the gateway's start to its readiness.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
 const READY_POLL: Duration = Duration::from_millis(10);
+/// The setting that makes a service speak TLS.
+const CERTIFICATE: &str = "EPRO_TLS__CERTIFICATE";
 
 /// A running stack. Nothing of it outlives this value.
 #[derive(Debug)]
@@ -73,15 +75,16 @@ struct Instance {
 }
 
 impl Instance {
-    async fn start(program: PathBuf, environment: BTreeMap<String, String>) -> anyhow::Result<Self> {
+    async fn start(program: PathBuf, mut environment: BTreeMap<String, String>) -> anyhow::Result<Self> {
         let log = Arc::new(Log::default());
         let (process, address) = Process::start(&program, &environment, &log).await?;
+        // From now on this port, for a second start and for sub-commands.
+        environment.insert("EPRO_LISTEN".to_owned(), address.to_string());
         Ok(Self { program, environment, log, address, process: Some(process) })
     }
 
     /// Starts on the same port as before.
     async fn start_again(&mut self) -> anyhow::Result<()> {
-        self.environment.insert("EPRO_LISTEN".to_owned(), self.address.to_string());
         let (process, _) = Process::start(&self.program, &self.environment, &self.log).await?;
         self.process = Some(process);
         Ok(())
@@ -90,6 +93,29 @@ impl Instance {
     async fn end(&mut self, signal: Signal) -> anyhow::Result<ExitStatus> {
         let process = self.process.take().context("the service does not run")?;
         process.end(signal).await.with_context(|| format!("the last lines:\n{}", self.log))
+    }
+}
+
+/// One more copy of a service. Nothing of it outlives this value.
+#[derive(Debug)]
+pub struct Replica(Instance);
+
+impl Replica {
+    /// Kills it at once, as a crash would.
+    ///
+    /// # Errors
+    /// When it cannot be ended.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        self.0.end(Signal::KILL).await?;
+        Ok(())
+    }
+
+    /// Asks it to end, and waits for it.
+    ///
+    /// # Errors
+    /// When it still runs after 30 s.
+    pub async fn terminate(mut self) -> anyhow::Result<ExitStatus> {
+        self.0.end(Signal::TERM).await
     }
 }
 
@@ -136,13 +162,16 @@ impl Stack {
     /// # Errors
     /// When it does not within 20 s; the message has its last answer and log lines.
     pub async fn wait_until_ready(&self) -> anyhow::Result<()> {
-        let (http, url) = (plain_http(), format!("{}/readyz", self.url(Service::Gateway)));
+        let client = match self.instances[&Service::Gateway].environment.get(CERTIFICATE) {
+            Some(file) => Client::trusting(self.url(Service::Gateway), &std::fs::read(file)?)?,
+            None => self.client(),
+        };
         let mut last = String::from("no answer");
         let ready = async {
             loop {
-                match http.get(&url).send().await {
-                    Ok(response) if response.status() == 200 => return,
-                    Ok(response) => last = response.status().to_string(),
+                match client.get("/readyz", None).await {
+                    Ok(response) if response.status == 200 => return,
+                    Ok(response) => last = response.status.to_string(),
                     Err(error) => last = format!("{error:#}"),
                 }
                 sleep(READY_POLL).await;
@@ -156,7 +185,7 @@ impl Stack {
         Ok(())
     }
 
-    /// A client of the gateway.
+    /// A client of the gateway; one that serves TLS needs a [`Client::trusting`].
     pub fn client(&self) -> Client {
         Client::new(self.url(Service::Gateway))
     }
@@ -168,7 +197,9 @@ impl Stack {
 
     /// A service's base URL, HTTP for the gateway and gRPC for the others.
     pub fn url(&self, service: Service) -> String {
-        format!("http://{}", self.address(service))
+        let instance = &self.instances[&service];
+        let scheme = if instance.environment.contains_key(CERTIFICATE) { "https" } else { "http" };
+        format!("{scheme}://{}", instance.address)
     }
 
     /// Kills a service at once, as a crash would.
@@ -200,6 +231,17 @@ impl Stack {
         instance.start_again().await.with_context(|| format!("restart {service}"))
     }
 
+    /// Starts one more copy of a service, which has everything but the port from the first.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn replicate(&self, service: Service) -> anyhow::Result<Replica> {
+        let instance = &self.instances[&service];
+        let mut environment = instance.environment.clone();
+        environment.insert("EPRO_LISTEN".to_owned(), "127.0.0.1:0".to_owned());
+        Ok(Replica(Instance::start(instance.program.clone(), environment).await?))
+    }
+
     /// Freezes a service: its port takes connections and answers none.
     ///
     /// # Errors
@@ -223,6 +265,15 @@ impl Stack {
 
     fn instance_mut(&mut self, service: Service) -> anyhow::Result<&mut Instance> {
         self.instances.get_mut(&service).with_context(|| format!("{service} was never started"))
+    }
+
+    /// Runs a sub-command of a service's program to its end, with the service's own settings.
+    ///
+    /// # Errors
+    /// When it cannot be started, or does not end within a minute. Another exit than 0 is no error.
+    pub async fn command(&self, service: Service, arguments: &[&str]) -> anyhow::Result<Output> {
+        let instance = &self.instances[&service];
+        process::run(&instance.program, arguments, &instance.environment).await
     }
 
     /// A service's log lines, over its restarts.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ use crate::reaper::Reaper;
 const START_DEADLINE: Duration = Duration::from_secs(20);
 /// From SIGTERM to the exit: longer than a service may take to drain.
 const EXIT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long a sub-command may take.
+const COMMAND_DEADLINE: Duration = Duration::from_mins(1);
 
 /// What the services see of our own environment. Everything else would be a way for a shell's
 /// settings to change a test.
@@ -61,11 +64,7 @@ impl Process {
         environment: &BTreeMap<String, String>,
         log: &Arc<Log>,
     ) -> anyhow::Result<(Self, oneshot::Receiver<SocketAddr>)> {
-        let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-        let mut child = Command::new(program)
-            .env_clear()
-            .envs(inherited)
-            .envs(environment)
+        let mut child = command(program, environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -117,6 +116,25 @@ impl Process {
         }
         Ok(status?)
     }
+}
+
+/// Runs a program to its end.
+pub(super) async fn run(
+    program: &Path,
+    arguments: &[&str],
+    environment: &BTreeMap<String, String>,
+) -> anyhow::Result<Output> {
+    let mut command = command(program, environment);
+    let output = command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = timeout(COMMAND_DEADLINE, output).await;
+    output.with_context(|| format!("{} {arguments:?} does not end", program.display()))?.context("run a sub-command")
+}
+
+fn command(program: &Path, environment: &BTreeMap<String, String>) -> Command {
+    let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    let mut command = Command::new(program);
+    command.env_clear().envs(inherited).envs(environment);
+    command
 }
 
 async fn follow_stdout(log: Arc<Log>, stdout: tokio::process::ChildStdout, found: oneshot::Sender<SocketAddr>) {

@@ -31,7 +31,7 @@ impl Service {
     }
 
     /// The services it calls, each with the setting that says where it is.
-    pub(super) fn callees(self) -> &'static [(Self, &'static str)] {
+    pub(crate) fn callees(self) -> &'static [(Self, &'static str)] {
         const DATA: (Service, &str) = (Service::DataSvc, "EPRO_DATA_SVC__URL");
         const USER: (Service, &str) = (Service::UserSvc, "EPRO_USER_SVC__URL");
         const NOTIFY: (Service, &str) = (Service::NotifySvc, "EPRO_NOTIFY_SVC__URL");

@@ -1,0 +1,95 @@
+//! A steady load on a real stack whose parts are killed one after the other, and what must be true
+//! after it: nothing lost, nothing twice, everybody told, every chain whole.
+//!
+//! The same seed gives the same victims, moments and pauses; what they hit depends on the machine.
+
+mod killer;
+mod ledger;
+mod orphans;
+mod phone;
+mod verdict;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use futures_util::future::join_all;
+use migrations::demo::PATIENTS;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::postgres::Postgres;
+use crate::stack::{Builder, Service, Stack};
+use killer::Killer;
+pub use killer::{Kill, Victim};
+use ledger::Ledger;
+pub use verdict::Verdict;
+
+/// From the end of the load to its last answer.
+const LAST_ANSWER: Duration = Duration::from_mins(1);
+
+/// What to do to a stack.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Processes killed.
+    pub kills: usize,
+    /// Decides about victims and moments.
+    pub seed: u64,
+    /// Patients who submit one report after the other.
+    pub phones: usize,
+    /// Whether notify-svc looks for what no hint has reached. Without it notifications must get stuck:
+    /// a check that does not notice that is worth nothing.
+    pub sweeper: bool,
+    /// How long the stack may take to come to rest afterwards.
+    pub settle: Duration,
+}
+
+/// Carries a plan out on a Postgres and a stack of its own.
+///
+/// # Errors
+/// When the stack cannot be started, or does not come back after a kill. What got lost is no error:
+/// the verdict tells it.
+pub async fn run(plan: &Plan) -> anyhow::Result<Verdict> {
+    ensure!(plan.phones > 0, "without phones there is nothing to lose");
+    let start = Instant::now();
+    let mut postgres = Postgres::builder().start().await?;
+    postgres.cluster().create_template().await?;
+    let mut stack = hurried(Stack::builder().cluster(postgres.cluster()), plan).start().await?;
+
+    let ledger = Arc::new(Ledger::default());
+    let (stop, stopped) = watch::channel(false);
+    let phones: Vec<_> = (0..plan.phones)
+        .map(|index| {
+            let patient = &PATIENTS[index % PATIENTS.len()];
+            let seed = plan.seed.wrapping_add(1 + index as u64);
+            tokio::spawn(phone::run(stack.client(), patient, seed, Arc::clone(&ledger), stopped.clone()))
+        })
+        .collect();
+    let kills = Killer::new(plan).run(&mut stack, &mut postgres).await?;
+    stack.wait_until_ready().await?;
+    stop.send_replace(true);
+    let ended = timeout(LAST_ANSWER, join_all(phones)).await;
+    ensure!(ended.is_ok(), "some phones have no answer {LAST_ANSWER:?} after the last kill");
+
+    let mut verdict = verdict::judge(&mut stack, &ledger, kills, plan.settle).await?;
+    stack.stop().await?;
+    postgres.stop().await?;
+    verdict.took = start.elapsed();
+    Ok(verdict)
+}
+
+/// Waits and leases short enough that a run sees many of them end.
+fn hurried(builder: Builder, plan: &Plan) -> Builder {
+    let sweep = if plan.sweeper { "200ms" } else { "1h" };
+    [
+        (Service::NotifySvc, "EPRO_SWEEP__INTERVAL", sweep),
+        (Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "1s"),
+        (Service::NotifySvc, "EPRO_DELIVERY__LEASE", "8s"),
+        (Service::NotifySvc, "EPRO_DELIVERY__BACKOFF__BASE", "100ms"),
+        (Service::NotifySvc, "EPRO_DELIVERY__BACKOFF__CAP", "1s"),
+        (Service::NotifySvc, "EPRO_DELIVERY__SEED", "1"),
+        (Service::DataSvc, "EPRO_AUDIT__SEAL_EVERY", "1s"),
+    ]
+    .into_iter()
+    .fold(builder, |builder, (service, name, value)| builder.env(service, name, value))
+}

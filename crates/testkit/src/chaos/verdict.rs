@@ -1,0 +1,226 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use comfy_table::Table;
+use comfy_table::presets::UTF8_BORDERS_ONLY;
+use migrations::demo::NURSES;
+use sqlx::Row;
+
+use super::ledger::{Entries, Ledger};
+use super::{Kill, orphans};
+use crate::poll;
+use crate::stack::{Service, Stack};
+
+/// Messages for each report: two channels for each nurse of a site.
+const MESSAGES: usize = NURSES.len();
+
+/// What was found after the storm. Lists hold ids.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    pub kills: BTreeMap<String, usize>,
+    pub acknowledged: usize,
+    pub retries: usize,
+    /// How long half of the acknowledgements took at most.
+    pub median_wait: Duration,
+    pub longest_wait: Duration,
+    /// Answers that no retry would have changed.
+    pub refused: Vec<String>,
+    /// Acknowledged and not stored.
+    pub lost: Vec<String>,
+    /// Stored more than once, or without a phone that knows of it.
+    pub duplicates: usize,
+    pub notifications: usize,
+    /// Notifications that are not delivered, or that no provider has seen.
+    pub stuck: Vec<String>,
+    /// Reports with fewer or more notifications than nurses and channels.
+    pub untold: Vec<String>,
+    /// Messages that a provider took although it had the same one before.
+    pub double_sends: usize,
+    /// Notifications with more messages than attempts.
+    pub unexplained_sends: Vec<String>,
+    /// What `data-svc audit verify` and `data-svc reconcile` said, if they found something.
+    pub findings: Vec<String>,
+    pub spans: usize,
+    /// Spans whose parent died with its process.
+    pub orphans: usize,
+    /// Spans whose parent is missing for no reason.
+    pub unexplained_orphans: Vec<String>,
+    pub panics: usize,
+    pub took: Duration,
+}
+
+impl Verdict {
+    /// Whether the stack has kept its promises.
+    pub fn is_good(&self) -> bool {
+        self.failures().iter().all(|(_, count)| *count == 0)
+    }
+
+    /// Each promise with the number of times it was broken.
+    fn failures(&self) -> [(&'static str, usize); 9] {
+        [
+            ("reports lost", self.lost.len()),
+            ("duplicate reports", self.duplicates),
+            ("submissions refused", self.refused.len()),
+            ("reports not told to everybody", self.untold.len()),
+            ("notifications stuck", self.stuck.len()),
+            ("sends without an attempt", self.unexplained_sends.len()),
+            ("findings of audit verify and reconcile", self.findings.len()),
+            ("orphan spans without a kill to explain them", self.unexplained_orphans.len()),
+            ("panics", self.panics),
+        ]
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new();
+        table.load_preset(UTF8_BORDERS_ONLY);
+        let total: usize = self.kills.values().sum();
+        let kills: Vec<String> = self.kills.iter().map(|(victim, count)| format!("{victim} {count}")).collect();
+        table.add_row([format!("{total}"), format!("processes killed ({})", kills.join(", "))]);
+        table.add_row([self.acknowledged.to_string(), "reports acknowledged".to_owned()]);
+        table.add_row([self.retries.to_string(), "requests sent again".to_owned()]);
+        let waits = format!("acknowledged after, half of them; longest {:.1?}", self.longest_wait);
+        table.add_row([format!("{:.0?}", self.median_wait), waits]);
+        table.add_row([self.notifications.to_string(), "notifications delivered".to_owned()]);
+        table.add_row([self.double_sends.to_string(), "messages sent twice by a crash".to_owned()]);
+        table.add_row([self.spans.to_string(), "spans received".to_owned()]);
+        table.add_row([self.orphans.to_string(), "orphan spans of killed processes".to_owned()]);
+        for (name, count) in self.failures() {
+            table.add_row([count.to_string(), name.to_owned()]);
+        }
+        table.add_row([format!("{:.0?}", self.took), "in all".to_owned()]);
+        writeln!(f, "{table}")?;
+        let lists = [
+            &self.lost,
+            &self.refused,
+            &self.untold,
+            &self.stuck,
+            &self.unexplained_sends,
+            &self.findings,
+            &self.unexplained_orphans,
+        ];
+        for line in lists.into_iter().flat_map(|list| list.iter().take(5)) {
+            writeln!(f, "{line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits until the stack is at rest, asks the database, the providers and the receiver of spans, and
+/// ends the services, so that their last spans are there.
+pub(super) async fn judge(
+    stack: &mut Stack,
+    ledger: &Ledger,
+    kills: Vec<Kill>,
+    settle: Duration,
+) -> anyhow::Result<Verdict> {
+    let entries = ledger.entries();
+    let mut verdict =
+        Verdict { acknowledged: entries.acknowledged.len(), retries: entries.retries, ..Verdict::default() };
+    for kill in &kills {
+        *verdict.kills.entry(kill.victim.to_string()).or_default() += 1;
+    }
+    let mut waits = entries.waits.clone();
+    waits.sort();
+    verdict.median_wait = waits.get(waits.len() / 2).copied().unwrap_or_default();
+    verdict.longest_wait = waits.last().copied().unwrap_or_default();
+
+    rest(stack, settle).await?;
+    reports(stack, &entries, &mut verdict).await?;
+    notifications(stack, &mut verdict).await?;
+    for command in [&["audit", "verify"][..], &["reconcile"]] {
+        let output = stack.command(Service::DataSvc, command).await?;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stdout);
+            verdict.findings.push(format!("data-svc {}: {}", command.join(" "), text.trim()));
+        }
+    }
+    verdict.refused = entries.refused;
+
+    for service in Service::ALL.into_iter().rev() {
+        stack.terminate(service).await?;
+        let is_panic = |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.contains("panic"));
+        verdict.panics += stack.logs(service).iter().filter(|line| is_panic(line)).count();
+    }
+    for trace in stack.otlp.traces() {
+        let (explained, unexplained) = orphans::sort(&trace, &kills);
+        verdict.spans += trace.spans.len();
+        verdict.orphans += explained.len();
+        let name = |span: &&crate::trace::Span| format!("{} {} of trace {}", span.service, span.name, span.trace_id);
+        verdict.unexplained_orphans.extend(unexplained.iter().map(name));
+    }
+    Ok(verdict)
+}
+
+/// Until nothing waits for its delivery, or too long.
+async fn rest(stack: &Stack, settle: Duration) -> anyhow::Result<()> {
+    let mut database = stack.database.connect().await?;
+    let pending = async || {
+        let count = "SELECT count(*) FROM clinical.notification WHERE state = 'pending'";
+        Ok(sqlx::query_scalar::<_, i64>(count).fetch_one(&mut database).await?)
+    };
+    poll::until(settle, pending, |count| *count == 0).await.map(drop)
+}
+
+async fn reports(stack: &Stack, entries: &Entries, verdict: &mut Verdict) -> anyhow::Result<()> {
+    let mut database = stack.database.connect().await?;
+    let rows = sqlx::query(
+        "SELECT report_id::text, count(notification_id) AS told
+         FROM clinical.report LEFT JOIN clinical.notification USING (report_id)
+         GROUP BY report_id",
+    )
+    .fetch_all(&mut database)
+    .await?;
+    let mut stored = BTreeSet::new();
+    for row in rows {
+        let report_id: String = row.try_get("report_id")?;
+        if row.try_get::<i64, _>("told")? != i64::try_from(MESSAGES)? {
+            verdict.untold.push(format!("report {report_id} has another number of notifications"));
+        }
+        stored.insert(report_id);
+    }
+    let acknowledged: BTreeSet<String> = entries.acknowledged.values().cloned().collect();
+    verdict.lost = acknowledged.difference(&stored).map(|id| format!("report {id} is lost")).collect();
+    // Every key was acknowledged in the end, so there is one report for each and no other.
+    verdict.duplicates = stored.len().abs_diff(entries.acknowledged.len());
+    Ok(())
+}
+
+async fn notifications(stack: &Stack, verdict: &mut Verdict) -> anyhow::Result<()> {
+    let mut database = stack.database.connect().await?;
+    let rows = sqlx::query("SELECT notification_id::text, state, attempts FROM clinical.notification")
+        .fetch_all(&mut database)
+        .await?;
+    let sent = messages(stack);
+    verdict.double_sends = sent.values().map(|count| count - 1).sum();
+    for row in rows {
+        let (id, state): (String, String) = (row.try_get("notification_id")?, row.try_get("state")?);
+        let attempts = usize::try_from(row.try_get::<i32, _>("attempts")?)?;
+        let sends = sent.get(&id).copied().unwrap_or_default();
+        if state != "delivered" || sends == 0 {
+            verdict.stuck.push(format!("notification {id} is {state}, sent {sends} times"));
+        } else {
+            verdict.notifications += 1;
+        }
+        if sends > attempts {
+            verdict.unexplained_sends.push(format!("notification {id} was sent {sends} times in {attempts} attempts"));
+        }
+    }
+    Ok(())
+}
+
+/// How many messages the providers took of each notification.
+fn messages(stack: &Stack) -> BTreeMap<String, usize> {
+    let texts = stack.sms.accepted().into_iter().filter_map(|message| message.idempotency_key);
+    let mails = stack.smtp.accepted().into_iter().filter_map(|mail| {
+        let id = mail.message_id()?;
+        Some(id.trim_start_matches('<').split('@').next()?.to_owned())
+    });
+    let mut counts = BTreeMap::new();
+    for id in texts.chain(mails) {
+        *counts.entry(id).or_default() += 1;
+    }
+    counts
+}
