@@ -9,6 +9,7 @@ curl := "curl --silent --show-error --fail-with-body --header 'content-type: app
 
 # The demo study's own ids and PINs (migrations/src/demo.rs).
 study := "5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e00"
+site := "5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e01"
 diary := "a551a9e0-1d1a-4f00-8000-000000000001"
 
 [private]
@@ -33,6 +34,16 @@ submit PAIN="3":
         --header 'idempotency-key: {{ uuid() }}' \
         --data '{"assignment_id": "{{ diary }}", "captured_at": "{{ datetime('%Y-%m-%dT%H:%M:%S%:z') }}", \
                  "answers": {"pain": {{ PAIN }}, "rescue": false}, "attested": true}' | jq .
+
+# Prints what waits for a nurse's review.
+pending SITE=site:
+    @token=$(just login nurse-berlin-1 735201) && {{ curl }} '{{ gateway }}/v1/sites/{{ SITE }}/reports?review=pending' \
+        --header "authorization: Bearer $token" | jq .
+
+# Reviews a report as a nurse: approved, has_issues or rejected.
+review ID OUTCOME="approved":
+    @token=$(just login nurse-berlin-1 735201) && {{ curl }} {{ gateway }}/v1/reports/{{ ID }}/reviews \
+        --header "authorization: Bearer $token" --data '{"outcome": "{{ OUTCOME }}"}' | jq .
 
 # Prints a report of patient-1.
 report ID:
@@ -68,6 +79,14 @@ demo *ARGS:
 # Every test; a private Postgres is found or fetched.
 test *ARGS:
     cargo xtask test {{ ARGS }}
+
+# Kills services and Postgres under load: `just chaos --kills 200 --seed 1`.
+chaos *ARGS:
+    cargo xtask chaos {{ ARGS }}
+
+# Schemathesis against the OpenAPI document of a running stack; needs Python.
+fuzz-api *ARGS:
+    cargo xtask fuzz-api {{ ARGS }}
 
 # The containers from build to exit code, in a compose project of their own; `--keep` leaves it running.
 e2e-compose *ARGS:

@@ -1,9 +1,15 @@
 //! What the end-to-end tests share: people of the demo study, and a look into the database.
 
+pub mod setup;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use anyhow::{Context, ensure};
 use migrations::demo::{NURSES, Nurse, PATIENTS, Patient};
+use serde_json::{Value, json};
 use sqlx::Row;
+use testkit::client::{Client, Response, Token};
 use testkit::stack::{Builder, Service, Stack};
 use testkit::trace::Trace;
 
@@ -15,6 +21,9 @@ pub const NURSES_PER_SITE: usize = 2;
 
 /// A patient in Berlin.
 pub const PATIENT: &Patient = &PATIENTS[0];
+
+/// Another patient in Berlin.
+pub const NEIGHBOUR: &Patient = &PATIENTS[1];
 
 /// A nurse in Berlin.
 pub const NURSE: &Nurse = &NURSES[0];
@@ -80,6 +89,71 @@ pub async fn rows(stack: &Stack) -> anyhow::Result<Rows> {
         delivered: row.try_get(4)?,
         attempts: row.try_get(5)?,
     })
+}
+
+/// How many rows each table of schema `clinical` has, but for those that data-svc fills by itself.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn clinical_rows(stack: &Stack) -> anyhow::Result<BTreeMap<String, i64>> {
+    let counts: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT relname::text,
+                (xpath('/row/count/text()',
+                       query_to_xml(format('SELECT count(*) FROM clinical.%I', relname), false, true, '')))[1]::text::bigint
+         FROM pg_class WHERE relnamespace = 'clinical'::regnamespace AND relkind IN ('r', 'p')
+           AND relname NOT IN ('fill_window', 'audit_seal', 'audit_seal_head')",
+    )
+    .fetch_all(&mut stack.database.connect().await?)
+    .await?;
+    Ok(counts.into_iter().collect())
+}
+
+/// An error's body, when the answer is one as clients may rely on.
+///
+/// # Errors
+/// When the answer differs from that; the message shows it.
+pub fn problem(answer: &Response, status: u16, name: &str) -> anyhow::Result<Value> {
+    let body = answer.json();
+    let shown = || format!("{} {:?} {}", answer.status, answer.headers, String::from_utf8_lossy(&answer.body));
+    ensure!(answer.status == status, "not {status}: {}", shown());
+    ensure!(body["type"] == format!("/problems/{name}"), "not {name}: {}", shown());
+    ensure!(answer.header("content-type") == Some("application/problem+json"), "no problem details: {}", shown());
+    ensure!(body["status"] == status, "another status in the body: {}", shown());
+    for member in ["title", "detail", "instance"] {
+        ensure!(body[member].as_str().is_some_and(|text| !text.is_empty()), "no {member}: {}", shown());
+    }
+    ensure!(body["trace_id"].is_string(), "no trace id: {}", shown());
+    ensure!(body["trace_id"].as_str() == answer.trace_id().as_deref(), "another trace id: {}", shown());
+    ensure!(answer.header("cache-control") == Some("no-store"), "a cache may keep it: {}", shown());
+    ensure!(status != 401 || answer.header("www-authenticate") == Some("Bearer"), "no challenge: {}", shown());
+    Ok(body)
+}
+
+/// The broken rules that an error lists, in its order.
+pub fn codes(problem: &Value) -> Vec<&str> {
+    problem["errors"].as_array().into_iter().flatten().filter_map(|error| error["code"].as_str()).collect()
+}
+
+/// Submits a valid report of the diary and gives its id.
+///
+/// # Errors
+/// When it is not stored.
+pub async fn submitted(client: &Client, token: &Token, patient: &Patient) -> anyhow::Result<String> {
+    client.submit_new(token, patient.assignment).await?.expect_status(201)?.text("report_id")
+}
+
+/// A valid amendment of [`testkit::client::report`].
+pub fn amendment() -> Value {
+    json!({"answers": {"pain": 3, "rescue": false}, "reason": "I mixed up two days."})
+}
+
+/// What a read gives, when it succeeds.
+///
+/// # Errors
+/// When it does not.
+pub async fn seen(client: &Client, token: &Token, path: &str) -> anyhow::Result<Value> {
+    let answer = client.get(path, Some(token)).await.with_context(|| path.to_owned())?;
+    Ok(answer.expect_status(200).with_context(|| path.to_owned())?.json())
 }
 
 /// Whether a trace has its root, every parent, and the span that a test is about. Services send their

@@ -1,28 +1,105 @@
-//! What is written stays.
+//! What is written stays, and each service holds only the rights that its work needs.
 
-use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT};
+use std::collections::BTreeSet;
+
+use e2e::{DEADLINE, NURSE, NURSES_PER_SITE, PATIENT, setup};
+use sqlx::{AssertSqlSafe, PgConnection};
 use testkit::contract;
-use testkit::stack::Stack;
+use testkit::postgres::Cluster;
+use testkit::stack::{Service, Stack};
+
+/// Insufficient privilege.
+const DENIED: &str = "42501";
+
+/// What data-svc writes and the database keeps as it is.
+const APPEND_ONLY: [&str; 8] =
+    ["alert", "audit_event", "audit_seal", "audit_seal_head", "delivery_attempt", "fill_window", "report", "review"];
+
+/// Every column that a service may change. Whoever adds one here says why its past need not be kept.
+const CHANGEABLE: [&str; 13] = [
+    // A chain's last link moves on; the links themselves stay.
+    "clinical.audit_chain.hash",
+    "clinical.audit_chain.prev_hash",
+    "clinical.audit_chain.seq",
+    // The state of a delivery; its attempts stay.
+    "clinical.notification.attempts",
+    "clinical.notification.due_at",
+    "clinical.notification.lease_until",
+    "clinical.notification.state",
+    "identity.activation.used_at",
+    // Wrong PINs, a lock, a new PIN.
+    "identity.credential.failures",
+    "identity.credential.locked_until",
+    "identity.credential.pin_hash",
+    "identity.refresh_token.used_at",
+    "identity.session.revoked_at",
+];
+
+/// The error code and message of a statement that must fail.
+async fn refused(connection: &mut PgConnection, statement: &str) -> (String, String) {
+    let error = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(connection).await.err();
+    let error = error.as_ref().and_then(sqlx::Error::as_database_error);
+    error.map_or_else(
+        || ("no error".to_owned(), String::new()),
+        |error| (error.code().unwrap_or_default().into_owned(), error.message().to_owned()),
+    )
+}
+
+/// A column of a table that a statement may set to its own value.
+async fn some_column(connection: &mut PgConnection, table: &str) -> anyhow::Result<String> {
+    let column = sqlx::query_scalar(
+        "SELECT attname::text FROM pg_attribute
+         WHERE attrelid = format('clinical.%I', $1)::regclass AND attnum > 0 AND NOT attisdropped
+           AND attidentity = '' AND attgenerated = '' ORDER BY attnum LIMIT 1",
+    );
+    Ok(column.bind(table).fetch_one(connection).await?)
+}
+
+/// A row of each append-only table.
+async fn write_one_of_each(stack: &Stack) -> anyhow::Result<()> {
+    let client = stack.client();
+    let patient = client.login(PATIENT.login, PATIENT.pin).await?;
+    let nurse = client.login(NURSE.login, NURSE.pin).await?;
+    let stored = client.submit_new(&patient, PATIENT.assignment).await?.expect_status(201)?;
+    let expected = contract::submit_report(NURSES_PER_SITE);
+    stack.otlp.wait_for_shape(&stored.trace_id().unwrap_or_default(), DEADLINE, &expected).await?;
+    client.review(&nurse, &stored.text("report_id")?, "approved").await?.expect_status(201)?;
+    setup::windows_made(stack).await?;
+    let mut urgent = testkit::client::report(PATIENT.assignment);
+    urgent["answers"]["pain"] = 10.into();
+    client.submit(&patient, "urgent", &urgent).await?.expect_status(201)?;
+    // The last link of the chain as its own seal: enough for a row.
+    sqlx::raw_sql(
+        "INSERT INTO clinical.audit_seal
+         SELECT study_id, 1000000, prev_hash, hash, now() FROM clinical.audit_chain JOIN clinical.enrolment USING (enrolment_id);
+         INSERT INTO clinical.audit_seal_head
+         SELECT study_id, 1000000, enrolment_id, seq, hash
+         FROM clinical.audit_chain JOIN clinical.enrolment USING (enrolment_id)",
+    )
+    .execute(&mut stack.database.connect_as("data_svc").await?)
+    .await?;
+    Ok(())
+}
 
 #[tokio::test]
-async fn nobody_changes_a_stored_report_its_audit_event_or_an_attempt() -> anyhow::Result<()> {
-    let stack = Stack::start().await?;
-    let client = stack.client();
-    let token = client.login(PATIENT.login, PATIENT.pin).await?;
-    let submitted = client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?;
-    let expected = contract::submit_report(NURSES_PER_SITE);
-    stack.otlp.wait_for_shape(&submitted.trace_id().unwrap_or_default(), DEADLINE, &expected).await?;
-    // As the superuser, whom no grant holds back.
-    let mut database = stack.database.connect().await?;
-    for (table, column) in [("report", "revision"), ("audit_event", "action"), ("delivery_attempt", "outcome")] {
+async fn nobody_changes_what_is_append_only_not_even_the_superuser() -> anyhow::Result<()> {
+    let mut stack = Stack::start().await?;
+    write_one_of_each(&stack).await?;
+    // A statement that takes every lock must not meet another that waits for one.
+    stack.kill(Service::DataSvc).await?;
+    let mut superuser = stack.database.connect().await?;
+    let mut service = stack.database.connect_as("data_svc").await?;
+    for table in APPEND_ONLY {
+        let column = some_column(&mut superuser, table).await?;
         for statement in [
             format!("UPDATE clinical.{table} SET {column} = {column}"),
             format!("DELETE FROM clinical.{table}"),
             format!("TRUNCATE clinical.{table} CASCADE"),
         ] {
-            let refused = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.clone())).execute(&mut database).await;
-            let error = refused.err().map(|error| error.to_string()).unwrap_or_default();
-            assert!(error.contains("append-only"), "{statement}: {error}");
+            let (code, message) = refused(&mut superuser, &statement).await;
+            // restrict_violation
+            assert!(code == "23001" && message.contains("append-only"), "{statement}: {code} {message}");
+            assert_eq!(refused(&mut service, &statement).await.0, DENIED, "{statement}");
         }
     }
     stack.stop().await?;
@@ -30,27 +107,157 @@ async fn nobody_changes_a_stored_report_its_audit_event_or_an_attempt() -> anyho
 }
 
 #[tokio::test]
-async fn each_role_can_do_its_own_work_and_nothing_else() -> anyhow::Result<()> {
-    let stack = Stack::start().await?;
-    for (role, statement) in [
-        ("user_svc", "SELECT FROM clinical.report"),
-        ("user_svc", "UPDATE identity.credential SET pin_hash = pin_hash"),
-        ("user_svc", "UPDATE identity.session SET expires_at = now()"),
-        ("user_svc", "CREATE TABLE identity.x ()"),
-        ("data_svc", "SELECT FROM identity.person"),
-        ("data_svc", "UPDATE clinical.report SET revision = revision"),
-        ("data_svc", "DELETE FROM clinical.notification"),
-        ("data_svc", "UPDATE clinical.notification SET recipient_id = recipient_id"),
-        ("data_svc", "TRUNCATE clinical.audit_event"),
-        ("data_svc", "CREATE TABLE clinical.x ()"),
-        ("data_svc", "SET ROLE clinical_owner"),
-    ] {
-        let mut connection = stack.database.connect_as(role).await?;
-        let refused = sqlx::raw_sql(statement).execute(&mut connection).await;
-        let code = refused.err().and_then(|error| Some(error.as_database_error()?.code()?.into_owned()));
-        // insufficient_privilege
-        assert_eq!(code.as_deref(), Some("42501"), "{role}: {statement}");
+async fn an_instrument_is_frozen_but_for_its_retirement() -> anyhow::Result<()> {
+    let database = Cluster::from_env()?.create_database().await?;
+    let mut superuser = database.connect().await?;
+    let mut service = database.connect_as("data_svc").await?;
+    let retire = "UPDATE clinical.questionnaire_version SET retired_at = now()";
+    let statements = [
+        "UPDATE clinical.questionnaire_version SET version = '1.1'",
+        "UPDATE clinical.questionnaire_version SET definition = '{}', sha256 = sha256('{}')",
+        "DELETE FROM clinical.questionnaire_version",
+        "TRUNCATE clinical.questionnaire_version CASCADE",
+    ];
+    for statement in statements {
+        assert_eq!(refused(&mut superuser, statement).await.0, "23001", "{statement}");
+        assert_eq!(refused(&mut service, statement).await.0, DENIED, "{statement}");
     }
-    stack.stop().await?;
+    assert_eq!(refused(&mut service, retire).await.0, DENIED);
+    sqlx::raw_sql(retire).execute(&mut superuser).await?;
+    for again in [retire, "UPDATE clinical.questionnaire_version SET retired_at = NULL"] {
+        assert_eq!(refused(&mut superuser, again).await.0, "23001", "{again}");
+    }
+    database.drop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_service_may_change_is_on_the_list() -> anyhow::Result<()> {
+    let database = Cluster::from_env()?.create_database().await?;
+    let mut superuser = database.connect().await?;
+    // Whatever the right comes from: the column, the table, PUBLIC or another role.
+    let changeable: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT format('%s.%s.%s', nspname, relname, attname)
+         FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace,
+              unnest(ARRAY['user_svc', 'data_svc']) AS role
+         WHERE nspname IN ('identity', 'clinical') AND relkind IN ('r', 'p', 'v', 'm', 'f')
+           AND attnum > 0 AND NOT attisdropped AND has_column_privilege(role, attrelid, attnum, 'UPDATE')
+         ORDER BY 1",
+    )
+    .fetch_all(&mut superuser)
+    .await?;
+    assert_eq!(changeable, CHANGEABLE);
+
+    let more: Vec<String> = sqlx::query_scalar(
+        "SELECT format('%s: %s on %s', role, privilege, pg_class.oid::regclass)
+         FROM pg_class, unnest(ARRAY['user_svc', 'data_svc']) AS role,
+              unnest(ARRAY['DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS privilege
+         WHERE relnamespace IN ('identity'::regnamespace, 'clinical'::regnamespace) AND relkind IN ('r', 'p', 'v', 'm', 'f')
+           AND has_table_privilege(role, pg_class.oid, privilege)",
+    )
+    .fetch_all(&mut superuser)
+    .await?;
+    assert_eq!(more, Vec::<String>::new());
+    database.drop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_table_that_a_service_only_adds_to_is_append_only() -> anyhow::Result<()> {
+    let database = Cluster::from_env()?.create_database().await?;
+    let mut superuser = database.connect().await?;
+    // A table of schema clinical that data-svc may insert into, and whether both triggers guard it.
+    let tables: Vec<(String, bool)> = sqlx::query_as(
+        "SELECT relname::text,
+                (SELECT count(*) = 2 FROM pg_trigger
+                 WHERE tgrelid = pg_class.oid AND tgname IN ('append_only_row', 'append_only_table')
+                   AND tgenabled IN ('O', 'A'))
+         FROM pg_class WHERE relnamespace = 'clinical'::regnamespace AND relkind IN ('r', 'p')
+           AND has_table_privilege('data_svc', pg_class.oid, 'INSERT')",
+    )
+    .fetch_all(&mut superuser)
+    .await?;
+    let (guarded, others): (Vec<_>, Vec<_>) = tables.into_iter().partition(|(_, guarded)| *guarded);
+    let names = |tables: Vec<(String, bool)>| tables.into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
+    assert_eq!(names(guarded), APPEND_ONLY.map(str::to_owned).into());
+    // Two have a state that moves on; a key is kept only as long as its report may still be sent.
+    assert_eq!(names(others), ["audit_chain", "idempotency", "notification"].map(str::to_owned).into());
+    database.drop().await?;
+    Ok(())
+}
+
+/// What no service may do.
+const FOR_BOTH: [&str; 15] = [
+    "CREATE TABLE public.x ()",
+    "CREATE TEMPORARY TABLE x ()",
+    "CREATE SCHEMA x",
+    "CREATE ROLE x",
+    "ALTER ROLE CURRENT_USER SUPERUSER",
+    "ALTER SYSTEM SET fsync = off",
+    "SET ROLE clinical_owner",
+    "SET ROLE identity_owner",
+    "SET ROLE postgres",
+    "SET SESSION AUTHORIZATION postgres",
+    // It would switch the triggers off.
+    "SET session_replication_role = replica",
+    "GRANT clinical_owner TO CURRENT_USER",
+    "COPY (SELECT 1) TO PROGRAM 'true'",
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres'",
+];
+
+/// What one of them may not do.
+const FOR_ONE: [(&str, &str); 34] = [
+    ("user_svc", "SELECT FROM clinical.report"),
+    ("user_svc", "INSERT INTO clinical.study (code, title) VALUES ('x', 'x')"),
+    ("user_svc", "SELECT clinical.report_digest(gen_random_uuid())"),
+    ("user_svc", "UPDATE identity.person SET active = true"),
+    ("user_svc", "UPDATE identity.person SET role = 'nurse'"),
+    ("user_svc", "UPDATE identity.credential SET login = login"),
+    ("user_svc", "UPDATE identity.session SET expires_at = now()"),
+    ("user_svc", "UPDATE identity.session SET person_id = person_id"),
+    ("user_svc", "UPDATE identity.activation SET person_id = person_id"),
+    ("user_svc", "UPDATE identity.signing_key SET public_key = public_key"),
+    ("user_svc", "INSERT INTO identity.person (role) VALUES ('nurse')"),
+    ("user_svc", "INSERT INTO identity.site_membership VALUES (gen_random_uuid(), gen_random_uuid())"),
+    ("user_svc", "DELETE FROM identity.session"),
+    ("user_svc", "CREATE TABLE identity.x ()"),
+    ("user_svc", "DROP TABLE identity.session"),
+    ("data_svc", "SELECT FROM identity.person"),
+    ("data_svc", "SELECT FROM identity.contact"),
+    ("data_svc", "SELECT FROM identity.signing_key"),
+    ("data_svc", "INSERT INTO clinical.study (code, title) VALUES ('x', 'x')"),
+    ("data_svc", "UPDATE clinical.study SET closed_at = NULL"),
+    ("data_svc", "UPDATE clinical.enrolment SET site_id = site_id"),
+    ("data_svc", "UPDATE clinical.assignment SET opens = opens"),
+    ("data_svc", "UPDATE clinical.idempotency SET fingerprint = fingerprint"),
+    ("data_svc", "DELETE FROM clinical.idempotency"),
+    ("data_svc", "DELETE FROM clinical.notification"),
+    ("data_svc", "UPDATE clinical.notification SET recipient_id = recipient_id"),
+    ("data_svc", "DELETE FROM clinical.audit_chain"),
+    ("data_svc", "SELECT FROM clinical.report FOR UPDATE"),
+    ("data_svc", "ALTER TABLE clinical.report DISABLE TRIGGER append_only_row"),
+    ("data_svc", "DROP TRIGGER append_only_row ON clinical.report"),
+    ("data_svc", "DROP TABLE clinical.report"),
+    ("data_svc", "ALTER TABLE clinical.report ADD COLUMN x integer"),
+    (
+        "data_svc",
+        "CREATE OR REPLACE FUNCTION clinical.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    ),
+    ("data_svc", "CREATE TABLE clinical.x ()"),
+];
+
+#[tokio::test]
+async fn each_role_can_do_its_own_work_and_nothing_else() -> anyhow::Result<()> {
+    let database = Cluster::from_env()?.create_database().await?;
+    // So that there is somebody to terminate.
+    let _superuser = database.connect().await?;
+    let for_both = FOR_BOTH.into_iter().flat_map(|statement| [("user_svc", statement), ("data_svc", statement)]);
+    for (role, statement) in FOR_ONE.into_iter().chain(for_both) {
+        let mut connection = database.connect_as(role).await?;
+        let (code, message) = refused(&mut connection, statement).await;
+        assert_eq!(code, DENIED, "{role}: {statement}: {message}");
+    }
+    database.drop().await?;
     Ok(())
 }

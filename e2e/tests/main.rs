@@ -1,10 +1,19 @@
 //! End to end: the five services as processes, on a Postgres of their own, over real sockets.
 
+mod amendments;
 mod append_only;
+mod audit;
 mod bad_input;
+mod chaos;
+mod http_surface;
+mod instruments;
+mod notifications;
 mod outages;
 mod privacy;
 mod reads;
+mod recovery;
+mod reviews;
 mod sessions;
 mod submissions;
 mod traces;
+mod windows;

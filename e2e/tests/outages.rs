@@ -82,7 +82,7 @@ async fn a_provider_that_fails_for_now_is_tried_again_in_the_same_trace() -> any
     let stack = Stack::builder()
         .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "0s")
         .env(Service::NotifySvc, "EPRO_SWEEP__INTERVAL", "100ms")
-        .env(Service::NotifySvc, "EPRO_DELIVERY__RETRY_AFTER", "100ms")
+        .env(Service::NotifySvc, "EPRO_DELIVERY__BACKOFF__CAP", "100ms")
         .start()
         .await?;
     stack.sms.respond_next([Behaviour::Refuse(500)]);
@@ -223,7 +223,7 @@ async fn a_mail_server_that_is_slow_and_then_refuses_gets_no_mail_marked_as_deli
         .env(Service::NotifySvc, "EPRO_SMTP__TIMEOUT", "300ms")
         .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "0s")
         .env(Service::NotifySvc, "EPRO_SWEEP__INTERVAL", "100ms")
-        .env(Service::NotifySvc, "EPRO_DELIVERY__RETRY_AFTER", "100ms")
+        .env(Service::NotifySvc, "EPRO_DELIVERY__BACKOFF__CAP", "100ms")
         .start()
         .await?;
     let team: Vec<_> = NURSES.iter().filter(|nurse| nurse.site == PATIENT.site).collect();

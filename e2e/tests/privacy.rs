@@ -1,6 +1,9 @@
 //! No patient data in spans, logs, SMS or mail.
 
-use e2e::{DEADLINE, NURSE, NURSES_PER_SITE, PATIENT};
+use std::collections::BTreeSet;
+
+use e2e::{DEADLINE, NURSE, NURSES_PER_SITE, PATIENT, unhurried};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use testkit::client::report;
 use testkit::contract;
@@ -93,6 +96,80 @@ async fn the_trace_id_of_an_answer_finds_log_lines_in_every_service() -> anyhow:
     for service in Service::ALL {
         let is_of_trace = |line: &Value| line["trace_id"] == trace_id.as_str() && line["span_id"].is_string();
         stack.wait_for_log(service, DEADLINE, is_of_trace).await?;
+    }
+    stack.stop().await?;
+    Ok(())
+}
+
+/// Pieces of notes that mean something to a template, a header, a mail or a terminal.
+const PIECES: [&str; 14] = [
+    "{{ link }}",
+    "{% raw %}",
+    "${jndi:ldap://x}",
+    "\r\n.\r\n",
+    "\r\nBcc: eve@example.org\r\n",
+    "\n\nSubject: ",
+    "<script>",
+    "%0d%0a",
+    "'; DROP TABLE",
+    "\u{202e}",
+    "\u{1f9a0}",
+    "\t",
+    "=?utf-8?b?",
+    "\u{feff}",
+];
+
+#[tokio::test]
+async fn the_messages_of_a_thousand_hostile_reports_are_the_fixed_text_and_a_link() -> anyhow::Result<()> {
+    const REPORTS: usize = 1000;
+    let stack = unhurried()
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__SESSION__PER_SECOND", "100000")
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__SESSION__BURST", "100000")
+        .start()
+        .await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let mut rng = fastrand::Rng::with_seed(1000);
+    let bodies: Vec<Value> = (0..REPORTS)
+        .map(|_| {
+            let word: String = std::iter::repeat_with(|| rng.lowercase()).take(12).collect();
+            let note = [(); 4].map(|()| PIECES[rng.usize(..PIECES.len())]).join(&word);
+            let mut body = report(PATIENT.assignment);
+            body["answers"] = json!({"pain": rng.u8(0..=10), "note": note});
+            body
+        })
+        .collect();
+    let links: BTreeSet<String> = stream::iter(bodies.iter().enumerate())
+        .map(async |(index, body)| {
+            let answer = client.submit(&token, &format!("key-{index}"), body).await?.expect_status(201)?;
+            let report_id = answer.json()["report_id"].as_str().unwrap_or_default().to_owned();
+            anyhow::Ok(format!("https://study.example.org/reports/{report_id}"))
+        })
+        .buffer_unordered(16)
+        .try_collect()
+        .await?;
+    let count = REPORTS * NURSES_PER_SITE;
+    let texts = stack.sms.journal().wait_until(2 * DEADLINE, |messages| messages.len() == count).await?;
+    let mails = stack.smtp.journal().wait_until(2 * DEADLINE, |mails| mails.len() == count).await?;
+
+    let fixed =
+        ["ePRO: a new report at your site needs review.", "URGENT ePRO: a new report at your site needs review."];
+    for text in &texts {
+        let (words, link) = text.body.rsplit_once(' ').unwrap_or_default();
+        assert!(fixed.contains(&words) && links.contains(link), "{}", text.body);
+    }
+    for mail in &mails {
+        let body: Vec<&str> = mail.body().lines().collect();
+        let [words, "", link, "", "The link asks for your login.", ..] = body[..] else {
+            panic!("{}", mail.raw);
+        };
+        assert!(fixed.contains(&words) && links.contains(link), "{}", mail.raw);
+        let subject = mail.subject().unwrap_or_default();
+        assert!(
+            ["ePRO: a new report needs review", "URGENT ePRO: a new report needs review"].contains(&subject.as_str())
+        );
+        assert_eq!(mail.to.len(), 1, "{}", mail.raw);
+        assert_eq!(mail.header("bcc"), None, "{}", mail.raw);
     }
     stack.stop().await?;
     Ok(())

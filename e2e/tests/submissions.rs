@@ -1,12 +1,18 @@
 //! A report is stored once, told once, and never lost.
 
-use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, Rows, rows, unhurried};
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use e2e::setup::{self, Window};
+use e2e::{DEADLINE, NEIGHBOUR, NURSES_PER_SITE, PATIENT, Rows, amendment, problem, rows, seen, unhurried};
 use futures_util::future::try_join_all;
-use migrations::demo::{NURSES, PATIENTS};
-use testkit::client::report;
+use migrations::demo::NURSES;
+use sqlx::Connection;
+use testkit::client::{Token, report};
 use testkit::contract;
-use testkit::stack::Stack;
+use testkit::stack::{Service, Stack};
 use testkit::trace::Kind;
+use uuid::Uuid;
 
 /// What one delivered submission leaves behind.
 const ONE: Rows = Rows { reports: 1, keys: 1, audit_events: 1, notifications: 4, delivered: 4, attempts: 4 };
@@ -62,16 +68,122 @@ async fn an_exact_retry_gets_the_first_answer_and_stores_nothing() -> anyhow::Re
 #[tokio::test]
 async fn sixty_four_submissions_under_one_key_at_the_same_time_store_one_report() -> anyhow::Result<()> {
     let stack = unhurried().start().await?;
+    let clients: Vec<_> = (0..64).map(|_| stack.client()).collect();
+    let token = clients[0].login(PATIENT.login, PATIENT.pin).await?;
+    let scheduled = setup::schedule(&stack, PATIENT.assignment, &[Window::open()]).await?;
+    for (key, assignment_id, reports) in [("any", PATIENT.assignment, 1), ("window", scheduled, 2)] {
+        let body = report(assignment_id);
+        let answers = try_join_all(clients.iter().map(|client| client.submit(&token, key, &body))).await?;
+        let mut ids = BTreeSet::new();
+        for answer in answers {
+            match answer.status {
+                409 => drop(problem(&answer, 409, "idempotency-key-in-progress")?),
+                _ => drop(ids.insert(answer.expect_status(201)?.text("report_id")?)),
+            }
+        }
+        ids.insert(clients[0].submit(&token, key, &body).await?.expect_status(201)?.text("report_id")?);
+        assert_eq!(ids.len(), 1);
+        let rows = rows(&stack).await?;
+        let written = (rows.reports, rows.keys, rows.audit_events, rows.notifications);
+        assert_eq!(written, (reports, reports, reports, 4 * reports));
+    }
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_that_is_still_in_use_is_refused_for_now() -> anyhow::Result<()> {
+    let stack = Stack::builder().env(Service::DataSvc, "EPRO_DATABASE__STATEMENT_TIMEOUT", "500ms").start().await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    // Another request with the key that has got as far as to take it.
+    let mut database = stack.database.connect().await?;
+    let mut other = database.begin().await?;
+    sqlx::query(
+        "INSERT INTO clinical.idempotency (enrolment_id, key, fingerprint, report_id)
+         SELECT enrolment_id, 'key', sha256(''), gen_random_uuid() FROM clinical.enrolment WHERE person_id = $1",
+    )
+    .bind(PATIENT.id)
+    .execute(&mut *other)
+    .await?;
     let body = report(PATIENT.assignment);
-    let answers = try_join_all((0..64).map(|_| client.submit(&token, "key", &body))).await?;
-    let first = answers[0].json()["report_id"].clone();
-    for answer in answers {
-        assert_eq!(answer.expect_status(201)?.json()["report_id"], first);
+    problem(&client.submit(&token, "key", &body).await?, 409, "idempotency-key-in-progress")?;
+    client.submit(&token, "another-key", &body).await?.expect_status(201)?;
+    other.rollback().await?;
+    client.submit(&token, "key", &body).await?.expect_status(201)?;
+    assert_eq!(rows(&stack).await?.reports, 2);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn submissions_under_many_keys_at_the_same_time_fill_a_window_once() -> anyhow::Result<()> {
+    let stack = unhurried().start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let assignment_id = setup::schedule(&stack, PATIENT.assignment, &[Window::open()]).await?;
+    let body = report(assignment_id);
+    let keys: Vec<_> = (0..16).map(|number| format!("key-{number}")).collect();
+    let answers = try_join_all(keys.iter().map(|key| client.submit(&token, key, &body))).await?;
+    let (stored, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
+    assert_eq!(stored.len(), 1);
+    for answer in &refused {
+        problem(answer, 409, "window-used")?;
     }
     let rows = rows(&stack).await?;
     assert_eq!((rows.reports, rows.keys, rows.audit_events, rows.notifications), (1, 1, 1, 4));
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_retry_gets_the_first_answer_whatever_has_happened_since() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let body = report(PATIENT.assignment);
+    let first = client.submit(&token, "key", &body).await?.expect_status(201)?;
+    let report_id = first.text("report_id")?;
+    client.amend(&token, &report_id, "\"1\"", &amendment()).await?.expect_status(201)?;
+    setup::retire(&stack, "daily-symptom-diary", setup::now() - TimeDelta::days(1)).await?;
+    setup::close_study(&stack).await?;
+    let again = client.submit(&token, "key", &body).await?.expect_status(201)?;
+    for member in ["report_id", "disposition"] {
+        assert_eq!(again.text(member)?, first.text(member)?);
+    }
+    assert_eq!(again.header("location"), first.header("location"));
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_submission_does_not_use_up_its_key() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let mut body = report(PATIENT.assignment);
+    body["answers"]["pain"] = 11.into();
+    problem(&client.submit(&token, "key", &body).await?, 422, "report-invalid")?;
+    problem(&client.submit(&Token("none".to_owned()), "key", &body).await?, 401, "invalid-token")?;
+    body["answers"]["pain"] = 10.into();
+    client.submit(&token, "key", &body).await?.expect_status(201)?;
+    assert_eq!(rows(&stack).await?.reports, 1);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_note_may_have_500_characters_of_any_script() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    for note in ["\u{1f62d}".repeat(500), "\u{e4}\u{202e}\u{301}\r\n\t".repeat(83), String::new()] {
+        let mut body = report(PATIENT.assignment);
+        body["answers"]["note"] = note.clone().into();
+        let stored = client.submit(&token, &Uuid::new_v4().to_string(), &body).await?.expect_status(201)?;
+        let kept = seen(&client, &token, stored.header("location").unwrap_or_default()).await?;
+        assert_eq!(kept["answers"], body["answers"]);
+    }
     stack.stop().await?;
     Ok(())
 }
@@ -84,12 +196,10 @@ async fn a_key_belongs_to_one_body_and_one_patient() -> anyhow::Result<()> {
     client.submit(&token, "key", &report(PATIENT.assignment)).await?.expect_status(201)?;
     let mut other = report(PATIENT.assignment);
     other["answers"]["pain"] = 1.into();
-    let refused = client.submit(&token, "key", &other).await?.expect_status(422)?;
-    assert_eq!(refused.json()["type"], "/problems/idempotency-key-reused");
+    problem(&client.submit(&token, "key", &other).await?, 422, "idempotency-key-reused")?;
 
-    let neighbour = &PATIENTS[1];
-    let token = client.login(neighbour.login, neighbour.pin).await?;
-    client.submit(&token, "key", &report(neighbour.assignment)).await?.expect_status(201)?;
+    let token = client.login(NEIGHBOUR.login, NEIGHBOUR.pin).await?;
+    client.submit(&token, "key", &report(NEIGHBOUR.assignment)).await?.expect_status(201)?;
     assert_eq!(rows(&stack).await?.reports, 2);
     stack.stop().await?;
     Ok(())

@@ -4,8 +4,10 @@
 
 mod architecture;
 mod cargo;
+mod chaos;
 mod demo;
 mod e2e_compose;
+mod fuzz_api;
 mod sqlx;
 mod test;
 
@@ -28,6 +30,10 @@ enum Command {
     Test(test::Options),
     /// Builds and starts the compose stack, submits a report and judges what Jaeger, Mailpit and WireMock saw.
     E2eCompose(e2e_compose::Options),
+    /// Kills services and Postgres under load and checks that nothing is lost, doubled or untold.
+    Chaos(chaos::Options),
+    /// Sends what `/openapi.json` allows, and what it does not, to a running stack (needs Python).
+    FuzzApi(fuzz_api::Options),
     /// Checks who may depend on whom.
     Architecture,
     /// Writes `.sqlx`, which lets the queries be checked without a database.
@@ -50,6 +56,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(options).await,
         Command::Test(options) => test::run(options).await,
         Command::E2eCompose(options) => e2e_compose::run(options).await,
+        Command::Chaos(options) => chaos::run(options).await,
+        Command::FuzzApi(options) => fuzz_api::run(options).await,
         Command::Architecture => architecture::run(),
         Command::Sqlx(options) => sqlx::run(options).await,
     }

@@ -1,0 +1,23 @@
+//! Whatever dies, and whenever: an accepted report is stored once and told.
+
+use std::time::Duration;
+
+use testkit::chaos::{self, Plan};
+
+const PLAN: Plan = Plan { kills: 12, seed: 7, phones: 3, sweeper: true, settle: Duration::from_mins(1) };
+
+#[tokio::test]
+async fn nothing_is_lost_or_doubled_when_processes_are_killed_at_random_moments() -> anyhow::Result<()> {
+    let verdict = chaos::run(&PLAN).await?;
+    assert!(verdict.is_good(), "{verdict}");
+    assert!(verdict.acknowledged > 0 && verdict.kills.values().sum::<usize>() == PLAN.kills, "{verdict}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_the_sweeper_notifications_get_stuck_and_the_check_says_so() -> anyhow::Result<()> {
+    let verdict = chaos::run(&Plan { sweeper: false, settle: Duration::from_secs(3), ..PLAN }).await?;
+    assert!(!verdict.stuck.is_empty(), "{verdict}");
+    assert!(verdict.lost.is_empty() && verdict.duplicates == 0, "{verdict}");
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! What HTTP itself is guarded with: limits, headers of every answer, TLS.
+
+use e2e::{DEADLINE, NURSE, PATIENT, problem, rows, submitted};
+use futures_util::future::try_join_all;
+use serde_json::json;
+use testkit::client::{Client, Response, report};
+use testkit::poll;
+use testkit::stack::{Service, Stack};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+const WRONG: &str = "975310";
+
+/// Checks that an answer is a 429 and gives its Retry-After, in seconds.
+fn wait_of(answer: &Response) -> anyhow::Result<u64> {
+    problem(answer, 429, "throttled")?;
+    Ok(answer.header("retry-after").unwrap_or_default().parse()?)
+}
+
+#[tokio::test]
+async fn guessing_pins_is_throttled_for_that_login_and_for_a_time() -> anyhow::Result<()> {
+    let stack = Stack::builder()
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__LOGIN__PER_MINUTE", "6")
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__LOGIN__BURST", "2")
+        .start()
+        .await?;
+    let client = stack.client();
+    let guess = json!({"login": PATIENT.login, "pin": WRONG});
+    let answers = try_join_all((0..8).map(|_| client.post("/v1/sessions", &guess))).await?;
+    let (asked, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status != 429);
+    assert_eq!(asked.len(), 2, "as many as a burst has");
+    for answer in asked {
+        problem(answer, 401, "wrong-credentials")?;
+    }
+    for answer in refused {
+        assert!((1..=10).contains(&wait_of(answer)?), "one attempt in ten seconds");
+    }
+    client.login(NURSE.login, NURSE.pin).await?;
+
+    let right = json!({"login": PATIENT.login, "pin": PATIENT.pin});
+    let ask = async || client.post("/v1/sessions", &right).await;
+    poll::until(DEADLINE, ask, |answer| answer.status != 429).await?.expect_status(200)?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_flood_of_submissions_is_throttled_and_a_retry_gets_through() -> anyhow::Result<()> {
+    let stack = Stack::builder()
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__SESSION__PER_SECOND", "1")
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__SESSION__BURST", "3")
+        .start()
+        .await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let body = report(PATIENT.assignment);
+    let keys: Vec<_> = (0..40).map(|number| format!("flood-{number}")).collect();
+    let answers = try_join_all(keys.iter().map(|key| client.submit(&token, key, &body))).await?;
+    let refused: Vec<_> = keys.iter().zip(&answers).filter(|(_, answer)| answer.status != 201).collect();
+    for (_, answer) in &refused {
+        assert_eq!(wait_of(answer)?, 1);
+    }
+    let stored = keys.len() - refused.len();
+    assert!((3..keys.len()).contains(&stored), "{stored} were stored");
+    assert_eq!(rows(&stack).await?.reports, i64::try_from(stored)?);
+
+    // Another session has a budget of its own.
+    let other = client.login(PATIENT.login, PATIENT.pin).await?;
+    submitted(&client, &other, PATIENT).await?;
+    let ask = async || client.submit(&token, refused[0].0, &body).await;
+    poll::until(DEADLINE, ask, |answer| answer.status != 429).await?.expect_status(201)?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn activations_and_refreshes_share_one_limit() -> anyhow::Result<()> {
+    let stack = Stack::builder()
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__ANONYMOUS__PER_SECOND", "1")
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__ANONYMOUS__BURST", "4")
+        .start()
+        .await?;
+    let client = stack.client();
+    let (code, token) = (json!({"activation_code": "guess", "pin": WRONG}), json!({"refresh_token": "guess"}));
+    let requests = (0..20).flat_map(|_| [("/v1/activations", &code), ("/v1/sessions/refresh", &token)]);
+    let answers = try_join_all(requests.map(|(path, body)| client.post(path, body))).await?;
+    let refused = answers.iter().filter(|answer| answer.status == 429).map(wait_of);
+    let waits = refused.collect::<Result<Vec<_>, _>>()?;
+    assert!((1..=36).contains(&waits.len()), "{} of 40 were refused", waits.len());
+    assert!(waits.iter().all(|wait| *wait == 1), "{waits:?}");
+    client.login(PATIENT.login, PATIENT.pin).await?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_answer_has_the_security_headers() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    for (path, status, policy) in [
+        ("/livez", 204, "default-src 'none'; frame-ancestors 'none'"),
+        ("/readyz", 200, "default-src 'none'; frame-ancestors 'none'"),
+        ("/openapi.json", 200, "default-src 'none'; frame-ancestors 'none'"),
+        ("/docs/", 200, "default-src 'none'; script-src 'self'; "),
+        ("/docsx", 404, "default-src 'none'; frame-ancestors 'none'"),
+        ("/v1/reports", 401, "default-src 'none'; frame-ancestors 'none'"),
+        ("/v1/sessions", 405, "default-src 'none'; frame-ancestors 'none'"),
+    ] {
+        let answer = client.get(path, None).await?.expect_status(status)?;
+        let header = |name| answer.header(name).unwrap_or_default();
+        assert!(header("content-security-policy").starts_with(policy), "{path}: {:?}", answer.headers);
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(header("cross-origin-resource-policy"), "same-origin", "{path}");
+        assert_eq!(header("permissions-policy"), "camera=(), geolocation=(), microphone=()", "{path}");
+        assert_eq!(header("cache-control"), "no-store", "{path}");
+        for absent in ["server", "strict-transport-security", "x-powered-by"] {
+            assert_eq!(answer.header(absent), None, "{path}");
+        }
+        let repeated = answer.headers.keys().find(|name| answer.headers.get_all(*name).iter().count() > 1);
+        assert_eq!(repeated, None, "{path}");
+    }
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn json_is_sent_to_whoever_does_not_exclude_it() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    for (path, accept, status, name) in [
+        ("/v1/me/assignments", "*/*, application/json;q=0", 406, "not-acceptable"),
+        ("/v1/nothing", "application/xml", 406, "not-acceptable"),
+        ("/v1/me/assignments", "text/html, */*;q=0.1", 401, "unauthenticated"),
+        ("/nothing", "text/html", 404, "not-found"),
+    ] {
+        problem(&client.raw("GET", path, &[("accept", accept)], "").await?, status, name)?;
+    }
+    client.raw("GET", "/livez", &[("accept", "image/png")], "").await?.expect_status(204)?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_large_head_gets_a_problem_and_a_larger_one_at_least_its_status() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let get = |path: &str, headers: &str| {
+        format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n").into_bytes()
+    };
+    let many = |count| "X: x\r\n".repeat(count);
+    let long = |length| format!("/nothing?{}", "x".repeat(length));
+    for request in [
+        get("/nothing", &format!("X: {}\r\n", "x".repeat(33 * 1024))),
+        get("/nothing", &many(101)),
+        get(&long(33 * 1024), ""),
+    ] {
+        problem(&client.wire(&request).await?, 431, "head-too-large")?;
+    }
+    client.wire(&get("/nothing", &format!("X: {}\r\n", "x".repeat(31 * 1024)))).await?.expect_status(404)?;
+    client.wire(&get(&long(31 * 1024), &many(90))).await?.expect_status(404)?;
+    // Beyond what the server reads at all there is no problem document.
+    client.wire(&get("/nothing", &many(300))).await?.expect_status(431)?;
+    client.wire(b"\x16\x03\x01 is no HTTP\r\n\r\n").await?.expect_status(400)?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_given_up_with_408() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let mut connection = TcpStream::connect(stack.address(Service::Gateway)).await?;
+    let head = "POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{";
+    connection.write_all(head.as_bytes()).await?;
+    let mut line = String::new();
+    timeout(DEADLINE, BufReader::new(connection).read_line(&mut line)).await??;
+    assert_eq!(line, "HTTP/1.1 408 Request Timeout\r\n");
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_that_is_never_finished_does_not_hold_up_the_end() -> anyhow::Result<()> {
+    let mut stack = Stack::start().await?;
+    let mut connection = TcpStream::connect(stack.address(Service::Gateway)).await?;
+    connection.write_all(b"GET /livez HTTP/1.1\r\nHo").await?;
+    assert!(stack.terminate(Service::Gateway).await?.success());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_gateway_speaks_tls_if_it_has_a_certificate() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
+    let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| folder.path().join(name).display().to_string());
+    std::fs::write(&certificate, made.cert.pem())?;
+    std::fs::write(&key, made.signing_key.serialize_pem())?;
+    let builder = |key: &str| {
+        let builder = Stack::builder().env(Service::Gateway, "EPRO_TLS__CERTIFICATE", &certificate);
+        builder.env(Service::Gateway, "EPRO_TLS__KEY", key)
+    };
+    let mut stack = builder(&key).start().await?;
+
+    let client = Client::trusting(stack.url(Service::Gateway), made.cert.pem().as_bytes())?;
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let answer = client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?;
+    assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"));
+    assert!(stack.client().get("/livez", None).await.is_err(), "a client that does not know the certificate");
+    let plain = Client::new(format!("http://{}", stack.address(Service::Gateway)));
+    assert!(plain.get("/livez", None).await.is_err(), "no plain HTTP beside it");
+
+    let healthy = stack.command(Service::Gateway, &["healthcheck"]).await?;
+    assert!(healthy.status.success(), "{}", String::from_utf8_lossy(&healthy.stderr));
+    stack.terminate(Service::Gateway).await?;
+    assert!(!stack.command(Service::Gateway, &["healthcheck"]).await?.status.success());
+    stack.stop().await?;
+
+    let error = builder("/nowhere.pem").start().await.map(drop).unwrap_err();
+    assert!(format!("{error:#}").contains("tls.key: read a private key from /nowhere.pem"), "{error:#}");
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! What is down behind the outbox costs a patient nothing, and everything is told when it is back.
+
+use std::time::{Duration, Instant};
+
+use e2e::{DEADLINE, NURSES_PER_SITE};
+use futures_util::future::try_join_all;
+use migrations::demo::PATIENTS;
+use testkit::poll;
+use testkit::stack::{Service, Stack};
+use testkit::{sms, smtp};
+
+/// What is down.
+#[derive(Clone, Copy)]
+enum Down {
+    NotifySvc,
+    SmsProvider,
+    MailServer,
+}
+
+/// How long it is down; longer when asked for, because a minute is too long for every day.
+fn outage() -> Duration {
+    let seconds = std::env::var("EPRO_TEST_OUTAGE_SECONDS").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(6))
+}
+
+#[tokio::test]
+async fn an_outage_of_notify_svc_costs_no_submission_and_loses_no_message() -> anyhow::Result<()> {
+    survive(Down::NotifySvc).await
+}
+
+#[tokio::test]
+async fn an_outage_of_the_sms_provider_costs_no_submission_and_loses_no_message() -> anyhow::Result<()> {
+    survive(Down::SmsProvider).await
+}
+
+#[tokio::test]
+async fn an_outage_of_the_mail_server_costs_no_submission_and_loses_no_message() -> anyhow::Result<()> {
+    survive(Down::MailServer).await
+}
+
+async fn survive(down: Down) -> anyhow::Result<()> {
+    let mut stack = Stack::builder()
+        .env(Service::NotifySvc, "EPRO_SWEEP__INTERVAL", "200ms")
+        .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "1s")
+        .env(Service::NotifySvc, "EPRO_DELIVERY__LEASE", "10s")
+        .env(Service::NotifySvc, "EPRO_DELIVERY__BACKOFF__BASE", "100ms")
+        .env(Service::NotifySvc, "EPRO_DELIVERY__BACKOFF__CAP", "2s")
+        .start()
+        .await?;
+    let (reports, usual) = load(&stack, outage() / 2).await?;
+    match down {
+        Down::NotifySvc => stack.kill(Service::NotifySvc).await?,
+        Down::SmsProvider => stack.sms.respond_with(sms::Behaviour::Refuse(503)),
+        Down::MailServer => stack.smtp.stop().await,
+    }
+    let (more, during) = load(&stack, outage()).await?;
+    match down {
+        Down::NotifySvc => stack.restart(Service::NotifySvc).await?,
+        Down::SmsProvider => stack.sms.respond_with(sms::Behaviour::Accept),
+        Down::MailServer => stack.smtp.start_again().await?,
+    }
+    println!("median {usual:?} before and {during:?} during the outage, {} reports", reports + more);
+    // Far from what waiting for a dead provider would take, and near enough for a machine that is busy otherwise.
+    assert!(during < 2 * usual + Duration::from_millis(50), "{usual:?} before, {during:?} during the outage");
+
+    let mut database = stack.database.connect().await?;
+    let delivered = async || {
+        let count = "SELECT count(*) FROM clinical.notification WHERE state = 'delivered'";
+        Ok(sqlx::query_scalar::<_, i64>(count).fetch_one(&mut database).await?)
+    };
+    let expected = i64::try_from((reports + more) * 2 * NURSES_PER_SITE)?;
+    assert_eq!(poll::until(2 * DEADLINE, delivered, |count| *count == expected).await?, expected);
+    let elsewhere: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM clinical.delivery_attempt
+         JOIN clinical.notification USING (notification_id)
+         JOIN clinical.audit_event ON object_id = report_id
+         WHERE delivery_attempt.trace_id <> audit_event.trace_id",
+    )
+    .fetch_one(&mut database)
+    .await?;
+    assert_eq!(elsewhere, 0, "every attempt belongs to the trace of its submission");
+    assert!(smtp_and_sms_have_each_once(&stack, reports + more));
+    stack.stop().await?;
+    Ok(())
+}
+
+/// Patients who submit one report after the other; how many, and the median of the waits for 201.
+async fn load(stack: &Stack, duration: Duration) -> anyhow::Result<(usize, Duration)> {
+    let end = Instant::now() + duration;
+    let client = stack.client();
+    let phones = PATIENTS.iter().take(2).map(async |patient| {
+        let token = client.login(patient.login, patient.pin).await?;
+        let mut waits = Vec::new();
+        while Instant::now() < end {
+            let start = Instant::now();
+            client.submit_new(&token, patient.assignment).await?.expect_status(201)?;
+            waits.push(start.elapsed());
+            // A patient, not a benchmark: what is delivered meanwhile shares the machine.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::Ok(waits)
+    });
+    let mut waits = try_join_all(phones).await?.concat();
+    waits.sort();
+    Ok((waits.len(), waits[waits.len() / 2]))
+}
+
+fn smtp_and_sms_have_each_once(stack: &Stack, reports: usize) -> bool {
+    let (messages, mails): (Vec<sms::Message>, Vec<smtp::Mail>) = (stack.sms.accepted(), stack.smtp.accepted());
+    (messages.len(), mails.len()) == (reports * NURSES_PER_SITE, reports * NURSES_PER_SITE)
+}

@@ -1,0 +1,150 @@
+//! Guessing PINs.
+
+use std::time::{Duration, Instant};
+
+use e2e::{NEIGHBOUR, PATIENT, problem};
+use futures_util::future::try_join_all;
+use migrations::demo::NEWCOMER;
+use serde_json::{Value, json};
+use testkit::client::Client;
+use testkit::stack::{Service, Stack};
+
+const WRONG: &str = "975310";
+
+/// The body of a refusal without what differs between any two answers.
+async fn refusal(client: &Client, login: &str, pin: &str) -> anyhow::Result<Value> {
+    let answer = client.post("/v1/sessions", &json!({"login": login, "pin": pin})).await?;
+    let mut body = problem(&answer, 401, "wrong-credentials")?;
+    for own in ["trace_id", "trace_url", "instance"] {
+        body[own].take();
+    }
+    Ok(body)
+}
+
+/// Wrong PINs counted, and whether the login is locked.
+async fn credential(stack: &Stack, login: &str) -> anyhow::Result<(i32, bool)> {
+    let statement = sqlx::query_as(
+        "SELECT failures, coalesce(locked_until > now(), false) FROM identity.credential WHERE login = $1",
+    );
+    Ok(statement.bind(login).fetch_one(&mut stack.database.connect().await?).await?)
+}
+
+/// Lets the time of every lock pass.
+async fn pass_time(stack: &Stack) -> anyhow::Result<()> {
+    sqlx::query("UPDATE identity.credential SET locked_until = now() WHERE locked_until IS NOT NULL")
+        .execute(&mut stack.database.connect().await?)
+        .await?;
+    Ok(())
+}
+
+async fn lock(stack: &Stack, login: &str) -> anyhow::Result<()> {
+    let statement =
+        sqlx::query("UPDATE identity.credential SET locked_until = now() + interval '1 hour' WHERE login = $1");
+    statement.bind(login).execute(&mut stack.database.connect().await?).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn too_many_wrong_pins_lock_a_login_for_a_time() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    for _ in 0..5 {
+        refusal(&client, PATIENT.login, WRONG).await?;
+    }
+    assert_eq!(credential(&stack, PATIENT.login).await?, (0, true));
+    let locked_until = "SELECT locked_until::text FROM identity.credential WHERE locked_until IS NOT NULL";
+    let before: String = sqlx::query_scalar(locked_until).fetch_one(&mut stack.database.connect().await?).await?;
+    for pin in [PATIENT.pin, WRONG] {
+        refusal(&client, PATIENT.login, pin).await?;
+    }
+    let after: String = sqlx::query_scalar(locked_until).fetch_one(&mut stack.database.connect().await?).await?;
+    assert_eq!(before, after, "an attempt has made the lock longer");
+    client.login(NEIGHBOUR.login, NEIGHBOUR.pin).await?;
+    pass_time(&stack).await?;
+    client.login(PATIENT.login, PATIENT.pin).await?;
+    assert_eq!(credential(&stack, PATIENT.login).await?, (0, false));
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_right_pin_forgets_the_wrong_ones() -> anyhow::Result<()> {
+    let stack = Stack::builder().env(Service::UserSvc, "EPRO_SESSIONS__LOCKOUT__FAILURES", "2").start().await?;
+    let client = stack.client();
+    for _ in 0..3 {
+        refusal(&client, PATIENT.login, WRONG).await?;
+        assert_eq!(credential(&stack, PATIENT.login).await?, (1, false));
+        client.login(PATIENT.login, PATIENT.pin).await?;
+    }
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn guesses_at_the_same_time_are_all_counted() -> anyhow::Result<()> {
+    let stack = Stack::builder().env(Service::UserSvc, "EPRO_SESSIONS__LOCKOUT__FAILURES", "8").start().await?;
+    let client = stack.client();
+    try_join_all((0..7).map(|_| refusal(&client, PATIENT.login, WRONG))).await?;
+    assert_eq!(credential(&stack, PATIENT.login).await?, (7, false));
+    refusal(&client, PATIENT.login, WRONG).await?;
+    assert_eq!(credential(&stack, PATIENT.login).await?, (0, true));
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_login_does_not_tell_why() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    lock(&stack, NEIGHBOUR.login).await?;
+    let attempts = [
+        ("wrong PIN", PATIENT.login, WRONG),
+        ("unknown login", "nobody", PATIENT.pin),
+        ("locked login", NEIGHBOUR.login, NEIGHBOUR.pin),
+        ("not activated", NEWCOMER.login, PATIENT.pin),
+    ];
+    let mut bodies = Vec::new();
+    let mut times = vec![Vec::new(); attempts.len()];
+    // The first one makes the connections.
+    refusal(&client, "nobody", WRONG).await?;
+    // One after the other in turns, so that whatever else the machine does is shared by all.
+    for _ in 0..3 {
+        for ((_, login, pin), times) in attempts.iter().zip(&mut times) {
+            let start = Instant::now();
+            bodies.push(refusal(&client, login, pin).await?);
+            times.push(start.elapsed());
+        }
+    }
+    for body in &bodies {
+        assert_eq!(body, &bodies[0]);
+    }
+    let medians: Vec<Duration> = times.into_iter().map(median).collect();
+    let told: Vec<_> = attempts.iter().map(|attempt| attempt.0).zip(&medians).collect();
+    let (least, most) = (medians.iter().min().copied(), medians.iter().max().copied());
+    assert!(least >= Some(Duration::from_millis(500)), "{told:?}");
+    assert!(most < least.map(|least| least * 3 / 2), "{told:?}");
+    stack.stop().await?;
+    Ok(())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+#[tokio::test]
+async fn no_login_or_pin_is_too_odd_to_be_refused() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let long = "x".repeat(60_000);
+    let odd = ["", "a\0b", "\0", "\u{202e}\u{1f600}", "' OR 1=1 --", &long];
+    for login in odd {
+        refusal(&client, login, PATIENT.pin).await?;
+    }
+    for pin in &odd[..4] {
+        refusal(&client, PATIENT.login, pin).await?;
+    }
+    client.login(PATIENT.login, PATIENT.pin).await?;
+    stack.stop().await?;
+    Ok(())
+}

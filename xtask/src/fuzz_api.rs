@@ -1,0 +1,91 @@
+//! `cargo xtask fuzz-api`: [Schemathesis](https://schemathesis.io) against a running stack's `/openapi.json`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+use clap::Args;
+use migrations::demo::{NURSES, PATIENTS};
+use testkit::postgres::Postgres;
+use testkit::stack::{Builder, Service, Stack};
+use tokio::process::Command;
+
+use crate::cargo::{build_services, succeed};
+
+/// The version that the figures in `docs/fuzzing.md` are of.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Passed on to `schemathesis run`, such as `--seed 1` or `--max-examples 50`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// Installs Schemathesis beside the build, starts a stack of its own and runs all default checks.
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    build_services().await?;
+    let schemathesis = install().await?;
+    let mut postgres = Postgres::builder().fsync(false).start().await?;
+    postgres.cluster().create_template().await?;
+    let stack = patient(Stack::builder().cluster(postgres.cluster().clone())).start().await?;
+    let url = stack.url(Service::Gateway);
+
+    let mut command = Command::new(schemathesis);
+    let hooks = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/fuzz_api"));
+    let logins = serde_json::json!({
+        "patient": [PATIENTS[0].login, PATIENTS[0].pin],
+        "nurse": [NURSES[0].login, NURSES[0].pin],
+    });
+    command
+        .args(["run", &format!("{url}/openapi.json"), "--generation-database", "none"])
+        .args(options.arguments)
+        .env("PYTHONPATH", hooks)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("SCHEMATHESIS_HOOKS", "hooks")
+        .env("EPRO_FUZZ_URL", &url)
+        .env("EPRO_FUZZ_LOGINS", logins.to_string());
+    let fuzzed = tokio::select! {
+        fuzzed = succeed(command) => fuzzed,
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+    };
+    let panics = Service::ALL.iter().flat_map(|service| stack.logs(*service)).filter(is_panic).count();
+    stack.stop().await?;
+    postgres.stop().await?;
+    ensure!(panics == 0, "{panics} panics in the services' logs");
+    fuzzed
+}
+
+fn is_panic(line: &serde_json::Value) -> bool {
+    line["message"].as_str().is_some_and(|message| message.contains("panic"))
+}
+
+/// Limits that a single fast client would run into, and that have tests of their own.
+fn patient(builder: Builder) -> Builder {
+    [
+        (Service::Gateway, "EPRO_RATE_LIMITS__SESSION__PER_SECOND"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__SESSION__BURST"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__LOGIN__PER_MINUTE"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__LOGIN__BURST"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__ANONYMOUS__PER_SECOND"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__ANONYMOUS__BURST"),
+        (Service::UserSvc, "EPRO_SESSIONS__LOCKOUT__FAILURES"),
+    ]
+    .into_iter()
+    .fold(builder, |builder, (service, setting)| builder.env(service, setting, "1000000"))
+    .env(Service::UserSvc, "EPRO_SESSIONS__FAILED_LOGIN_TAKES", "0s")
+}
+
+/// The program, in a Python environment of its own below the build's folder.
+async fn install() -> anyhow::Result<PathBuf> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/schemathesis"));
+    let (python, program) = (folder.join("bin/python"), folder.join("bin/schemathesis"));
+    if !python.exists() {
+        let mut create = Command::new("python3");
+        create.args(["-m", "venv"]).arg(folder);
+        succeed(create).await?;
+    }
+    let mut install = Command::new(python);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", SCHEMATHESIS]);
+    succeed(install).await?;
+    Ok(program)
+}
