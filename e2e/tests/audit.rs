@@ -63,6 +63,78 @@ struct History {
     seal: i64,
 }
 
+impl History {
+    fn event(&self, seq: usize) -> String {
+        format!("enrolment {}, event {seq}, object {}", self.enrolment, self.objects[seq - 1])
+    }
+
+    /// Forgeries of what the trail speaks of, each with what the check says of it.
+    fn forged_objects(&self) -> Vec<(String, String)> {
+        let (first, second, review, last) = (self.objects[0], self.objects[1], self.objects[3], self.objects[4]);
+        let changed = |seq| format!("a report or review was changed: {}", self.event(seq));
+        vec![
+            (
+                format!("UPDATE clinical.report SET raw_body = set_byte(raw_body, 0, 1) WHERE report_id = '{first}'"),
+                changed(1),
+            ),
+            (
+                format!(
+                    "UPDATE clinical.report SET answers = answers || '{{\"pain\": 1}}' WHERE report_id = '{second}'"
+                ),
+                changed(2),
+            ),
+            (format!("DELETE FROM clinical.alert WHERE report_id = '{last}'"), changed(5)),
+            (format!("UPDATE clinical.review SET outcome = 'rejected' WHERE review_id = '{review}'"), changed(4)),
+            (
+                format!("DELETE FROM clinical.report WHERE report_id = '{second}'"),
+                format!("an event's report or review is missing: {}", self.event(2)),
+            ),
+        ]
+    }
+
+    /// Forgeries of the trail itself.
+    fn forged_trail(&self) -> Vec<(String, String)> {
+        let Self { study, enrolment, seal, objects } = self;
+        let (of, last) = (format!("WHERE enrolment_id = '{enrolment}'"), objects[4]);
+        let missing = |seq| format!("an event is missing: enrolment {enrolment}, event {seq}");
+        let set_back = format!(
+            "DELETE FROM clinical.audit_event {of} AND seq = 5;
+             UPDATE clinical.audit_chain SET (seq, prev_hash, hash) =
+                 (SELECT seq, prev_hash, hash FROM clinical.audit_event {of} AND seq = 4) {of}"
+        );
+        let erase = format!(
+            "DELETE FROM clinical.alert WHERE report_id = '{last}'; DELETE FROM clinical.report WHERE report_id = '{last}'"
+        );
+        let change = |set: &str, seq: usize| {
+            let change = format!("UPDATE clinical.audit_event SET {set} {of} AND seq = {seq}");
+            (change, format!("an event was changed: {}", self.event(seq)))
+        };
+        vec![
+            change("action = 'report.amend'", 2),
+            change("trace_id = repeat('0', 32)", 4),
+            (format!("DELETE FROM clinical.audit_event {of} AND seq = 2"), missing(2)),
+            (format!("DELETE FROM clinical.audit_event {of}"), missing(1)),
+            (
+                format!("DELETE FROM clinical.audit_event {of} AND seq = 5"),
+                format!("a chain does not end with this event: {}", self.event(4)),
+            ),
+            (set_back.clone(), format!("a report has not one event: enrolment {enrolment}, object {last}")),
+            (
+                format!("{set_back}; {erase}"),
+                format!("a sealed event is missing: study {study}, seal {seal}, enrolment {enrolment}, event 5"),
+            ),
+            (
+                "UPDATE clinical.audit_seal SET sealed_at = sealed_at - interval '1 day' WHERE seq = 1".to_owned(),
+                format!("a seal was changed: study {study}, seal 1"),
+            ),
+            (
+                "DELETE FROM clinical.audit_seal WHERE seq = 1".to_owned(),
+                format!("a seal is missing: study {study}, seal 1"),
+            ),
+        ]
+    }
+}
+
 /// Five events of one patient, one of another, and a seal over both.
 async fn history(stack: &Stack) -> anyhow::Result<History> {
     let client = stack.client();
@@ -131,85 +203,18 @@ async fn a_trail_that_many_have_written_at_the_same_time_holds() -> anyhow::Resu
 #[tokio::test]
 async fn every_forgery_is_found_and_its_place_named() -> anyhow::Result<()> {
     let mut stack = sealing().await?;
-    let History { study, enrolment, objects, seal } = history(&stack).await?;
+    let history = history(&stack).await?;
     // So that nobody seals what a forger has made.
     stack.terminate(Service::DataSvc).await?;
     assert_eq!(verify(&stack, &[]).await?.0, Some(0));
 
-    let (first, second, review, last) = (objects[0], objects[1], objects[3], objects[4]);
-    let event = |seq: i64, object: Uuid| format!("enrolment {enrolment}, event {seq}, object {object}");
-    let of = format!("WHERE enrolment_id = '{enrolment}'");
-    let set_back = format!(
-        "DELETE FROM clinical.audit_event {of} AND seq = 5;
-         UPDATE clinical.audit_chain SET (seq, prev_hash, hash) =
-             (SELECT seq, prev_hash, hash FROM clinical.audit_event {of} AND seq = 4) {of}"
-    );
-    let erase = format!(
-        "DELETE FROM clinical.alert WHERE report_id = '{last}';
-         DELETE FROM clinical.report WHERE report_id = '{last}'"
-    );
-    let forgeries = [
-        (
-            format!("UPDATE clinical.report SET raw_body = set_byte(raw_body, 0, 1) WHERE report_id = '{first}'"),
-            format!("a report or review was changed: {}", event(1, first)),
-        ),
-        (
-            format!("UPDATE clinical.report SET answers = answers || '{{\"pain\": 1}}' WHERE report_id = '{second}'"),
-            format!("a report or review was changed: {}", event(2, second)),
-        ),
-        (
-            format!("DELETE FROM clinical.alert WHERE report_id = '{last}'"),
-            format!("a report or review was changed: {}", event(5, last)),
-        ),
-        (
-            format!("UPDATE clinical.review SET outcome = 'rejected' WHERE review_id = '{review}'"),
-            format!("a report or review was changed: {}", event(4, review)),
-        ),
-        (
-            format!("DELETE FROM clinical.report WHERE report_id = '{second}'"),
-            format!("an event's report or review is missing: {}", event(2, second)),
-        ),
-        (
-            format!("UPDATE clinical.audit_event SET action = 'report.amend' {of} AND seq = 2"),
-            format!("an event was changed: {}", event(2, second)),
-        ),
-        (
-            format!("UPDATE clinical.audit_event SET trace_id = '{}' {of} AND seq = 4", "0".repeat(32)),
-            format!("an event was changed: {}", event(4, review)),
-        ),
-        (
-            format!("DELETE FROM clinical.audit_event {of} AND seq = 2"),
-            format!("an event is missing: enrolment {enrolment}, event 2"),
-        ),
-        (
-            format!("DELETE FROM clinical.audit_event {of} AND seq = 5"),
-            format!("a chain does not end with this event: {}", event(4, review)),
-        ),
-        (
-            format!("DELETE FROM clinical.audit_event {of}"),
-            format!("an event is missing: enrolment {enrolment}, event 1"),
-        ),
-        (set_back.clone(), format!("a report has not one event: enrolment {enrolment}, object {last}")),
-        (
-            format!("{set_back}; {erase}"),
-            format!("a sealed event is missing: study {study}, seal {seal}, enrolment {enrolment}, event 5"),
-        ),
-        (
-            "UPDATE clinical.audit_seal SET sealed_at = sealed_at - interval '1 day' WHERE seq = 1".to_owned(),
-            format!("a seal was changed: study {study}, seal 1"),
-        ),
-        (
-            "DELETE FROM clinical.audit_seal WHERE seq = 1".to_owned(),
-            format!("a seal is missing: study {study}, seal 1"),
-        ),
-    ];
     let mut forger = stack.database.connect().await?;
     // Switches off every trigger, as only the superuser can.
     execute(&mut forger, "SET session_replication_role = replica; CREATE SCHEMA saved").await?;
     for table in TABLES {
         execute(&mut forger, &format!("CREATE TABLE saved.{table} AS TABLE clinical.{table}")).await?;
     }
-    for (forgery, expected) in forgeries {
+    for (forgery, expected) in history.forged_objects().into_iter().chain(history.forged_trail()) {
         execute(&mut forger, &forgery).await?;
         assert_eq!(verify(&stack, &[]).await?, (Some(1), expected), "{forgery}");
         for table in TABLES {

@@ -147,8 +147,13 @@ async fn each_count_of_a_project_is_a_span_of_its_own() -> anyhow::Result<()> {
     let call = |client, server, method, within: Vec<_>| {
         span(client, method, Kind::Client).child(span(server, method, Kind::Server).children(within))
     };
-    let statements =
-        ["SELECT clinical.study", "SELECT clinical.site", "SELECT clinical.enrolment", "SELECT clinical.report"];
+    let statements = [
+        "SELECT clinical.study",
+        "SELECT clinical.site",
+        "SELECT clinical.enrolment",
+        "SELECT clinical.report",
+        "SELECT clinical.fill_window",
+    ];
     let queries = statements.into_iter().flat_map(|statement| {
         let acquire = span("data-svc", "acquire connection", Kind::Internal);
         [acquire, span("data-svc", statement, Kind::Client)]

@@ -96,10 +96,10 @@ pub(crate) struct FieldError {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "pain")]
     link_id: Option<String>,
-    /// The rule's id. Of any body: `required`, `type`, `enum`, `unknown-field`. Of a PIN: `pin-too-simple`. Of a report: `attested`,
-    /// `captured-at-format`, `captured-at-future`, `captured-at-before-enrolment`, `outside-window`,
-    /// `questionnaire-retired`, `unknown-item`, `type`, `range`, `code`, `length`, `null-character`, `required`,
-    /// `disabled`; of an amendment's reason: `required`, `length`, `null-character`.
+    /// The rule's id. Of any body: `required`, `type`, `enum`, `unknown-field`. Of a PIN: `pin-too-simple`. Of a
+    /// report: `attested`, `captured-at-format`, `captured-at-future`, `captured-at-before-enrolment`,
+    /// `outside-window`, `questionnaire-retired`, `unknown-item`, `type`, `range`, `code`, `length`,
+    /// `null-character`, `required`, `disabled`. Of an amendment's reason: `required`, `length`, `null-character`.
     #[schema(example = "range")]
     code: String,
 }

@@ -6,7 +6,8 @@ ALTER TABLE clinical.study
 
 ALTER TABLE clinical.enrolment
     -- the first day of the patient's schedules, in their own time zone
-    ADD COLUMN baseline_date date;
+    ADD COLUMN baseline_date date CHECK (baseline_date BETWEEN '1900-01-01' AND '2199-12-31');
+CREATE INDEX enrolment_person ON clinical.enrolment (person_id);
 UPDATE clinical.enrolment SET baseline_date = (enrolled_at AT TIME ZONE time_zone)::date;
 ALTER TABLE clinical.enrolment ALTER COLUMN baseline_date SET NOT NULL;
 
@@ -43,9 +44,11 @@ ALTER TABLE clinical.assignment
     -- not later than `opens`: on the day after
     ADD COLUMN closes     time,
     -- how long after a window's end its report may still arrive
-    ADD COLUMN sync_for   interval CHECK (sync_for >= interval '0'),
+    ADD COLUMN sync_for   interval CHECK (sync_for >= interval '0' AND isfinite(sync_for)),
     ADD CHECK (num_nonnulls(first_day, every_days, windows, opens, closes, sync_for)
                = CASE schedule WHEN 'scheduled' THEN 6 ELSE 0 END);
+
+CREATE INDEX assignment_enrolment ON clinical.assignment (enrolment_id);
 
 -- The windows of scheduled assignments, made once by data-svc.
 CREATE TABLE clinical.fill_window (
@@ -97,23 +100,33 @@ CREATE TABLE clinical.review (
 
 -- SHA-256 of all that is stored of one object, for the audit trail. Times count in microseconds since
 -- 1970, because their text depends on the session's time zone.
+--
+-- Every report is digested and hashed once while its enrolment's chain is locked. A function in SQL that the
+-- planner cannot put into the statement is planned anew each time, which took longer than all the rest of it. It
+-- puts in what promises no more than what it calls: jsonb_build_array and extract are only stable.
 CREATE FUNCTION clinical.micros(moment timestamptz) RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 RETURN (extract(epoch FROM moment) * 1000000)::bigint;
 
+-- With the questionnaire it answers. A statement inside is never put in; PL/pgSQL keeps its plan for the session.
 CREATE FUNCTION clinical.report_digest(subject uuid) RETURNS bytea
-LANGUAGE sql STABLE STRICT
-RETURN (
-    SELECT sha256(convert_to(jsonb_build_array(
-        report_id, assignment_id, enrolment_id, window_id, revision, supersedes,
-        clinical.micros(captured_at), captured_offset_seconds, clinical.micros(received_at),
-        answers, encode(sha256(raw_body), 'hex'), encode(raw_sha256, 'hex'),
-        disposition, held_because, score, score_band, reason,
-        (SELECT jsonb_agg(jsonb_build_array(rule, urgent) ORDER BY rule COLLATE "C")
-         FROM clinical.alert WHERE alert.report_id = report.report_id)
-    )::text, 'UTF8'))
-    FROM clinical.report WHERE report_id = subject
-);
+LANGUAGE plpgsql STABLE STRICT AS $$
+BEGIN
+    RETURN (
+        SELECT sha256(convert_to(jsonb_build_array(
+            report_id, assignment_id, enrolment_id, window_id, revision, supersedes,
+            clinical.micros(captured_at), captured_offset_seconds, clinical.micros(received_at),
+            answers, encode(sha256(raw_body), 'hex'), encode(raw_sha256, 'hex'),
+            disposition, held_because, score, score_band, reason,
+            (SELECT jsonb_agg(jsonb_build_array(rule, urgent) ORDER BY rule COLLATE "C")
+             FROM clinical.alert WHERE alert.report_id = report.report_id),
+            (SELECT encode(sha256, 'hex')
+             FROM clinical.assignment JOIN clinical.questionnaire_version USING (questionnaire_version_id)
+             WHERE assignment.assignment_id = report.assignment_id)
+        )::text, 'UTF8'))
+        FROM clinical.report WHERE report_id = subject
+    );
+END $$;
 
 CREATE FUNCTION clinical.review_digest(subject uuid) RETURNS bytea
 LANGUAGE sql STABLE STRICT
@@ -129,7 +142,7 @@ CREATE FUNCTION clinical.audit_event_hash(
     prev_hash bytea, enrolment_id uuid, seq bigint, actor_id uuid, action text, object_id uuid,
     before_hash bytea, after_hash bytea, reason text, trace_id text, recorded_at timestamptz
 ) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN sha256(convert_to(jsonb_build_array(
     encode(prev_hash, 'hex'), enrolment_id, seq, actor_id, action, object_id,
     encode(before_hash, 'hex'), encode(after_hash, 'hex'), reason, trace_id, clinical.micros(recorded_at)
@@ -189,6 +202,16 @@ CREATE TABLE clinical.audit_seal (
     sealed_at timestamptz NOT NULL,
     PRIMARY KEY (study_id, seq)
 );
+
+-- A seal's place in its study's chain: the hash of the seal before it is part of its own. `heads` are the
+-- sealed heads as [enrolment, seq, hash in hex], sorted by enrolment.
+CREATE FUNCTION clinical.audit_seal_hash(
+    prev_hash bytea, study_id uuid, seq bigint, sealed_at timestamptz, heads jsonb
+) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN sha256(convert_to(jsonb_build_array(
+    encode(prev_hash, 'hex'), study_id, seq, clinical.micros(sealed_at), heads
+)::text, 'UTF8'));
 
 -- The heads that a seal is about: those that have moved since the seal before.
 CREATE TABLE clinical.audit_seal_head (

@@ -24,22 +24,27 @@ pub(crate) struct Options {
 /// Installs Schemathesis beside the build, starts a stack of its own and runs all default checks.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     build_services().await?;
-    let schemathesis = install().await?;
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/schemathesis"));
+    let schemathesis = install(folder).await?;
     let mut postgres = Postgres::builder().fsync(false).start().await?;
     postgres.cluster().create_template().await?;
     let stack = patient(Stack::builder().cluster(postgres.cluster().clone())).start().await?;
     let url = stack.url(Service::Gateway);
 
     let mut command = Command::new(schemathesis);
-    let hooks = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/fuzz_api"));
+    let files = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/fuzz_api"));
     let logins = serde_json::json!({
         "patient": [PATIENTS[0].login, PATIENTS[0].pin],
         "nurse": [NURSES[0].login, NURSES[0].pin],
     });
     command
+        // It keeps notes where it runs.
+        .current_dir(folder)
+        .arg("--config-file")
+        .arg(files.join("schemathesis.toml"))
         .args(["run", &format!("{url}/openapi.json"), "--generation-database", "none"])
         .args(options.arguments)
-        .env("PYTHONPATH", hooks)
+        .env("PYTHONPATH", files)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("SCHEMATHESIS_HOOKS", "hooks")
         .env("EPRO_FUZZ_URL", &url)
@@ -71,13 +76,12 @@ fn patient(builder: Builder) -> Builder {
         (Service::UserSvc, "EPRO_SESSIONS__LOCKOUT__FAILURES"),
     ]
     .into_iter()
-    .fold(builder, |builder, (service, setting)| builder.env(service, setting, "1000000"))
+    .fold(builder, |builder, (service, setting)| builder.env(service, setting, "60000"))
     .env(Service::UserSvc, "EPRO_SESSIONS__FAILED_LOGIN_TAKES", "0s")
 }
 
 /// The program, in a Python environment of its own below the build's folder.
-async fn install() -> anyhow::Result<PathBuf> {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/schemathesis"));
+async fn install(folder: &Path) -> anyhow::Result<PathBuf> {
     let (python, program) = (folder.join("bin/python"), folder.join("bin/schemathesis"));
     if !python.exists() {
         let mut create = Command::new("python3");

@@ -21,6 +21,7 @@ pub(crate) async fn save_amendment(
     let assessed = assessed(&assessment, Answers::from(request.answers), &request.raw_body, &request.fingerprint)?;
 
     let mut tx = db.begin().await?;
+    store::audit_chain::hold(&mut tx, supersedes).await?;
     let target = store::report::find_target(&mut tx, supersedes, Some(person_id), &[]).await?;
     let target = target.ok_or(DataError::ReportNotFound)?;
     if target.superseded {

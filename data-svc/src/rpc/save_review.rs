@@ -16,6 +16,7 @@ pub(crate) async fn save_review(db: &Db, request: &pb::SaveReviewRequest) -> Res
     let outcome = outcome(request.outcome())?;
 
     let mut tx = db.begin().await?;
+    store::audit_chain::hold(&mut tx, report_id).await?;
     let target = store::report::find_target(&mut tx, report_id, None, &site_ids).await?;
     let target = target.ok_or(DataError::ReportNotFound)?;
     if target.superseded {

@@ -1,6 +1,21 @@
-use sqlx::query_scalar;
+use sqlx::{query, query_scalar};
 use telemetry::postgres::Tx;
 use uuid::Uuid;
+
+/// Takes the end of the chain that a report is in, as adding an event does: until this transaction ends, no
+/// other one that adds an event to it commits. Before what is decided by what is stored.
+pub(crate) async fn hold(tx: &mut Tx, report_id: Uuid) -> sqlx::Result<()> {
+    query!(
+        "SELECT seq FROM clinical.audit_chain
+         JOIN clinical.report USING (enrolment_id)
+         WHERE report_id = $1
+         FOR UPDATE OF audit_chain",
+        report_id,
+    )
+    .fetch_optional(tx)
+    .await
+    .map(drop)
+}
 
 /// The first enrolment whose chain has a head and no events.
 pub(crate) async fn first_without_events(tx: &mut Tx) -> sqlx::Result<Option<Uuid>> {

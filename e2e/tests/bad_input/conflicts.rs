@@ -1,4 +1,4 @@
-//! 409 and 412: what contradicts the stored. Requests at the same time are in `submissions.rs`.
+//! 409 and 412: what contradicts the stored. Requests at the same time are in `submissions`.
 
 use e2e::setup::{self, Window, close_study};
 use e2e::{NURSE, PATIENT, amendment, submitted};

@@ -1,7 +1,7 @@
 //! Bad input gets a clear answer, repeats nothing and stores nothing.
 //!
-//! Refused elsewhere: floods, slow bodies and what is no HTTP in `http_surface.rs`, guessed PINs and the
-//! time a refusal takes in `sessions.rs`, submissions at the same time in `submissions.rs`.
+//! Refused elsewhere: floods, slow bodies and what is no HTTP in `http_surface`, guessed PINs and the time
+//! that a refusal takes in `sessions`, requests at the same time in `submissions`, `amendments`, `reviews`.
 
 mod bodies;
 mod case;

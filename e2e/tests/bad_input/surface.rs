@@ -1,4 +1,4 @@
-//! 404 to 431: what is no request of this API. 408 is in `http_surface.rs`.
+//! 404 to 431: what is no request of this API. 408 is in `http_surface`.
 
 use e2e::PATIENT;
 use testkit::client::Token;

@@ -16,7 +16,8 @@ use crate::router::Shared;
     tag = "reviews",
     security(("bearer" = [])),
     params(
-        ("id" = Uuid, Path, description = "One of the nurse's sites.", example = "5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e01"),
+        ("id" = Uuid, Path, description = "One of the nurse's sites.",
+         example = "5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e01"),
         Review,
         Page,
     ),
