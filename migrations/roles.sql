@@ -4,17 +4,22 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    -- Two databases of one cluster may be prepared at the same time.
+    -- Two jobs may prepare this database at the same time.
     PERFORM pg_advisory_xact_lock(hashtext('epro roles'));
+    -- A role belongs to the whole cluster, but that lock to this database: a job for another one may be faster.
     FOREACH name IN ARRAY ARRAY['identity_owner', 'clinical_owner'] LOOP
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+        BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN', name);
-        END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;
+        END;
     END LOOP;
     FOREACH name IN ARRAY ARRAY['user_svc', 'data_svc'] LOOP
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+        BEGIN
             EXECUTE format('CREATE ROLE %I LOGIN', name);
-        END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;
+        END;
     END LOOP;
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO user_svc, data_svc', current_database());

@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Subcommand;
 use proto::data::data_service_server::DataServiceServer;
@@ -13,6 +14,9 @@ use crate::audit::{self, Sealer};
 use crate::grpc::Grpc;
 use crate::reconcile;
 use crate::schedule::materialise::{self, Materialiser};
+
+/// How long one statement of a command may run: each one reads a whole table.
+const CHECK_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// The service's settings; `config.yaml` holds the defaults.
 #[derive(Debug, Deserialize)]
@@ -85,9 +89,10 @@ impl Service for App {
     }
 
     async fn command(config: Config, command: Command) -> anyhow::Result<ExitCode> {
+        let db = database::open(&database::Config { statement_timeout: CHECK_TIMEOUT, ..config.database })?;
         match command {
-            Command::Audit(command) => audit::run(&config.database, command).await,
-            Command::Reconcile(options) => reconcile::run(&config.database, options).await,
+            Command::Audit(command) => audit::run(&db, command).await,
+            Command::Reconcile(options) => reconcile::run(&db, options).await,
         }
     }
 }

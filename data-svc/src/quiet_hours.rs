@@ -17,7 +17,7 @@ impl QuietHours {
     /// Of `[from, until, IANA time zone]`. `None` when they make no sense: then nothing is held back.
     pub(crate) fn parse(parts: &[String]) -> Option<Self> {
         let [from, until, zone] = parts else { return None };
-        Some(Self { from: from.parse().ok()?, until: until.parse().ok()?, zone: TimeZone::get(zone).ok()? })
+        Some(Self { from: time_of_day(from)?, until: time_of_day(until)?, zone: TimeZone::get(zone).ok()? })
     }
 
     /// When the quiet hours end that `now` lies in; `None` outside of them.
@@ -55,6 +55,11 @@ impl QuietHours {
     }
 }
 
+/// A time as Postgres writes it, whose last one of a day is 24:00: on every day it is the midnight of the next.
+fn time_of_day(text: &str) -> Option<Time> {
+    if text == "24:00:00" { Some(Time::midnight()) } else { text.parse().ok() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +87,13 @@ mod tests {
         let nap = quiet("13:00:00", "15:00:00");
         assert_eq!(end(&nap, "2026-11-10T14:00:00+01:00").as_deref(), Some("2026-11-10 15:00 +01:00"));
         assert_eq!(end(&nap, "2026-11-10T16:00:00+01:00"), None);
+    }
+
+    #[test]
+    fn an_evening_may_end_at_24_o_clock() {
+        let evening = quiet("20:00:00", "24:00:00");
+        assert_eq!(end(&evening, "2026-11-10T22:30:00+01:00").as_deref(), Some("2026-11-11 00:00 +01:00"));
+        assert_eq!(end(&evening, "2026-11-11T00:00:00+01:00"), None);
     }
 
     #[test]

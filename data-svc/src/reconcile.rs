@@ -6,14 +6,11 @@ use std::time::Duration;
 
 use clap::Args;
 use humantime_serde::re::humantime;
-use service_kit::database::{self, StoreError};
+use service_kit::database::StoreError;
 use telemetry::postgres::Db;
 use uuid::Uuid;
 
 use crate::store::notification::{self, Stuck};
-
-/// How long one statement of the check may run: each one reads a whole table.
-const STATEMENT_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// `data-svc reconcile`
 #[derive(Debug, Args)]
@@ -21,6 +18,10 @@ pub struct Options {
     /// How long a notification may be due and held by nobody before it counts as stuck.
     #[arg(long, default_value = "5m", value_parser = humantime::parse_duration)]
     stuck_after: Duration,
+    /// How long a notification may be pending at all, however often it is put off; longer than notify-svc's
+    /// `delivery.give_up_after`. A site with quiet hours has a day more for what is not urgent.
+    #[arg(long, default_value = "25h", value_parser = humantime::parse_duration)]
+    pending_after: Duration,
 }
 
 /// What does not add up.
@@ -43,15 +44,15 @@ impl fmt::Display for Findings {
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub(crate) async fn run(database: &database::Config, options: Options) -> anyhow::Result<ExitCode> {
-    let db = database::open(&database::Config { statement_timeout: STATEMENT_TIMEOUT, ..database.clone() })?;
-    let findings = find(&db, options.stuck_after).await.map_err(StoreError::from)?;
+pub(crate) async fn run(db: &Db, options: Options) -> anyhow::Result<ExitCode> {
+    let findings = find(db, &options).await.map_err(StoreError::from)?;
     println!("{findings}");
     let is_clean = findings.untold_reports.is_empty() && findings.stuck.is_empty();
     Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn find(db: &Db, stuck_after: Duration) -> sqlx::Result<Findings> {
+async fn find(db: &Db, options: &Options) -> sqlx::Result<Findings> {
     let untold_reports = notification::reports_without(db).await?;
-    Ok(Findings { untold_reports, stuck: notification::list_stuck(db, stuck_after).await? })
+    let stuck = notification::list_stuck(db, options.stuck_after, options.pending_after).await?;
+    Ok(Findings { untold_reports, stuck })
 }

@@ -51,7 +51,11 @@ pub fn unhurried() -> Builder {
         (Service::NotifySvc, "EPRO_SMTP__TIMEOUT"),
     ];
     // Nor is the sweeper to be faster than a slow hint.
-    let builder = Stack::builder().env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "1h");
+    let builder = Stack::builder().env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "1h").env(
+        Service::NotifySvc,
+        "EPRO_DELIVERY__LEASE",
+        "2m",
+    );
     limits.into_iter().fold(builder, |builder, (service, name)| builder.env(service, name, LIMIT))
 }
 

@@ -110,12 +110,13 @@ pub async fn retire(stack: &Stack, questionnaire_id: &str, retired_at: DateTime<
     Ok(())
 }
 
-/// Lets the study take no reports any more.
+/// From then on the study takes no reports.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn close_study(stack: &Stack) -> anyhow::Result<()> {
-    sqlx::query("UPDATE clinical.study SET closed_at = now()").execute(&mut stack.database.connect().await?).await?;
+pub async fn close_study(stack: &Stack, closed_at: DateTime<Utc>) -> anyhow::Result<()> {
+    let statement = sqlx::query("UPDATE clinical.study SET closed_at = $1").bind(closed_at);
+    statement.execute(&mut stack.database.connect().await?).await?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! What HTTP itself is guarded with: limits, headers of every answer, TLS.
 
 use e2e::{DEADLINE, NURSE, PATIENT, problem, rows, submitted};
+use flate2::read::GzDecoder;
 use futures_util::future::try_join_all;
 use serde_json::json;
 use testkit::client::{Client, Response, report};
@@ -48,8 +49,8 @@ async fn guessing_pins_is_throttled_for_that_login_and_for_a_time() -> anyhow::R
 #[tokio::test]
 async fn a_flood_of_submissions_is_throttled_and_a_retry_gets_through() -> anyhow::Result<()> {
     let stack = Stack::builder()
-        .env(Service::Gateway, "EPRO_RATE_LIMITS__SESSION__PER_SECOND", "1")
-        .env(Service::Gateway, "EPRO_RATE_LIMITS__SESSION__BURST", "3")
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__ACCESS_TOKEN__PER_SECOND", "1")
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__ACCESS_TOKEN__BURST", "3")
         .start()
         .await?;
     let client = stack.client();
@@ -75,21 +76,98 @@ async fn a_flood_of_submissions_is_throttled_and_a_retry_gets_through() -> anyho
 }
 
 #[tokio::test]
-async fn activations_and_refreshes_share_one_limit() -> anyhow::Result<()> {
+async fn a_token_that_is_no_good_is_throttled_too_also_at_the_logout() -> anyhow::Result<()> {
     let stack = Stack::builder()
-        .env(Service::Gateway, "EPRO_RATE_LIMITS__ANONYMOUS__PER_SECOND", "1")
-        .env(Service::Gateway, "EPRO_RATE_LIMITS__ANONYMOUS__BURST", "4")
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__ACCESS_TOKEN__PER_SECOND", "1")
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__ACCESS_TOKEN__BURST", "3")
         .start()
         .await?;
     let client = stack.client();
-    let (code, token) = (json!({"activation_code": "guess", "pin": WRONG}), json!({"refresh_token": "guess"}));
-    let requests = (0..20).flat_map(|_| [("/v1/activations", &code), ("/v1/sessions/refresh", &token)]);
-    let answers = try_join_all(requests.map(|(path, body)| client.post(path, body))).await?;
+    for (method, path) in [("DELETE", "/v1/sessions/current"), ("GET", "/v1/me/assignments")] {
+        let headers = [("authorization", format!("Bearer nonsense-for-{method}"))];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let answers = try_join_all((0..40).map(|_| client.raw(method, path, &headers, ""))).await?;
+        let (asked, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status != 429);
+        assert!((3..40).contains(&asked.len()), "{} of 40 were asked for: {method}", asked.len());
+        for answer in asked {
+            problem(answer, 401, "invalid-token")?;
+        }
+        for answer in refused {
+            assert_eq!(wait_of(answer)?, 1);
+        }
+    }
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    client.log_out(&token).await?.expect_status(204)?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_flood_of_logins_is_throttled_whatever_the_login() -> anyhow::Result<()> {
+    let stack = Stack::builder()
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__ALL_LOGINS__PER_SECOND", "1")
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__ALL_LOGINS__BURST", "2")
+        .start()
+        .await?;
+    let client = stack.client();
+    let guesses: Vec<_> = (0..20).map(|number| json!({"login": format!("guess-{number}"), "pin": WRONG})).collect();
+    let answers = try_join_all(guesses.iter().map(|guess| client.post("/v1/sessions", guess))).await?;
+    let refused = answers.iter().filter(|answer| answer.status == 429).map(wait_of);
+    let waits = refused.collect::<Result<Vec<_>, _>>()?;
+    assert!((1..=18).contains(&waits.len()), "{} of 20 were refused", waits.len());
+    assert!(waits.iter().all(|wait| *wait == 1), "{waits:?}");
+
+    let right = json!({"login": PATIENT.login, "pin": PATIENT.pin});
+    let ask = async || client.post("/v1/sessions", &right).await;
+    poll::until(DEADLINE, ask, |answer| answer.status != 429).await?.expect_status(200)?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_flood_of_activations_is_throttled_and_keeps_nobody_from_refreshing() -> anyhow::Result<()> {
+    let stack = Stack::builder()
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__ALL_ACTIVATIONS__PER_SECOND", "1")
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__ALL_ACTIVATIONS__BURST", "4")
+        .start()
+        .await?;
+    let client = stack.client();
+    let malformed = json!({"activation_code": "guess"});
+    for answer in try_join_all((0..10).map(|_| client.post("/v1/activations", &malformed))).await? {
+        problem(&answer, 422, "invalid-body")?;
+    }
+    let guess = json!({"activation_code": "guess", "pin": WRONG});
+    let answers = try_join_all((0..40).map(|_| client.post("/v1/activations", &guess))).await?;
     let refused = answers.iter().filter(|answer| answer.status == 429).map(wait_of);
     let waits = refused.collect::<Result<Vec<_>, _>>()?;
     assert!((1..=36).contains(&waits.len()), "{} of 40 were refused", waits.len());
     assert!(waits.iter().all(|wait| *wait == 1), "{waits:?}");
-    client.login(PATIENT.login, PATIENT.pin).await?;
+
+    let session = client.open_session(PATIENT.login, PATIENT.pin).await?;
+    client.refresh(&session.refresh).await?.expect_status(200)?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_flood_of_refreshes_with_one_token_keeps_nobody_else_from_refreshing() -> anyhow::Result<()> {
+    let stack = Stack::builder()
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__REFRESH_TOKEN__PER_MINUTE", "6")
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__REFRESH_TOKEN__BURST", "2")
+        .start()
+        .await?;
+    let client = stack.client();
+    let session = client.open_session(PATIENT.login, PATIENT.pin).await?;
+    let answers = try_join_all((0..20).map(|_| client.refresh("guess"))).await?;
+    let (asked, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status != 429);
+    assert_eq!(asked.len(), 2, "as many as a burst has");
+    for answer in asked {
+        problem(answer, 401, "invalid-refresh-token")?;
+    }
+    for answer in refused {
+        assert!((1..=10).contains(&wait_of(answer)?), "one refresh in ten seconds");
+    }
+    client.refresh(&session.refresh).await?.expect_status(200)?;
     stack.stop().await?;
     Ok(())
 }
@@ -121,6 +199,31 @@ async fn every_answer_has_the_security_headers() -> anyhow::Result<()> {
         let repeated = answer.headers.keys().find(|name| answer.headers.get_all(*name).iter().count() > 1);
         assert_eq!(repeated, None, "{path}");
     }
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_page_of_the_api_needs_nothing_that_its_policy_forbids() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let page = client.get("/docs/", None).await?.expect_status(200)?;
+    let page = std::io::read_to_string(GzDecoder::new(page.body.as_slice()))?;
+    let mut loaded = 0;
+    for tag in page.split('<').filter(|tag| tag.starts_with("script") || tag.starts_with("link")) {
+        let (tag, content) = tag.split_once('>').unwrap_or_default();
+        assert_eq!(content.trim(), "", "no script in the page itself");
+        let source = tag.split([' ', '=']).skip_while(|word| !matches!(*word, "src" | "href")).nth(1);
+        let file = source.unwrap_or_default().trim_matches('"').trim_start_matches("./");
+        assert!(!file.is_empty() && !file.contains([':', '/']), "from elsewhere: {tag}");
+        client.get(&format!("/docs/{file}"), None).await?.expect_status(200)?;
+        loaded += 1;
+    }
+    assert!(loaded >= 4, "{page}");
+    let handlers = ["<style", "style=", "onload=", "onclick="];
+    assert!(!handlers.iter().any(|inline| page.contains(inline)), "{page}");
+    let start = String::from_utf8(client.get("/docs/swagger-initializer.js", None).await?.body)?;
+    assert!(start.contains(r#""url": "/openapi.json""#) && !start.contains("//petstore"), "{start}");
     stack.stop().await?;
     Ok(())
 }
@@ -176,6 +279,32 @@ async fn a_body_that_does_not_arrive_is_given_up_with_408() -> anyhow::Result<()
     let mut line = String::new();
     timeout(DEADLINE, BufReader::new(connection).read_line(&mut line)).await??;
     assert_eq!(line, "HTTP/1.1 408 Request Timeout\r\n");
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_asks_for_much_and_reads_nothing_loses_the_connection() -> anyhow::Result<()> {
+    let stack = Stack::builder().env(Service::Gateway, "EPRO_MAX_CONNECTIONS", "1").start().await?;
+    // More than the buffers between here and there hold.
+    let requests = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
+    let mut greedy = None;
+    let connect = async || {
+        let mut connection = TcpStream::connect(stack.address(Service::Gateway)).await?;
+        connection.write_all(requests.as_bytes()).await?;
+        let served =
+            connection.readable().await.is_ok() && connection.peek(&mut [0]).await.is_ok_and(|bytes| bytes > 0);
+        greedy = served.then_some(connection);
+        Ok(served)
+    };
+    // The one that has asked whether all are ready may still have the only slot.
+    assert!(poll::until(DEADLINE, connect, |served| *served).await?);
+
+    let client = stack.client();
+    let served = async || Ok(client.get("/livez", None).await.is_ok());
+    assert!(!served().await?, "there is a slot for one only");
+    assert!(poll::until(DEADLINE, served, |served| *served).await?, "the slot is never given up");
+    drop(greedy);
     stack.stop().await?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use e2e::{NURSE, PATIENT, seen};
 use migrations::demo::SITES;
 use serde_json::{Map, Value, json};
 use testkit::client::{Client, Token, report};
+use testkit::postgres::Cluster;
 use testkit::stack::Stack;
 use uuid::Uuid;
 
@@ -132,5 +133,32 @@ async fn a_questionnaire_is_shown_with_its_licence_and_hash() -> anyhow::Result<
         assert_eq!((&shown["definition"], &shown["sha256"]), (&definition, &json!(sha256)));
     }
     stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_instrument_has_a_title_and_items() -> anyhow::Result<()> {
+    let database = Cluster::from_env()?.create_database().await?;
+    let mut superuser = database.connect().await?;
+    for (definition, refused) in [
+        (json!({"title": "x", "items": []}), false),
+        (json!({"title": "x"}), true),
+        (json!({"items": []}), true),
+        (json!({"title": null, "items": []}), true),
+        (json!({"title": "x", "items": {}}), true),
+        (json!(["title", "items"]), true),
+    ] {
+        let inserted = sqlx::query(
+            "INSERT INTO clinical.questionnaire_version (questionnaire_id, url, version, definition, sha256)
+             VALUES ('x', 'x', '1', $1, sha256(convert_to($1::text, 'UTF8')))",
+        )
+        .bind(&definition)
+        .execute(&mut superuser)
+        .await;
+        let code =
+            inserted.as_ref().err().and_then(sqlx::Error::as_database_error).and_then(sqlx::error::DatabaseError::code);
+        assert_eq!(code.as_deref(), refused.then_some("23514"), "{definition}");
+    }
+    database.drop().await?;
     Ok(())
 }

@@ -188,6 +188,7 @@ async fn readiness_names_the_service_that_is_down() -> anyhow::Result<()> {
     let mut stack = Stack::start().await?;
     stack.kill(Service::UserSvc).await?;
     let answer = stack.client().get("/readyz", None).await?.expect_status(503)?;
+    assert_eq!(answer.header("retry-after"), Some("2"));
     assert_eq!(answer.json(), serde_json::json!({"user-svc": false, "epro-svc": true, "data-svc": true}));
     stack.restart(Service::UserSvc).await?;
     stack.wait_until_ready().await?;

@@ -123,8 +123,8 @@ const PIECES: [&str; 14] = [
 async fn the_messages_of_a_thousand_hostile_reports_are_the_fixed_text_and_a_link() -> anyhow::Result<()> {
     const REPORTS: usize = 1000;
     let stack = unhurried()
-        .env(Service::Gateway, "EPRO_RATE_LIMITS__SESSION__PER_SECOND", "100000")
-        .env(Service::Gateway, "EPRO_RATE_LIMITS__SESSION__BURST", "100000")
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__ACCESS_TOKEN__PER_SECOND", "100000")
+        .env(Service::Gateway, "EPRO_RATE_LIMITS__ACCESS_TOKEN__BURST", "100000")
         .start()
         .await?;
     let client = stack.client();

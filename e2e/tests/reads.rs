@@ -79,7 +79,7 @@ async fn a_nurse_sees_her_study_with_her_own_sites_counts() -> anyhow::Result<()
     client.review(&nurse, &newest, "approved").await?.expect_status(201)?;
     assert_eq!(site(&client, &nurse).await?["pending_reviews"], 1);
 
-    setup::close_study(&stack).await?;
+    setup::close_study(&stack, setup::now()).await?;
     let closed = seen(&client, &nurse, &format!("/v1/projects/{STUDY}")).await?;
     assert!(closed["closed_at"].is_string(), "{closed}");
     stack.stop().await?;

@@ -7,8 +7,8 @@ use e2e::{DEADLINE, NURSES_PER_SITE};
 use futures_util::future::try_join_all;
 use migrations::demo::PATIENTS;
 use testkit::poll;
+use testkit::sms;
 use testkit::stack::{Service, Stack};
-use testkit::{sms, smtp};
 
 /// What is down.
 #[derive(Clone, Copy)]
@@ -44,6 +44,10 @@ async fn survive(down: Down) -> anyhow::Result<()> {
         .env(Service::NotifySvc, "EPRO_SWEEP__INTERVAL", "200ms")
         .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "1s")
         .env(Service::NotifySvc, "EPRO_DELIVERY__LEASE", "10s")
+        .env(Service::NotifySvc, "EPRO_USER_SVC__TIMEOUT", "2s")
+        .env(Service::NotifySvc, "EPRO_DATA_SVC__TIMEOUT", "3s")
+        .env(Service::NotifySvc, "EPRO_SMS__TIMEOUT", "2s")
+        .env(Service::NotifySvc, "EPRO_SMTP__TIMEOUT", "2s")
         .env(Service::NotifySvc, "EPRO_DELIVERY__BACKOFF__BASE", "100ms")
         .env(Service::NotifySvc, "EPRO_DELIVERY__BACKOFF__CAP", "2s")
         .start()

@@ -146,12 +146,26 @@ async fn a_retry_gets_the_first_answer_whatever_has_happened_since() -> anyhow::
     let report_id = first.text("report_id")?;
     client.amend(&token, &report_id, "\"1\"", &amendment()).await?.expect_status(201)?;
     setup::retire(&stack, "daily-symptom-diary", setup::now() - TimeDelta::days(1)).await?;
-    setup::close_study(&stack).await?;
+    setup::close_study(&stack, setup::now()).await?;
     let again = client.submit(&token, "key", &body).await?.expect_status(201)?;
     for member in ["report_id", "disposition"] {
         assert_eq!(again.text(member)?, first.text(member)?);
     }
     assert_eq!(again.header("location"), first.header("location"));
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_study_takes_reports_until_it_closes() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    setup::close_study(&stack, setup::now() + TimeDelta::hours(1)).await?;
+    let stored = client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?;
+    client.amend(&token, &stored.text("report_id")?, "\"1\"", &amendment()).await?.expect_status(201)?;
+    setup::close_study(&stack, setup::now()).await?;
+    problem(&client.submit_new(&token, PATIENT.assignment).await?, 409, "study-closed")?;
     stack.stop().await?;
     Ok(())
 }

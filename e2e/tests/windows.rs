@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use e2e::setup::{self, Window, text};
-use e2e::{NURSE, PATIENT, seen};
+use e2e::{DEADLINE, NURSE, PATIENT, seen};
 use futures_util::future::try_join_all;
 use serde_json::{Map, Value, json};
+use sqlx::AssertSqlSafe;
 use testkit::client::{Client, Response, Token, report};
-use testkit::stack::Stack;
+use testkit::poll;
+use testkit::postgres::Cluster;
+use testkit::stack::{Service, Stack};
 use uuid::Uuid;
 
 /// Submits a report of the diary as captured at a time.
@@ -107,6 +110,11 @@ async fn what_was_captured_before_its_questionnaire_retired_is_held() -> anyhow:
     let shown = seen(&client, &token, "/v1/questionnaires/gad-7/versions/1.0").await?;
     let retired = shown["retired_at"].as_str().unwrap_or_default().parse::<chrono::DateTime<chrono::Utc>>()?;
     assert_eq!(retired, retired_at);
+    let listed = seen(&client, &token, "/v1/me/assignments").await?["assignments"].clone();
+    for questionnaire in listed.as_array().into_iter().flatten().map(|assignment| &assignment["questionnaire"]) {
+        let expected = if questionnaire["id"] == "gad-7" { &shown["retired_at"] } else { &Value::Null };
+        assert_eq!(&questionnaire["retired_at"], expected, "{questionnaire}");
+    }
     stack.stop().await?;
     Ok(())
 }
@@ -202,5 +210,55 @@ async fn windows_are_made_once_in_the_patients_time_zone() -> anyhow::Result<()>
     // In the night of the spring there is no half past two.
     assert!(at_three <= 1 && at_half_past_two + at_three == 365, "{at_half_past_two} and {at_three}");
     stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_assignment_whose_windows_are_refused_holds_up_no_other() -> anyhow::Result<()> {
+    let builder = Stack::builder().env(Service::DataSvc, "EPRO_SCHEDULE__MATERIALISE_EVERY", "100ms");
+    let stack = builder.start().await?;
+    let mut database = stack.database.connect().await?;
+    // The first one in order of ids is the one that fails.
+    let (refused, other) = (Uuid::from_u128(1), Uuid::max());
+    sqlx::raw_sql(
+        "ALTER TABLE clinical.fill_window ADD CHECK (assignment_id <> '00000000-0000-0000-0000-000000000001')",
+    )
+    .execute(&mut database)
+    .await?;
+    sqlx::query(
+        "INSERT INTO clinical.assignment (assignment_id, enrolment_id, questionnaire_version_id, schedule,
+                                          first_day, every_days, windows, opens, closes, sync_for)
+         SELECT made, enrolment_id, questionnaire_version_id, schedule,
+                first_day, every_days, windows, opens, closes, sync_for
+         FROM clinical.assignment, unnest($2::uuid[]) AS made WHERE assignment_id = $1",
+    )
+    .bind(PATIENT.scheduled)
+    .bind([refused, other])
+    .execute(&mut database)
+    .await?;
+    let made = async || {
+        let made: Vec<Uuid> =
+            sqlx::query_scalar("SELECT DISTINCT assignment_id FROM clinical.fill_window WHERE assignment_id = ANY($1)")
+                .bind([refused, other])
+                .fetch_all(&mut database)
+                .await?;
+        Ok(made)
+    };
+    assert_eq!(poll::until(DEADLINE, made, |made| !made.is_empty()).await?, [other]);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_window_opens_and_closes_at_times_of_a_day() -> anyhow::Result<()> {
+    let database = Cluster::from_env()?.create_database().await?;
+    let mut superuser = database.connect().await?;
+    for column in ["opens", "closes"] {
+        let statement = format!("UPDATE clinical.assignment SET {column} = '24:00' WHERE schedule = 'scheduled'");
+        let refused = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut superuser).await.err();
+        let code = refused.as_ref().and_then(sqlx::Error::as_database_error).and_then(sqlx::error::DatabaseError::code);
+        assert_eq!(code.as_deref(), Some("23514"), "{column}");
+    }
+    database.drop().await?;
     Ok(())
 }

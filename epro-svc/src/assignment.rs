@@ -59,7 +59,7 @@ impl TryFrom<pb::GetAssignmentResponse> for Assignment {
         };
         Ok(Self {
             site_id: response.site_id,
-            questionnaire: serde_json::from_str(&response.definition).map_err(ReportError::Questionnaire)?,
+            questionnaire: serde_json::from_str(&response.definition)?,
             retired_at: response.retired_at.map(|time| moment("retired_at", Some(time))).transpose()?,
             enrolled_at: moment("enrolled_at", response.enrolled_at)?,
             schedule,
@@ -111,6 +111,15 @@ mod tests {
             let assignment = Assignment::try_from(response).unwrap();
             assert_eq!(assignment.schedule.window().map(|window| window.used), Some(used));
         }
+    }
+
+    #[test]
+    fn a_questionnaire_that_cannot_be_read_is_not_quoted() {
+        let definition = r#"{"items": [{"link_id": "suicidal", "type": "depressed"}]}"#.to_owned();
+        let response = pb::GetAssignmentResponse { definition, ..response(pb::Schedule::Event, None) };
+        let error = Assignment::try_from(response).unwrap_err();
+        assert_eq!(error.to_string(), "the stored questionnaire cannot be read, line 1, column 54");
+        assert!(std::error::Error::source(&error).is_none());
     }
 
     #[test]

@@ -20,10 +20,17 @@ pub(crate) enum ReportError {
     /// A field that another service of ours must fill in.
     #[error("{0} is missing")]
     Missing(&'static str),
-    #[error("the stored questionnaire cannot be read")]
-    Questionnaire(#[source] serde_json::Error),
+    /// The parser's own words are left out: they quote the questionnaire, which tells what a patient suffers from.
+    #[error("the stored questionnaire cannot be read, line {line}, column {column}")]
+    Questionnaire { line: usize, column: usize },
     #[error("data-svc")]
     Call(#[from] CallError),
+}
+
+impl From<serde_json::Error> for ReportError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Questionnaire { line: error.line(), column: error.column() }
+    }
 }
 
 impl DomainError for ReportError {
@@ -33,7 +40,7 @@ impl DomainError for ReportError {
             Self::Invalid(_) | Self::KeyReused => ErrorKind::Invalid,
             Self::WindowUsed | Self::StudyClosed | Self::Superseded => ErrorKind::Conflict,
             Self::RevisionMismatch => ErrorKind::Stale,
-            Self::Missing(_) | Self::Questionnaire(_) => ErrorKind::Internal,
+            Self::Missing(_) | Self::Questionnaire { .. } => ErrorKind::Internal,
             Self::Call(error) => error.kind(),
         }
     }
@@ -47,7 +54,7 @@ impl DomainError for ReportError {
             Self::StudyClosed => Reason::StudyClosed,
             Self::RevisionMismatch => Reason::RevisionMismatch,
             Self::Superseded => Reason::ReportSuperseded,
-            Self::Missing(_) | Self::Questionnaire(_) => Reason::Other(self.kind()),
+            Self::Missing(_) | Self::Questionnaire { .. } => Reason::Other(self.kind()),
             Self::Call(error) => error.reason(),
         }
     }

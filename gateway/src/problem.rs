@@ -20,7 +20,7 @@ mod table;
 pub(crate) use table::ProblemType;
 
 /// After how long a client may try again what has failed for now.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -53,6 +53,7 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(routes::get_report::get_report))
         .routes(routes!(routes::amend_report::amend_report))
         .routes(routes!(routes::list_site_reports::list_site_reports))
+        .routes(routes!(routes::list_notifications::list_notifications))
         .routes(routes!(routes::review_report::review_report))
         .routes(routes!(routes::list_audit_events::list_audit_events))
         .routes(routes!(routes::get_project::get_project))
@@ -85,7 +86,7 @@ pub(crate) fn new(
         .layer(map_response_with_state(shared.trace_url.clone(), problem::render))
         .layer(from_fn_with_state(over_tls, security_headers::add))
         // Outermost: whatever happens inside is in the span.
-        .layer(ServerLayer::new(trust_remote_context, &["/livez", "/readyz"]))
+        .layer(ServerLayer::new(trust_remote_context, &["/livez", "/readyz"]).over_tls(over_tls))
         .with_state(shared);
     Ok(router)
 }

@@ -28,6 +28,8 @@ ALTER TABLE clinical.questionnaire_version
     ALTER COLUMN questionnaire_id SET NOT NULL,
     ALTER COLUMN sha256 SET NOT NULL,
     ADD CHECK (sha256 = sha256(convert_to(definition::text, 'UTF8'))),
+    ADD CHECK (coalesce(jsonb_typeof(definition -> 'title') = 'string'
+                        AND jsonb_typeof(definition -> 'items') = 'array', false)),
     ADD UNIQUE (questionnaire_id, version);
 
 ALTER TABLE clinical.assignment
@@ -40,9 +42,9 @@ ALTER TABLE clinical.assignment
     -- days from one to the next
     ADD COLUMN every_days integer CHECK (every_days >= 1),
     ADD COLUMN windows    integer CHECK (windows BETWEEN 1 AND 3660),
-    ADD COLUMN opens      time,
+    ADD COLUMN opens      time CHECK (opens < '24:00'),
     -- not later than `opens`: on the day after
-    ADD COLUMN closes     time,
+    ADD COLUMN closes     time CHECK (closes < '24:00'),
     -- how long after a window's end its report may still arrive
     ADD COLUMN sync_for   interval CHECK (sync_for >= interval '0' AND isfinite(sync_for)),
     ADD CHECK (num_nonnulls(first_day, every_days, windows, opens, closes, sync_for)

@@ -11,6 +11,9 @@ ALTER TABLE clinical.site
 ALTER TABLE clinical.notification
     -- an alert of the report asks for somebody at once
     ADD COLUMN urgent boolean NOT NULL DEFAULT false;
+-- What is due, urgent news first.
+DROP INDEX clinical.notification_due;
+CREATE INDEX notification_due ON clinical.notification (urgent DESC, due_at, report_id) WHERE state = 'pending';
 -- What was never told, for the site's nurses to see.
 CREATE INDEX notification_untold ON clinical.notification (site_id, created_at DESC, notification_id DESC)
     WHERE state IN ('dead', 'cancelled');

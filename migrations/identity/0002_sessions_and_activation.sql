@@ -8,7 +8,8 @@ ALTER TABLE identity.credential
     -- until then no PIN opens a session
     ADD COLUMN locked_until timestamptz;
 
--- Codes that let a person choose a PIN, once. Only their hashes are kept.
+-- Codes that let a person choose a PIN, once. Only their hashes are kept, made of the code in capitals and
+-- without blanks and dashes.
 CREATE TABLE identity.activation (
     code_hash  bytea PRIMARY KEY CHECK (octet_length(code_hash) = 32),
     person_id  uuid NOT NULL REFERENCES identity.person,

@@ -229,7 +229,7 @@ async fn seed_identity(connection: &mut PgConnection) -> anyhow::Result<()> {
     insert_person(connection, NEWCOMER.id, "patient", NEWCOMER.login, None, NEWCOMER.site).await?;
     sqlx::query(
         "INSERT INTO identity.activation (code_hash, person_id, expires_at)
-         VALUES (sha256(convert_to($1, 'UTF8')), $2, now() + interval '1 year') ON CONFLICT DO NOTHING",
+         VALUES (sha256(convert_to(upper(replace($1, '-', '')), 'UTF8')), $2, now() + interval '1 year') ON CONFLICT DO NOTHING",
     )
     .bind(NEWCOMER.activation_code)
     .bind(NEWCOMER.id)

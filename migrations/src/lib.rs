@@ -15,7 +15,7 @@ static IDENTITY: Migrator = sqlx::migrate!("./identity");
 static CLINICAL: Migrator = sqlx::migrate!("./clinical");
 
 /// Passwords of the two login roles.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Passwords {
     /// Of `user_svc`.
     pub user_svc: String,

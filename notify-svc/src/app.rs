@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::ensure;
 use proto::notify::notify_service_server::NotifyServiceServer;
 use serde::Deserialize;
 use service_kit::grpc::Upstream;
@@ -59,6 +60,7 @@ impl Service for App {
     }
 
     async fn build(config: Config) -> anyhow::Result<Self> {
+        check_lease(&config)?;
         let data = Data::new(config.data_svc.channel()?);
         let user = User::new(config.user_svc.channel()?);
         let channels = Channels::new(&config.sms, &config.smtp, config.breaker)?;
@@ -75,12 +77,29 @@ impl Service for App {
     }
 
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let service = NotifyServiceServer::new(Grpc { delivery: self.delivery });
+        let service = NotifyServiceServer::new(Grpc { delivery: Arc::clone(&self.delivery) });
         let serving = service_kit::grpc::serve(self.listener, service, Readiness::Always, shutdown.clone());
-        tokio::try_join!(serving, self.sweeper.run(shutdown)).map(drop)
+        let stopping = async {
+            shutdown.cancelled().await;
+            self.delivery.stop();
+            Ok(())
+        };
+        tokio::try_join!(serving, self.sweeper.run(shutdown.clone()), stopping).map(drop)
     }
 
     async fn command(_: Config, command: NoCommand) -> anyhow::Result<ExitCode> {
         match command {}
     }
+}
+
+/// A claim that ends while its delivery may still be well has another worker send the same again.
+fn check_lease(config: &Config) -> anyhow::Result<()> {
+    let slowest = config.sms.longest().max(config.smtp.longest());
+    let steps = config.user_svc.timeout.saturating_add(slowest).saturating_add(config.data_svc.timeout);
+    ensure!(
+        config.delivery.lease > steps,
+        "delivery.lease must be longer than user_svc.timeout, twice the longer of sms.timeout and smtp.timeout, and \
+         data_svc.timeout together"
+    );
+    Ok(())
 }

@@ -74,6 +74,14 @@ impl Breaker {
         }
     }
 
+    /// The one message has shown nothing: another may go at once.
+    pub(crate) fn probe_again(&self, now: Instant) {
+        let mut state = self.state();
+        if let State::Open { until } = &mut *state {
+            *until = now;
+        }
+    }
+
     /// How long a message has to wait; `None` when it may go.
     pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
         match *self.state() {
@@ -144,6 +152,15 @@ mod tests {
         breaker.probe(later);
         assert_eq!(breaker.gate(later), Gate::Nothing);
         assert_eq!(breaker.gate(later + OPEN_FOR), Gate::One, "one that never answers does not close it for ever");
+    }
+
+    #[test]
+    fn a_probe_that_shows_nothing_is_followed_by_another_at_once() {
+        let (breaker, now) = opened();
+        let later = now + OPEN_FOR;
+        breaker.probe(later);
+        breaker.probe_again(later);
+        assert_eq!(breaker.gate(later), Gate::One);
     }
 
     #[test]

@@ -8,13 +8,17 @@ use proto::data::{Channel as ChannelId, DueReport, Notification};
 use proto::user::Contact;
 use serde::Deserialize;
 use telemetry::{Task, TraceContext};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::backoff::Backoff;
 use crate::breaker::{Change, Gate};
 use crate::channel::{Channels, Line, Message, Outcome};
 use crate::clients::{Data, User};
 use crate::message::Messages;
+use crate::room::Room;
+
+/// How long a report waits whose nurses could not be looked up.
+const WITHOUT_CONTACTS: Duration = Duration::from_secs(5);
 
 /// The `delivery:` block.
 #[derive(Debug, Deserialize)]
@@ -22,7 +26,7 @@ use crate::message::Messages;
 pub(crate) struct Config {
     /// How long a claim holds.
     #[serde(with = "humantime_serde")]
-    lease: Duration,
+    pub(crate) lease: Duration,
     /// How long a temporary failure waits for its next attempt.
     backoff: Backoff,
     /// How old a notification may be at its last attempt.
@@ -48,18 +52,19 @@ pub(crate) struct Delivery {
     channels: Channels,
     messages: Messages,
     random: Mutex<fastrand::Rng>,
-    /// Places in the queue, those under way included.
-    places: Arc<Semaphore>,
-    permits: Arc<Semaphore>,
+    room: Room,
 }
 
 impl Delivery {
     pub(crate) fn new(config: Config, data: Data, user: User, channels: Channels, messages: Messages) -> Self {
-        let semaphore = |permits: u32| Arc::new(Semaphore::new(permits.try_into().unwrap_or(Semaphore::MAX_PERMITS)));
-        let (concurrency, queue) = (config.concurrency.get(), config.queue);
         let random = Mutex::new(config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed));
-        let (places, permits) = (semaphore(concurrency.saturating_add(queue)), semaphore(concurrency));
-        Self { config, data, user, channels, messages, random, places, permits }
+        let room = Room::new(config.concurrency, config.queue);
+        Self { config, data, user, channels, messages, random, room }
+    }
+
+    /// From now on nothing more is claimed; what was claimed is still sent.
+    pub(crate) fn stop(&self) {
+        self.room.close();
     }
 
     /// The channels whose providers are to be given so much now.
@@ -73,12 +78,11 @@ impl Delivery {
         if self.channels(Gate::All).is_empty() {
             return;
         }
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return };
+        let Some(place) = self.room.place() else { return };
         let delivery = Arc::clone(self);
         attempt_task(1).spawn(async move {
             let _place = place;
-            // The semaphore is never closed.
-            let Ok(_permit) = delivery.permits.acquire().await else { return };
+            let Some(_turn) = delivery.room.turn().await else { return };
             let _ = delivery.claim_and_send(&report_id).await.inspect_err(service_kit::note_failure);
         });
     }
@@ -89,15 +93,9 @@ impl Delivery {
         self.send_all(report_id, &notifications, Gate::All).await
     }
 
-    /// Room for as many late deliveries as may run now, `limit` at most; waits until there is some.
+    /// See [`Room::late`].
     pub(crate) async fn room(&self, limit: u32) -> Option<OwnedSemaphorePermit> {
-        // The semaphore is never closed.
-        let mut room = Arc::clone(&self.permits).acquire_owned().await.ok()?;
-        let more = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX).min(limit.saturating_sub(1));
-        if let Ok(more) = Arc::clone(&self.permits).try_acquire_many_owned(more) {
-            room.merge(more);
-        }
-        Some(room)
+        self.room.late(limit).await
     }
 
     /// Claims what is due on these channels, as much as there is room for, and sends it in the background;
@@ -152,7 +150,13 @@ impl Delivery {
     async fn send_all(&self, report_id: &str, notifications: &[Notification], gate: Gate) -> Result<(), CallError> {
         // A report belongs to one site.
         let Some(first) = notifications.first() else { return Ok(()) };
-        let contacts = self.user.list_site_contacts(&first.site_id).await?;
+        let contacts = match self.user.list_site_contacts(&first.site_id).await {
+            Ok(contacts) => contacts,
+            Err(error) => {
+                let released = notifications.iter().map(|held| self.data.release(held, WITHOUT_CONTACTS));
+                return join_all(released).await.into_iter().collect::<Result<(), _>>().and(Err(error));
+            }
+        };
         let done = join_all(notifications.iter().map(|notification| {
             let contact = contacts.iter().find(|contact| contact.person_id == notification.recipient_id);
             self.send_and_record(report_id, notification, contact.cloned(), gate)
@@ -176,8 +180,10 @@ impl Delivery {
             (_, Some(wait)) if gate == Gate::All => return self.data.release(notification, wait).await,
             (Some(contact), _) => self.send(line, report_id, notification, contact).await,
         };
-        if let Some(is_well) = outcome.provider_is_well() {
-            note(line.channel.name(), line.breaker.record(is_well, Instant::now()));
+        match outcome.provider_is_well() {
+            Some(is_well) => note(line.channel.name(), line.breaker.record(is_well, Instant::now())),
+            None if gate == Gate::One => line.breaker.probe_again(Instant::now()),
+            None => {}
         }
         let wait = self.config.backoff.wait(notification.attempt, self.random(), outcome.retry_after());
         self.data.record_delivery(notification, outcome, wait, self.config.give_up_after).await

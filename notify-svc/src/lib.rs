@@ -9,6 +9,7 @@ mod delivery;
 mod error;
 mod grpc;
 mod message;
+mod room;
 mod rpc;
 mod sweeper;
 

@@ -43,13 +43,19 @@ impl Sweeper {
         let mut ticks = interval(self.config.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            for channel in self.delivery.channels(Gate::One) {
-                self.claim(slice::from_ref(&channel), Gate::One, 1, &shutdown).await;
-            }
-            let channels = self.delivery.channels(Gate::All);
-            while !channels.is_empty() && self.claim(&channels, Gate::All, BATCH, &shutdown).await {}
+            while self.sweep(&shutdown).await {}
         }
         Ok(())
+    }
+
+    /// Claims what the providers are to be given; says whether another time may find more. They are looked at
+    /// every time: one may fall ill, or be due for its one message, long before a backlog is worked off.
+    async fn sweep(&self, shutdown: &Shutdown) -> bool {
+        for channel in self.delivery.channels(Gate::One) {
+            self.claim(slice::from_ref(&channel), Gate::One, 1, shutdown).await;
+        }
+        let channels = self.delivery.channels(Gate::All);
+        !channels.is_empty() && self.claim(&channels, Gate::All, BATCH, shutdown).await
     }
 
     /// One claim; says whether another may find more. Only the wait for room can be cut short: a claim that

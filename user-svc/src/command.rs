@@ -49,8 +49,9 @@ impl Command {
 /// False when no active person has the login.
 async fn issue(db: &Db, login: &str, code: &ActivationCode, valid_for: Duration) -> Result<bool, UserError> {
     let mut tx = db.begin().await?;
-    store::activation::spend_all(&mut tx, login).await?;
-    let issued = store::activation::insert(&mut tx, &code.digest(), login, valid_for).await?;
+    let Some(person_id) = store::credential::hold(&mut tx, login).await? else { return Ok(false) };
+    store::activation::spend_all(&mut tx, person_id).await?;
+    store::activation::insert(&mut tx, &code.digest(), person_id, valid_for).await?;
     tx.commit().await?;
-    Ok(issued)
+    Ok(true)
 }

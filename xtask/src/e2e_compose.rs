@@ -86,6 +86,11 @@ async fn judge(stack: &Compose) -> anyhow::Result<Verdict> {
     println!("{trace}");
     verdict.all("the trace is the contract's", &contract::check_submission(&trace, nurses().count()));
     visit.judge_messages(&mut verdict, &first, 1).await?;
+    for command in [&["data-svc", "audit", "verify"][..], &["data-svc", "reconcile"]] {
+        let said = stack.exec("data-svc", command).await;
+        let name = format!("{} finds nothing wrong", command.join(" "));
+        verdict.check(&name, said.is_ok(), || format!("{said:?}"));
+    }
 
     // Nobody waits for this one: the stopping services must finish it.
     let last = visit.submit().await?;

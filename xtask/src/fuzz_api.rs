@@ -67,12 +67,16 @@ fn is_panic(line: &serde_json::Value) -> bool {
 /// Limits that a single fast client would run into, and that have tests of their own.
 fn patient(builder: Builder) -> Builder {
     [
-        (Service::Gateway, "EPRO_RATE_LIMITS__SESSION__PER_SECOND"),
-        (Service::Gateway, "EPRO_RATE_LIMITS__SESSION__BURST"),
         (Service::Gateway, "EPRO_RATE_LIMITS__LOGIN__PER_MINUTE"),
         (Service::Gateway, "EPRO_RATE_LIMITS__LOGIN__BURST"),
-        (Service::Gateway, "EPRO_RATE_LIMITS__ANONYMOUS__PER_SECOND"),
-        (Service::Gateway, "EPRO_RATE_LIMITS__ANONYMOUS__BURST"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__ALL_LOGINS__PER_SECOND"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__ALL_LOGINS__BURST"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__ACCESS_TOKEN__PER_SECOND"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__ACCESS_TOKEN__BURST"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__REFRESH_TOKEN__PER_MINUTE"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__REFRESH_TOKEN__BURST"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__ALL_ACTIVATIONS__PER_SECOND"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__ALL_ACTIVATIONS__BURST"),
         (Service::UserSvc, "EPRO_SESSIONS__LOCKOUT__FAILURES"),
     ]
     .into_iter()

@@ -3,6 +3,7 @@
 
 mod error;
 mod reason;
+mod viewer;
 
 pub use error::{CallError, DomainError, ErrorKind, Violation, status};
 pub use reason::Reason;

@@ -17,6 +17,7 @@ use tokio_util::either::Either;
 use tower_service::Service;
 
 use crate::tls::Tls;
+use crate::write_timeout::WriteTimeout;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,6 +42,7 @@ impl Acceptor {
     async fn admit<S>(self, stream: TcpStream, service: S) -> io::Result<(Stream, Admitted<S>)> {
         let slot = self.slots.try_acquire_owned().map_err(io::Error::other)?;
         stream.set_nodelay(true)?;
+        let stream = WriteTimeout::new(stream);
         let stream = match self.tls {
             None => Either::Left(stream),
             Some(tls) => Either::Right(timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await??),
@@ -55,7 +57,8 @@ impl std::fmt::Debug for Acceptor {
     }
 }
 
-type Stream = Either<TcpStream, TlsStream<TcpStream>>;
+/// The time limit is below TLS, which takes in what it cannot send yet.
+type Stream = Either<WriteTimeout<TcpStream>, TlsStream<WriteTimeout<TcpStream>>>;
 
 impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
     type Stream = Stream;

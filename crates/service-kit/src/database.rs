@@ -1,10 +1,10 @@
 //! A service's own database: settings, pool, and errors that never quote a value.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use proto::{DomainError, ErrorKind};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::postgres::types::PgInterval;
@@ -15,7 +15,7 @@ use telemetry::postgres::{Db, PoolLimits};
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// `postgres://role:password@host:port/database`
-    pub url: String,
+    pub url: SecretString,
     /// Connections at most, of this copy of the service.
     pub max_connections: u32,
     /// How long a request waits for a free connection.
@@ -33,7 +33,7 @@ pub struct Config {
 pub fn open(config: &Config) -> anyhow::Result<Db> {
     // The parser's own error could quote the URL, and the URL holds the password.
     let options: PgConnectOptions =
-        config.url.parse().map_err(|_| anyhow::anyhow!("database.url is no postgres URL"))?;
+        config.url.expose_secret().parse().map_err(|_| anyhow::anyhow!("database.url is no postgres URL"))?;
     let timeout = config.statement_timeout.as_millis().to_string();
     // The second one ends what a service that is cut off has left open, and with it its locks.
     let options = options.options([("statement_timeout", &timeout), ("idle_in_transaction_session_timeout", &timeout)]);
@@ -54,18 +54,25 @@ impl From<sqlx::Error> for StoreError {
 
 impl StoreError {
     /// Classes of PostgreSQL's SQLSTATE (appendix A) that say: not now.
-    const UNAVAILABLE: [&str; 5] = [
-        "08",  // connection exceptions
-        "40",  // deadlocks and serialization failures
-        "53",  // lack of resources
-        "55P", // a lock that could not be had
-        "57P", // shutdown and start-up
+    const UNAVAILABLE: [&str; 6] = [
+        "08",    // connection exceptions
+        "25P03", // the session was ended: its transaction had done nothing for too long
+        "40",    // deadlocks and serialization failures
+        "53",    // lack of resources
+        "55P",   // a lock that could not be had
+        "57P",   // shutdown and start-up
     ];
     /// A statement that ran into its time limit, usually waiting for a lock.
     const QUERY_CANCELED: &str = "57014";
 
-    fn sqlstate(&self) -> Option<Cow<'_, str>> {
-        self.0.as_database_error()?.code()
+    fn kind_of(sqlstate: &str) -> ErrorKind {
+        if sqlstate == Self::QUERY_CANCELED {
+            ErrorKind::Timeout
+        } else if Self::UNAVAILABLE.iter().any(|class| sqlstate.starts_with(class)) {
+            ErrorKind::Unavailable
+        } else {
+            ErrorKind::Internal
+        }
     }
 }
 
@@ -89,18 +96,14 @@ impl std::error::Error for StoreError {}
 
 impl DomainError for StoreError {
     fn kind(&self) -> ErrorKind {
-        match (&self.0, self.sqlstate().as_deref()) {
-            (_, Some(Self::QUERY_CANCELED)) => ErrorKind::Timeout,
-            (_, Some(code)) if Self::UNAVAILABLE.iter().any(|class| code.starts_with(class)) => ErrorKind::Unavailable,
-            (
-                sqlx::Error::Io(_)
-                | sqlx::Error::Tls(_)
-                | sqlx::Error::Protocol(_)
-                | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed,
-                _,
-            ) => ErrorKind::Unavailable,
+        match &self.0 {
+            sqlx::Error::Database(error) => error.code().map_or(ErrorKind::Internal, |code| Self::kind_of(&code)),
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => ErrorKind::Unavailable,
             _ => ErrorKind::Internal,
         }
     }
@@ -115,4 +118,36 @@ pub fn timed_out(error: &sqlx::Error) -> bool {
 pub fn interval(duration: Duration) -> PgInterval {
     // Microseconds: the limit of 292,000 years is far from any wait here.
     PgInterval { months: 0, days: 0, microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_sqlstate_says_whether_later_it_may_work() {
+        for (sqlstate, kind) in [
+            ("08006", ErrorKind::Unavailable),
+            ("25P03", ErrorKind::Unavailable),
+            ("40P01", ErrorKind::Unavailable),
+            ("57P01", ErrorKind::Unavailable),
+            ("57014", ErrorKind::Timeout),
+            ("25P02", ErrorKind::Internal),
+            ("23514", ErrorKind::Internal),
+        ] {
+            assert_eq!(StoreError::kind_of(sqlstate), kind, "{sqlstate}");
+        }
+    }
+
+    #[test]
+    fn debugged_settings_do_not_show_the_password() {
+        let config = Config {
+            url: "postgres://data_svc:open-sesame@127.0.0.1/epro".into(),
+            max_connections: 1,
+            acquire_timeout: Duration::ZERO,
+            statement_timeout: Duration::ZERO,
+        };
+        let debugged = format!("{config:?}");
+        assert!(!debugged.contains("open-sesame"), "{debugged}");
+    }
 }

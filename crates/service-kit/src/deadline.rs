@@ -10,14 +10,18 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use std::pin::Pin;
 use telemetry::grpc::{self, TracedBody};
-use tokio::time::{Instant, error::Elapsed, timeout_at};
+use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
 use tonic::body::Body;
 use tonic::{Status, TimeoutExpired, transport};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// A server gives up this much before its caller does, so that the caller gets an answer.
+/// A server gives up this much before its caller does, so that the caller gets an answer, and a caller's own
+/// timer runs out this much after tonic's, which says better what has happened.
 const MARGIN: Duration = Duration::from_millis(10);
+
+/// What a call may take whose caller does not say. Every caller of ours does.
+const DEFAULT_BUDGET: Duration = Duration::from_secs(30);
 
 tokio::task_local! {
     static DEADLINE: Instant;
@@ -70,15 +74,10 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let budget = timeout_in(request.headers());
-        let response = self.inner.call(request);
+        let budget = timeout_in(request.headers()).unwrap_or(DEFAULT_BUDGET);
+        let response = within(budget.saturating_sub(MARGIN), self.inner.call(request));
         Box::pin(async move {
-            match budget {
-                None => response.await,
-                Some(budget) => within(budget.saturating_sub(MARGIN), response)
-                    .await
-                    .unwrap_or_else(|_| Ok(Status::deadline_exceeded("the deadline has passed").into_http())),
-            }
+            response.await.unwrap_or_else(|_| Ok(Status::deadline_exceeded("the deadline has passed").into_http()))
         })
     }
 }
@@ -109,17 +108,21 @@ impl Service<Request<Body>> for Channel {
         let left = DEADLINE.try_with(|deadline| deadline.saturating_duration_since(Instant::now()));
         let budget = left.map_or(self.timeout, |left| left.min(self.timeout));
         request.headers_mut().insert("grpc-timeout", header(budget));
-        let response = self.inner.call(request);
+        // tonic's own timer starts when the call leaves: while a peer cannot be connected to, calls queue for it.
+        let response = timeout(budget.saturating_add(MARGIN), self.inner.call(request));
         Box::pin(async move {
             match response.await {
                 // tonic would call it cancelled.
-                Err(error) if is_timeout(&error) => {
-                    Ok(Status::deadline_exceeded("no answer before the deadline").into_http())
-                }
-                answer => answer,
+                Ok(Err(error)) if is_timeout(&error) => Ok(no_answer()),
+                Ok(answer) => answer,
+                Err(_) => Ok(no_answer()),
             }
         })
     }
+}
+
+fn no_answer<B: Default>() -> Response<B> {
+    Status::deadline_exceeded("no answer before the deadline").into_http()
 }
 
 fn is_timeout(error: &transport::Error) -> bool {
@@ -163,7 +166,54 @@ fn timeout_in(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::future::pending;
+
+    use http::HeaderName;
+    use proto::user::ListSiteContactsRequest;
+    use proto::user::user_service_client::UserServiceClient;
+    use tokio::net::{TcpSocket, TcpStream};
+    use tonic::Code;
+
     use super::*;
+    use crate::grpc::Upstream;
+
+    const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+    #[tokio::test]
+    async fn a_call_to_a_peer_that_does_not_let_us_connect_ends_in_time() {
+        const BUDGET: Duration = Duration::from_millis(200);
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        // Until its queue is full: the next one gets no answer.
+        let mut queue = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
+            queue.push(stream.unwrap());
+        }
+
+        let channel = Upstream { url: format!("http://{address}"), timeout: BUDGET }.channel().unwrap();
+        let mut client = UserServiceClient::new(channel);
+        let started = Instant::now();
+        let status = client.list_site_contacts(ListSiteContactsRequest::default()).await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert!(started.elapsed() < BUDGET * 3, "{:?}", started.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_ends_with_its_callers_deadline_and_without_one_in_half_a_minute() {
+        let never = tower::service_fn(async |_: Request<()>| pending::<Result<Response<()>, Infallible>>().await);
+        let mut server = ServerLayer.layer(never);
+        for (timeout, limit) in [(Some("5S"), 5), (None, 30), (Some("soon"), 30)] {
+            let mut request = Request::new(());
+            request.headers_mut().extend(timeout.map(|text| (GRPC_TIMEOUT, HeaderValue::from_static(text))));
+            let started = Instant::now();
+            let answer = server.call(request).await.unwrap();
+            assert_eq!(answer.headers()["grpc-status"], i32::from(Code::DeadlineExceeded).to_string(), "{timeout:?}");
+            assert_eq!(started.elapsed() + MARGIN, Duration::from_secs(limit), "{timeout:?}");
+        }
+    }
 
     #[test]
     fn a_timeout_survives_the_header() {
@@ -179,9 +229,7 @@ mod tests {
     fn a_header_that_is_no_timeout_is_ignored() {
         for text in ["", "5", "S", "-5S", "123456789S", "5x", "é"] {
             let mut headers = HeaderMap::new();
-            headers.extend(
-                HeaderValue::from_str(text).ok().map(|value| (http::HeaderName::from_static("grpc-timeout"), value)),
-            );
+            headers.extend(HeaderValue::from_str(text).ok().map(|value| (GRPC_TIMEOUT, value)));
             assert_eq!(timeout_in(&headers), None, "{text}");
         }
     }

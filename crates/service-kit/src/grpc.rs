@@ -20,6 +20,11 @@ use crate::deadline;
 use crate::health::{HealthClient, Readiness};
 use crate::service::Shutdown;
 
+/// How often either end of a connection is asked whether it is still there, and how long it may take to say
+/// so. One that has vanished without a word would be kept for ever.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A service this one calls.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,8 +59,8 @@ impl Upstream {
             .with_context(|| format!("{} is no URL", self.url))?
             .connect_timeout(Duration::from_secs(1))
             .tcp_nodelay(true)
-            .http2_keep_alive_interval(Duration::from_secs(10))
-            .keep_alive_timeout(Duration::from_secs(5)))
+            .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT))
     }
 }
 
@@ -78,6 +83,8 @@ where
     reporter.set_service_status("", ServingStatus::NotServing).await;
     // From the outside in: span, panic catcher (so that the span sees its answer), deadline.
     let server = Server::builder()
+        .http2_keepalive_interval(Some(KEEP_ALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
         .layer(telemetry::grpc::ServerLayer)
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Status::internal("internal error").into_http::<Body>()))
         .layer(deadline::ServerLayer)
@@ -90,5 +97,59 @@ where
     tokio::select! {
         result = server => result.context("serve gRPC"),
         never = readiness.report(reporter, shutdown) => match never {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Ready, ready};
+    use std::task::{Context, Poll};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    #[derive(Clone)]
+    struct Nothing;
+
+    impl NamedService for Nothing {
+        const NAME: &'static str = "nothing";
+    }
+
+    impl Service<http::Request<Body>> for Nothing {
+        type Response = http::Response<Body>;
+        type Error = Infallible;
+        type Future = Ready<Result<Self::Response, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+            ready(Ok(http::Response::default()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_says_nothing_any_more_loses_its_connection() {
+        // RFC 9113, section 3.4: the preface, and a SETTINGS frame with nothing in it.
+        const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let shutdown = Shutdown::new();
+        let serving = serve(listener, Nothing, Readiness::Always, shutdown.clone());
+        let silence = async {
+            peer.write_all(HELLO).await.unwrap();
+            let started = Instant::now();
+            // How it is closed does not matter.
+            let _ = timeout(Duration::from_mins(10), peer.read_to_end(&mut Vec::new())).await.unwrap();
+            shutdown.cancel();
+            started.elapsed()
+        };
+        let (served, kept) = tokio::join!(serving, silence);
+        served.unwrap();
+        assert!((KEEP_ALIVE_TIMEOUT..Duration::from_mins(1)).contains(&kept), "{kept:?}");
     }
 }

@@ -10,9 +10,12 @@ pub mod http;
 mod accept;
 mod config;
 mod error;
+mod every;
 mod service;
 mod tls;
+mod write_timeout;
 
 pub use config::ConfigError;
 pub use error::{note_failure, respond};
+pub use every::every;
 pub use service::{NoCommand, Service, Shutdown, bind, main};

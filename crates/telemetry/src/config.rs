@@ -9,7 +9,7 @@ use crate::init::InitError;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// `service.name` of every span.
+    /// `service.name` of every span and count.
     pub name: String,
     /// Where spans go: the address of an OTLP receiver, such as `http://jaeger:4317`.
     #[serde(default = "default_endpoint")]
@@ -20,7 +20,10 @@ pub struct Config {
     /// Which traces are kept.
     #[serde(default)]
     pub sampler: Sampler,
-    /// `deployment.environment.name` of every span.
+    /// Whether counts are sent, to where the spans go.
+    #[serde(default)]
+    pub metrics: Metrics,
+    /// `deployment.environment.name` of every span and count.
     #[serde(default = "default_environment")]
     pub environment: String,
     /// Whether a `traceparent` from outside is continued (`true`) or only linked to (`false`).
@@ -29,37 +32,54 @@ pub struct Config {
     /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`: for OTLP over HTTP a whole URL, taken as it is.
     #[serde(skip)]
     traces_endpoint: Option<String>,
+    /// `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, the same for counts.
+    #[serde(skip)]
+    metrics_endpoint: Option<String>,
+    /// How counts travel: as spans are configured to, or as the variable of counts or of all signals says.
+    #[serde(skip)]
+    pub(crate) metrics_batcher: Batcher,
 }
 
 impl Config {
-    /// Applies the standard `OTEL_*` variables, read by `variable`; those of the batch processor are
-    /// read where it is built.
+    /// Applies the standard `OTEL_*` variables, read by `variable`; those of the batch processor and
+    /// of the periodic reader are read where these are built.
     pub(crate) fn overridden(mut self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, InitError> {
         // To the specification an empty variable is one that is not set.
         let variable = |name| variable(name).filter(|value| !value.is_empty());
         if let Some(name) = variable("OTEL_SERVICE_NAME") {
             self.name = name;
         }
-        self.traces_endpoint = variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-        if let Some(endpoint) = self.traces_endpoint.clone().or_else(|| variable("OTEL_EXPORTER_OTLP_ENDPOINT")) {
+        if let Some(endpoint) = variable("OTEL_EXPORTER_OTLP_ENDPOINT") {
             self.endpoint = endpoint;
         }
-        let protocol =
-            variable("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL").or_else(|| variable("OTEL_EXPORTER_OTLP_PROTOCOL"));
-        match protocol.as_deref() {
-            None => {}
-            Some("grpc") => self.batcher = Batcher::OtlpGrpc,
-            Some("http/protobuf") => self.batcher = Batcher::OtlpHttp,
-            Some(other) => return Err(InitError::Protocol(other.to_owned())),
-        }
+        self.traces_endpoint = variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+        self.metrics_endpoint = variable("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT");
+        let protocol = |name| match variable(name).or_else(|| variable("OTEL_EXPORTER_OTLP_PROTOCOL")).as_deref() {
+            None => Ok(None),
+            Some("grpc") => Ok(Some(Batcher::OtlpGrpc)),
+            Some("http/protobuf") => Ok(Some(Batcher::OtlpHttp)),
+            Some(other) => Err(InitError::Protocol(other.to_owned())),
+        };
+        let configured = self.batcher;
+        self.batcher = protocol("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")?.unwrap_or(self.batcher);
         match variable("OTEL_TRACES_EXPORTER").as_deref() {
             None | Some("otlp") => {}
             Some("console") => self.batcher = Batcher::Stdout,
             Some("none") => self.batcher = Batcher::None,
             Some(other) => return Err(InitError::TracesExporter(other.to_owned())),
         }
+        match variable("OTEL_METRICS_EXPORTER").as_deref() {
+            None => {}
+            Some("otlp") => self.metrics = Metrics::Otlp,
+            Some("none") => self.metrics = Metrics::None,
+            Some(other) => return Err(InitError::MetricsExporter(other.to_owned())),
+        }
+        if self.metrics == Metrics::Otlp {
+            self.metrics_batcher = protocol("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL")?.unwrap_or(configured);
+        }
         if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             self.batcher = Batcher::None;
+            self.metrics = Metrics::None;
         }
         if let Some(name) = variable("OTEL_TRACES_SAMPLER") {
             self.sampler = match name.strip_prefix("parentbased_").unwrap_or(&name) {
@@ -70,11 +90,22 @@ impl Config {
         Ok(self)
     }
 
-    /// Where OTLP over HTTP posts spans to.
-    pub(crate) fn traces_url(&self) -> String {
-        match &self.traces_endpoint {
-            Some(url) => url.clone(),
-            None => format!("{}/v1/traces", self.endpoint.trim_end_matches('/')),
+    /// Where OTLP sends spans to, by [`Config::batcher`].
+    pub(crate) fn traces_address(&self) -> String {
+        self.address(self.traces_endpoint.as_ref(), self.batcher, "/v1/traces")
+    }
+
+    /// Where OTLP sends counts to, by [`Config::metrics_batcher`].
+    pub(crate) fn metrics_address(&self) -> String {
+        self.address(self.metrics_endpoint.as_ref(), self.metrics_batcher, "/v1/metrics")
+    }
+
+    /// The signal's own address as it is, else that of all signals, to which OTLP over HTTP adds a path.
+    fn address(&self, own: Option<&String>, protocol: Batcher, path: &str) -> String {
+        match (own, protocol) {
+            (Some(own), _) => own.clone(),
+            (None, Batcher::OtlpHttp) => format!("{}{path}", self.endpoint.trim_end_matches('/')),
+            (None, _) => self.endpoint.clone(),
         }
     }
 }
@@ -104,6 +135,17 @@ pub enum Batcher {
     Stdout,
     /// Nowhere. Trace ids still reach logs and downstream services.
     None,
+}
+
+/// Whether counts leave the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Metrics {
+    /// No: Jaeger does not take them.
+    #[default]
+    None,
+    /// By OTLP, as spans are sent; over gRPC where those are not.
+    Otlp,
 }
 
 /// Which traces are kept. The decision of a parent always wins, so that a trace is kept whole.

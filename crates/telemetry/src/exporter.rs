@@ -23,9 +23,9 @@ pub(crate) async fn processor(config: &Config, tally: &Arc<Tally>) -> Result<Opt
     Ok(match config.batcher {
         Batcher::None => None,
         Batcher::Stdout => Some(batch(Stdout, tally)),
-        Batcher::OtlpGrpc => Some(batch(otlp().with_tonic().with_endpoint(&config.endpoint).build()?, tally)),
+        Batcher::OtlpGrpc => Some(batch(otlp().with_tonic().with_endpoint(config.traces_address()).build()?, tally)),
         Batcher::OtlpHttp => {
-            let url = config.traces_url();
+            let url = config.traces_address();
             let build = move || otlp().with_http().with_protocol(Protocol::HttpBinary).with_endpoint(url).build();
             // The blocking client may not be made on a thread that drives the runtime.
             let exporter = tokio::task::spawn_blocking(build).await.map_err(|_| InitError::Exporter)??;

@@ -6,6 +6,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::resource::EnvResourceDetector;
 use opentelemetry_sdk::trace::{self as sdk, SdkTracerProvider};
 use tokio::time::Instant;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 use crate::config::{Config, Sampler, UnknownSampler};
 use crate::exporter::{self, Tally};
 use crate::task::TASKS;
-use crate::{layers, panic};
+use crate::{layers, metrics, panic};
 
 /// What of the time to stop belongs to the last spans, however long the tasks take.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -26,10 +27,10 @@ const FLUSH: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
     /// The exporter's settings are wrong, such as an endpoint that is no URL.
-    #[error("the span exporter cannot be built: {0}")]
+    #[error("an exporter cannot be built: {0}")]
     Build(#[from] ExporterBuildError),
     /// The exporter could not be made at all.
-    #[error("the span exporter cannot be built")]
+    #[error("an exporter cannot be built")]
     Exporter,
     /// `OTEL_TRACES_SAMPLER` or its argument is none of the known ones.
     #[error(transparent)]
@@ -40,6 +41,9 @@ pub enum InitError {
     /// `OTEL_TRACES_EXPORTER` is none of the known ones.
     #[error("unknown OTEL_TRACES_EXPORTER {0:?}: give otlp, console or none")]
     TracesExporter(String),
+    /// `OTEL_METRICS_EXPORTER` is none of the known ones.
+    #[error("unknown OTEL_METRICS_EXPORTER {0:?}: give otlp or none")]
+    MetricsExporter(String),
     /// Telemetry was started twice in one process.
     #[error("telemetry has been started before")]
     Twice,
@@ -49,10 +53,11 @@ pub enum InitError {
 #[derive(Debug)]
 pub struct Telemetry {
     provider: SdkTracerProvider,
+    meters: Option<SdkMeterProvider>,
     tally: Arc<Tally>,
 }
 
-/// Starts exporter, sampler, propagation and JSON logs for this process.
+/// Starts exporters, sampler, propagation and JSON logs for this process.
 ///
 /// `version` is the service's. Must run inside the runtime.
 ///
@@ -63,8 +68,9 @@ pub async fn init(config: &Config, version: &'static str) -> Result<Telemetry, I
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = config.clone().overridden(|name| env::var(name).ok())?;
     let tally = Arc::new(Tally::default());
-    let mut provider =
-        SdkTracerProvider::builder().with_resource(resource(&config, version)).with_sampler(sampler(config.sampler));
+    let resource = resource(&config, version);
+    let meters = metrics::provider(&config, resource.clone()).await?;
+    let mut provider = SdkTracerProvider::builder().with_resource(resource).with_sampler(sampler(config.sampler));
     if let Some(processor) = exporter::processor(&config, &tally).await? {
         provider = provider.with_span_processor(processor);
     }
@@ -76,11 +82,15 @@ pub async fn init(config: &Config, version: &'static str) -> Result<Telemetry, I
         .try_init()
         .map_err(|_| InitError::Twice)?;
     panic::install_hook();
-    Ok(Telemetry { provider, tally })
+    if let Some(meters) = &meters {
+        metrics::start(meters, &tally);
+    }
+    Ok(Telemetry { provider, meters, tally })
 }
 
 impl Telemetry {
-    /// Waits for spawned tasks, then sends what is left of the spans. Both together take `deadline` at most.
+    /// Waits for spawned tasks, then sends what is left of the spans, then of the counts. All together
+    /// take `deadline` at most.
     pub async fn shutdown(self, deadline: Duration) {
         let end = Instant::now() + deadline;
         TASKS.close();
@@ -88,11 +98,15 @@ impl Telemetry {
             tracing::warn!(tasks = TASKS.len(), "shutdown did not wait for all tasks");
         }
         let left = end.saturating_duration_since(Instant::now());
-        let Self { provider, tally } = self;
+        let Self { provider, meters, tally } = self;
         // An exporter that hangs is left behind in its own thread.
         let flush = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(left));
         if let Ok(Err(error)) = flush.await {
             tracing::warn!(%error, "the last spans may be lost");
+        }
+        // After the spans, for what they have cost is counted too.
+        if let Some(meters) = meters {
+            metrics::shutdown(meters, end).await;
         }
         let lost_spans = tally.lost();
         if lost_spans > 0 {

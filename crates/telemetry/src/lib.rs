@@ -12,6 +12,7 @@
 //! | [`smtp::Mailer`] | `SMTP submit` CLIENT spans |
 //! | [`Task`] | spawned work that stays in its trace and is awaited at shutdown |
 //! | [`checked`] | an INTERNAL span around a check, with an event per broken rule |
+//! | [`Counter`] | a number that others can watch, without a name or an answer in it |
 //! | [`TraceContext`] | the current trace as a string, to be stored beside deferred work |
 
 #![expect(clippy::disallowed_methods, reason = "this crate is where the bare calls are wrapped")]
@@ -25,6 +26,7 @@ pub mod http;
 mod init;
 mod layers;
 mod log;
+mod metrics;
 mod panic;
 pub mod postgres;
 pub mod smtp;
@@ -34,9 +36,10 @@ mod task;
 mod tests;
 
 pub use check::{BrokenRule, checked};
-pub use config::{Batcher, Config, Sampler};
+pub use config::{Batcher, Config, Metrics, Sampler};
 pub use context::{TraceContext, TraceId};
 pub use init::{InitError, Telemetry, init};
+pub use metrics::Counter;
 pub use span::fail_current;
 pub use task::{Classified, Task, unsampled};
 /// Log macros: each line carries the ids of the trace it is written in.

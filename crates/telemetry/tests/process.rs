@@ -4,15 +4,20 @@
 
 use std::env;
 use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
+use axum::http::Uri;
 use serde_json::Value;
-use telemetry::{Config, Task};
+use telemetry::{Config, Counter, Task};
 use tokio::net::TcpListener;
 
 const ROLE: &str = "TELEMETRY_TEST_ROLE";
 const WORDS: &str = "Jane-Doe-feels-bad";
 const DEADLINE: Duration = Duration::from_secs(2);
+
+static COUNTED: Counter = Counter::new("test.counted", "{thing}");
 
 fn run(role: &str, variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env::current_exe().unwrap());
@@ -51,11 +56,18 @@ async fn the_service() {
     if role == "silent" {
         config.endpoint = format!("http://{}", silent.local_addr().unwrap());
     }
+    let received = Arc::new(Mutex::new(Vec::new()));
+    if role == "counting" {
+        config.endpoint = collect(Arc::clone(&received)).await;
+    }
+    COUNTED.add(&[("kind", "before")]);
     let telemetry = telemetry::init(&config, "1.0.0").await.unwrap();
+    COUNTED.add(&[("kind", "after")]);
     match role.as_str() {
         "panic" => assert!(Task::internal("send sms").spawn(async { panic!("{WORDS}") }).await.is_err()),
         "slow" => drop(Task::internal("slow").spawn(tokio::time::sleep(Duration::from_millis(100)))),
         "stuck" => drop(Task::internal("stuck").spawn(std::future::pending::<()>())),
+        "counting" => COUNTED.add(&[("kind", "after")]),
         _ => {
             let started = Instant::now();
             for _ in 0..2000 {
@@ -67,6 +79,21 @@ async fn the_service() {
     let started = Instant::now();
     telemetry.shutdown(DEADLINE).await;
     telemetry::info!(in_time = started.elapsed() < DEADLINE + Duration::from_millis(500), "stopped");
+    for (path, body) in received.lock().unwrap().iter() {
+        telemetry::info!(path, body, "received");
+    }
+}
+
+/// A collector that keeps what is posted to it; its address.
+#[expect(clippy::disallowed_methods, reason = "the other side of the test")]
+async fn collect(received: Arc<Mutex<Vec<(String, String)>>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let router = axum::Router::new().fallback(async move |uri: Uri, body: Bytes| {
+        received.lock().unwrap().push((uri.path().to_owned(), String::from_utf8_lossy(&body).into_owned()));
+    });
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    address
 }
 
 #[test]
@@ -109,11 +136,35 @@ fn a_collector_that_is_not_there_costs_spans_and_their_number_is_logged() {
 
 #[test]
 fn a_collector_that_hangs_delays_neither_the_work_nor_the_end() {
-    let lines = lines(&run("silent", &[]));
+    let counts = [("OTEL_METRICS_EXPORTER", "otlp"), ("OTEL_METRIC_EXPORT_INTERVAL", "50")];
+    let lines = lines(&run("silent", &counts));
     let worked = line(&lines, "worked");
     assert!(worked["seconds"].as_f64().unwrap() < 1.5, "{worked}");
     assert_eq!(line(&lines, "spans were lost")["lost_spans"], 2000);
+    assert_eq!(line(&lines, "the last counts may be lost")["level"], "WARN");
     assert_eq!(line(&lines, "stopped")["in_time"], true);
+}
+
+#[test]
+fn what_was_counted_is_sent_at_shutdown_with_the_resource_of_the_spans() {
+    let over_http = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+    let lines = lines(&run("counting", &[over_http, ("OTEL_METRICS_EXPORTER", "otlp")]));
+    let received = line(&lines, "received");
+    assert_eq!(received["path"], "/v1/metrics");
+    let body = received["body"].as_str().unwrap();
+    for text in
+        ["test.counted", "{thing}", "after", "service.name", "service.instance.id", "epro.telemetry.span.missing"]
+    {
+        assert!(body.contains(text), "no {text} in {body:?}");
+    }
+    assert!(!body.contains("before"), "counted although nothing was there to count: {body:?}");
+    assert_eq!(line(&lines, "stopped")["in_time"], true);
+}
+
+#[test]
+fn nothing_is_counted_unless_it_is_asked_for() {
+    let lines = lines(&run("counting", &[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]));
+    assert!(lines.iter().all(|line| line["message"] != "received"), "{lines:#?}");
 }
 
 #[test]

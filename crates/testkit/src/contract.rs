@@ -29,8 +29,8 @@ const SAVE_REPORT: [&str; 6] = [
     "BEGIN",
     "INSERT clinical.idempotency",
     "INSERT clinical.report",
-    "INSERT clinical.audit_event",
     "INSERT clinical.notification",
+    "INSERT clinical.audit_event",
     "COMMIT",
 ];
 

@@ -42,6 +42,8 @@ pub enum Behaviour {
     AcceptAfter(Duration),
     /// This status, with a provider's error document.
     Refuse(u16),
+    /// 400 with the provider's code for a sender that is none.
+    RefuseSender,
     /// 429 with `Retry-After`, in seconds.
     TooManyRequests { retry_after: u64 },
     /// Closes the connection without an answer.
@@ -167,6 +169,7 @@ fn status(behaviour: Behaviour) -> Option<u16> {
     match behaviour {
         Behaviour::Accept | Behaviour::AcceptAfter(_) => Some(201),
         Behaviour::Refuse(status) => Some(status),
+        Behaviour::RefuseSender => Some(400),
         Behaviour::TooManyRequests { .. } => Some(429),
         Behaviour::Disconnect | Behaviour::Hang => None,
     }
@@ -179,9 +182,10 @@ async fn answer(behaviour: Behaviour, idempotency_key: Option<String>) -> Respon
             (StatusCode::CREATED, Json(json!({"sid": format!("SM{}", id.replace('-', "")), "status": "queued"})))
                 .into_response()
         }
-        Behaviour::Refuse(status) => refusal(status).into_response(),
+        Behaviour::Refuse(status) => refusal(status, None).into_response(),
+        Behaviour::RefuseSender => refusal(400, Some(21212)).into_response(),
         Behaviour::TooManyRequests { retry_after } => {
-            ([(header::RETRY_AFTER, retry_after.to_string())], refusal(429)).into_response()
+            ([(header::RETRY_AFTER, retry_after.to_string())], refusal(429, None)).into_response()
         }
         // Ends the connection's task without a panic message; the client sees the connection close.
         Behaviour::Disconnect => std::panic::resume_unwind(Box::new("disconnect")),
@@ -189,9 +193,9 @@ async fn answer(behaviour: Behaviour, idempotency_key: Option<String>) -> Respon
     }
 }
 
-fn refusal(status: u16) -> (StatusCode, Json<serde_json::Value>) {
+fn refusal(status: u16, code: Option<u32>) -> (StatusCode, Json<serde_json::Value>) {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, Json(json!({"status": status.as_u16(), "message": status.canonical_reason()})))
+    (status, Json(json!({"status": status.as_u16(), "code": code, "message": status.canonical_reason()})))
 }
 
 #[cfg(test)]

@@ -6,18 +6,14 @@ mod sealer;
 mod verify;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Subcommand;
-use service_kit::database;
+use telemetry::postgres::Db;
 
 use noted::NotedSeal;
 use verify::Failure;
 
 pub(crate) use sealer::{Config, Sealer};
-
-/// How long one statement of the check may run: each one reads a whole table.
-const STATEMENT_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// `data-svc audit ...`
 #[derive(Debug, Subcommand)]
@@ -34,10 +30,9 @@ pub enum Command {
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub(crate) async fn run(database: &database::Config, command: Command) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(db: &Db, command: Command) -> anyhow::Result<ExitCode> {
     let Command::Verify { seals } = command;
-    let db = database::open(&database::Config { statement_timeout: STATEMENT_TIMEOUT, ..database.clone() })?;
-    match verify::verify(&db, seals).await {
+    match verify::verify(db, seals).await {
         Ok(tally) => println!("{tally}"),
         Err(Failure::Broken(broken)) => {
             println!("{broken}");

@@ -4,7 +4,6 @@ use serde::Deserialize;
 use service_kit::Shutdown;
 use service_kit::database::StoreError;
 use telemetry::postgres::Db;
-use tokio::time::{MissedTickBehavior, interval};
 
 use crate::store;
 
@@ -32,14 +31,7 @@ impl Sealer {
 
     /// Seals until told to stop.
     pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let mut ticks = interval(self.every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            // A seal belongs to no report, so it makes no spans.
-            if shutdown.run_until_cancelled(telemetry::unsampled(self.seal())).await.is_none() {
-                break;
-            }
-        }
+        service_kit::every(self.every, &shutdown, || self.seal()).await;
         Ok(())
     }
 

@@ -1,26 +1,39 @@
+use std::cmp::Reverse;
+
 use proto::data as pb;
 use telemetry::postgres::Db;
 
-use super::notification::{channel_names, claimed};
+use super::notification::{channel_names, claimed, outside_quiet_hours};
 use super::parse;
 use crate::error::DataError;
 use crate::store;
 use crate::store::notification::Claimed;
 
 /// Notifications that one caller can lease at once.
-const LIMIT: u32 = 1000;
+const LIMIT: usize = 1000;
 
-/// Leases what is due although no worker holds it, by report.
+/// Leases what is due although no worker holds it, by report, urgent news first.
 pub(crate) async fn claim_due_notifications(
     db: &Db,
     request: &pb::ClaimDueNotificationsRequest,
 ) -> Result<pb::ClaimDueNotificationsResponse, DataError> {
     let overdue = parse::duration("overdue", request.overdue)?;
     let lease = parse::duration("lease", request.lease)?;
-    let limit = i64::from(request.limit.min(LIMIT));
+    let limit = usize::try_from(request.limit).map_or(LIMIT, |limit| limit.min(LIMIT));
     let channels = channel_names(request.channels())?;
-    let mut claims = store::notification::claim_due(db, overdue, limit, &channels, lease).await?;
-    claims.sort_by_key(|claim| (std::cmp::Reverse(claim.age), claim.report_id));
+    let mut claims = Vec::new();
+    while claims.len() < limit {
+        let room = limit - claims.len();
+        let due = store::notification::claim_due(db, overdue, room.try_into().unwrap_or(i64::MAX), &channels, lease);
+        let due = due.await?;
+        let was_last = due.len() < room;
+        // What quiet hours hold back leaves its room to others.
+        claims.extend(outside_quiet_hours(db, due).await?);
+        if was_last {
+            break;
+        }
+    }
+    claims.sort_by_key(|claim| (Reverse(claim.urgent), Reverse(claim.age), claim.report_id));
     let reports = claims.chunk_by(|a, b| a.report_id == b.report_id).map(due_report).collect::<Result<_, _>>()?;
     Ok(pb::ClaimDueNotificationsResponse { reports })
 }

@@ -1,7 +1,7 @@
 use proto::data as pb;
 use telemetry::postgres::Db;
 
-use super::notification::{channel_names, claimed};
+use super::notification::{channel_names, claimed, outside_quiet_hours};
 use super::parse;
 use crate::error::DataError;
 use crate::store;
@@ -15,6 +15,7 @@ pub(crate) async fn claim_notification(
     let lease = parse::duration("lease", request.lease)?;
     let channels = channel_names(request.channels())?;
     let claims = store::notification::claim(db, report_id, &channels, lease).await?;
+    let claims = outside_quiet_hours(db, claims).await?;
     let notifications = claims.iter().map(claimed).collect::<Result<_, _>>()?;
     Ok(pb::ClaimNotificationResponse { notifications })
 }

@@ -23,6 +23,7 @@ pub(crate) async fn list_assignments(
                 schedule: window::schedule(&assignment.schedule)?.into(),
                 window: assignment.window.as_ref().map(window::message),
                 time_zone: assignment.time_zone,
+                retired_at: assignment.retired_at.map(parse::timestamp),
             })
         })
         .collect::<Result<_, DataError>>()?;

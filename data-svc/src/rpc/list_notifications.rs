@@ -2,7 +2,7 @@ use proto::data as pb;
 use telemetry::postgres::Db;
 
 use super::notification::channel;
-use super::parse;
+use super::{page, parse};
 use crate::error::DataError;
 use crate::store;
 use crate::store::notification::Untold;
@@ -24,16 +24,13 @@ pub(crate) async fn list_notifications(
     };
     let after = parse::cursor(request.after.as_ref())?;
     let limit = parse::limit(request.limit)?;
-    // One more than is shown says whether there is a next page.
     let mut found = store::notification::list_untold(db, site_id, state, after, limit + 1).await?;
-    let shown = usize::try_from(limit).unwrap_or_default();
-    let next = (found.len() > shown).then(|| cursor(&found[shown - 1]));
-    found.truncate(shown);
+    let next = page::cut(&mut found, limit, place);
     Ok(pb::ListNotificationsResponse { notifications: found.iter().map(untold).collect::<Result<_, _>>()?, next })
 }
 
-fn cursor(last: &Untold) -> pb::Cursor {
-    pb::Cursor { time: Some(parse::timestamp(last.created_at)), id: last.notification_id.to_string() }
+fn place(untold: &Untold) -> pb::Cursor {
+    pb::Cursor { time: Some(parse::timestamp(untold.created_at)), id: untold.notification_id.to_string() }
 }
 
 fn untold(untold: &Untold) -> Result<pb::UntoldNotification, DataError> {

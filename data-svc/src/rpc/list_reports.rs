@@ -2,7 +2,7 @@ use proto::data as pb;
 use telemetry::postgres::Db;
 use uuid::Uuid;
 
-use super::{assessment, parse, review};
+use super::{assessment, page, parse, review};
 use crate::error::DataError;
 use crate::store;
 use crate::store::report::{Scope, Summary};
@@ -22,17 +22,13 @@ pub(crate) async fn list_reports(
     let after = parse::cursor(request.after.as_ref())?;
     let limit = parse::limit(request.limit)?;
 
-    // One more than asked for says whether there is another page.
-    let mut page = store::report::list(db, scope, reviewed, after, limit + 1).await?;
-    let more = i64::try_from(page.len()).is_ok_and(|found| found > limit);
-    if more {
-        page.pop();
-    }
-    let next = page
-        .last()
-        .filter(|_| more)
-        .map(|last| pb::Cursor { time: Some(parse::timestamp(last.received_at)), id: last.report_id.to_string() });
-    Ok(pb::ListReportsResponse { reports: page.into_iter().map(message).collect::<Result<_, _>>()?, next })
+    let mut found = store::report::list(db, scope, reviewed, after, limit + 1).await?;
+    let next = page::cut(&mut found, limit, place);
+    Ok(pb::ListReportsResponse { reports: found.into_iter().map(message).collect::<Result<_, _>>()?, next })
+}
+
+fn place(report: &Summary) -> pb::Cursor {
+    pb::Cursor { time: Some(parse::timestamp(report.received_at)), id: report.report_id.to_string() }
 }
 
 fn scope(viewer: &pb::Viewer, site_id: Option<Uuid>) -> Result<Scope, DataError> {

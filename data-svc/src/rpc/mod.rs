@@ -12,6 +12,7 @@ mod list_audit_events;
 mod list_notifications;
 mod list_reports;
 mod notification;
+mod page;
 mod parse;
 mod record_delivery;
 mod review;

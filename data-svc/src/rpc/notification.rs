@@ -2,8 +2,35 @@
 
 use proto::data as pb;
 
+use service_kit::database::StoreError;
+use telemetry::Counter;
+use telemetry::postgres::Db;
+use uuid::Uuid;
+
 use crate::error::DataError;
+use crate::store;
 use crate::store::notification::Claimed;
+
+/// Accepted reports of which nobody was told.
+static UNTOLD: Counter = Counter::new("epro.report.untold", "{report}");
+
+/// Says so when a report that was stored just now has nobody to be told of it.
+pub(super) fn note_untold(report_id: Uuid, recipients: &[Uuid], urgent: bool) {
+    if recipients.is_empty() {
+        UNTOLD.add(&[("epro.report.urgent", if urgent { "true" } else { "false" })]);
+        telemetry::warn!(%report_id, urgent, "nobody is told of this report");
+    }
+}
+
+/// What of these claims can be told now. A claim is the last moment to see that a site has its quiet hours,
+/// whatever has put the notification off until then; the others are given back until those end.
+pub(super) async fn outside_quiet_hours(db: &Db, claims: Vec<Claimed>) -> Result<Vec<Claimed>, StoreError> {
+    let held: Vec<_> = claims.iter().filter_map(|claim| Some((claim, claim.quiet_until()?))).collect();
+    if !held.is_empty() {
+        store::notification::put_back(db, &held).await?;
+    }
+    Ok(claims.into_iter().filter(|claim| claim.quiet_until().is_none()).collect())
+}
 
 pub(super) fn claimed(claim: &Claimed) -> Result<pb::Notification, DataError> {
     Ok(pb::Notification {
@@ -25,10 +52,13 @@ pub(super) fn channel(name: &str) -> Result<pb::Channel, DataError> {
 }
 
 pub(super) fn channel_names(channels: impl Iterator<Item = pb::Channel>) -> Result<Vec<String>, DataError> {
-    let name = |channel| match channel {
-        pb::Channel::Sms => Ok("sms".to_owned()),
-        pb::Channel::Email => Ok("email".to_owned()),
-        pb::Channel::Unspecified => Err(DataError::Malformed("channels")),
-    };
-    channels.map(name).collect()
+    channels.map(|channel| channel_name(channel).map(str::to_owned)).collect()
+}
+
+pub(super) fn channel_name(channel: pb::Channel) -> Result<&'static str, DataError> {
+    match channel {
+        pb::Channel::Sms => Ok("sms"),
+        pb::Channel::Email => Ok("email"),
+        pb::Channel::Unspecified => Err(DataError::Malformed("channel")),
+    }
 }

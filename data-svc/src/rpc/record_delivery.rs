@@ -1,12 +1,17 @@
 use std::time::Duration;
 
 use proto::data as pb;
+use telemetry::Counter;
 use telemetry::postgres::Db;
 
+use super::notification::{channel, channel_name};
 use super::parse;
 use crate::error::DataError;
 use crate::store;
 use crate::store::delivery_attempt::Verdict;
+
+/// Notifications that nobody will try to deliver any more, although the nurse was to be told.
+static DEAD: Counter = Counter::new("epro.notification.dead", "{notification}");
 
 /// Stores one delivery attempt and moves its notification on. Where there was none, the claim is given back.
 pub(crate) async fn record_delivery(
@@ -22,7 +27,8 @@ pub(crate) async fn record_delivery(
     };
     let moved = store::delivery_attempt::record(db, notification_id, attempt, &verdict).await?;
     if let Some(moved) = moved.filter(|moved| moved.state == "dead") {
-        let (channel, outcome) = (moved.channel, verdict.outcome);
+        let (channel, outcome) = (channel_name(channel(&moved.channel)?)?, verdict.outcome);
+        DEAD.add(&[("epro.delivery.channel", channel), ("epro.delivery.outcome", outcome)]);
         telemetry::warn!(%notification_id, channel, outcome, attempt, "notification is dead");
     }
     Ok(pb::RecordDeliveryResponse {})

@@ -2,6 +2,7 @@ use proto::data as pb;
 use telemetry::postgres::Db;
 
 use super::assessment::assessed;
+use super::notification::note_untold;
 use super::parse;
 use crate::error::DataError;
 use crate::store;
@@ -39,6 +40,7 @@ pub(crate) async fn save_amendment(
     if !assessed.alerts.is_empty() {
         store::alert::insert(&mut tx, report_id, &assessed.alerts).await?;
     }
+    store::notification::enqueue(&mut tx, report_id, target.enrolment_id, &recipients, assessed.urgent).await?;
     let event = Event {
         enrolment_id: target.enrolment_id,
         actor_id: person_id,
@@ -48,7 +50,7 @@ pub(crate) async fn save_amendment(
         reason: Some(&request.reason),
     };
     store::audit_event::insert(&mut tx, event).await?;
-    store::notification::enqueue(&mut tx, report_id, target.enrolment_id, &recipients, assessed.urgent).await?;
     tx.commit().await?;
+    note_untold(report_id, &recipients, assessed.urgent);
     Ok(pb::SaveAmendmentResponse { report_id: report_id.to_string(), revision: revision.unsigned_abs() })
 }

@@ -5,6 +5,7 @@ use telemetry::postgres::{Db, Tx};
 use uuid::Uuid;
 
 use super::assessment::{assessed, disposition};
+use super::notification::note_untold;
 use super::parse;
 use crate::error::DataError;
 use crate::store;
@@ -41,6 +42,7 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
     if !assessed.alerts.is_empty() {
         store::alert::insert(&mut tx, report_id, &assessed.alerts).await?;
     }
+    store::notification::enqueue(&mut tx, report_id, enrolment_id, &recipients, assessed.urgent).await?;
     let event = Event {
         enrolment_id,
         actor_id: person_id,
@@ -49,9 +51,10 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
         replaces: None,
         reason: None,
     };
+    // The last one: from here to the commit the enrolment's chain is locked.
     store::audit_event::insert(&mut tx, event).await?;
-    store::notification::enqueue(&mut tx, report_id, enrolment_id, &recipients, assessed.urgent).await?;
     tx.commit().await?;
+    note_untold(report_id, &recipients, assessed.urgent);
     Ok(pb::SaveReportResponse {
         report_id: report_id.to_string(),
         replayed: false,

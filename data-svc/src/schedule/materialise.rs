@@ -6,7 +6,6 @@ use proto::{DomainError, ErrorKind};
 use serde::Deserialize;
 use service_kit::Shutdown;
 use telemetry::postgres::Db;
-use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use super::plan::{Plan, PlanError};
@@ -55,18 +54,11 @@ impl Materialiser {
 
     /// Looks for assignments without windows until told to stop.
     pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let mut ticks = interval(self.config.materialise_every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            // It is nobody's request, and mostly finds nothing.
-            let round = telemetry::unsampled(async {
-                // While the database is away there is nothing to do but to look again.
-                self.round().await.inspect_err(service_kit::note_failure)
-            });
-            if shutdown.run_until_cancelled(round).await.is_none() {
-                break;
-            }
-        }
+        service_kit::every(self.config.materialise_every, &shutdown, async || {
+            // While the database is away there is nothing to do but to look again.
+            self.round().await.unwrap_or_else(|error| service_kit::note_failure(&error));
+        })
+        .await;
         Ok(())
     }
 
@@ -76,7 +68,11 @@ impl Materialiser {
         loop {
             let batch = store::assignment::list_unmade(&self.db, after, i64::from(BATCH)).await?;
             for unmade in &batch {
-                self.make(unmade).await?;
+                match self.make(unmade).await {
+                    Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
+                    // The others are to have their windows all the same.
+                    made => made.unwrap_or_else(|error| service_kit::note_failure(&error)),
+                }
             }
             match batch.last() {
                 Some(last) if batch.len() == usize::from(BATCH) => after = last.assignment_id,

@@ -26,6 +26,7 @@ pub(crate) struct Listed {
     pub(crate) questionnaire_id: String,
     pub(crate) version: String,
     pub(crate) title: String,
+    pub(crate) retired_at: Option<DateTime<Utc>>,
     pub(crate) schedule: String,
     pub(crate) time_zone: String,
     /// The one that is open now, else the next.
@@ -49,8 +50,8 @@ pub(crate) async fn find(
     captured_at: Option<DateTime<Utc>>,
 ) -> sqlx::Result<Option<Assignment>> {
     let row = query!(
-        r#"SELECT enrolment.site_id, enrolment.enrolled_at, study.closed_at IS NOT NULL AS "study_closed!",
-                  assignment.schedule, questionnaire_version.definition::text AS "definition!",
+        r#"SELECT enrolment.site_id, enrolment.enrolled_at,
+                  coalesce(study.closed_at <= now(), false) AS "study_closed!", assignment.schedule, questionnaire_version.definition::text AS "definition!",
                   questionnaire_version.retired_at,
                   fill_window.window_id AS "window_id?", fill_window.opens_at AS "opens_at?",
                   fill_window.closes_at AS "closes_at?", fill_window.sync_until AS "sync_until?",
@@ -98,7 +99,7 @@ pub(crate) async fn find(
 pub(crate) async fn list(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<Vec<Listed>> {
     let rows = query!(
         r#"SELECT assignment.assignment_id, questionnaire_id, version, definition ->> 'title' AS "title!",
-                  schedule, time_zone, current.window_id AS "window_id?", current.opens_at AS "opens_at?",
+                  retired_at, schedule, time_zone, current.window_id AS "window_id?", current.opens_at AS "opens_at?",
                   current.closes_at AS "closes_at?", current.sync_until AS "sync_until?",
                   (SELECT used.report_id FROM clinical.report AS used
                    WHERE used.window_id = current.window_id
@@ -124,6 +125,7 @@ pub(crate) async fn list(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx
         questionnaire_id: row.questionnaire_id,
         version: row.version,
         title: row.title,
+        retired_at: row.retired_at,
         schedule: row.schedule,
         time_zone: row.time_zone,
         window: Window::from_columns(row.window_id, row.opens_at, row.closes_at, row.sync_until, row.used_by),

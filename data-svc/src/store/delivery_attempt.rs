@@ -22,7 +22,7 @@ pub(crate) struct Moved {
 }
 
 /// Stores an attempt and moves its notification on; `None` when a later attempt has begun, which moves it
-/// instead. One statement, so that both happen or neither, in one round trip.
+/// instead, unless this one has delivered it: then there is nothing left to attempt. One statement, so that both happen or neither, in one round trip.
 pub(crate) async fn record(
     executor: impl PgExecutor<'_>,
     notification_id: Uuid,
@@ -40,7 +40,7 @@ pub(crate) async fn record(
          SET state = CASE WHEN $4 = 'pending' AND now() + $5 - created_at > $6::interval THEN 'dead' ELSE $4 END,
              due_at = now() + $5,
              lease_until = NULL
-         WHERE notification_id = $1 AND attempts = $2 AND state = 'pending'
+         WHERE notification_id = $1 AND (attempts = $2 OR $4 = 'delivered') AND state = 'pending'
          RETURNING state, channel",
         notification_id,
         attempt,

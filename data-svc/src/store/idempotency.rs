@@ -39,7 +39,7 @@ pub(crate) async fn claim(
          FROM clinical.assignment
          JOIN clinical.enrolment USING (enrolment_id)
          JOIN clinical.study USING (study_id)
-         WHERE assignment_id = $1 AND person_id = $2 AND closed_at IS NULL
+         WHERE assignment_id = $1 AND person_id = $2 AND (closed_at IS NULL OR closed_at > now())
          ON CONFLICT DO NOTHING
          RETURNING enrolment_id, report_id",
         assignment_id,
@@ -59,7 +59,7 @@ pub(crate) async fn explain(
     key: &str,
 ) -> sqlx::Result<Option<Refusal>> {
     let row = query!(
-        r#"SELECT closed_at IS NOT NULL AS "study_closed!", idempotency.report_id AS "report_id?",
+        r#"SELECT coalesce(closed_at <= now(), false) AS "study_closed!", idempotency.report_id AS "report_id?",
                   idempotency.fingerprint AS "fingerprint?", report.disposition AS "disposition?"
            FROM clinical.assignment
            JOIN clinical.enrolment USING (enrolment_id)

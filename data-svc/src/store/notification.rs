@@ -19,8 +19,18 @@ pub(crate) struct Claimed {
     pub(crate) urgent: bool,
     pub(crate) attempts: i32,
     pub(crate) traceparent: String,
+    pub(crate) claimed_at: DateTime<Utc>,
     /// Microseconds since it was enqueued.
     pub(crate) age: i64,
+    /// Its site's, unless it is urgent.
+    quiet_hours: Option<Vec<String>>,
+}
+
+impl Claimed {
+    /// The end of the quiet hours that it was claimed in; `None` when its nurse can be told now.
+    pub(crate) fn quiet_until(&self) -> Option<DateTime<Utc>> {
+        QuietHours::parse(self.quiet_hours.as_deref()?)?.end(self.claimed_at)
+    }
 }
 
 /// A notification that nobody got, with its last attempt.
@@ -101,7 +111,11 @@ pub(crate) async fn claim(
                FOR UPDATE SKIP LOCKED
            )
            RETURNING notification_id, report_id, site_id, recipient_id, channel, urgent, attempts, traceparent,
-                     clinical.micros(now()) - clinical.micros(created_at) AS "age!""#,
+                     now() AS "claimed_at!", clinical.micros(now()) - clinical.micros(created_at) AS "age!",
+                     (SELECT ARRAY[quiet_from::text, quiet_until::text, time_zone]
+                      FROM clinical.site
+                      WHERE site.site_id = notification.site_id AND quiet_from IS NOT NULL AND NOT urgent
+                     ) AS "quiet_hours: Vec<String>""#,
         report_id,
         channels,
         interval(lease),
@@ -110,8 +124,8 @@ pub(crate) async fn claim(
     .await
 }
 
-/// Leases the `limit` oldest notifications that are due and that nobody holds. One that was never put off
-/// may have a hint on its way, and is left to it for `overdue`.
+/// Leases `limit` notifications that are due and that nobody holds, urgent ones first and then the oldest. One
+/// that was never put off may have a hint on its way, and is left to it for `overdue`.
 pub(crate) async fn claim_due(
     executor: impl PgExecutor<'_>,
     overdue: Duration,
@@ -128,12 +142,16 @@ pub(crate) async fn claim_due(
                FROM clinical.notification
                WHERE state = 'pending' AND due_at <= now() AND (due_at > created_at OR due_at <= now() - $1::interval)
                  AND channel = ANY($3) AND (lease_until IS NULL OR lease_until <= now())
-               ORDER BY due_at, report_id
+               ORDER BY urgent DESC, due_at, report_id
                LIMIT $2
                FOR UPDATE SKIP LOCKED
            )
            RETURNING notification_id, report_id, site_id, recipient_id, channel, urgent, attempts, traceparent,
-                     clinical.micros(now()) - clinical.micros(created_at) AS "age!""#,
+                     now() AS "claimed_at!", clinical.micros(now()) - clinical.micros(created_at) AS "age!",
+                     (SELECT ARRAY[quiet_from::text, quiet_until::text, time_zone]
+                      FROM clinical.site
+                      WHERE site.site_id = notification.site_id AND quiet_from IS NOT NULL AND NOT urgent
+                     ) AS "quiet_hours: Vec<String>""#,
         interval(overdue),
         limit,
         channels,
@@ -157,6 +175,25 @@ pub(crate) async fn release(
         notification_id,
         attempt,
         interval(retry_after),
+    )
+    .execute(executor)
+    .await
+    .map(drop)
+}
+
+/// Gives claims back that came to no attempt because their sites are not to be told yet.
+pub(crate) async fn put_back(executor: impl PgExecutor<'_>, held: &[(&Claimed, DateTime<Utc>)]) -> sqlx::Result<()> {
+    let ids: Vec<_> = held.iter().map(|(claim, _)| claim.notification_id).collect();
+    let attempts: Vec<_> = held.iter().map(|(claim, _)| claim.attempts).collect();
+    let ends: Vec<_> = held.iter().map(|(_, end)| *end).collect();
+    query!(
+        "UPDATE clinical.notification
+         SET attempts = attempts - 1, due_at = quiet_until, lease_until = NULL
+         FROM unnest($1::uuid[], $2::integer[], $3::timestamptz[]) AS held (notification_id, attempt, quiet_until)
+         WHERE notification.notification_id = held.notification_id AND attempts = attempt AND state = 'pending'",
+        &ids,
+        &attempts,
+        &ends,
     )
     .execute(executor)
     .await
@@ -216,15 +253,22 @@ pub(crate) struct Stuck {
     pub(crate) state: String,
 }
 
-/// Those that nobody has touched for `stuck_after` although they are due, and those whose attempts do not
-/// say what their state says.
-pub(crate) async fn list_stuck(executor: impl PgExecutor<'_>, stuck_after: Duration) -> sqlx::Result<Vec<Stuck>> {
+/// Those that nobody has touched for `stuck_after` although they are due, those that came to no end within
+/// `pending_after`, and those whose attempts do not say what their state says. Quiet hours, of less than a day,
+/// may have come before a last attempt.
+pub(crate) async fn list_stuck(
+    executor: impl PgExecutor<'_>,
+    stuck_after: Duration,
+    pending_after: Duration,
+) -> sqlx::Result<Vec<Stuck>> {
     query_as!(
         Stuck,
         "SELECT notification_id, state
-         FROM clinical.notification
+         FROM clinical.notification JOIN clinical.site USING (site_id)
          WHERE CASE state
              WHEN 'pending' THEN greatest(due_at, lease_until) < now() - $1::interval
+                 OR created_at < now() - $2::interval
+                                 - CASE WHEN urgent OR quiet_from IS NULL THEN interval '0' ELSE interval '1 day' END
              ELSE NOT EXISTS (
                  SELECT
                  FROM clinical.delivery_attempt
@@ -236,6 +280,7 @@ pub(crate) async fn list_stuck(executor: impl PgExecutor<'_>, stuck_after: Durat
          END
          ORDER BY created_at",
         interval(stuck_after),
+        interval(pending_after),
     )
     .fetch_all(executor)
     .await

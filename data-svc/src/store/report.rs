@@ -153,7 +153,7 @@ pub(crate) async fn find_target(
 ) -> sqlx::Result<Option<Target>> {
     query_as!(
         Target,
-        r#"SELECT enrolment_id, closed_at IS NOT NULL AS "study_closed!",
+        r#"SELECT enrolment_id, coalesce(closed_at <= now(), false) AS "study_closed!",
                   EXISTS (SELECT FROM clinical.report WHERE supersedes = $1) AS "superseded!"
            FROM clinical.report
            JOIN clinical.enrolment USING (enrolment_id)

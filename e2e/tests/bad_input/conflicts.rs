@@ -59,7 +59,7 @@ pub(super) async fn with_a_closed_study(stack: &Stack) -> anyhow::Result<Vec<Cas
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;
     let body = report(PATIENT.assignment);
     let stored = client.submit(&patient, "before", &body).await?.expect_status(201)?.text("report_id")?;
-    close_study(stack).await?;
+    close_study(stack, setup::now()).await?;
     // What is there is looked at to the end.
     let nurse = client.login(NURSE.login, NURSE.pin).await?;
     client.review(&nurse, &stored, "approved").await?.expect_status(201)?;

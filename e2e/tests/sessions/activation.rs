@@ -41,6 +41,32 @@ async fn an_activation_code_sets_the_pin_once() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_code_is_good_however_it_is_typed() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    client.activate(" Welcome to the Demo\u{2013}Study", PIN).await?.expect_status(201)?;
+    let code = issue(&stack, &["--login", PATIENT.login]).await?;
+    client.activate(&code.to_lowercase().replace('-', ""), PIN).await?.expect_status(201)?;
+    is_refused(&client, &code).await?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_codes_given_out_at_the_same_time_one_is_good() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let arguments = ["--login", PATIENT.login];
+    let mut good = 0;
+    for code in try_join_all((0..4).map(|_| issue(&stack, &arguments))).await? {
+        good += u8::from(client.activate(&code, PIN).await?.status == 201);
+    }
+    assert_eq!(good, 1);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn of_many_activations_with_a_code_at_the_same_time_one_counts() -> anyhow::Result<()> {
     let stack = Stack::start().await?;
     let client = stack.client();

@@ -115,6 +115,15 @@ fn severe_pain_and_fever_alert() {
 }
 
 #[test]
+fn conditions_of_one_rule_make_one_alert() {
+    let alert = |operator: &str, urgent: bool| json!({"id": "pain", "link_id": "pain", "operator": operator, "answer": 8, "urgent": urgent});
+    let items = json!([{"link_id": "pain", "type": "integer"}]);
+    let definition = json!({"items": items, "alerts": [alert("=", false), alert(">=", true)]});
+    let report = Report::of(serde_json::from_value(definition).unwrap(), [("pain", &Value::Integer(8))]);
+    assert_eq!(assessed(&report).alerts, [Alert { rule: "pain".to_owned(), urgent: true }]);
+}
+
+#[test]
 fn an_item_that_is_not_answered_alerts_nobody() {
     assert_eq!(assessed(&Report::diary()).alerts, []);
 }

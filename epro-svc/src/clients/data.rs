@@ -1,7 +1,7 @@
 use proto::CallError;
 use proto::data as pb;
 use proto::data::data_service_client::DataServiceClient;
-use proto::user::{Principal, Role};
+use proto::user::Principal;
 use service_kit::deadline::Channel;
 
 /// data-svc.
@@ -32,7 +32,7 @@ impl Data {
         principal: &Principal,
         report_id: String,
     ) -> Result<pb::GetReportResponse, CallError> {
-        let request = pb::GetReportRequest { viewer: Some(viewer(principal)), report_id };
+        let request = pb::GetReportRequest { viewer: Some(pb::Viewer::of(principal.clone())), report_id };
         Ok(self.0.clone().get_report(request).await?.into_inner())
     }
 
@@ -49,16 +49,11 @@ impl Data {
         report_id: String,
         outcome: proto::report::ReviewOutcome,
     ) -> Result<pb::SaveReviewResponse, CallError> {
-        let request = pb::SaveReviewRequest { viewer: Some(viewer(principal)), report_id, outcome: outcome.into() };
+        let request = pb::SaveReviewRequest {
+            viewer: Some(pb::Viewer::of(principal.clone())),
+            report_id,
+            outcome: outcome.into(),
+        };
         Ok(self.0.clone().save_review(request).await?.into_inner())
     }
-}
-
-/// A nurse sees her sites, a patient what is their own.
-fn viewer(principal: &Principal) -> pb::Viewer {
-    let site_ids = match principal.role() {
-        Role::Nurse => principal.sites.iter().map(|site| site.site_id.clone()).collect(),
-        Role::Patient | Role::Unspecified => vec![],
-    };
-    pb::Viewer { person_id: principal.person_id.clone(), site_ids }
 }

@@ -118,6 +118,20 @@ fn a_required_item_must_be_answered_when_it_is_enabled() {
 }
 
 #[test]
+fn a_blank_text_is_no_answer_to_what_is_required() {
+    for (required, note, expected) in [
+        (true, "", &[("/answers/note", "required")][..]),
+        (true, " \t\n\u{3000}", &[("/answers/note", "required")]),
+        (true, " none ", &[]),
+        (false, " ", &[]),
+    ] {
+        let item = json!({"link_id": "note", "type": "text", "required": required});
+        let questionnaire = serde_json::from_value(json!({"items": [item]})).unwrap();
+        assert_eq!(broken(&Report::of(questionnaire, [("note", &text(note))])), at(expected), "{note:?}");
+    }
+}
+
+#[test]
 fn limits_belong_to_the_range() {
     for (pain, temperature, rules) in
         [(0, 34.0, 0), (10, 43.0, 0), (-1, 33.9, 2), (11, 43.1, 2), (i64::MAX, f64::MAX, 2), (i64::MIN, f64::MIN, 2)]

@@ -1,7 +1,7 @@
 use proto::CallError;
 use proto::data as pb;
 use proto::data::data_service_client::DataServiceClient;
-use proto::user::{Principal, Role};
+use proto::user::Principal;
 use service_kit::deadline::Channel;
 use uuid::Uuid;
 
@@ -35,7 +35,8 @@ impl Data {
         principal: Principal,
         report_id: Uuid,
     ) -> Result<pb::GetReportResponse, CallError> {
-        let request = pb::GetReportRequest { viewer: Some(viewer(principal)), report_id: report_id.to_string() };
+        let request =
+            pb::GetReportRequest { viewer: Some(pb::Viewer::of(principal)), report_id: report_id.to_string() };
         Ok(self.0.clone().get_report(request).await?.into_inner())
     }
 
@@ -67,7 +68,7 @@ impl Data {
         page: Page,
     ) -> Result<pb::ListReportsResponse, CallError> {
         let request = pb::ListReportsRequest {
-            viewer: Some(viewer(principal)),
+            viewer: Some(pb::Viewer::of(principal)),
             site_id,
             review: review.into(),
             limit: page.limit,
@@ -76,12 +77,31 @@ impl Data {
         Ok(self.0.clone().list_reports(request).await?.into_inner())
     }
 
+    /// The notifications of a site that nobody got and that are in `state`, newest first.
+    pub(crate) async fn list_notifications(
+        &self,
+        principal: Principal,
+        site_id: Uuid,
+        state: pb::NotificationState,
+        page: Page,
+    ) -> Result<pb::ListNotificationsResponse, CallError> {
+        let request = pb::ListNotificationsRequest {
+            viewer: Some(pb::Viewer::of(principal)),
+            site_id: site_id.to_string(),
+            state: state.into(),
+            limit: page.limit,
+            after: page.after.map(|cursor| cursor.0),
+        };
+        Ok(self.0.clone().list_notifications(request).await?.into_inner())
+    }
+
     pub(crate) async fn list_audit_events(
         &self,
         principal: Principal,
         report_id: Uuid,
     ) -> Result<Vec<pb::AuditEvent>, CallError> {
-        let request = pb::ListAuditEventsRequest { viewer: Some(viewer(principal)), report_id: report_id.to_string() };
+        let request =
+            pb::ListAuditEventsRequest { viewer: Some(pb::Viewer::of(principal)), report_id: report_id.to_string() };
         Ok(self.0.clone().list_audit_events(request).await?.into_inner().events)
     }
 
@@ -90,16 +110,8 @@ impl Data {
         principal: Principal,
         project_id: Uuid,
     ) -> Result<pb::GetProjectResponse, CallError> {
-        let request = pb::GetProjectRequest { viewer: Some(viewer(principal)), project_id: project_id.to_string() };
+        let request =
+            pb::GetProjectRequest { viewer: Some(pb::Viewer::of(principal)), project_id: project_id.to_string() };
         Ok(self.0.clone().get_project(request).await?.into_inner())
     }
-}
-
-/// A nurse sees her sites, a patient what is their own.
-fn viewer(principal: Principal) -> pb::Viewer {
-    let site_ids = match principal.role() {
-        Role::Nurse => principal.sites.into_iter().map(|site| site.site_id).collect(),
-        Role::Patient | Role::Unspecified => vec![],
-    };
-    pb::Viewer { person_id: principal.person_id, site_ids }
 }

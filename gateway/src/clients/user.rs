@@ -33,8 +33,8 @@ impl User {
         Ok(())
     }
 
-    pub(crate) async fn authenticate(&self, access_token: String) -> Result<pb::AuthenticateResponse, CallError> {
+    pub(crate) async fn authenticate(&self, access_token: String) -> Result<Option<pb::Principal>, CallError> {
         let request = pb::AuthenticateRequest { access_token };
-        Ok(self.0.clone().authenticate(request).await?.into_inner())
+        Ok(self.0.clone().authenticate(request).await?.into_inner().principal)
     }
 }

@@ -49,8 +49,16 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
 fn is_plain_json(headers: &HeaderMap) -> bool {
     let Some(media_type) = single(headers, &CONTENT_TYPE) else { return false };
     let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
-    let is_utf8 = parameters.trim().is_empty() || parameters.trim().eq_ignore_ascii_case("charset=utf-8");
-    essence.trim().eq_ignore_ascii_case("application/json") && is_utf8 && !headers.contains_key(CONTENT_ENCODING)
+    essence.trim().eq_ignore_ascii_case("application/json")
+        && (parameters.trim().is_empty() || is_utf8(parameters.trim()))
+        && !headers.contains_key(CONTENT_ENCODING)
+}
+
+/// RFC 9110, section 8.3.2: with and without quotes it is the same.
+fn is_utf8(parameter: &str) -> bool {
+    let Some((name, value)) = parameter.split_once('=') else { return false };
+    let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+    name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8")
 }
 
 /// A JSON value in which no object has a name twice.
@@ -120,7 +128,45 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
+
+    fn is_plain(media_type: &'static str) -> bool {
+        is_plain_json(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]))
+    }
+
+    #[test]
+    fn json_in_utf_8_may_be_spelt_in_many_ways() {
+        for media_type in [
+            "application/json",
+            "Application/JSON ; Charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+            "application/json; charset=\"UTF-8\" ",
+            "application/json; ",
+        ] {
+            assert!(is_plain(media_type), "{media_type}");
+        }
+    }
+
+    #[test]
+    fn what_may_not_be_json_in_utf_8_is_not_read() {
+        for media_type in [
+            "",
+            "text/json",
+            "application/problem+json",
+            "application/json; charset=utf-16",
+            "application/json; charset=\"utf-8",
+            "application/json; charset=utf-8\"",
+            "application/json; charset=\"\"",
+            "application/json; charset",
+            "application/json; version=utf-8",
+            "application/json; charset=utf-8; charset=utf-16",
+        ] {
+            assert!(!is_plain(media_type), "{media_type}");
+        }
+        assert!(!is_plain_json(&HeaderMap::new()));
+    }
 
     fn is_accepted(text: &[u8]) -> bool {
         serde_json::from_slice::<Unambiguous>(text).is_ok()

@@ -17,4 +17,4 @@ pub(crate) use if_match::IfMatch;
 pub(crate) use json::JsonObject;
 pub(crate) use path_id::PathId;
 pub(crate) use principal::{AccessToken, Anyone, Nurse, Patient};
-pub(crate) use query::{Page, Review};
+pub(crate) use query::{Page, Review, Undelivered};

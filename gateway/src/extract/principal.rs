@@ -7,7 +7,8 @@ use super::header::single;
 use crate::problem::Problem;
 use crate::router::Shared;
 
-/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1); nobody has looked at it yet.
+/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1), which has not come too often.
+/// Nobody has looked at it yet.
 pub(crate) struct AccessToken(pub(crate) String);
 
 /// Whoever holds the request's access token.
@@ -19,11 +20,13 @@ pub(crate) struct Patient(pub(crate) Principal);
 /// A nurse.
 pub(crate) struct Nurse(pub(crate) Principal);
 
-impl<S: Sync> FromRequestParts<S> for AccessToken {
+impl FromRequestParts<Shared> for AccessToken {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        bearer(parts).map(Self).ok_or(Problem::UNAUTHENTICATED)
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
+        let token = bearer(parts).ok_or(Problem::UNAUTHENTICATED)?;
+        shared.rates.access_token(&token)?;
+        Ok(Self(token))
     }
 }
 
@@ -32,9 +35,7 @@ impl FromRequestParts<Shared> for Anyone {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
         let AccessToken(token) = AccessToken::from_request_parts(parts, shared).await?;
-        let session = shared.user.authenticate(token).await?;
-        shared.rates.session(&session.session_id)?;
-        session.principal.map(Self).ok_or(Problem::INTERNAL)
+        shared.user.authenticate(token).await?.map(Self).ok_or(Problem::INTERNAL)
     }
 }
 

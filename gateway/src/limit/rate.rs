@@ -20,8 +20,10 @@ const KEYS: u64 = 1 << 18;
 #[serde(deny_unknown_fields)]
 pub(crate) struct RateLimits {
     login: PerMinute,
-    session: PerSecond,
-    anonymous: PerSecond,
+    all_logins: PerSecond,
+    access_token: PerSecond,
+    refresh_token: PerMinute,
+    all_activations: PerSecond,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -54,34 +56,49 @@ impl From<PerSecond> for Quota {
 #[derive(Debug)]
 pub(crate) struct Rates {
     login: Keyed,
-    session: Keyed,
-    anonymous: DefaultDirectRateLimiter,
+    all_logins: DefaultDirectRateLimiter,
+    access_token: Keyed,
+    refresh_token: Keyed,
+    all_activations: DefaultDirectRateLimiter,
 }
 
 impl Rates {
     pub(crate) fn new(limits: RateLimits) -> Self {
         Self {
             login: Keyed::new(limits.login.into(), DefaultClock::default()),
-            session: Keyed::new(limits.session.into(), DefaultClock::default()),
-            anonymous: RateLimiter::direct(limits.anonymous.into()),
+            all_logins: RateLimiter::direct(limits.all_logins.into()),
+            access_token: Keyed::new(limits.access_token.into(), DefaultClock::default()),
+            refresh_token: Keyed::new(limits.refresh_token.into(), DefaultClock::default()),
+            all_activations: RateLimiter::direct(limits.all_activations.into()),
         }
     }
 
-    /// Counts an attempt to log in, whether or not there is such a login.
+    /// Counts an attempt to log in, whether or not there is such a login. What is too much for the login does
+    /// not count for everybody, so that who guesses at one login keeps nobody else out.
     pub(crate) fn login(&self, login: &str) -> Result<(), Problem> {
-        self.login.check(login).map_err(Problem::throttled)
+        self.login.check(login).map_err(Problem::throttled)?;
+        check(&self.all_logins)
     }
 
-    /// Counts a request of a session.
-    pub(crate) fn session(&self, session_id: &str) -> Result<(), Problem> {
-        self.session.check(session_id).map_err(Problem::throttled)
+    /// Counts a request with an access token, whether or not it is any good: to find that out costs the most.
+    pub(crate) fn access_token(&self, token: &str) -> Result<(), Problem> {
+        self.access_token.check(token).map_err(Problem::throttled)
     }
 
-    /// Counts a request with a secret that belongs to nobody yet: an activation code or a refresh token.
-    pub(crate) fn anonymous(&self) -> Result<(), Problem> {
-        let now = self.anonymous.clock().now();
-        self.anonymous.check().map_err(|refusal| Problem::throttled(refusal.wait_time_from(now)))
+    /// Counts a refresh.
+    pub(crate) fn refresh_token(&self, token: &str) -> Result<(), Problem> {
+        self.refresh_token.check(token).map_err(Problem::throttled)
     }
+
+    /// Counts an activation. One budget for all, because every code that is guessed at is another one.
+    pub(crate) fn activation(&self) -> Result<(), Problem> {
+        check(&self.all_activations)
+    }
+}
+
+fn check(everybody: &DefaultDirectRateLimiter) -> Result<(), Problem> {
+    let now = everybody.clock().now();
+    everybody.check().map_err(|refusal| Problem::throttled(refusal.wait_time_from(now)))
 }
 
 /// A budget for each of many subjects.
@@ -139,6 +156,25 @@ mod tests {
         assert!(limiter.check("one").is_err());
         // Two of these may share a key by chance, but not all of them one with the first.
         assert!(["two", "three", "four"].iter().any(|subject| limiter.check(subject).is_ok()));
+    }
+
+    #[test]
+    fn guesses_beyond_one_logins_budget_are_not_taken_from_everybodys() {
+        let [one, two, three] = [1, 2, 3].map(|number| NonZeroU32::new(number).unwrap());
+        let each = PerMinute { per_minute: one, burst: two };
+        let all = PerSecond { per_second: one, burst: three };
+        let rates = Rates::new(RateLimits {
+            login: each,
+            all_logins: all,
+            access_token: all,
+            refresh_token: each,
+            all_activations: all,
+        });
+        let passed = (0..10).filter(|_| rates.login("one").is_ok()).count();
+        assert_eq!(passed, 2, "as many as the login's burst has");
+        // Should a name share a key with "one" by chance, the next has one of its own.
+        let passed = ["two", "three", "four"].iter().filter(|login| rates.login(login).is_ok()).count();
+        assert_eq!(passed, 1, "what is left of everybody's burst");
     }
 
     #[test]

@@ -36,6 +36,7 @@ fn the_description_is_openapi_3_1_and_has_every_route() {
         "GET /v1/reports",
         "GET /v1/reports/{id}",
         "GET /v1/reports/{id}/audit",
+        "GET /v1/sites/{id}/notifications",
         "GET /v1/sites/{id}/reports",
         "POST /v1/activations",
         "POST /v1/reports",

@@ -4,6 +4,7 @@ mod answers;
 mod disposition;
 mod hexadecimal;
 
+mod notification_page;
 mod questionnaire;
 mod report_page;
 mod review_outcome;
@@ -14,6 +15,7 @@ mod trace_reference;
 pub(crate) use answers::Answers;
 pub(crate) use disposition::Disposition;
 pub(crate) use hexadecimal::hexadecimal;
+pub(crate) use notification_page::{NotificationPage, NotificationState};
 pub(crate) use questionnaire::QuestionnaireReference;
 pub(crate) use report_page::ReportPage;
 pub(crate) use review_outcome::ReviewOutcome;

@@ -15,7 +15,7 @@ use crate::router::Shared;
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"activation_code": "welcome-to-the-demo-study", "pin": "837465"})))]
 struct Activation {
-    /// As the study has handed it out; good for one activation.
+    /// As the study has handed it out; good for one activation. Case, blanks and dashes do not matter.
     #[schema(format = Password)]
     activation_code: String,
     /// One that is easily guessed is refused.
@@ -47,10 +47,10 @@ pub(crate) async fn create_activation(
     State(shared): State<Shared>,
     body: JsonObject,
 ) -> Result<(StatusCode, Json<Activated>), Problem> {
-    shared.rates.anonymous()?;
     let mut fields = Fields::of(body.object);
     let activation = Activation { activation_code: fields.string("activation_code"), pin: fields.string("pin") };
     fields.finish()?;
+    shared.rates.activation()?;
     let request = ActivateRequest { activation_code: activation.activation_code, pin: activation.pin };
     let login = shared.user.activate(request).await?.login;
     let trace = TraceReference::current(shared.trace_url.as_deref());

@@ -38,6 +38,10 @@ struct TitledQuestionnaire {
     version: String,
     #[schema(example = "Daily symptom diary")]
     title: String,
+    /// Since when, or from when on, it is not to be filled in any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    retired_at: Option<String>,
 }
 
 /// `event`: at any time; `scheduled`: once in each window.
@@ -96,6 +100,7 @@ impl TryFrom<pb::Assignment> for Assignment {
                 id: assignment.questionnaire_id,
                 version: assignment.version,
                 title: assignment.title,
+                retired_at: assignment.retired_at.map(|time| rfc3339(Some(time))).transpose()?,
             },
             schedule,
             time_zone: assignment.time_zone,

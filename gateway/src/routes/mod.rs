@@ -10,6 +10,7 @@ pub(crate) mod get_questionnaire;
 pub(crate) mod get_report;
 pub(crate) mod list_assignments;
 pub(crate) mod list_audit_events;
+pub(crate) mod list_notifications;
 pub(crate) mod list_reports;
 pub(crate) mod list_site_reports;
 pub(crate) mod livez;

@@ -28,9 +28,9 @@ struct Continuation {
     extensions(("x-problems" = json!(["invalid-refresh-token", "inactive"]))),
 )]
 pub(crate) async fn refresh_session(State(shared): State<Shared>, body: JsonObject) -> Result<Json<Tokens>, Problem> {
-    shared.rates.anonymous()?;
     let mut fields = Fields::of(body.object);
     let continuation = Continuation { refresh_token: fields.string("refresh_token") };
     fields.finish()?;
+    shared.rates.refresh_token(&continuation.refresh_token)?;
     Ok(Json(shared.user.refresh_session(continuation.refresh_token).await?.try_into()?))
 }

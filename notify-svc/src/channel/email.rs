@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use reqwest::Url;
 use serde::Deserialize;
@@ -15,6 +15,8 @@ use super::{Channel, Message, Outcome};
 
 const SUBJECT: &str = "ePRO: a new report needs review";
 const URGENT_SUBJECT: &str = "URGENT ePRO: a new report needs review";
+
+const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
 
 /// The `smtp:` block.
 #[derive(Debug, Deserialize)]
@@ -29,6 +31,13 @@ pub(crate) struct Config {
     timeout: Duration,
     /// Mails handed over at the same time.
     concurrency: NonZeroUsize,
+}
+
+impl Config {
+    /// How long one mail takes at most: it may wait that long for its turn, too.
+    pub(crate) fn longest(&self) -> Duration {
+        self.timeout.saturating_mul(2)
+    }
 }
 
 /// Mail over SMTP, one connection a mail and no pool: one that is given up in the middle of a dialogue must
@@ -73,7 +82,7 @@ impl Channel for Email {
             return Outcome::NoRecipient;
         }
         let Some(mail) = mail(self.from.clone(), message) else { return Outcome::Rejected };
-        let Ok(Ok(_permit)) = timeout(self.timeout, self.permits.acquire()).await else { return Outcome::Timeout };
+        let Ok(Ok(_permit)) = timeout(self.timeout, self.permits.acquire()).await else { return Outcome::Busy };
         match timeout(self.timeout, self.mailer.send(mail)).await {
             Ok(Ok(())) => Outcome::Delivered,
             Ok(Err(error)) => outcome(&error),
@@ -101,18 +110,20 @@ fn mail(from: Mailbox, message: Message) -> Option<lettre::Message> {
         .to(Mailbox::new(None, message.contact.email.parse().ok()?))
         .subject(if message.urgent { URGENT_SUBJECT } else { SUBJECT })
         .header(ContentType::TEXT_PLAIN)
+        // RFC 3834: so that nobody's absence is told to us.
+        .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
         .body(message.text)
         .ok()
 }
 
 /// What a mail that was not taken came to.
 fn outcome(error: &Error) -> Outcome {
-    /// What a server says that does not know us, RFC 4954: the address is not at fault, and the mail waits
-    /// for somebody to put it right.
-    const NOT_AUTHENTICATED: [u16; 4] = [530, 534, 535, 538];
+    /// What a server says of a mailbox, RFC 5321: nobody, not here, full, no name at all. Whatever else it refuses
+    /// for good, such as us (530, 535, 554), is not the address's fault: the mail waits for somebody to put it
+    /// right. Of which command an answer is the transport does not tell: a sender that is no mailbox costs mails.
+    const NO_MAILBOX: [u16; 4] = [550, 551, 552, 553];
     match error.status().map(u16::from) {
-        Some(code) if NOT_AUTHENTICATED.contains(&code) => Outcome::ProviderError { retry_after: None },
-        Some(_) if error.is_permanent() => Outcome::Rejected,
+        Some(code) if NO_MAILBOX.contains(&code) => Outcome::Rejected,
         Some(_) => Outcome::ProviderError { retry_after: None },
         None if error.is_timeout() => Outcome::Timeout,
         None => Outcome::Connection,

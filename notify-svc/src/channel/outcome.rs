@@ -11,6 +11,8 @@ pub(crate) enum Outcome {
     NoRecipient,
     /// The provider will not take it, whenever it is sent.
     Rejected,
+    /// Too many others were being sent: no attempt was made.
+    Busy,
     /// No answer in time.
     Timeout,
     /// The provider asks for fewer messages, and perhaps for how long.
@@ -37,7 +39,7 @@ impl Outcome {
         match self {
             Self::Delivered | Self::Rejected => Some(true),
             Self::Timeout | Self::Throttled { .. } | Self::ProviderError { .. } | Self::Connection => Some(false),
-            Self::NoRecipient | Self::Panic => None,
+            Self::NoRecipient | Self::Busy | Self::Panic => None,
         }
     }
 }
@@ -50,6 +52,7 @@ impl Classified for Outcome {
             Self::Delivered => "delivered",
             Self::NoRecipient => "no_recipient",
             Self::Rejected => "rejected",
+            Self::Busy => "busy",
             Self::Timeout => "timeout",
             Self::Throttled { .. } => "throttled",
             Self::ProviderError { .. } => "provider_error",

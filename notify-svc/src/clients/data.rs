@@ -1,11 +1,15 @@
 use std::time::Duration;
 
-use proto::CallError;
 use proto::data as pb;
 use proto::data::data_service_client::DataServiceClient;
+use proto::{CallError, ErrorKind};
 use service_kit::deadline::Channel;
+use tokio::time::sleep;
 
 use crate::channel::Outcome;
+
+/// The pauses before an attempt is recorded once more: what is not known to be sent is sent again.
+const AGAIN_AFTER: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(4)];
 
 /// data-svc.
 #[derive(Debug, Clone)]
@@ -62,13 +66,26 @@ impl Data {
             Outcome::Delivered => pb::Outcome::Delivered,
             Outcome::NoRecipient => pb::Outcome::NoRecipient,
             Outcome::Rejected => pb::Outcome::Rejected,
+            Outcome::Busy => pb::Outcome::ProviderUnavailable,
             Outcome::Timeout => pb::Outcome::Timeout,
             Outcome::Throttled { .. } => pb::Outcome::Throttled,
             Outcome::ProviderError { .. } => pb::Outcome::ProviderError,
             Outcome::Connection => pb::Outcome::Connection,
             Outcome::Panic => pb::Outcome::Panic,
         };
-        self.record(notification, outcome, retry_after, give_up_after).await
+        let mut pauses = AGAIN_AFTER.into_iter();
+        loop {
+            let recorded = self.record(notification, outcome, retry_after, give_up_after).await;
+            let is_away = |error: &CallError| matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Timeout);
+            // An attempt that was recorded already stays as it is. Where there was none, its claim could be given
+            // back a second time, when somebody else holds it.
+            match pauses.next() {
+                Some(pause) if outcome != pb::Outcome::ProviderUnavailable && recorded.as_ref().is_err_and(is_away) => {
+                    sleep(pause).await;
+                }
+                _ => return recorded,
+            }
+        }
     }
 
     /// Gives a claim back that came to no attempt; it is due again after `retry_after`.

@@ -35,7 +35,8 @@ impl fmt::Debug for RefreshToken {
     }
 }
 
-/// A code that a person types once: 100 random bits in groups, without letters that look like digits.
+/// A code that a person types once: 100 random bits, without letters that look like digits. Kept in capitals
+/// and without anything between them.
 pub(crate) struct ActivationCode(String);
 
 impl ActivationCode {
@@ -43,17 +44,29 @@ impl ActivationCode {
         // Crockford's base 32: https://www.crockford.com/base32.html
         const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let letters = random_bytes::<20>()?.map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
-        let groups: Vec<String> = letters.chunks(5).map(|group| group.iter().collect()).collect();
-        Ok(Self(groups.join("-")))
+        Ok(Self(letters.iter().collect()))
+    }
+
+    /// What somebody took for a code. Case, blanks and dashes, which a phone may make longer, mean nothing.
+    pub(crate) fn typed(text: &str) -> Self {
+        let means_nothing = |c: char| c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}');
+        Self(text.chars().filter(|c| !means_nothing(*c)).map(|c| c.to_ascii_uppercase()).collect())
     }
 
     pub(crate) fn digest(&self) -> [u8; 32] {
         digest(&self.0)
     }
 
-    /// The code itself, for its person alone.
-    pub(crate) fn reveal(self) -> String {
-        self.0
+    /// The code itself in groups of five, for its person alone.
+    pub(crate) fn reveal(&self) -> String {
+        let mut shown = String::new();
+        for (at, letter) in self.0.chars().enumerate() {
+            if at > 0 && at % 5 == 0 {
+                shown.push('-');
+            }
+            shown.push(letter);
+        }
+        shown
     }
 }
 
@@ -81,6 +94,24 @@ mod tests {
         let code = ActivationCode::random()?.reveal();
         assert_eq!(code.split('-').map(str::len).collect::<Vec<_>>(), [5; 4]);
         assert!(code.chars().all(|c| c == '-' || (c.is_ascii_alphanumeric() && !"ILOU".contains(c))), "{code}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_code_is_good_however_it_is_typed() -> Result<(), UserError> {
+        let code = ActivationCode::random()?;
+        let shown = code.reveal();
+        for typed in [
+            shown.clone(),
+            shown.to_lowercase(),
+            shown.replace('-', ""),
+            shown.replace('-', " "),
+            shown.replace('-', "\u{2013}"),
+            format!(" \u{a0}{shown}\n"),
+        ] {
+            assert_eq!(ActivationCode::typed(&typed).digest(), code.digest(), "{typed:?}");
+        }
+        assert_ne!(ActivationCode::typed(&shown[1..]).digest(), code.digest());
         Ok(())
     }
 

@@ -2,7 +2,7 @@ use proto::user as pb;
 use telemetry::postgres::Db;
 
 use crate::error::UserError;
-use crate::identity::{NewPin, Pins, digest};
+use crate::identity::{ActivationCode, NewPin, Pins};
 use crate::store;
 
 /// Sets the PIN of the person a code was made for. Whoever knew the old one is logged out.
@@ -15,7 +15,8 @@ pub(crate) async fn activate(
     // Before the transaction: hashing takes long, and may have to wait.
     let pin_hash = pins.hash(pin).await?;
     let mut tx = db.begin().await?;
-    let person_id = store::activation::spend(&mut tx, &digest(&request.activation_code)).await?;
+    let code = ActivationCode::typed(&request.activation_code);
+    let person_id = store::activation::spend(&mut tx, &code.digest()).await?;
     let person_id = person_id.ok_or(UserError::InvalidActivationCode)?;
     let login = store::credential::set_pin(&mut tx, person_id, &pin_hash).await?;
     let login = login.ok_or(UserError::Corrupt("activation"))?;

@@ -33,5 +33,5 @@ pub(crate) async fn authenticate(
         })
         .collect();
     let principal = Some(pb::Principal { person_id, role: role.into(), sites });
-    Ok(pb::AuthenticateResponse { principal, session_id: session_id.to_string() })
+    Ok(pb::AuthenticateResponse { principal })
 }

@@ -6,12 +6,20 @@ use uuid::Uuid;
 
 /// Uses a code up. Gives whose it is; none when it is unknown, used or expired, or the person is not active.
 pub(crate) async fn spend(executor: impl PgExecutor<'_>, code_hash: &[u8; 32]) -> sqlx::Result<Option<Uuid>> {
+    // The credential first, as who gives out a code takes it: the other way round each could wait for the other.
     query_scalar!(
-        "UPDATE identity.activation
+        "WITH holder AS MATERIALIZED (
+             SELECT credential.person_id
+             FROM identity.credential
+             JOIN identity.person USING (person_id)
+             JOIN identity.activation USING (person_id)
+             WHERE code_hash = $1 AND active
+             FOR UPDATE OF credential
+         )
+         UPDATE identity.activation
          SET used_at = now()
-         FROM identity.person
-         WHERE code_hash = $1 AND used_at IS NULL AND expires_at > now()
-           AND person.person_id = activation.person_id AND active
+         FROM holder
+         WHERE code_hash = $1 AND used_at IS NULL AND expires_at > now() AND activation.person_id = holder.person_id
          RETURNING activation.person_id",
         code_hash,
     )
@@ -19,38 +27,27 @@ pub(crate) async fn spend(executor: impl PgExecutor<'_>, code_hash: &[u8; 32]) -
     .await
 }
 
-/// A code for an active person. False when none has the login.
 pub(crate) async fn insert(
     executor: impl PgExecutor<'_>,
     code_hash: &[u8; 32],
-    login: &str,
+    person_id: Uuid,
     valid_for: Duration,
-) -> sqlx::Result<bool> {
-    let inserted = query!(
-        "INSERT INTO identity.activation (code_hash, person_id, expires_at)
-         SELECT $1, person_id, now() + $3::interval
-         FROM identity.credential
-         JOIN identity.person USING (person_id)
-         WHERE login = $2 AND active",
+) -> sqlx::Result<()> {
+    query!(
+        "INSERT INTO identity.activation (code_hash, person_id, expires_at) VALUES ($1, $2, now() + $3::interval)",
         code_hash,
-        login,
+        person_id,
         interval(valid_for),
     )
     .execute(executor)
     .await?;
-    Ok(inserted.rows_affected() > 0)
+    Ok(())
 }
 
-/// Uses up all of a login's codes.
-pub(crate) async fn spend_all(executor: impl PgExecutor<'_>, login: &str) -> sqlx::Result<()> {
-    query!(
-        "UPDATE identity.activation
-         SET used_at = now()
-         FROM identity.credential
-         WHERE login = $1 AND activation.person_id = credential.person_id AND used_at IS NULL",
-        login,
-    )
-    .execute(executor)
-    .await?;
+/// Uses up all of a person's codes.
+pub(crate) async fn spend_all(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<()> {
+    query!("UPDATE identity.activation SET used_at = now() WHERE person_id = $1 AND used_at IS NULL", person_id)
+        .execute(executor)
+        .await?;
     Ok(())
 }

@@ -16,6 +16,21 @@ pub(crate) async fn find(executor: impl PgExecutor<'_>, login: &str) -> sqlx::Re
         .await
 }
 
+/// Takes an active person's credential: until the transaction ends, nobody else gives them a code or a PIN.
+/// None when no active person has the login.
+pub(crate) async fn hold(executor: impl PgExecutor<'_>, login: &str) -> sqlx::Result<Option<Uuid>> {
+    query_scalar!(
+        "SELECT person_id
+         FROM identity.credential
+         JOIN identity.person USING (person_id)
+         WHERE login = $1 AND active
+         FOR UPDATE OF credential",
+        login,
+    )
+    .fetch_optional(executor)
+    .await
+}
+
 /// Counts a wrong PIN and locks the login when it is one too many: in one statement, so that guesses at
 /// the same time count each. A lock that is there is not made longer.
 pub(crate) async fn count_failure(

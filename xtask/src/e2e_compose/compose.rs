@@ -77,6 +77,14 @@ impl Compose {
         self.show(&["down", "--volumes", "--remove-orphans", "--rmi", "local"], SHORT).await.context("remove the stack")
     }
 
+    /// Runs a command in a service's container; gives what it said.
+    ///
+    /// # Errors
+    /// When it does not exit with 0.
+    pub(super) async fn exec(&self, service: &str, command: &[&str]) -> anyhow::Result<String> {
+        run(self.compose(&[&["exec", "-T", service], command].concat()), SHORT).await
+    }
+
     /// The log lines of these services, of all when none is named.
     pub(super) async fn logs(&self, services: &[&str]) -> anyhow::Result<String> {
         let text = run(self.compose(&[&["logs", "--no-color", "--no-log-prefix"], services].concat()), SHORT).await?;

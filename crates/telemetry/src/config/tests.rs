@@ -1,4 +1,4 @@
-use super::{Batcher, Config, Sampler};
+use super::{Batcher, Config, Metrics, Sampler};
 use crate::init::InitError;
 
 /// The configuration after these variables.
@@ -46,7 +46,7 @@ fn the_endpoint_of_all_signals_gets_the_path_of_spans() {
         with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]);
     let config = config.unwrap();
     assert_eq!(config.batcher, Batcher::OtlpHttp);
-    assert_eq!(config.traces_url(), "http://c:4318/v1/traces");
+    assert_eq!(config.traces_address(), "http://c:4318/v1/traces");
 }
 
 #[test]
@@ -56,8 +56,8 @@ fn the_endpoint_of_spans_wins_and_is_taken_as_it_is() {
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://t:9/spans"),
     ]);
     let config = config.unwrap();
-    assert_eq!(config.endpoint, "http://t:9/spans");
-    assert_eq!(config.traces_url(), "http://t:9/spans");
+    assert_eq!(config.traces_address(), "http://t:9/spans");
+    assert_eq!(config.metrics_address(), "http://c:4318");
 }
 
 #[test]
@@ -76,9 +76,50 @@ fn the_exporter_is_chosen_by_name() {
 }
 
 #[test]
+fn counts_are_sent_when_asked_for_by_the_protocol_and_to_the_endpoint_of_all_signals() {
+    assert_eq!(with(&[]).unwrap().metrics, Metrics::None);
+    let config = with(&[
+        ("OTEL_METRICS_EXPORTER", "otlp"),
+        ("OTEL_TRACES_EXPORTER", "none"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/"),
+    ]);
+    let config = config.unwrap();
+    assert_eq!((config.metrics, config.metrics_batcher), (Metrics::Otlp, Batcher::OtlpHttp));
+    assert_eq!(config.metrics_address(), "http://c:4318/v1/metrics");
+    assert!(matches!(with(&[("OTEL_METRICS_EXPORTER", "prometheus")]), Err(InitError::MetricsExporter(_))));
+}
+
+#[test]
+fn what_is_set_for_one_signal_is_not_for_the_other() {
+    let config = with(&[
+        ("OTEL_METRICS_EXPORTER", "otlp"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://m:4317"),
+    ]);
+    let config = config.unwrap();
+    assert_eq!((config.batcher, config.metrics_batcher), (Batcher::OtlpHttp, Batcher::OtlpGrpc));
+    assert_eq!((&*config.metrics_address(), &*config.endpoint), ("http://m:4317", "http://127.0.0.1:4317"));
+    let config = with(&[
+        ("OTEL_METRICS_EXPORTER", "otlp"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://t:9/spans"),
+    ]);
+    let config = config.unwrap();
+    assert_eq!((config.batcher, config.metrics_batcher), (Batcher::OtlpHttp, Batcher::OtlpGrpc));
+    assert_eq!((&*config.traces_address(), &*config.metrics_address()), ("http://t:9/spans", "http://127.0.0.1:4317"));
+}
+
+#[test]
 fn a_disabled_sdk_sends_nothing() {
-    let config = with(&[("OTEL_SDK_DISABLED", "TRUE"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]);
-    assert_eq!(config.unwrap().batcher, Batcher::None);
+    let config = with(&[
+        ("OTEL_SDK_DISABLED", "TRUE"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_METRICS_EXPORTER", "otlp"),
+    ]);
+    let config = config.unwrap();
+    assert_eq!((config.batcher, config.metrics), (Batcher::None, Metrics::None));
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use axum::extract::MatchedPath;
 use futures_util::future::BoxFuture;
-use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -26,6 +25,7 @@ const OTHER: &str = "_OTHER";
 #[derive(Debug, Clone)]
 pub struct ServerLayer {
     trust_remote_context: bool,
+    over_tls: bool,
     quiet: &'static [&'static str],
 }
 
@@ -33,7 +33,13 @@ impl ServerLayer {
     /// Continues an incoming trace if `trust_remote_context`, else links to it. Reads of
     /// the `quiet` paths, such as health checks, make no span.
     pub fn new(trust_remote_context: bool, quiet: &'static [&'static str]) -> Self {
-        Self { trust_remote_context, quiet }
+        Self { trust_remote_context, over_tls: false, quiet }
+    }
+
+    /// Says whether the server speaks TLS; a request does not tell, or tells what its client likes.
+    #[must_use]
+    pub fn over_tls(self, over_tls: bool) -> Self {
+        Self { over_tls, ..self }
     }
 }
 
@@ -75,7 +81,7 @@ where
         let started = Instant::now();
         let method = known_method(request.method());
         let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-        let span = server_span(&request, method, route.as_deref());
+        let span = server_span(&request, method, route.as_deref(), self.layer.over_tls);
         context::adopt(&span, request.headers(), self.layer.trust_remote_context);
         let unfinished = Unfinished::new(&span);
         let response = span.in_scope(|| self.inner.call(request));
@@ -108,7 +114,7 @@ where
     }
 }
 
-fn server_span<B>(request: &Request<B>, method: &'static str, route: Option<&str>) -> Span {
+fn server_span<B>(request: &Request<B>, method: &'static str, route: Option<&str>, over_tls: bool) -> Span {
     // The conventions name an unknown method in the attribute and not in the name.
     let verb = if method == OTHER { "HTTP" } else { method };
     let name = route.map_or(Cow::Borrowed(verb), |route| Cow::Owned(format!("{verb} {route}")));
@@ -118,7 +124,7 @@ fn server_span<B>(request: &Request<B>, method: &'static str, route: Option<&str
         otel.name = &*name,
         otel.kind = "server",
         http.request.method = method,
-        url.scheme = if request.uri().scheme() == Some(&Scheme::HTTPS) { "https" } else { "http" },
+        url.scheme = if over_tls { "https" } else { "http" },
         network.protocol.version = protocol_version(request.version()),
         http.route = route,
         url.path = route,

@@ -29,6 +29,10 @@ async fn stuck() {
 }
 
 async fn serve(trust_remote_context: bool) -> SocketAddr {
+    serve_with(ServerLayer::new(trust_remote_context, &["/livez"])).await
+}
+
+async fn serve_with(layer: ServerLayer) -> SocketAddr {
     let catch = CatchPanicLayer::custom(|_: Box<dyn Any + Send>| StatusCode::INTERNAL_SERVER_ERROR.into_response());
     let app = Router::new()
         .route("/v1/reports/{id}", get(async || TraceContext::current().to_string()))
@@ -38,7 +42,7 @@ async fn serve(trust_remote_context: bool) -> SocketAddr {
         .route("/v1/panic", get(async || -> () { panic!("{WORDS}") }))
         .route("/livez", get(async || ()))
         .layer(catch)
-        .layer(ServerLayer::new(trust_remote_context, &["/livez"]));
+        .layer(layer);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async { axum::serve(listener, app).await });
@@ -86,9 +90,15 @@ async fn a_request_that_matches_no_route_is_named_by_its_method_and_is_no_failur
 }
 
 #[tokio::test]
-async fn a_scheme_of_the_clients_choice_is_not_recorded() {
-    let span = span_of(&format!("GET {WORDS}://host/v1/reports/1")).await;
-    assert_eq!(text(&span, "url.scheme"), "http");
+async fn the_scheme_is_the_servers_and_not_of_the_clients_choice() {
+    for scheme in ["https", WORDS] {
+        let span = span_of(&format!("GET {scheme}://host/v1/reports/1")).await;
+        assert_eq!(text(&span, "url.scheme"), "http");
+    }
+    let mut recorder = Recorder::start();
+    let address = serve_with(ServerLayer::new(true, &[]).over_tls(true)).await;
+    exchange(address, "GET http://host/v1/reports/1", "").await;
+    assert_eq!(text(&recorder.only().await, "url.scheme"), "https");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
-//! An OTLP receiver that keeps spans in memory: gRPC on one port, HTTP with protobuf on another.
+//! An OTLP receiver that keeps spans and sums in memory: gRPC on one port, HTTP with protobuf on another.
 
 mod forward;
 mod store;
+mod sums;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,6 +14,10 @@ use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use prost::Message;
@@ -24,6 +29,7 @@ use crate::server_task::{ANY_PORT, ServerTask};
 use crate::trace::{Shape, Trace, diff, spans};
 use forward::Forwarder;
 use store::Store;
+use sums::Sums;
 
 /// Bytes one export request may have.
 const MAX_REQUEST: usize = 64 * 1024 * 1024;
@@ -46,7 +52,7 @@ impl Receiver {
         Self::start_with(None).await
     }
 
-    /// As [`Receiver::start`]; what arrives also goes to another OTLP/gRPC endpoint, such as
+    /// As [`Receiver::start`]; the spans that arrive also go to another OTLP/gRPC endpoint, such as
     /// `http://127.0.0.1:4317`. It is never waited for: what it cannot take is counted and dropped.
     ///
     /// # Errors
@@ -56,7 +62,7 @@ impl Receiver {
     }
 
     async fn start_with(forwarder: Option<Forwarder>) -> anyhow::Result<Self> {
-        let inlet = Arc::new(Inlet { store: Store::default(), forwarder });
+        let inlet = Arc::new(Inlet { store: Store::default(), sums: Sums::default(), forwarder });
         let mut receiver = Self { grpc: ANY_PORT, http: ANY_PORT, inlet, servers: Vec::new() };
         receiver.start_again().await?;
         Ok(receiver)
@@ -71,15 +77,17 @@ impl Receiver {
         let http = TcpListener::bind(self.http).await.context("bind the OTLP/HTTP receiver")?;
         (self.grpc, self.http) = (grpc.local_addr()?, http.local_addr()?);
 
-        let service = TraceServiceServer::from_arc(Arc::clone(&self.inlet)).max_decoding_message_size(MAX_REQUEST);
+        let traces = TraceServiceServer::from_arc(Arc::clone(&self.inlet)).max_decoding_message_size(MAX_REQUEST);
+        let metrics = MetricsServiceServer::from_arc(Arc::clone(&self.inlet)).max_decoding_message_size(MAX_REQUEST);
         let grpc_server = ServerTask::spawn(|stopped| async move {
-            let router = tonic::transport::Server::builder().add_service(service);
+            let router = tonic::transport::Server::builder().add_service(traces).add_service(metrics);
             // Fails only when the listener does; exporters then see that.
             let _ = router.serve_with_incoming_shutdown(TcpIncoming::from(grpc), stopped.wait()).await;
         });
-        let inlet = Arc::clone(&self.inlet);
+        let (traces, metrics) = (Arc::clone(&self.inlet), Arc::clone(&self.inlet));
         let router = axum::Router::new()
-            .route("/v1/traces", post(async move |body| receive_http(&inlet, body)))
+            .route("/v1/traces", post(async move |body| receive_http(body, |request| traces.take(request))))
+            .route("/v1/metrics", post(async move |body| receive_http(body, |request| metrics.sums.add(request))))
             .layer(axum::extract::DefaultBodyLimit::max(MAX_REQUEST));
         self.servers = vec![grpc_server, ServerTask::http(http, router)];
         Ok(())
@@ -97,7 +105,7 @@ impl Receiver {
         format!("http://{}", self.grpc)
     }
 
-    /// Base URL for OTLP over HTTP, without `/v1/traces`.
+    /// Base URL for OTLP over HTTP, without `/v1/traces` and the like.
     pub fn http_endpoint(&self) -> String {
         format!("http://{}", self.http)
     }
@@ -110,6 +118,12 @@ impl Receiver {
     /// All traces received so far, oldest first. Beyond 10,000 the oldest are forgotten.
     pub fn traces(&self) -> Vec<Trace> {
         self.inlet.store.traces()
+    }
+
+    /// What the counters, and other sums of whole numbers, of this name and with these attributes have come
+    /// to, those of all processes together; 0 when none has arrived.
+    pub fn sum(&self, name: &str, attributes: &[(&str, &str)]) -> i64 {
+        self.inlet.sums.sum(name, attributes)
     }
 
     /// Waits, as long as the deadline allows, until what has arrived is passed on to the endpoint of
@@ -187,6 +201,7 @@ impl std::error::Error for Incomplete {}
 #[derive(Debug)]
 struct Inlet {
     store: Store,
+    sums: Sums,
     forwarder: Option<Forwarder>,
 }
 
@@ -210,12 +225,23 @@ impl TraceService for Inlet {
     }
 }
 
-fn receive_http(inlet: &Inlet, body: Bytes) -> Response {
-    match ExportTraceServiceRequest::decode(body) {
+#[tonic::async_trait]
+impl MetricsService for Inlet {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportMetricsServiceRequest>,
+    ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
+        self.sums.add(request.into_inner());
+        Ok(tonic::Response::new(ExportMetricsServiceResponse::default()))
+    }
+}
+
+fn receive_http<R: Message + Default>(body: Bytes, take: impl FnOnce(R)) -> Response {
+    match R::decode(body) {
         Ok(request) => {
-            inlet.take(request);
-            let answer = ExportTraceServiceResponse::default().encode_to_vec();
-            ([(header::CONTENT_TYPE, "application/x-protobuf")], answer).into_response()
+            take(request);
+            // An answer without a field, which means full success, has no byte.
+            [(header::CONTENT_TYPE, "application/x-protobuf")].into_response()
         }
         Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     }

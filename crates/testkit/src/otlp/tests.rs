@@ -1,6 +1,10 @@
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::{
+    Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, metric, number_data_point,
+};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use tonic::transport::Endpoint;
@@ -14,8 +18,6 @@ const SOON: Duration = Duration::from_secs(2);
 
 /// An export request of one service with spans of (id, parent, name).
 fn request(service: &str, spans: &[(u8, u8, &str)]) -> ExportTraceServiceRequest {
-    let name = AnyValue { value: Some(Value::StringValue(service.to_owned())) };
-    let name = KeyValue { key: "service.name".to_owned(), value: Some(name), ..KeyValue::default() };
     let spans = spans.iter().map(|(id, parent, name)| Span {
         trace_id: (1..=16).collect(),
         span_id: vec![*id; 8],
@@ -27,9 +29,33 @@ fn request(service: &str, spans: &[(u8, u8, &str)]) -> ExportTraceServiceRequest
         ..Span::default()
     });
     let scope = ScopeSpans { spans: spans.collect(), ..ScopeSpans::default() };
-    let resource = Resource { attributes: vec![name], ..Resource::default() };
-    let group = ResourceSpans { resource: Some(resource), scope_spans: vec![scope], ..ResourceSpans::default() };
+    let resource = Some(resource(service));
+    let group = ResourceSpans { resource, scope_spans: vec![scope], ..ResourceSpans::default() };
     ExportTraceServiceRequest { resource_spans: vec![group] }
+}
+
+fn resource(service: &str) -> Resource {
+    Resource { attributes: vec![pair("service.name", service)], ..Resource::default() }
+}
+
+fn pair(key: &str, value: &str) -> KeyValue {
+    let value = AnyValue { value: Some(Value::StringValue(value.to_owned())) };
+    KeyValue { key: key.to_owned(), value: Some(value), ..KeyValue::default() }
+}
+
+/// An export request of one service with a counter's points of (kind, value).
+fn counts(service: &str, points: &[(&str, i64)]) -> ExportMetricsServiceRequest {
+    let data_points = points.iter().map(|(kind, value)| NumberDataPoint {
+        attributes: vec![pair("kind", kind)],
+        value: Some(number_data_point::Value::AsInt(*value)),
+        ..NumberDataPoint::default()
+    });
+    let sum = Sum { data_points: data_points.collect(), ..Sum::default() };
+    let metric = Metric { name: "things".to_owned(), data: Some(metric::Data::Sum(sum)), ..Metric::default() };
+    let scope = ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() };
+    let resource = Some(resource(service));
+    let group = ResourceMetrics { resource, scope_metrics: vec![scope], ..ResourceMetrics::default() };
+    ExportMetricsServiceRequest { resource_metrics: vec![group] }
 }
 
 async fn export(receiver: &Receiver, request: ExportTraceServiceRequest) -> anyhow::Result<()> {
@@ -80,6 +106,23 @@ async fn protobuf_over_http_is_received_too() -> anyhow::Result<()> {
     assert_eq!(plain_http().post(&url).body(body).send().await?.status(), 200);
     assert_eq!(plain_http().post(&url).body("not protobuf").send().await?.status(), 400);
     assert_eq!(receiver.trace(TRACE).spans[0].name, "POST");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_newest_counts_of_all_services_are_summed_up() -> anyhow::Result<()> {
+    let receiver = Receiver::start().await?;
+    assert_eq!(receiver.sum("things", &[]), 0);
+    let mut grpc = MetricsServiceClient::new(Endpoint::from_shared(receiver.endpoint())?.connect().await?);
+    grpc.export(counts("gateway", &[("good", 1), ("bad", 1)])).await?;
+    grpc.export(counts("gateway", &[("good", 5), ("bad", 1)])).await?;
+    let url = format!("{}/v1/metrics", receiver.http_endpoint());
+    let body = counts("data-svc", &[("good", 2)]).encode_to_vec();
+    assert_eq!(plain_http().post(&url).body(body).send().await?.status(), 200);
+
+    assert_eq!(receiver.sum("things", &[("kind", "good")]), 7);
+    assert_eq!(receiver.sum("things", &[]), 8);
+    assert_eq!((receiver.sum("things", &[("kind", "ugly")]), receiver.sum("others", &[])), (0, 0));
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use std::fmt;
 use anyhow::bail;
 
 pub use shape::{Shape, diff, span};
+pub(crate) use span::attributes;
 pub use span::{Attributes, Event, Kind, Link, Span, Status, spans};
 
 /// The spans of one trace, by start time.
@@ -46,6 +47,18 @@ impl Trace {
     /// Children of a span, by start time.
     pub fn children(&self, span_id: &str) -> Vec<&Span> {
         self.spans.iter().filter(|span| span.parent_span_id.as_deref() == Some(span_id)).collect()
+    }
+
+    /// A span with all that is below it.
+    #[must_use]
+    pub fn subtree(&self, top: &Span) -> Self {
+        let mut spans = vec![top.clone()];
+        let mut next = 0;
+        while let Some(parent) = spans.get(next).map(|span| span.span_id.clone()) {
+            spans.extend(self.children(&parent).into_iter().cloned());
+            next += 1;
+        }
+        Self::new(spans)
     }
 
     /// Spans of this name, of any kind.

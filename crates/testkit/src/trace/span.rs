@@ -161,7 +161,7 @@ fn status(status: otlp::Status) -> Status {
     }
 }
 
-fn attributes(pairs: Vec<KeyValue>) -> Attributes {
+pub(crate) fn attributes(pairs: Vec<KeyValue>) -> Attributes {
     pairs.into_iter().map(|pair| (pair.key, pair.value.map_or(Value::Null, value))).collect()
 }
 

@@ -58,6 +58,16 @@ pub(crate) enum Scope {
     Site(Uuid),
 }
 
+impl Scope {
+    /// The person or the site.
+    fn ids(self) -> (Option<Uuid>, Option<Uuid>) {
+        match self {
+            Self::Person(person_id) => (Some(person_id), None),
+            Self::Site(site_id) => (None, Some(site_id)),
+        }
+    }
+}
+
 /// A site's reports, and those of them that nobody has reviewed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
@@ -131,10 +141,7 @@ pub(crate) async fn list(
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> sqlx::Result<Vec<Summary>> {
-    let (person_id, site_id) = match scope {
-        Scope::Person(person_id) => (Some(person_id), None),
-        Scope::Site(site_id) => (None, Some(site_id)),
-    };
+    let (person_id, site_id) = scope.ids();
     // A page of each enrolment, in the order of the index, then the first page of these.
     let rows = query!(
         r#"SELECT report.report_id, report.assignment_id, questionnaire_id, version, revision, captured_at,

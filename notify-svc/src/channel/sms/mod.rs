@@ -48,6 +48,13 @@ trait Provider: std::fmt::Debug + Send + Sync {
     async fn submit(&self, to: &str, text: &str, key: &str) -> Outcome;
 }
 
+impl Config {
+    /// How long one message takes at most: it may wait that long for its turn, too.
+    pub(crate) fn longest(&self) -> Duration {
+        self.timeout.saturating_mul(2)
+    }
+}
+
 fn provider(config: &Config) -> anyhow::Result<Box<dyn Provider>> {
     match config.provider {
         ProviderId::Twilio => Ok(Box::new(twilio::Twilio::new(config)?)),
@@ -84,7 +91,7 @@ impl Channel for Sms {
         if to.is_empty() {
             return Outcome::NoRecipient;
         }
-        let Ok(Ok(_permit)) = timeout(self.timeout, self.permits.acquire()).await else { return Outcome::Timeout };
+        let Ok(Ok(_permit)) = timeout(self.timeout, self.permits.acquire()).await else { return Outcome::Busy };
         let submitted = timeout(self.timeout, self.provider.submit(to, &message.text, &message.notification_id));
         submitted.await.unwrap_or(Outcome::Timeout)
     }

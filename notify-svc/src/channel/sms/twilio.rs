@@ -3,6 +3,7 @@ use std::time::Duration;
 use anyhow::Context;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode, Url};
+use serde::Deserialize;
 use telemetry::http::Client;
 
 use super::{Config, Outcome, Provider};
@@ -39,11 +40,31 @@ impl Provider for Twilio {
             |request| request.basic_auth(&self.account, Some(&self.token)).header("Idempotency-Key", key).form(&form),
         );
         match request.send().await {
-            Ok(response) => outcome(response.status(), retry_after(&response)),
+            Ok(response) => {
+                let (status, retry_after) = (response.status(), retry_after(&response));
+                let code = if status == StatusCode::BAD_REQUEST { error_code(response).await } else { None };
+                outcome(status, code, retry_after)
+            }
             Err(error) if error.is_timeout() => Outcome::Timeout,
             Err(_) => Outcome::Connection,
         }
     }
+}
+
+/// What Twilio says beside the status; its words may quote the number.
+#[derive(Deserialize)]
+struct Refusal {
+    code: u32,
+}
+
+/// Twilio's own number for an error, if the answer has one at its beginning.
+async fn error_code(mut response: Response) -> Option<u32> {
+    const LIMIT: usize = 16 * 1024;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.ok().flatten().filter(|_| body.len() < LIMIT) {
+        body.extend_from_slice(&chunk);
+    }
+    serde_json::from_slice(&body).ok().map(|Refusal { code }| code)
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {
@@ -51,16 +72,17 @@ fn retry_after(response: &Response) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-fn outcome(status: StatusCode, retry_after: Option<Duration>) -> Outcome {
+fn outcome(status: StatusCode, code: Option<u32>, retry_after: Option<Duration>) -> Outcome {
+    /// Twilio's errors "'From' is not a number that you can send from" and "'From' is no valid number".
+    const OUR_NUMBER: [u32; 2] = [21606, 21212];
     match status {
         _ if status.is_success() => Outcome::Delivered,
         StatusCode::TOO_MANY_REQUESTS => Outcome::Throttled { retry_after },
         StatusCode::REQUEST_TIMEOUT => Outcome::Timeout,
-        // Our account is at fault and not the number: the message waits for somebody to put it right.
-        StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED | StatusCode::FORBIDDEN => {
-            Outcome::ProviderError { retry_after }
-        }
-        _ if status.is_client_error() => Outcome::Rejected,
+        _ if code.is_some_and(|code| OUR_NUMBER.contains(&code)) => Outcome::ProviderError { retry_after },
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Outcome::Rejected,
+        // The provider, our account or our settings are at fault and not the number: the message waits for
+        // somebody to put it right.
         _ => Outcome::ProviderError { retry_after },
     }
 }
@@ -70,18 +92,27 @@ mod tests {
     use super::*;
 
     fn class_of(status: u16) -> Outcome {
-        outcome(StatusCode::from_u16(status).unwrap(), None)
+        outcome(StatusCode::from_u16(status).unwrap(), None, None)
     }
 
     #[test]
     fn a_number_that_is_refused_is_refused_for_good() {
         assert_eq!(class_of(400), Outcome::Rejected);
-        assert_eq!(class_of(404), Outcome::Rejected);
+        assert_eq!(class_of(422), Outcome::Rejected);
     }
 
     #[test]
-    fn an_account_that_is_refused_costs_no_message() {
-        for status in [401, 402, 403] {
+    fn a_number_of_ours_that_is_refused_costs_no_message() {
+        let class_of = |code| outcome(StatusCode::BAD_REQUEST, Some(code), None);
+        assert_eq!(class_of(21211), Outcome::Rejected);
+        for code in [21212, 21606] {
+            assert_eq!(class_of(code), Outcome::ProviderError { retry_after: None }, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_account_or_an_address_that_is_refused_costs_no_message() {
+        for status in [401, 402, 403, 404, 405] {
             assert_eq!(class_of(status), Outcome::ProviderError { retry_after: None }, "{status}");
         }
     }
@@ -91,7 +122,7 @@ mod tests {
         assert_eq!(class_of(201), Outcome::Delivered);
         assert_eq!(class_of(408), Outcome::Timeout);
         assert_eq!(class_of(429), Outcome::Throttled { retry_after: None });
-        for status in [302, 500, 503] {
+        for status in [302, 409, 500, 503] {
             assert_eq!(class_of(status), Outcome::ProviderError { retry_after: None }, "{status}");
         }
     }

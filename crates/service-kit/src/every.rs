@@ -1,0 +1,50 @@
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::Shutdown;
+
+/// Does housekeeping at once, and then again and again with `period` between two beginnings, until told to stop;
+/// that ends what is under way, too. It is nobody's request and mostly finds nothing, so it makes no spans.
+pub async fn every<F: Future<Output = ()>>(period: Duration, shutdown: &Shutdown, mut work: impl FnMut() -> F) {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let rounds = async {
+        loop {
+            ticks.tick().await;
+            telemetry::unsampled(work()).await;
+        }
+    };
+    shutdown.run_until_cancelled(rounds).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn housekeeping_is_done_at_once_and_again_until_told_to_stop() {
+        let (shutdown, rounds) = (Shutdown::new(), Cell::new(0));
+        let work = || async {
+            rounds.set(rounds.get() + 1);
+            if rounds.get() == 3 {
+                shutdown.cancel();
+            }
+        };
+        every(Duration::from_millis(1), &shutdown, work).await;
+        assert_eq!(rounds.get(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_under_way_does_not_hold_up_the_end() {
+        let shutdown = Shutdown::new();
+        let work = || async {
+            shutdown.cancel();
+            pending::<()>().await;
+        };
+        every(Duration::from_hours(1), &shutdown, work).await;
+    }
+}

@@ -1,0 +1,29 @@
+//! Pages of lists.
+
+use proto::data as pb;
+
+/// Cuts a list that was read with one entry more than `limit`, which says whether there is another page. Gives
+/// the place of the last entry then.
+pub(super) fn cut<T>(entries: &mut Vec<T>, limit: i64, place: impl Fn(&T) -> pb::Cursor) -> Option<pb::Cursor> {
+    let shown = usize::try_from(limit).ok()?;
+    let more = entries.len() > shown;
+    entries.truncate(shown);
+    entries.last().filter(|_| more).map(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_a_next_one_if_there_is_more() {
+        let place = |entry: &u8| pb::Cursor { time: None, id: entry.to_string() };
+        for (read, shown, next) in
+            [(&[][..], &[][..], None), (&[1, 2], &[1, 2], None), (&[1, 2, 3], &[1, 2], Some("2".to_owned()))]
+        {
+            let mut entries = read.to_vec();
+            assert_eq!(cut(&mut entries, 2, place).map(|cursor| cursor.id), next);
+            assert_eq!(entries, shown);
+        }
+    }
+}

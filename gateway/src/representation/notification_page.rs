@@ -1,0 +1,99 @@
+use proto::data as pb;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::rfc3339;
+use crate::extract::Cursor;
+use crate::problem::Problem;
+
+/// Some notifications of a list, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NotificationPage {
+    notifications: Vec<Notification>,
+    /// The `cursor` of the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<String>)]
+    next_cursor: Option<Cursor>,
+}
+
+/// News of one report for one nurse on one channel, which did not reach her.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Notification {
+    #[schema(format = Uuid)]
+    notification_id: String,
+    #[schema(format = Uuid)]
+    report_id: String,
+    /// The nurse.
+    #[schema(format = Uuid)]
+    recipient_id: String,
+    channel: Channel,
+    #[schema(inline)]
+    state: NotificationState,
+    /// Whether an alert of the report asks for somebody at once.
+    urgent: bool,
+    #[schema(minimum = 1)]
+    attempts: u32,
+    /// What the last attempt came to.
+    #[schema(example = "rejected")]
+    last_outcome: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// When the last attempt was recorded: in this state since then.
+    #[schema(format = DateTime)]
+    since: String,
+}
+
+/// A way to reach a nurse.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Channel {
+    Sms,
+    Email,
+}
+
+/// How a notification ended that nobody got: `dead` was refused for good or not delivered in time;
+/// for `cancelled` the nurse had left or had no address.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NotificationState {
+    Dead,
+    Cancelled,
+}
+
+impl From<NotificationState> for pb::NotificationState {
+    fn from(state: NotificationState) -> Self {
+        match state {
+            NotificationState::Dead => Self::Dead,
+            NotificationState::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl NotificationPage {
+    /// A page of a list that was asked for by `state`.
+    pub(crate) fn new(response: pb::ListNotificationsResponse, state: NotificationState) -> Result<Self, Problem> {
+        let notifications = response.notifications.into_iter().map(|untold| Notification::new(untold, state));
+        Ok(Self { notifications: notifications.collect::<Result<_, _>>()?, next_cursor: response.next.map(Cursor) })
+    }
+}
+
+impl Notification {
+    fn new(untold: pb::UntoldNotification, state: NotificationState) -> Result<Self, Problem> {
+        Ok(Self {
+            channel: match untold.channel() {
+                pb::Channel::Sms => Channel::Sms,
+                pb::Channel::Email => Channel::Email,
+                pb::Channel::Unspecified => return Err(Problem::INTERNAL),
+            },
+            state,
+            notification_id: untold.notification_id,
+            report_id: untold.report_id,
+            recipient_id: untold.recipient_id,
+            urgent: untold.urgent,
+            attempts: untold.attempts,
+            last_outcome: untold.last_outcome,
+            created_at: rfc3339(untold.created_at)?,
+            since: rfc3339(untold.since)?,
+        })
+    }
+}

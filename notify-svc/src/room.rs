@@ -1,0 +1,119 @@
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How many deliveries run at the same time, and how many first ones wait for that. A quarter of the room is
+/// never theirs, so that what was put off gets on while ever new reports come in.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// First deliveries that wait or run.
+    places: Arc<Semaphore>,
+    /// First deliveries that run.
+    firsts: Arc<Semaphore>,
+    /// Deliveries that run.
+    all: Arc<Semaphore>,
+}
+
+/// Held by a first delivery while it runs.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _first: OwnedSemaphorePermit,
+    _one: OwnedSemaphorePermit,
+}
+
+impl Room {
+    pub(crate) fn new(concurrency: NonZeroU32, queue: u32) -> Self {
+        let semaphore = |permits: u32| Arc::new(Semaphore::new(permits.try_into().unwrap_or(Semaphore::MAX_PERMITS)));
+        let all = concurrency.get();
+        Self { places: semaphore(all.saturating_add(queue)), firsts: semaphore(all - all / 4), all: semaphore(all) }
+    }
+
+    /// A place among the first deliveries, if there is one left.
+    pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    /// A first delivery's turn, after those that came before; `None` when it is not to run any more.
+    pub(crate) async fn turn(&self) -> Option<Turn> {
+        let first = Arc::clone(&self.firsts).acquire_owned().await.ok()?;
+        Some(Turn { _first: first, _one: Arc::clone(&self.all).acquire_owned().await.ok()? })
+    }
+
+    /// Room for as many late deliveries as may run now, `limit` at most; waits until there is some. `None` when
+    /// none is to run any more.
+    pub(crate) async fn late(&self, limit: u32) -> Option<OwnedSemaphorePermit> {
+        let mut room = Arc::clone(&self.all).acquire_owned().await.ok()?;
+        let more = u32::try_from(self.all.available_permits()).unwrap_or(u32::MAX).min(limit.saturating_sub(1));
+        if let Ok(more) = Arc::clone(&self.all).try_acquire_many_owned(more) {
+            room.merge(more);
+        }
+        Some(room)
+    }
+
+    /// From now on nothing begins, not even what waits already. What runs goes on.
+    pub(crate) fn close(&self) {
+        for semaphore in [&self.places, &self.firsts, &self.all] {
+            semaphore.close();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn room(concurrency: u32) -> Room {
+        Room::new(NonZeroU32::new(concurrency).unwrap(), 1)
+    }
+
+    fn turn(room: &Room) -> Option<Turn> {
+        room.turn().now_or_never().flatten()
+    }
+
+    #[test]
+    fn a_late_delivery_finds_room_however_many_first_ones_wait() {
+        let room = room(4);
+        let turns: Vec<_> = std::iter::from_fn(|| turn(&room)).take(9).collect();
+        assert_eq!(turns.len(), 3);
+        assert_eq!(room.late(400).now_or_never().flatten().unwrap().num_permits(), 1);
+    }
+
+    #[test]
+    fn late_deliveries_may_have_all_the_room_there_is() {
+        let room = room(4);
+        let late = room.late(400).now_or_never().flatten().unwrap();
+        assert_eq!(late.num_permits(), 4);
+        assert!(turn(&room).is_none());
+        drop(late);
+        assert!(turn(&room).is_some());
+    }
+
+    #[test]
+    fn a_single_one_at_a_time_is_whoever_comes_first() {
+        let room = room(1);
+        let first = turn(&room).unwrap();
+        assert!(room.late(1).now_or_never().is_none());
+        drop(first);
+        assert!(room.late(1).now_or_never().flatten().is_some());
+    }
+
+    #[test]
+    fn there_are_so_many_places_to_wait_and_no_more() {
+        let room = room(2);
+        assert_eq!(std::iter::from_fn(|| room.place()).collect::<Vec<_>>().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn once_closed_nothing_begins_that_has_waited() {
+        let room = room(1);
+        let running = turn(&room).unwrap();
+        let closing = async { room.close() };
+        let (waited, ()) = tokio::join!(room.turn(), closing);
+        assert!(waited.is_none());
+        drop(running);
+        assert!(room.place().is_none() && room.turn().await.is_none() && room.late(1).await.is_none());
+    }
+}
