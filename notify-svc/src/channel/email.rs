@@ -6,6 +6,7 @@ use lettre::message::Mailbox;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use telemetry::smtp::{Error, Mailer};
 use tokio::sync::Semaphore;
@@ -23,7 +24,7 @@ const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitte
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// `smtp://[user:password@]host[:port][?tls=required]`, or `smtps://` for TLS from the first byte.
-    url: String,
+    url: SecretString,
     /// The sender, `Name <address>`.
     from: String,
     /// How long one mail may take.
@@ -53,8 +54,8 @@ pub(crate) struct Email {
 impl Email {
     pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
         // The parser's own error could quote the URL, and the URL may hold a password.
-        let url: Url = config.url.parse().map_err(|_| anyhow::anyhow!("smtp.url is no URL"))?;
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&config.url)
+        let url: Url = config.url.expose_secret().parse().map_err(|_| anyhow::anyhow!("smtp.url is no URL"))?;
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(config.url.expose_secret())
             .map_err(|_| anyhow::anyhow!("smtp.url is no SMTP URL"))?
             .timeout(Some(config.timeout))
             .build();

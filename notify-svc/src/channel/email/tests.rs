@@ -58,8 +58,12 @@ async fn send(
 }
 
 async fn send_to(url: String) -> Outcome {
-    let config =
-        Config { url, from: "ePRO <epro@example.org>".to_owned(), timeout: LIMIT, concurrency: NonZeroUsize::MIN };
+    let config = Config {
+        url: url.into(),
+        from: "ePRO <epro@example.org>".to_owned(),
+        timeout: LIMIT,
+        concurrency: NonZeroUsize::MIN,
+    };
     Email::new(&config).unwrap().send(message(NURSE, false)).await
 }
 

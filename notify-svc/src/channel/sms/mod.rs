@@ -7,6 +7,7 @@ mod twilio;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -23,7 +24,7 @@ pub(crate) struct Config {
     /// Our account at the provider, also the user name.
     account: String,
     /// The account's secret.
-    token: String,
+    token: SecretString,
     /// The sender's number, E.164.
     from: String,
     /// How long one message may take.

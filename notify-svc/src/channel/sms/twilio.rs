@@ -3,6 +3,7 @@ use std::time::Duration;
 use anyhow::Context;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use telemetry::http::Client;
 
@@ -14,7 +15,7 @@ pub(super) struct Twilio {
     client: Client,
     endpoint: Url,
     account: String,
-    token: String,
+    token: SecretString,
     from: String,
 }
 
@@ -37,7 +38,12 @@ impl Provider for Twilio {
     async fn submit(&self, to: &str, text: &str, key: &str) -> Outcome {
         let form = [("To", to), ("From", &self.from), ("Body", text)];
         let request = self.client.post(self.endpoint.clone(), "/2010-04-01/Accounts/{AccountSid}/Messages.json").with(
-            |request| request.basic_auth(&self.account, Some(&self.token)).header("Idempotency-Key", key).form(&form),
+            |request| {
+                request
+                    .basic_auth(&self.account, Some(self.token.expose_secret()))
+                    .header("Idempotency-Key", key)
+                    .form(&form)
+            },
         );
         match request.send().await {
             Ok(response) => {
