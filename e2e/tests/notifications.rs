@@ -191,7 +191,7 @@ async fn a_nurse_who_has_left_before_it_is_sent_is_told_nothing() -> anyhow::Res
 }
 
 #[tokio::test]
-async fn two_copies_share_the_work_and_send_nothing_twice() -> anyhow::Result<()> {
+async fn two_copies_of_notify_svc_with_a_data_svc_each_share_the_work_and_send_nothing_twice() -> anyhow::Result<()> {
     const REPORTS: usize = 12;
     const MESSAGES: usize = REPORTS * NURSES_PER_SITE;
     let mut stack = eager().env(Service::NotifySvc, "EPRO_DELIVERY__CONCURRENCY", "2").start().await?;
@@ -203,7 +203,8 @@ async fn two_copies_share_the_work_and_send_nothing_twice() -> anyhow::Result<()
     }
     stack.sms.respond_with(sms::Behaviour::AcceptAfter(Duration::from_millis(500)));
     stack.restart(Service::NotifySvc).await?;
-    let copy = stack.replicate(Service::NotifySvc).await?;
+    let data = stack.replicate(Service::DataSvc, &[]).await?;
+    let copy = stack.replicate(Service::NotifySvc, &[("EPRO_DATA_SVC__URL", data.url())]).await?;
     wait_for_count(&stack, "%", "delivered", 2 * MESSAGES).await?;
     assert_eq!((stack.sms.journal().all().len(), stack.smtp.journal().all().len()), (MESSAGES, MESSAGES));
 
@@ -225,7 +226,7 @@ async fn two_copies_share_the_work_and_send_nothing_twice() -> anyhow::Result<()
         }
     }
     assert_eq!(copies.len(), 2);
-    assert!(copy.terminate().await?.success());
+    assert!(copy.terminate().await?.success() && data.terminate().await?.success());
     stack.stop().await?;
     Ok(())
 }
@@ -245,7 +246,7 @@ async fn what_a_killed_copy_held_is_sent_by_another_when_the_lease_has_run_out()
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     submitted(&client, &token, PATIENT).await?;
     stack.sms.journal().wait_until(DEADLINE, |messages| messages.len() == NURSES_PER_SITE).await?;
-    let copy = stack.replicate(Service::NotifySvc).await?;
+    let copy = stack.replicate(Service::NotifySvc, &[]).await?;
     stack.kill(Service::NotifySvc).await?;
     stack.sms.respond_with(sms::Behaviour::Accept);
 

@@ -101,13 +101,9 @@ impl Instance {
 pub struct Replica(Instance);
 
 impl Replica {
-    /// Kills it at once, as a crash would.
-    ///
-    /// # Errors
-    /// When it cannot be ended.
-    pub async fn kill(mut self) -> anyhow::Result<()> {
-        self.0.end(Signal::KILL).await?;
-        Ok(())
+    /// Its base URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.0.address)
     }
 
     /// Asks it to end, and waits for it.
@@ -231,13 +227,14 @@ impl Stack {
         instance.start_again().await.with_context(|| format!("restart {service}"))
     }
 
-    /// Starts one more copy of a service, which has everything but the port from the first.
+    /// Starts one more copy of a service, which has everything but the port and these settings from the first.
     ///
     /// # Errors
     /// When it does not start.
-    pub async fn replicate(&self, service: Service) -> anyhow::Result<Replica> {
+    pub async fn replicate(&self, service: Service, settings: &[(&str, String)]) -> anyhow::Result<Replica> {
         let instance = &self.instances[&service];
         let mut environment = instance.environment.clone();
+        environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         environment.insert("EPRO_LISTEN".to_owned(), "127.0.0.1:0".to_owned());
         Ok(Replica(Instance::start(instance.program.clone(), environment).await?))
     }
