@@ -15,12 +15,12 @@ def role(case):
     return "nurse" if any(part in case.operation.path for part in NURSES_ONLY) else "patient"
 
 
-def is_logout(case, context):
-    """A logged-out session is of no more use, so each logout has one of its own."""
+def session_key(case, context):
+    """One session for each role, but one of its own for each logout: an ended session is of no more use."""
     return os.urandom(8).hex() if case.operation.path == "/v1/sessions/current" else role(case)
 
 
-@schemathesis.auth(cache_by_key=is_logout)
+@schemathesis.auth(cache_by_key=session_key)
 class Session:
     def get(self, case, context):
         login, pin = LOGINS[role(case)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::Table;
 use comfy_table::presets::UTF8_BORDERS_ONLY;
-use migrations::demo::NURSES;
+use migrations::demo::{NURSES, SITES};
 use sqlx::Row;
 
 use super::ledger::{Entries, Ledger};
@@ -12,8 +12,8 @@ use super::{Kill, orphans};
 use crate::poll;
 use crate::stack::{Service, Stack};
 
-/// Messages for each report: two channels for each nurse of a site.
-const MESSAGES: usize = NURSES.len();
+/// Messages for each report: one by SMS and one by mail to each nurse of its site.
+const MESSAGES: usize = 2 * NURSES.len() / SITES.len();
 
 /// What was found after the storm. Lists hold ids.
 #[derive(Debug, Default)]
