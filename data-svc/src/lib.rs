@@ -9,5 +9,6 @@ mod reconcile;
 mod rpc;
 mod schedule;
 mod store;
+mod wall_clock;
 
 pub use app::{App, Config};

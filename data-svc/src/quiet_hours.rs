@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use jiff::Timestamp;
-use jiff::civil::{Date, Time};
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+
+use crate::wall_clock::{self, Edge};
 
 /// From one time of the site's clock to another, which may lie on the day after: [from, until).
 #[derive(Debug)]
@@ -17,7 +19,7 @@ impl QuietHours {
     /// Of `[from, until, IANA time zone]`. `None` when they make no sense: then nothing is held back.
     pub(crate) fn parse(parts: &[String]) -> Option<Self> {
         let [from, until, zone] = parts else { return None };
-        Some(Self { from: time_of_day(from)?, until: time_of_day(until)?, zone: TimeZone::get(zone).ok()? })
+        Some(Self { from: time_of_day(from)?, until: time_of_day(until)?, zone: wall_clock::zone(zone)? })
     }
 
     /// When the quiet hours end that `now` lies in; `None` outside of them.
@@ -26,32 +28,11 @@ impl QuietHours {
         let today = now.to_zoned(self.zone.clone()).date();
         let end = [today.yesterday().ok()?, today].into_iter().find_map(|day| {
             let last = if self.until <= self.from { day.tomorrow().ok()? } else { day };
-            let (from, until) = (self.first(day, self.from)?, self.last(last, self.until)?);
+            let from = wall_clock::instant(&self.zone, day.to_datetime(self.from), Edge::Begin)?;
+            let until = wall_clock::instant(&self.zone, last.to_datetime(self.until), Edge::End)?;
             (from <= now && now < until).then_some(until)
         })?;
         DateTime::from_timestamp_micros(end.as_microsecond())
-    }
-
-    /// The first moment at which the clock shows that time; where it is set forward over it, that moment.
-    fn first(&self, day: Date, time: Time) -> Option<Timestamp> {
-        let moment = self.zone.to_ambiguous_timestamp(day.to_datetime(time));
-        match moment.offset() {
-            AmbiguousOffset::Gap { .. } => self.change_before(moment.later().ok()?),
-            _ => moment.earlier().ok(),
-        }
-    }
-
-    /// The last moment at which the clock shows that time; where it is set forward over it, that moment.
-    fn last(&self, day: Date, time: Time) -> Option<Timestamp> {
-        let moment = self.zone.to_ambiguous_timestamp(day.to_datetime(time));
-        match moment.offset() {
-            AmbiguousOffset::Gap { .. } => self.change_before(moment.later().ok()?),
-            _ => moment.later().ok(),
-        }
-    }
-
-    fn change_before(&self, moment: Timestamp) -> Option<Timestamp> {
-        Some(self.zone.preceding(moment).next()?.timestamp())
     }
 }
 

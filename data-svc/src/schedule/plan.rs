@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use jiff::civil::{Date, Time};
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
+
+use crate::wall_clock::{self, Edge};
 
 /// How a scheduled assignment's windows are made.
 #[derive(Debug, Clone)]
@@ -46,13 +48,6 @@ pub(crate) enum PlanError {
     OutOfRange,
 }
 
-/// An end of a window.
-#[derive(Clone, Copy)]
-enum Edge {
-    Opening,
-    Closing,
-}
-
 impl Plan {
     /// The plan's windows, in order, disjoint, none of them empty.
     ///
@@ -60,10 +55,7 @@ impl Plan {
     /// the others keep their numbers. A window that would reach into the next one ends where that opens: one
     /// moment belongs to one window, and the later one is what the patient is asked for then.
     pub(crate) fn windows(&self) -> Result<Vec<Window>, PlanError> {
-        let zone = TimeZone::get(&self.time_zone).map_err(|_| PlanError::UnknownTimeZone)?;
-        if zone.is_unknown() {
-            return Err(PlanError::UnknownTimeZone);
-        }
+        let zone = wall_clock::zone(&self.time_zone).ok_or(PlanError::UnknownTimeZone)?;
         let mut windows = Vec::new();
         // From the last to the first, so that the next one's opening is known.
         let mut next_opening = DateTime::<Utc>::MAX_UTC;
@@ -85,31 +77,10 @@ impl Plan {
         let days = i64::from(self.first_day) + i64::from(seq - 1) * i64::from(self.every_days);
         let day = date(self.baseline_date)?.checked_add(Span::new().try_days(days).ok()?).ok()?;
         let closing_day = if self.closes <= self.opens { day.tomorrow().ok()? } else { day };
-        let opens_at = instant(zone, day.to_datetime(time(self.opens)?), Edge::Opening)?;
-        let closes_at = instant(zone, closing_day.to_datetime(time(self.closes)?), Edge::Closing)?;
-        Some((opens_at, closes_at))
+        let opens_at = wall_clock::instant(zone, day.to_datetime(time(self.opens)?), Edge::Begin)?;
+        let closes_at = wall_clock::instant(zone, closing_day.to_datetime(time(self.closes)?), Edge::End)?;
+        Some((utc(opens_at)?, utc(closes_at)?))
     }
-}
-
-/// When the clock on the wall shows the local time.
-///
-/// A time that is skipped counts as the first moment after the gap. Of a time that comes twice, a window
-/// opens at the first and closes at the second: whenever the patient's clock shows a time that lies in the
-/// window, the window is open.
-fn instant(zone: &TimeZone, local: jiff::civil::DateTime, edge: Edge) -> Option<DateTime<Utc>> {
-    let timestamp = match (zone.to_ambiguous_timestamp(local).offset(), edge) {
-        (AmbiguousOffset::Unambiguous { offset }, _) => offset.to_timestamp(local).ok()?,
-        (AmbiguousOffset::Fold { before, .. }, Edge::Opening) => before.to_timestamp(local).ok()?,
-        (AmbiguousOffset::Fold { after, .. }, Edge::Closing) => after.to_timestamp(local).ok()?,
-        // The later offset puts a skipped time before the gap.
-        (AmbiguousOffset::Gap { after, .. }, _) => gap_end(zone, after.to_timestamp(local).ok()?, after)?,
-    };
-    utc(timestamp)
-}
-
-/// The first change to the offset after a moment.
-fn gap_end(zone: &TimeZone, before: Timestamp, offset: jiff::tz::Offset) -> Option<Timestamp> {
-    zone.following(before).find(|transition| transition.offset() == offset).map(|transition| transition.timestamp())
 }
 
 fn date(date: NaiveDate) -> Option<Date> {
