@@ -28,8 +28,6 @@ mod layers;
 mod log;
 mod metrics;
 mod panic;
-#[expect(dead_code, reason = "being built")]
-mod propagation;
 pub mod postgres;
 pub mod smtp;
 mod span;
