@@ -277,10 +277,10 @@ async fn a_delivery_whose_trace_is_old_has_a_trace_of_its_own_that_points_to_it(
     late.assert_shape(&shape)?;
     assert_eq!(contract::check_attributes(&late), Vec::<String>::new());
     let first = stack.otlp.trace(&trace_id.unwrap_or_default());
-    let save = first.one("data-svc", "epro.data.v1.DataService/SaveReport", Kind::Server)?;
+    let created = first.one("data-svc", "create notification", Kind::Producer)?;
     let links: Vec<_> =
         late.roots()[0].links.iter().map(|link| (link.trace_id.as_str(), link.span_id.as_str())).collect();
-    assert_eq!(links, [(save.trace_id.as_str(), save.span_id.as_str())]);
+    assert_eq!(links, [(created.trace_id.as_str(), created.span_id.as_str())]);
     stack.stop().await?;
     Ok(())
 }

@@ -68,8 +68,8 @@ async fn without_notify_svc_reports_are_taken_and_told_later_in_the_same_trace()
     assert_eq!(stack.sms.accepted().len(), NURSES_PER_SITE);
     assert_eq!(stack.smtp.accepted().len(), NURSES_PER_SITE);
     let deliver = trace.one("notify-svc", "deliver notification", Kind::Consumer)?;
-    let save = trace.one("data-svc", "epro.data.v1.DataService/SaveReport", Kind::Server)?;
-    assert_eq!(deliver.parent_span_id.as_deref(), Some(save.span_id.as_str()), "it hangs where the report was stored");
+    let created = trace.one("data-svc", "create notification", Kind::Producer)?;
+    assert_eq!(deliver.parent_span_id.as_deref(), Some(created.span_id.as_str()), "it hangs where it was created");
     let lost_hint = trace.one("epro-svc", NOTIFY, Kind::Client)?;
     assert_eq!(lost_hint.text("error.type"), Some("UNAVAILABLE"));
     assert_eq!(rows(&stack).await?.delivered, 4);

@@ -148,11 +148,11 @@ async fn each_count_of_a_project_is_a_span_of_its_own() -> anyhow::Result<()> {
         span(client, method, Kind::Client).child(span(server, method, Kind::Server).children(within))
     };
     let statements = [
-        "SELECT clinical.study",
+        "SELECT clinical.study SELECT clinical.site",
         "SELECT clinical.site",
         "SELECT clinical.enrolment",
-        "SELECT clinical.report",
-        "SELECT clinical.fill_window",
+        "SELECT clinical.report clinical.enrolment clinical.report clinical.review",
+        "SELECT clinical.fill_window clinical.assignment clinical.enrolment clinical.report",
     ];
     let queries = statements.into_iter().flat_map(|statement| {
         let acquire = span("data-svc", "acquire connection", Kind::Internal);

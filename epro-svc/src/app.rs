@@ -46,8 +46,10 @@ impl Service for App {
     }
 
     async fn build(config: Config) -> anyhow::Result<Self> {
-        let grpc =
-            Grpc { data: Data::new(config.data_svc.channel()?), notify: Notify::new(config.notify_svc.channel()?) };
+        let grpc = Grpc {
+            data: Data::new(config.data_svc.channel("data-svc")?),
+            notify: Notify::new(config.notify_svc.channel("notify-svc")?),
+        };
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address, grpc })

@@ -65,15 +65,15 @@ impl Service for App {
     async fn build(config: Config) -> anyhow::Result<Self> {
         let acceptor = Acceptor::new(config.tls.as_ref(), config.max_connections)?;
         let shared = Shared {
-            user: User::new(config.user_svc.channel()?),
-            report: Report::new(config.epro_svc.channel()?),
-            data: Data::new(config.data_svc.channel()?),
+            user: User::new(config.user_svc.channel("user-svc")?),
+            report: Report::new(config.epro_svc.channel("epro-svc")?),
+            data: Data::new(config.data_svc.channel("data-svc")?),
             peers: Peers::new(&config.user_svc, &config.epro_svc, &config.data_svc)?,
             rates: Arc::new(Rates::new(config.rate_limits)),
             trace_url: (!config.trace_url.is_empty()).then(|| config.trace_url.into()),
         };
         let limits = Limits { request_timeout: config.request_timeout, body: config.body_limit };
-        let router = router::new(shared, limits, config.telemetry.trust_remote_context, config.tls.is_some())?;
+        let router = router::new(shared, limits, config.tls.is_some())?;
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address, acceptor, router })

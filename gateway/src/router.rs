@@ -66,12 +66,7 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
 ///
 /// # Errors
 /// When the API's description cannot be written.
-pub(crate) fn new(
-    shared: Shared,
-    limits: Limits,
-    trust_remote_context: bool,
-    over_tls: bool,
-) -> anyhow::Result<Router> {
+pub(crate) fn new(shared: Shared, limits: Limits, over_tls: bool) -> anyhow::Result<Router> {
     let (api, description) = api().split_for_parts();
     let pages = openapi::pages(&openapi::complete(description)).context("describe the API")?;
     let router = api
@@ -86,7 +81,7 @@ pub(crate) fn new(
         .layer(map_response_with_state(shared.trace_url.clone(), problem::render))
         .layer(from_fn_with_state(over_tls, security_headers::add))
         // Outermost: whatever happens inside is in the span.
-        .layer(ServerLayer::new(trust_remote_context, &["/livez", "/readyz"]).over_tls(over_tls))
+        .layer(ServerLayer::new(&["/livez", "/readyz"]).over_tls(over_tls))
         .with_state(shared);
     Ok(router)
 }

@@ -61,8 +61,8 @@ impl Service for App {
 
     async fn build(config: Config) -> anyhow::Result<Self> {
         check_lease(&config)?;
-        let data = Data::new(config.data_svc.channel()?);
-        let user = User::new(config.user_svc.channel()?);
+        let data = Data::new(config.data_svc.channel("data-svc")?);
+        let user = User::new(config.user_svc.channel("user-svc")?);
         let channels = Channels::new(&config.sms, &config.smtp, config.breaker)?;
         let messages = Messages::new(config.report_url)?;
         let delivery = Arc::new(Delivery::new(config.delivery, data, user, channels, messages));

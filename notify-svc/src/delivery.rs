@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use proto::CallError;
-use proto::data::{Channel as ChannelId, DueReport, Notification};
+use proto::data::{self as pb, Channel as ChannelId, DueReport, Notification};
 use proto::user::Contact;
 use serde::Deserialize;
 use telemetry::{Task, TraceContext};
@@ -19,6 +19,9 @@ use crate::room::Room;
 
 /// How long a report waits whose nurses could not be looked up.
 const WITHOUT_CONTACTS: Duration = Duration::from_secs(5);
+
+/// The outbox, by the name of its table.
+const OUTBOX: &str = "clinical.notification";
 
 /// The `delivery:` block.
 #[derive(Debug, Deserialize)]
@@ -80,7 +83,7 @@ impl Delivery {
         }
         let Some(place) = self.room.place() else { return };
         let delivery = Arc::clone(self);
-        attempt_task(1).spawn(async move {
+        attempt_task(&report_id, 1).spawn(async move {
             let _place = place;
             let Some(_turn) = delivery.room.turn().await else { return };
             let _ = delivery.claim_and_send(&report_id).await.inspect_err(service_kit::note_failure);
@@ -89,8 +92,11 @@ impl Delivery {
 
     async fn claim_and_send(&self, report_id: &str) -> Result<(), CallError> {
         let channels = self.channels(Gate::All);
-        let notifications = self.data.claim_notification(report_id, &channels, self.config.lease).await?;
-        self.send_all(report_id, &notifications, Gate::All).await
+        let claimed = self.data.claim_notification(report_id, &channels, self.config.lease).await?;
+        if let Some(created) = stored(claimed.trace_context) {
+            telemetry::link_current(&created);
+        }
+        self.send_all(report_id, &claimed.notifications, Gate::All).await
     }
 
     /// See [`Room::late`].
@@ -133,16 +139,15 @@ impl Delivery {
         found >= limit
     }
 
-    /// In the trace that the report came with while that is young, else in one that points to it.
+    /// In the trace where the notifications were created while that is young, else in one of its own; it points to
+    /// that place always.
     fn late_task(&self, report: &DueReport) -> Task {
         let attempt = report.notifications.iter().map(|notification| notification.attempt).max();
-        let task = attempt_task(attempt.unwrap_or_default());
+        let task = attempt_task(&report.report_id, attempt.unwrap_or_default());
         let age = report.age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
-        match report.traceparent.parse::<TraceContext>() {
-            Ok(trace) if age < self.config.trace_age => task.parent(trace),
-            Ok(trace) => task.link(trace),
-            Err(_) => task,
-        }
+        let Some(created) = stored(report.trace_context.clone()) else { return task };
+        let task = if age < self.config.trace_age { task.parent(created.clone()) } else { task.root() };
+        task.link(created)
     }
 
     /// Sends what was claimed of a report, each nurse and channel on its own. What fails here is not lost:
@@ -206,8 +211,13 @@ impl Delivery {
     }
 }
 
-fn attempt_task(attempt: u32) -> Task {
-    Task::consumer("deliver notification").attribute("epro.delivery.attempt", i64::from(attempt))
+fn stored(context: Option<pb::TraceContext>) -> Option<TraceContext> {
+    context.and_then(|context| TraceContext::parse(&context.traceparent, &context.tracestate).ok())
+}
+
+fn attempt_task(report_id: &str, attempt: u32) -> Task {
+    let message = telemetry::Message { system: "postgresql", destination: OUTBOX, id: report_id.to_owned() };
+    Task::process("deliver notification", message).attribute("epro.delivery.attempt", i64::from(attempt))
 }
 
 fn note(channel: &'static str, change: Option<Change>) {

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Request, Response};
 use std::pin::Pin;
-use telemetry::grpc::{self, TracedBody};
 use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
 use tonic::body::Body;
 use tonic::{Status, TimeoutExpired, transport};
@@ -82,21 +81,27 @@ where
     }
 }
 
-/// A traced channel whose every call carries what is left of the deadline, and `timeout` at most.
-#[derive(Debug, Clone)]
-pub struct Channel {
-    inner: grpc::Channel,
-    timeout: Duration,
-}
+/// Gives every call on a channel what is left of the deadline, and a time limit at most.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientLayer(pub(crate) Duration);
 
-impl Channel {
-    pub(crate) fn new(inner: grpc::Channel, timeout: Duration) -> Self {
-        Self { inner, timeout }
+impl Layer<transport::Channel> for ClientLayer {
+    type Service = Client;
+
+    fn layer(&self, inner: transport::Channel) -> Client {
+        Client { inner, timeout: self.0 }
     }
 }
 
-impl Service<Request<Body>> for Channel {
-    type Response = Response<TracedBody<Body>>;
+/// The service made by [`ClientLayer`].
+#[derive(Debug, Clone)]
+pub struct Client {
+    inner: transport::Channel,
+    timeout: Duration,
+}
+
+impl Service<Request<Body>> for Client {
+    type Response = Response<Body>;
     type Error = transport::Error;
     type Future = BoxFuture<Result<Self::Response, Self::Error>>;
 
@@ -193,7 +198,7 @@ mod tests {
             queue.push(stream.unwrap());
         }
 
-        let channel = Upstream { url: format!("http://{address}"), timeout: BUDGET }.channel().unwrap();
+        let channel = Upstream { url: format!("http://{address}"), timeout: BUDGET }.channel("peer").unwrap();
         let mut client = UserServiceClient::new(channel);
         let started = Instant::now();
         let status = client.list_site_contacts(ListSiteContactsRequest::default()).await.unwrap_err();

@@ -25,6 +25,9 @@ use crate::service::Shutdown;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A traced channel whose calls carry what is left of their callers' deadlines.
+pub type Channel = telemetry::grpc::Channel<deadline::Client>;
+
 /// A service this one calls.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,13 +40,14 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// A channel to it. It connects when it is first used and again after every loss.
+    /// A channel to it; `name` is its `service.name`. It connects when it is first used and again after every loss.
     ///
     /// # Errors
     /// When the URL is none.
-    pub fn channel(&self) -> anyhow::Result<deadline::Channel> {
-        let endpoint = self.endpoint()?;
-        Ok(deadline::Channel::new(telemetry::grpc::Channel::new(&endpoint), self.timeout))
+    pub fn channel(&self, name: &'static str) -> anyhow::Result<Channel> {
+        let channel = telemetry::grpc::Channel::new(&self.endpoint()?, name);
+        // Inside the span, so that it shows a call that has taken too long as just that.
+        Ok(channel.layer(&deadline::ClientLayer(self.timeout)))
     }
 
     /// A client for its health; its questions make no spans.
@@ -85,7 +89,7 @@ where
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
-        .layer(telemetry::grpc::ServerLayer)
+        .layer(telemetry::grpc::ServerLayer::new())
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Status::internal("internal error").into_http::<Body>()))
         .layer(deadline::ServerLayer)
         .add_service(health)

@@ -1,27 +1,26 @@
 use std::env;
 use std::sync::Arc;
-use std::time::Duration;
 
-use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
+use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::resource::EnvResourceDetector;
 use opentelemetry_sdk::trace::{self as sdk, SdkTracerProvider};
-use tokio::time::Instant;
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 use uuid::Uuid;
 
 use crate::config::{Config, Sampler, UnknownSampler};
+use crate::conventions::SCHEMA_URL;
 use crate::exporter::{self, Tally};
-use crate::task::TASKS;
+use crate::propagation::{Continuation, Incoming, Trust};
+use crate::telemetry::{Handle, Inner, Telemetry, Tracing};
 use crate::{layers, metrics, panic};
-
-/// What of the time to stop belongs to the last spans, however long the tasks take.
-const FLUSH: Duration = Duration::from_secs(1);
 
 /// Why telemetry could not start.
 #[derive(Debug, thiserror::Error)]
@@ -49,15 +48,9 @@ pub enum InitError {
     Twice,
 }
 
-/// Running telemetry. [`Telemetry::shutdown`] must be the last thing a process does.
-#[derive(Debug)]
-pub struct Telemetry {
-    provider: SdkTracerProvider,
-    meters: Option<SdkMeterProvider>,
-    tally: Arc<Tally>,
-}
-
-/// Starts exporters, sampler, propagation and JSON logs for this process.
+/// Starts exporters, sampler, propagation and JSON logs for this process, and takes over what there is one of in a
+/// process: the `tracing` subscriber, the panic hook and the TLS provider. An application that has its own of these
+/// uses [`Telemetry::start`] and [`Telemetry::layers`].
 ///
 /// `version` is the service's. Must run inside the runtime.
 ///
@@ -66,52 +59,61 @@ pub struct Telemetry {
 pub async fn init(config: &Config, version: &'static str) -> Result<Telemetry, InitError> {
     // One provider for every TLS client of the process; a second start keeps the first one's.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = config.clone().overridden(|name| env::var(name).ok())?;
-    let tally = Arc::new(Tally::default());
-    let resource = resource(&config, version);
-    let meters = metrics::provider(&config, resource.clone()).await?;
-    let mut provider = SdkTracerProvider::builder().with_resource(resource).with_sampler(sampler(config.sampler));
-    if let Some(processor) = exporter::processor(&config, &tally).await? {
-        provider = provider.with_span_processor(processor);
-    }
-    let provider = provider.build();
+    let telemetry = Telemetry::start(config, version).await?;
     let wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::registry()
-        .with(layers::spans(provider.tracer("epro")))
+        .with(telemetry.layers())
         .with(layers::lines(wanted, std::io::stdout))
         .try_init()
         .map_err(|_| InitError::Twice)?;
     panic::install_hook();
-    if let Some(meters) = &meters {
-        metrics::start(meters, &tally);
-    }
-    Ok(Telemetry { provider, meters, tally })
+    Ok(telemetry)
 }
 
 impl Telemetry {
-    /// Waits for spawned tasks, then sends what is left of the spans, then of the counts. All together
-    /// take `deadline` at most.
-    pub async fn shutdown(self, deadline: Duration) {
-        let end = Instant::now() + deadline;
-        TASKS.close();
-        if tokio::time::timeout_at(end - FLUSH.min(deadline / 2), TASKS.wait()).await.is_err() {
-            tracing::warn!(tasks = TASKS.len(), "shutdown did not wait for all tasks");
+    /// Starts exporters, sampler and propagation, and nothing that a process has one of.
+    ///
+    /// # Errors
+    /// When a setting makes no sense; an unreachable collector is no error.
+    pub async fn start(config: &Config, version: &'static str) -> Result<Self, InitError> {
+        let config = config.clone().overridden(|name| env::var(name).ok())?;
+        let tally = Arc::new(Tally::default());
+        let resource = resource(&config, version);
+        let meters = metrics::provider(&config, resource.clone()).await?;
+        let processor = exporter::processor(&config, &tally).await?;
+        let exports = processor.is_some();
+        let sampler = sampler(config.sampler);
+        let mut provider = SdkTracerProvider::builder().with_resource(resource).with_sampler(sampler.clone());
+        if let Some(processor) = processor {
+            provider = provider.with_span_processor(processor);
         }
-        let left = end.saturating_duration_since(Instant::now());
-        let Self { provider, meters, tally } = self;
-        // An exporter that hangs is left behind in its own thread.
-        let flush = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(left));
-        if let Ok(Err(error)) = flush.await {
-            tracing::warn!(%error, "the last spans may be lost");
+        if let Some(meters) = &meters {
+            metrics::start(meters, &tally);
         }
-        // After the spans, for what they have cost is counted too.
-        if let Some(meters) = meters {
-            metrics::shutdown(meters, end).await;
-        }
-        let lost_spans = tally.lost();
-        if lost_spans > 0 {
-            tracing::warn!(lost_spans, ended_spans = tally.ended(), "spans were lost");
-        }
+        let tracing = Tracing::new(provider.build(), sampler, exports);
+        let ingress = if config.trust_remote_context { Continuation::Continue } else { Continuation::Link };
+        let trust = Trust { ingress: Incoming { trace: ingress, ..Incoming::default() }, ..Trust::default() };
+        Ok(Self(Arc::new(Inner { tracing: Some(tracing), trust, meters, tally, ..Inner::default() })))
+    }
+
+    /// What a `tracing` subscriber needs, so that the spans of the application's own code join the trace, and
+    /// instruments find their way here.
+    pub fn layers<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
+    where
+        S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+    {
+        let spans = self.0.tracing.as_ref().map(|tracing| layers::spans(tracing.tracer.clone()));
+        Handle(self.clone()).with_filter(LevelFilter::OFF).and_then(spans)
+    }
+}
+
+impl Tracing {
+    pub(crate) fn new(provider: SdkTracerProvider, sampler: sdk::Sampler, exports: bool) -> Self {
+        let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+            .with_version(env!("CARGO_PKG_VERSION"))
+            .with_schema_url(SCHEMA_URL)
+            .build();
+        Self { tracer: provider.tracer_with_scope(scope), provider, sampler, exports }
     }
 }
 

@@ -4,16 +4,15 @@
 
 use opentelemetry_sdk::trace::SdkTracer;
 use tracing::level_filters::LevelFilter;
-use tracing::{Metadata, Subscriber};
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::log;
-use crate::span::TARGET;
 
-/// Turns this crate's spans into OpenTelemetry spans. Events are left out: an error that is logged
+/// Turns `tracing` spans into OpenTelemetry spans. Events are left out: an error that is logged
 /// would mark the span as failed, whatever the call's own outcome.
 pub(crate) fn spans<S>(tracer: SdkTracer) -> impl Layer<S> + Send + Sync
 where
@@ -27,7 +26,7 @@ where
         .with_level(false)
         .with_tracked_inactivity(false)
         .with_filter(
-            filter_fn(|metadata| metadata.is_span() && metadata.target() == TARGET)
+            filter_fn(|metadata| metadata.is_span() && *metadata.level() <= Level::INFO)
                 .with_max_level_hint(LevelFilter::INFO),
         )
 }

@@ -20,6 +20,7 @@
 mod check;
 mod config;
 mod context;
+mod conventions;
 mod exporter;
 pub mod grpc;
 pub mod http;
@@ -29,18 +30,23 @@ mod log;
 mod metrics;
 mod panic;
 pub mod postgres;
+mod propagation;
 pub mod smtp;
 mod span;
 mod task;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 
 pub use check::{BrokenRule, checked};
 pub use config::{Batcher, Config, Metrics, Sampler};
-pub use context::{TraceContext, TraceId};
-pub use init::{InitError, Telemetry, init};
+pub use context::{InvalidTraceContext, TraceContext, TraceId, link_current};
+pub use init::{InitError, init};
 pub use metrics::Counter;
+pub use panic::report_panic;
+pub use propagation::{Boundary, Continuation, Egress, Incoming, Propagator, Trust};
 pub use span::fail_current;
-pub use task::{Classified, Task, unsampled};
+pub use task::{Classified, Message, Task, step, unsampled};
+pub use telemetry::Telemetry;
 /// Log macros: each line carries the ids of the trace it is written in.
 pub use tracing::{debug, error, info, warn};

@@ -1,20 +1,22 @@
 use std::panic::{self, Location};
 
 use opentelemetry::KeyValue;
-use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::span::fail;
+use crate::conventions::EXCEPTION_TYPE;
+use crate::span::{event_current, fail_current};
 
 /// Makes a panic an exception event on the span it happens in, and a log line with its place in the
-/// code. Its text goes nowhere: it may quote what a patient has typed.
+/// code. Its text goes nowhere: it may quote what a person has typed.
+///
+/// [`crate::init`] does so. An application with a panic hook of its own calls [`report_panic`] there.
 pub(crate) fn install_hook() {
-    panic::set_hook(Box::new(|info| report(info.location())));
+    panic::set_hook(Box::new(|info| report_panic(info.location())));
 }
 
-pub(crate) fn report(place: Option<&Location<'_>>) {
-    let span = Span::current();
-    span.add_event("exception", vec![KeyValue::new("exception.type", "panic")]);
-    fail(&span, "panic");
+/// What [`crate::init`]'s panic hook does with a panic: an exception event and the failure of the current span,
+/// and a log line with its place in the code, without its text.
+pub fn report_panic(place: Option<&Location<'_>>) {
+    event_current("exception", vec![KeyValue::new(EXCEPTION_TYPE, "panic")]);
+    fail_current("panic");
     tracing::error!(place = place.map(tracing::field::display), "panic");
 }

@@ -1,71 +1,310 @@
-//! What every instrument does with a span.
+//! The span of an instrument: it begins and ends where the instrument says, whatever it has spawned.
 
-use opentelemetry::Value;
-use opentelemetry::trace::Status;
-use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
-use tracing_subscriber::Registry;
-use tracing_subscriber::registry::LookupSpan;
+use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::SystemTime;
 
-/// Target of the spans that become OpenTelemetry spans; those of libraries have their own and do not.
-pub(crate) const TARGET: &str = "otel";
+use opentelemetry::trace::{
+    self, Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, TraceState, Tracer,
+};
+use opentelemetry::{Context, KeyValue, Value};
+use opentelemetry_sdk::trace as sdk;
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SamplingDecision, ShouldSample};
+use pin_project_lite::pin_project;
 
-/// Marks the span as failed. `error_type` is one of few: a code, a class, never a message.
+use crate::conventions::ERROR_TYPE;
+use crate::telemetry::{Inner, Tracing};
+
+/// A span and the context in which its work runs.
 ///
-/// The first failure is the cause and stays: a panic that is answered with a 500 is a panic.
-pub(crate) fn fail(span: &Span, error_type: impl Into<Value>) {
-    if is_first_failure(span) {
-        span.set_attribute("error.type", error_type);
-        span.set_status(Status::error(""));
-    }
+/// One that is not recorded has an id and nothing else; where telemetry is disabled there is none, and the
+/// context is the caller's.
+#[derive(Debug)]
+pub(crate) struct Span {
+    context: Context,
+    state: State,
 }
 
-/// Marks the work the caller is in as failed. `error_type` is a constant of the code: what went wrong
-/// in words belongs to the log.
-pub fn fail_current(error_type: &'static str) {
-    fail(&Span::current(), error_type);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Its attributes are kept, and it will be exported.
+    Recording,
+    /// An id, for logs and for those further down.
+    Id,
+    /// Nothing: the context is that of the caller, or of the caller's caller.
+    Nothing,
 }
 
-/// Whether the span had not failed until now. An attribute that is set twice would be there twice.
-fn is_first_failure(span: &Span) -> bool {
-    struct Failed;
-    let first = span.with_subscriber(|(id, subscriber)| {
-        let span = subscriber.downcast_ref::<Registry>()?.span(id)?;
-        let before = span.extensions_mut().replace(Failed);
-        Some(before.is_none())
-    });
-    first.flatten().unwrap_or(false)
-}
-
-/// Ends the story of a span whose work is dropped before it is done: the caller has left, a deadline
-/// has passed, or a panic is unwinding.
-pub(crate) fn abandon(span: &Span) {
-    fail(span, if std::thread::panicking() { "panic" } else { "cancelled" });
-    end_now(span);
-}
-
-/// Moves the span's end to now: a span ends at its last exit, which was when its work was last polled.
-pub(crate) fn end_now(span: &Span) {
-    span.in_scope(|| ());
-}
-
-/// Abandons its span unless it is told that the work is done.
-pub(crate) struct Unfinished(Option<Span>);
-
-impl Unfinished {
-    pub(crate) fn new(span: &Span) -> Self {
-        Self(Some(span.clone()))
-    }
-
-    pub(crate) fn finished(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(span) = self.0.take() {
-            abandon(&span);
+impl Span {
+    /// Begins a span below `parent`, or a trace where there is none. Name and attributes are asked for only
+    /// where they are kept.
+    pub(crate) fn start<N>(
+        telemetry: &Inner,
+        parent: Context,
+        kind: SpanKind,
+        name: impl FnOnce() -> N,
+        attributes: impl FnOnce() -> Vec<KeyValue>,
+    ) -> Self
+    where
+        N: Into<Cow<'static, str>>,
+    {
+        let Some(tracing) = telemetry.tracing() else { return Self { context: parent, state: State::Nothing } };
+        let below = parent.span().span_context().clone();
+        if !below.is_valid() {
+            return Self::root(tracing, &parent, kind, name, attributes);
         }
+        if !below.is_sampled() || !tracing.exports {
+            return Self::id(&parent, below.trace_id(), below.trace_flags(), below.trace_state().clone());
+        }
+        let builder = SpanBuilder::from_name(name()).with_kind(kind).with_attributes(attributes());
+        Self::recording(&parent, tracing.tracer.build_with_context(builder, &parent))
+    }
+
+    /// Begins a trace, if the sampler wants it.
+    fn root<N>(
+        tracing: &Tracing,
+        parent: &Context,
+        kind: SpanKind,
+        name: impl FnOnce() -> N,
+        attributes: impl FnOnce() -> Vec<KeyValue>,
+    ) -> Self
+    where
+        N: Into<Cow<'static, str>>,
+    {
+        if !tracing.exports {
+            let trace_id = RandomIdGenerator::default().new_trace_id();
+            let sampled = tracing.sampler.should_sample(Some(parent), trace_id, "", &kind, &[], &[]);
+            let flags = TraceFlags::default().with_sampled(sampled.decision == SamplingDecision::RecordAndSample);
+            return Self::id(parent, trace_id, flags, sampled.trace_state);
+        }
+        // The sampler may go by the name; the attributes are made once it has decided.
+        let mut span = tracing.tracer.build_with_context(SpanBuilder::from_name(name()).with_kind(kind), parent);
+        if !span.is_recording() {
+            let context = parent.with_remote_span_context(local(span.span_context()));
+            return Self { context, state: State::Id };
+        }
+        span.set_attributes(attributes());
+        Self::recording(parent, span)
+    }
+
+    fn recording(parent: &Context, span: sdk::Span) -> Self {
+        let context = parent.with_span(FirstFailure { span, failed: false });
+        Self { context, state: State::Recording }
+    }
+
+    fn id(parent: &Context, trace_id: trace::TraceId, flags: TraceFlags, trace_state: TraceState) -> Self {
+        let span_id = RandomIdGenerator::default().new_span_id();
+        let span_context = SpanContext::new(trace_id, span_id, flags, false, trace_state);
+        Self { context: parent.with_remote_span_context(span_context), state: State::Id }
+    }
+
+    /// Where the span's work runs.
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The span's place in its trace; invalid where there is no span.
+    pub(crate) fn span_context(&self) -> SpanContext {
+        self.context.span().span_context().clone()
+    }
+
+    /// Whether attributes are kept. What is dear to make is not made for a span that does not keep it.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.state == State::Recording
+    }
+
+    /// Shows something on the span; each key once.
+    pub(crate) fn set(&self, key: &'static str, value: impl Into<Value>) {
+        if self.is_recording() {
+            self.context.span().set_attribute(KeyValue::new(key, value));
+        }
+    }
+
+    /// Says what happened within the span, and when.
+    pub(crate) fn event(&self, name: &'static str, attributes: Vec<KeyValue>) {
+        if self.is_recording() {
+            self.context.span().add_event(name, attributes);
+        }
+    }
+
+    /// Points to a place in another trace.
+    pub(crate) fn link(&self, to: SpanContext) {
+        if self.is_recording() && to.is_valid() {
+            self.context.span().add_link(to, Vec::new());
+        }
+    }
+
+    /// Takes another name than the one it began with.
+    pub(crate) fn rename(&self, name: &'static str) {
+        if self.is_recording() {
+            self.context.span().update_name(name);
+        }
+    }
+
+    /// Marks the span as failed. `error_type` is one of few: a code, a class, never a message.
+    pub(crate) fn fail(&self, error_type: impl Into<Value>) {
+        if self.is_recording() {
+            fail(&self.context, error_type);
+        }
+    }
+
+    /// Runs a function with the span as the current one.
+    pub(crate) fn within<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _attached = self.attachable().map(Context::attach);
+        work()
+    }
+
+    /// Runs a future with the span as the current one whenever it is polled, and ends the span at its end.
+    /// Dropped before that, the span is abandoned.
+    pub(crate) async fn run<F: Future>(self, future: F) -> F::Output {
+        let output = self.attach(future).await;
+        self.end();
+        output
+    }
+
+    /// A future that has the span as the current one whenever it is polled.
+    pub(crate) fn attach<F>(&self, future: F) -> Attached<F> {
+        Attached { context: self.attachable(), future }
+    }
+
+    /// The context, unless there is nothing in it that anybody looks for.
+    fn attachable(&self) -> Option<Context> {
+        self.context.has_active_span().then(|| self.context.clone())
+    }
+
+    /// The work is done. The span is exported now, whatever still runs below it.
+    pub(crate) fn end(mut self) {
+        self.finish();
+    }
+
+    /// As [`Span::end`], for an owner that cannot give it away.
+    pub(crate) fn finish(&mut self) {
+        if self.state == State::Recording {
+            self.context.span().end();
+        }
+        self.state = State::Nothing;
+    }
+}
+
+/// A span that is dropped before its work is done: the caller has left, a deadline has passed, or a panic is
+/// unwinding.
+impl Drop for Span {
+    fn drop(&mut self) {
+        if self.is_recording() {
+            self.fail(abandoned());
+        }
+        self.finish();
+    }
+}
+
+/// Why work is dropped before it is done.
+pub(crate) fn abandoned() -> &'static str {
+    if std::thread::panicking() { "panic" } else { "cancelled" }
+}
+
+/// Marks the span of a context as failed. The first failure is the cause and stays: a panic that is answered
+/// with a 500 is a panic.
+fn fail(context: &Context, error_type: impl Into<Value>) {
+    let span = context.span();
+    span.set_attribute(KeyValue::new(ERROR_TYPE, error_type));
+    span.set_status(Status::error(""));
+}
+
+/// Marks the work the caller is in as failed. `error_type` is a constant of the code: what went wrong in
+/// words belongs to the log.
+pub fn fail_current(error_type: &'static str) {
+    Context::map_current(|context| fail(context, error_type));
+}
+
+/// Says what happened in the work the caller is in.
+pub(crate) fn event_current(name: &'static str, attributes: Vec<KeyValue>) {
+    Context::map_current(|context| context.span().add_event(name, attributes));
+}
+
+/// The same place in a trace, made here and not received.
+fn local(span: &SpanContext) -> SpanContext {
+    SpanContext::new(span.trace_id(), span.span_id(), span.trace_flags(), false, span.trace_state().clone())
+}
+
+/// An SDK span that keeps its first failure.
+#[derive(Debug)]
+struct FirstFailure {
+    span: sdk::Span,
+    failed: bool,
+}
+
+impl trace::Span for FirstFailure {
+    fn add_event_with_timestamp<T>(&mut self, name: T, timestamp: SystemTime, attributes: Vec<KeyValue>)
+    where
+        T: Into<Cow<'static, str>>,
+    {
+        self.span.add_event_with_timestamp(name, timestamp, attributes);
+    }
+
+    fn span_context(&self) -> &SpanContext {
+        self.span.span_context()
+    }
+
+    fn is_recording(&self) -> bool {
+        self.span.is_recording()
+    }
+
+    fn set_attribute(&mut self, attribute: KeyValue) {
+        if !(self.failed && attribute.key.as_str() == ERROR_TYPE) {
+            self.span.set_attribute(attribute);
+        }
+    }
+
+    fn set_status(&mut self, status: Status) {
+        self.failed |= matches!(status, Status::Error { .. });
+        self.span.set_status(status);
+    }
+
+    fn update_name<T>(&mut self, name: T)
+    where
+        T: Into<Cow<'static, str>>,
+    {
+        self.span.update_name(name);
+    }
+
+    fn add_link(&mut self, span_context: SpanContext, attributes: Vec<KeyValue>) {
+        self.span.add_link(span_context, attributes);
+    }
+
+    fn end_with_timestamp(&mut self, timestamp: SystemTime) {
+        self.span.end_with_timestamp(timestamp);
+    }
+}
+
+pin_project! {
+    /// A future that runs in a context, attached on each poll.
+    pub struct Attached<F> {
+        context: Option<Context>,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F> Attached<F> {
+    /// Runs a future in a context that has no span of its own.
+    pub(crate) fn new(context: Context, future: F) -> Self {
+        Self { context: Some(context), future }
+    }
+
+    /// Runs a future in whatever context it is polled in.
+    pub(crate) fn nowhere(future: F) -> Self {
+        Self { context: None, future }
+    }
+}
+
+impl<F: Future> Future for Attached<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _attached = this.context.as_ref().map(|context| context.clone().attach());
+        this.future.poll(cx)
     }
 }

@@ -1,30 +1,27 @@
 use std::future::Future;
-use std::sync::LazyLock;
 
-use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
-use opentelemetry::{Context, Value};
+use opentelemetry::trace::{SpanContext, SpanKind, TraceContextExt, TraceFlags, TraceState};
+use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use tokio::task::JoinHandle;
-use tokio_util::task::TaskTracker;
-use tracing::{Instrument, Span, info_span};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::TraceContext;
-use crate::context::{link, set_parent};
-use crate::span::{TARGET, Unfinished};
-
-/// Every spawned task of the process, so that shutdown can wait for them.
-pub(crate) static TASKS: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
+use crate::conventions::{
+    MESSAGING_DESTINATION_NAME, MESSAGING_MESSAGE_ID, MESSAGING_OPERATION_NAME, MESSAGING_OPERATION_TYPE,
+    MESSAGING_SYSTEM,
+};
+use crate::span::{Attached, Span};
+use crate::telemetry::{Telemetry, here};
 
 /// Where a task's span belongs.
 #[derive(Debug)]
 enum Place {
-    /// Where it is spawned.
+    /// Where it is started.
     Here,
     /// In the trace of a stored context.
     Below(TraceContext),
-    /// In a trace of its own that points to a stored context.
-    Apart(TraceContext),
+    /// In a trace of its own.
+    Apart,
 }
 
 /// A result that is one of few classes, which the span of its work shows.
@@ -36,44 +33,70 @@ pub trait Classified {
     fn class(&self) -> &'static str;
 }
 
-/// Work that runs on its own and stays in the trace that caused it. Shutdown waits for it.
+/// What is handed over between who makes a message and who works on it, in the terms of the messaging conventions.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// What carries it, such as `kafka`, or `postgresql` for a table that is a queue.
+    pub system: &'static str,
+    /// The queue, topic or table.
+    pub destination: &'static str,
+    /// Its random id.
+    pub id: String,
+}
+
+/// A named piece of work: run in place, or on its own in the trace that caused it. Shutdown waits for what is
+/// spawned.
+///
+/// The span ends when the work ends, whatever that has spawned.
 ///
 /// ```no_run
 /// # async fn doc() {
-/// telemetry::Task::producer("hint notification").spawn(async { /* tell somebody */ });
+/// telemetry::Task::internal("warm the cache").spawn(async { /* nobody waits for it */ });
+/// telemetry::Task::internal("look it up").run(async { /* the caller waits */ }).await;
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "a task does nothing until it is spawned"]
+#[must_use = "a task does nothing until it is run or spawned"]
 pub struct Task {
     name: &'static str,
-    kind: &'static str,
+    kind: SpanKind,
     place: Place,
-    attributes: Vec<(&'static str, Value)>,
+    links: Vec<TraceContext>,
+    attributes: Vec<KeyValue>,
+}
+
+/// Runs a future as a named piece of the caller's work: `Task::internal(name).run(future)`.
+pub fn step<F: Future>(name: &'static str, future: F) -> impl Future<Output = F::Output> {
+    Task::internal(name).run(future)
 }
 
 impl Task {
     /// A part of this service's own work.
     pub fn internal(name: &'static str) -> Self {
-        Self { name, kind: "internal", place: Place::Here, attributes: Vec::new() }
+        Self { name, kind: SpanKind::Internal, place: Place::Here, links: Vec::new(), attributes: Vec::new() }
     }
 
-    /// Hands work to somebody who does it later.
-    pub fn producer(name: &'static str) -> Self {
-        Self { kind: "producer", ..Self::internal(name) }.messaging("send")
+    /// Makes a message that somebody works on later.
+    pub fn create(name: &'static str, message: Message) -> Self {
+        Self { kind: SpanKind::Producer, ..Self::internal(name) }.messaging("create", message)
     }
 
-    /// Does work that was handed over earlier.
-    pub fn consumer(name: &'static str) -> Self {
-        Self { kind: "consumer", ..Self::internal(name) }.messaging("process")
+    /// Hands a message to who works on it.
+    pub fn send(name: &'static str, message: Message) -> Self {
+        Self { kind: SpanKind::Producer, ..Self::internal(name) }.messaging("send", message)
     }
 
-    /// What the messaging conventions ask of every span that hands work over.
-    fn messaging(self, operation_type: &'static str) -> Self {
-        let name = self.name;
-        self.attribute("messaging.system", "outbox")
-            .attribute("messaging.operation.name", name)
-            .attribute("messaging.operation.type", operation_type)
+    /// Works on a message that was handed over earlier.
+    pub fn process(name: &'static str, message: Message) -> Self {
+        Self { kind: SpanKind::Consumer, ..Self::internal(name) }.messaging("process", message)
+    }
+
+    fn messaging(self, operation: &'static str, message: Message) -> Self {
+        self.attribute(MESSAGING_SYSTEM, message.system)
+            .attribute(MESSAGING_OPERATION_NAME, operation)
+            .attribute(MESSAGING_OPERATION_TYPE, operation)
+            .attribute(MESSAGING_DESTINATION_NAME, message.destination)
+            .attribute(MESSAGING_MESSAGE_ID, message.id)
     }
 
     /// Joins the trace of a stored context instead of the current one.
@@ -82,17 +105,28 @@ impl Task {
         self
     }
 
-    /// Begins a trace of its own with a link to a stored context, for work so late that the trace it comes
-    /// from is complete to whoever keeps it.
+    /// Begins a trace of its own, for work so late that the trace it comes from is complete to whoever keeps it.
+    pub fn root(mut self) -> Self {
+        self.place = Place::Apart;
+        self
+    }
+
+    /// Points to a place in a trace, such as where the message was made.
     pub fn link(mut self, origin: TraceContext) -> Self {
-        self.place = Place::Apart(origin);
+        self.links.push(origin);
         self
     }
 
     /// Shows a count, a random id or a class on the span; never anything a person has typed.
     pub fn attribute(mut self, key: &'static str, value: impl Into<Value>) -> Self {
-        self.attributes.push((key, value.into()));
+        self.attributes.push(KeyValue::new(key, value));
         self
+    }
+
+    /// Runs the future where the caller is.
+    pub async fn run<F: Future>(self, future: F) -> F::Output {
+        let (_, span) = self.start();
+        span.run(future).await
     }
 
     /// Runs the future on the runtime.
@@ -100,7 +134,8 @@ impl Task {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        self.spawn_with(future, |_, _| ())
+        let (telemetry, span) = self.start();
+        telemetry.0.tasks.spawn(span.run(future))
     }
 
     /// Runs the future on the runtime and shows on the span which class its result is of.
@@ -109,22 +144,13 @@ impl Task {
         F: Future<Output = T> + Send + 'static,
         T: Classified + Send + 'static,
     {
-        self.spawn_with(future, |span, output| span.set_attribute(T::ATTRIBUTE, output.class()))
-    }
-
-    fn spawn_with<F>(self, future: F, show: impl FnOnce(&Span, &F::Output) + Send + 'static) -> JoinHandle<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        let span = self.span();
-        let (unfinished, shown) = (Unfinished::new(&span), span.clone());
-        let traced = async move {
-            let output = future.await;
-            show(&shown, &output);
-            unfinished.finished();
+        let (telemetry, span) = self.start();
+        telemetry.0.tasks.spawn(async move {
+            let output = span.attach(future).await;
+            span.set(T::ATTRIBUTE, output.class());
+            span.end();
             output
-        };
-        TASKS.spawn(traced.instrument(span))
+        })
     }
 
     /// Runs the function on a thread where it may block, or compute for long.
@@ -133,41 +159,39 @@ impl Task {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let span = self.span();
-        let unfinished = Unfinished::new(&span);
-        TASKS.spawn_blocking(move || {
-            let output = span.in_scope(function);
-            unfinished.finished();
+        let (telemetry, span) = self.start();
+        telemetry.0.tasks.spawn_blocking(move || {
+            let output = span.within(function);
+            span.end();
             output
         })
     }
 
-    fn span(self) -> Span {
-        let (name, kind) = (self.name, self.kind);
-        let span = if matches!(self.place, Place::Apart(_)) {
-            info_span!(target: TARGET, parent: None, "task", otel.name = name, otel.kind = kind)
-        } else {
-            info_span!(target: TARGET, "task", otel.name = name, otel.kind = kind)
+    fn start(self) -> (Telemetry, Span) {
+        let (telemetry, here) = here();
+        let parent = match self.place {
+            Place::Here => here,
+            Place::Below(parent) => telemetry.outside().with_remote_span_context(parent.0),
+            Place::Apart => telemetry.outside(),
         };
-        match self.place {
-            Place::Here => {}
-            Place::Below(parent) => set_parent(&span, parent.as_parent()),
-            Place::Apart(origin) => link(&span, origin),
+        let span = Span::start(&telemetry.0, parent, self.kind, || self.name, || self.attributes);
+        for origin in self.links {
+            span.link(origin.0);
         }
-        for (key, value) in self.attributes {
-            span.set_attribute(key, value);
-        }
-        span
+        (telemetry, span)
     }
 }
 
 /// Runs housekeeping that belongs to nobody's trace, such as a poll that mostly finds nothing: spans
 /// below it are not kept, here or downstream, while its log lines still share a trace id.
-pub async fn unsampled<F: Future>(future: F) -> F::Output {
+pub fn unsampled<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let (telemetry, here) = here();
+    let context =
+        if telemetry.0.tracing.is_some() { telemetry.outside().with_remote_span_context(not_kept()) } else { here };
+    Attached::new(context, future)
+}
+
+fn not_kept() -> SpanContext {
     let ids = RandomIdGenerator::default();
-    let parent =
-        SpanContext::new(ids.new_trace_id(), ids.new_span_id(), TraceFlags::NOT_SAMPLED, true, TraceState::NONE);
-    let span = info_span!(target: TARGET, parent: None, "unsampled", otel.name = "housekeeping");
-    set_parent(&span, Context::new().with_remote_span_context(parent));
-    future.instrument(span).await
+    SpanContext::new(ids.new_trace_id(), ids.new_span_id(), TraceFlags::NOT_SAMPLED, false, TraceState::NONE)
 }

@@ -1,6 +1,6 @@
 //! The trace contract: the tree of one submission, and what every span must say.
 
-use crate::trace::{Kind, Shape, Span, Trace, span};
+use crate::trace::{Kind, Link, Shape, Span, Trace, span};
 
 const GATEWAY: &str = "gateway";
 const USER: &str = "user-svc";
@@ -16,31 +16,46 @@ pub fn submit_report(nurses: usize) -> Shape {
         "epro.report.v1.ReportService/SubmitReport",
         |submit| {
             submit
-                .child(data_call(EPRO, "GetAssignment", &["SELECT clinical.assignment"]))
+                .child(data_call(EPRO, "GetAssignment", &[GET_ASSIGNMENT]))
                 .child(span(EPRO, "validate report", Kind::Internal))
-                .child(data_call(EPRO, "SaveReport", &SAVE_REPORT))
+                .child(save_report())
                 .child(span(EPRO, "hint notification", Kind::Producer).child(notify(nurses)))
         },
     ))
 }
 
-/// The statements of one stored report, in one transaction.
-const SAVE_REPORT: [&str; 6] = [
-    "BEGIN",
-    "INSERT clinical.idempotency",
-    "INSERT clinical.report",
-    "INSERT clinical.notification",
-    "INSERT clinical.audit_event",
-    "COMMIT",
-];
+const GET_ASSIGNMENT: &str = "SELECT clinical.assignment clinical.enrolment clinical.study \
+                              clinical.questionnaire_version clinical.fill_window clinical.idempotency clinical.report \
+                              SELECT clinical.report";
+
+/// One stored report, in one transaction.
+fn save_report() -> Shape {
+    let statement = |summary| span(DATA, summary, Kind::Client);
+    call(EPRO, DATA, "epro.data.v1.DataService/SaveReport", |server| {
+        server
+            .children(database(
+                DATA,
+                &[
+                    "BEGIN",
+                    "INSERT clinical.idempotency SELECT clinical.assignment clinical.enrolment clinical.study",
+                    "INSERT clinical.report",
+                    "INSERT clinical.audit_chain INSERT clinical.audit_event",
+                    "COMMIT",
+                ],
+            ))
+            .child(span(DATA, "create notification", Kind::Producer).child(statement(
+                "INSERT clinical.notification SELECT clinical.enrolment SELECT clinical.enrolment clinical.site",
+            )))
+    })
+}
 
 /// One statement stores the attempt and moves its notification on.
-const RECORD_DELIVERY: [&str; 1] = ["UPDATE clinical.notification"];
+const RECORD_DELIVERY: [&str; 1] = ["INSERT clinical.delivery_attempt UPDATE clinical.notification"];
 
 /// The gateway asking who the caller is.
 pub fn authenticate() -> Shape {
     call(GATEWAY, USER, "epro.user.v1.UserService/Authenticate", |server| {
-        server.children(database(USER, &["SELECT identity.session"]))
+        server.children(database(USER, &["SELECT identity.session identity.person identity.site_membership SELECT identity.site_membership identity.person"]))
     })
 }
 
@@ -50,7 +65,11 @@ fn notify(nurses: usize) -> Shape {
 
 /// The first delivery of one report's notifications: a message by each channel to each nurse.
 pub fn deliver_notification(nurses: usize) -> Shape {
-    deliver_late(nurses).child(data_call(NOTIFY, "ClaimNotification", &["UPDATE clinical.notification"]))
+    deliver_late(nurses).child(data_call(
+        NOTIFY,
+        "ClaimNotification",
+        &["UPDATE clinical.notification SELECT clinical.notification SELECT clinical.site"],
+    ))
 }
 
 /// A delivery of what no hint has reached, or of a later attempt. It was claimed before, with others, in a
@@ -59,9 +78,9 @@ pub fn deliver_late(nurses: usize) -> Shape {
     let channel = |name, request| span(NOTIFY, name, Kind::Internal).child(span(NOTIFY, request, Kind::Client));
     span(NOTIFY, "deliver notification", Kind::Consumer)
         .child(call(NOTIFY, USER, "epro.user.v1.UserService/ListSiteContacts", |server| {
-            server.children(database(USER, &["SELECT identity.contact"]))
+            server.children(database(USER, &["SELECT identity.contact identity.person identity.site_membership"]))
         }))
-        .times(nurses, &channel("send sms", "POST"))
+        .times(nurses, &channel("send sms", "POST /2010-04-01/Accounts/{AccountSid}/Messages.json"))
         .times(nurses, &channel("send email", "SMTP submit"))
         .times(2 * nurses, &data_call(NOTIFY, "RecordDelivery", &RECORD_DELIVERY))
 }
@@ -124,8 +143,23 @@ pub fn check_submission(trace: &Trace, nurses: usize) -> Vec<String> {
         violations.push(format!("the trace has {roots} roots and {orphans} orphans"));
     }
     violations.extend(trace.errors().iter().map(|span| format!("{} {} ended in an error", span.service, span.name)));
+    violations.extend(check_links(trace));
     violations.extend(check_attributes(trace));
     violations
+}
+
+/// A delivery points to where its notifications were created.
+fn check_links(trace: &Trace) -> Vec<String> {
+    let created: Vec<_> = trace.spans.iter().filter(|span| span.name == "create notification").collect();
+    let points_to = |delivery: &Span| {
+        let created = |link: &Link| created.iter().any(|span| span.span_id == link.span_id);
+        delivery.links.iter().any(created)
+    };
+    let deliveries = trace.spans.iter().filter(|span| span.kind == Kind::Consumer);
+    let unlinked = deliveries.filter(|delivery| !points_to(delivery));
+    unlinked
+        .map(|span| format!("{} {} has no link to where its message was created", span.service, span.name))
+        .collect()
 }
 
 fn check_span(span: &Span) -> Vec<String> {
@@ -164,7 +198,7 @@ fn required(span: &Span, convention: Convention) -> Vec<&'static str> {
             vec!["http.request.method", "http.response.status_code", "url.path", "url.scheme"]
         }
         Convention::HttpClient => vec!["http.request.method", "server.address", "server.port", "url.template"],
-        Convention::Rpc => vec!["rpc.system.name", "rpc.method", "rpc.response.status_code"],
+        Convention::Rpc => vec!["rpc.system.name", "rpc.method", "rpc.status_code"],
         Convention::Database => vec!["db.system.name", "db.query.summary"],
         Convention::Other => vec![],
     };
@@ -174,7 +208,13 @@ fn required(span: &Span, convention: Convention) -> Vec<&'static str> {
         (Convention::HttpClient, _) if !span.status.is_error() => names.push("http.response.status_code"),
         (Convention::Rpc, Kind::Client) => names.push("server.address"),
         (Convention::Other, Kind::Producer | Kind::Consumer) => {
-            names.extend(["messaging.system", "messaging.operation.name", "messaging.operation.type"]);
+            names.extend([
+                "messaging.system",
+                "messaging.operation.name",
+                "messaging.operation.type",
+                "messaging.destination.name",
+                "messaging.message.id",
+            ]);
         }
         (Convention::Other, Kind::Client) => names.extend(["server.address", "server.port"]),
         _ => {}
@@ -207,7 +247,7 @@ mod tests {
 
     fn grpc_server() -> Span {
         let method = "epro.user.v1.UserService/Authenticate";
-        let attributes = [("rpc.system.name", "grpc"), ("rpc.method", method), ("rpc.response.status_code", "OK")];
+        let attributes = [("rpc.system.name", "grpc"), ("rpc.method", method), ("rpc.status_code", "OK")];
         Span {
             trace_id: "01".repeat(16),
             span_id: "02".repeat(8),
@@ -250,7 +290,7 @@ mod tests {
     #[test]
     fn missing_replaced_and_wrong_attributes_are_all_reported() {
         let mut span = grpc_server();
-        span.attributes.remove("rpc.response.status_code");
+        span.attributes.remove("rpc.status_code");
         span.attributes.insert("rpc.system".to_owned(), json!("grpc"));
         span.attributes.insert("rpc.method".to_owned(), json!("Authenticate"));
         span.resource.remove("service.version");

@@ -58,7 +58,7 @@ pub(super) async fn verify(db: &Db, noted: Vec<NotedSeal>) -> Result<Tally, Fail
     Ok(Tally { events: walk.events, chains: walk.chains, seals })
 }
 
-async fn events(tx: &mut Tx) -> Result<Walk, Failure> {
+async fn events(tx: &mut Tx<'_>) -> Result<Walk, Failure> {
     let mut walk = Walk::default();
     let mut links = store::audit_event::walk(tx);
     while let Some(link) = links.try_next().await? {
@@ -74,7 +74,7 @@ async fn events(tx: &mut Tx) -> Result<Walk, Failure> {
 }
 
 /// Looks for what no event leads to.
-async fn objects(tx: &mut Tx) -> Result<(), Failure> {
+async fn objects(tx: &mut Tx<'_>) -> Result<(), Failure> {
     let broken = |what| {
         move |(enrolment_id, object_id): (Uuid, Uuid)| Broken { what, place: Place::Object { enrolment_id, object_id } }
     };
@@ -84,7 +84,7 @@ async fn objects(tx: &mut Tx) -> Result<(), Failure> {
     body.or(report).or(review).map_or(Ok(()), |broken| Err(broken.into()))
 }
 
-async fn seals(tx: &mut Tx, mut noted: Vec<NotedSeal>) -> Result<u64, Failure> {
+async fn seals(tx: &mut Tx<'_>, mut noted: Vec<NotedSeal>) -> Result<u64, Failure> {
     let mut count = 0;
     let mut last: Option<Seal> = None;
     let mut seals = store::audit_seal::walk(tx);

@@ -3,7 +3,7 @@ use std::cmp::Reverse;
 use proto::data as pb;
 use telemetry::postgres::Db;
 
-use super::notification::{channel_names, claimed, outside_quiet_hours};
+use super::notification::{channel_names, claimed, outside_quiet_hours, trace_context};
 use super::parse;
 use crate::error::DataError;
 use crate::store;
@@ -43,7 +43,7 @@ fn due_report(claims: &[Claimed]) -> Result<pb::DueReport, DataError> {
     let first = claims.first().ok_or(DataError::Malformed("claims"))?;
     Ok(pb::DueReport {
         report_id: first.report_id.to_string(),
-        traceparent: first.traceparent.clone(),
+        trace_context: Some(trace_context(first)),
         age: Some(parse::micros(first.age)),
         notifications: claims.iter().map(claimed).collect::<Result<_, _>>()?,
     })

@@ -1,7 +1,7 @@
 use proto::data as pb;
 use telemetry::postgres::Db;
 
-use super::notification::{channel_names, claimed, outside_quiet_hours};
+use super::notification::{channel_names, claimed, outside_quiet_hours, trace_context};
 use super::parse;
 use crate::error::DataError;
 use crate::store;
@@ -17,5 +17,5 @@ pub(crate) async fn claim_notification(
     let claims = store::notification::claim(db, report_id, &channels, lease).await?;
     let claims = outside_quiet_hours(db, claims).await?;
     let notifications = claims.iter().map(claimed).collect::<Result<_, _>>()?;
-    Ok(pb::ClaimNotificationResponse { notifications })
+    Ok(pb::ClaimNotificationResponse { notifications, trace_context: claims.first().map(trace_context) })
 }

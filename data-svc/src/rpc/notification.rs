@@ -43,6 +43,11 @@ pub(super) fn claimed(claim: &Claimed) -> Result<pb::Notification, DataError> {
     })
 }
 
+/// Where a claimed notification was created, which is the same for all of one report.
+pub(super) fn trace_context(claim: &Claimed) -> pb::TraceContext {
+    pb::TraceContext { traceparent: claim.traceparent.clone(), tracestate: claim.tracestate.clone() }
+}
+
 pub(super) fn channel(name: &str) -> Result<pb::Channel, DataError> {
     match name {
         "sms" => Ok(pb::Channel::Sms),

@@ -64,7 +64,7 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
 
 /// The answer to a request whose key could not be taken.
 async fn replay(
-    mut tx: Tx,
+    mut tx: Tx<'_>,
     assignment_id: Uuid,
     person_id: Uuid,
     key: &str,

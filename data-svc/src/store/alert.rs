@@ -9,7 +9,7 @@ pub(crate) struct Alert {
 }
 
 /// Stores what a report has set off.
-pub(crate) async fn insert(tx: &mut Tx, report_id: Uuid, alerts: &[Alert]) -> sqlx::Result<()> {
+pub(crate) async fn insert(tx: &mut Tx<'_>, report_id: Uuid, alerts: &[Alert]) -> sqlx::Result<()> {
     let (rules, urgent): (Vec<_>, Vec<_>) = alerts.iter().map(|alert| (alert.rule.clone(), alert.urgent)).unzip();
     query!(
         "INSERT INTO clinical.alert (report_id, rule, urgent)

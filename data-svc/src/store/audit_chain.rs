@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 /// Takes the end of the chain that a report is in, as adding an event does: until this transaction ends, no
 /// other one that adds an event to it commits. Before what is decided by what is stored.
-pub(crate) async fn hold(tx: &mut Tx, report_id: Uuid) -> sqlx::Result<()> {
+pub(crate) async fn hold(tx: &mut Tx<'_>, report_id: Uuid) -> sqlx::Result<()> {
     query!(
         "SELECT seq FROM clinical.audit_chain
          JOIN clinical.report USING (enrolment_id)
@@ -18,7 +18,7 @@ pub(crate) async fn hold(tx: &mut Tx, report_id: Uuid) -> sqlx::Result<()> {
 }
 
 /// The first enrolment whose chain has a head and no events.
-pub(crate) async fn first_without_events(tx: &mut Tx) -> sqlx::Result<Option<Uuid>> {
+pub(crate) async fn first_without_events(tx: &mut Tx<'_>) -> sqlx::Result<Option<Uuid>> {
     query_scalar!(
         "SELECT enrolment_id
          FROM clinical.audit_chain

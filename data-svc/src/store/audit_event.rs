@@ -42,7 +42,7 @@ impl Action {
 ///
 /// Another event of the same enrolment waits here until this one's transaction ends. One statement, because
 /// each round trip would make that wait longer.
-pub(crate) async fn insert(tx: &mut Tx, event: Event<'_>) -> sqlx::Result<()> {
+pub(crate) async fn insert(tx: &mut Tx<'_>, event: Event<'_>) -> sqlx::Result<()> {
     query!(
         "WITH event AS MATERIALIZED (
              SELECT $1::uuid AS enrolment_id, $2::uuid AS actor_id, $3::text AS action, $4::uuid AS object_id,
@@ -104,7 +104,7 @@ pub(crate) struct Link {
 }
 
 /// Every event, by enrolment and place.
-pub(crate) fn walk(tx: &mut Tx) -> BoxStream<'_, sqlx::Result<Link>> {
+pub(crate) fn walk<'t>(tx: &'t mut Tx<'_>) -> BoxStream<'t, sqlx::Result<Link>> {
     query_as!(
         Link,
         r#"SELECT event.enrolment_id, event.seq, object_id, before_hash, after_hash, event.prev_hash, event.hash,

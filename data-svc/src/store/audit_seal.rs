@@ -76,7 +76,7 @@ pub(crate) async fn seal(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Seal
 }
 
 /// Every seal, by study and place.
-pub(crate) fn walk(tx: &mut Tx) -> BoxStream<'_, sqlx::Result<Seal>> {
+pub(crate) fn walk<'t>(tx: &'t mut Tx<'_>) -> BoxStream<'t, sqlx::Result<Seal>> {
     query_as!(
         Seal,
         r#"SELECT study_id, seq, prev_hash, hash, clinical.audit_seal_hash(
@@ -92,7 +92,7 @@ pub(crate) fn walk(tx: &mut Tx) -> BoxStream<'_, sqlx::Result<Seal>> {
 }
 
 /// The first head that a seal has, and the chains or the seals have not.
-pub(crate) async fn first_lost_head(tx: &mut Tx) -> sqlx::Result<Option<Head>> {
+pub(crate) async fn first_lost_head(tx: &mut Tx<'_>) -> sqlx::Result<Option<Head>> {
     query_as!(
         Head,
         "SELECT study_id, seal_seq, enrolment_id, event_seq

@@ -26,7 +26,7 @@ pub(crate) struct Stored {
 ///
 /// A second request with the same key waits here until the first one's transaction ends.
 pub(crate) async fn claim(
-    tx: &mut Tx,
+    tx: &mut Tx<'_>,
     assignment_id: Uuid,
     person_id: Uuid,
     key: &str,
@@ -53,7 +53,7 @@ pub(crate) async fn claim(
 
 /// Why [`claim`] took nothing. `None` when the assignment is not the person's.
 pub(crate) async fn explain(
-    tx: &mut Tx,
+    tx: &mut Tx<'_>,
     assignment_id: Uuid,
     person_id: Uuid,
     key: &str,

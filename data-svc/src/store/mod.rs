@@ -20,7 +20,7 @@ use sqlx::query;
 use telemetry::postgres::Tx;
 
 /// Lets a transaction see the database as it is now, to its end. The first statement of the transaction.
-pub(crate) async fn freeze(tx: &mut Tx) -> sqlx::Result<()> {
+pub(crate) async fn freeze(tx: &mut Tx<'_>) -> sqlx::Result<()> {
     query!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(tx).await.map(drop)
 }
 

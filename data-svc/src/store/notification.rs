@@ -3,8 +3,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use service_kit::database::interval;
 use sqlx::{PgExecutor, query, query_as, query_scalar};
-use telemetry::TraceContext;
 use telemetry::postgres::Tx;
+use telemetry::{Message, Task, TraceContext};
 use uuid::Uuid;
 
 use crate::quiet_hours::QuietHours;
@@ -19,6 +19,7 @@ pub(crate) struct Claimed {
     pub(crate) urgent: bool,
     pub(crate) attempts: i32,
     pub(crate) traceparent: String,
+    pub(crate) tracestate: String,
     pub(crate) claimed_at: DateTime<Utc>,
     /// Microseconds since it was enqueued.
     pub(crate) age: i64,
@@ -46,19 +47,50 @@ pub(crate) struct Untold {
     pub(crate) since: DateTime<Utc>,
 }
 
-/// Puts one notification per recipient and channel into the outbox, with the current trace beside it.
+/// The outbox, by the name of its table. One report's notifications are a message in it.
+const OUTBOX: &str = "clinical.notification";
+
+/// Puts one notification per recipient and channel into the outbox, with its place in the current trace beside it.
 /// What is not urgent waits for the end of the site's quiet hours.
 pub(crate) async fn enqueue(
-    tx: &mut Tx,
+    tx: &mut Tx<'_>,
     report_id: Uuid,
     enrolment_id: Uuid,
     recipients: &[Uuid],
     urgent: bool,
 ) -> sqlx::Result<()> {
+    let message = Message { system: "postgresql", destination: OUTBOX, id: report_id.to_string() };
+    let inserted = insert(tx, report_id, enrolment_id, recipients, urgent);
+    let first = Task::create("create notification", message).run(inserted).await?;
+    let Some(first) = first else { return Ok(()) };
+    let quiet_until =
+        first.quiet_hours.as_deref().and_then(QuietHours::parse).and_then(|hours| hours.end(first.due_at));
+    match quiet_until {
+        Some(end) => hold_back(tx, report_id, end).await,
+        None => Ok(()),
+    }
+}
+
+struct Enqueued {
+    due_at: DateTime<Utc>,
+    quiet_hours: Option<Vec<String>>,
+}
+
+/// The first of the notifications, which all share what it says of itself.
+async fn insert(
+    tx: &mut Tx<'_>,
+    report_id: Uuid,
+    enrolment_id: Uuid,
+    recipients: &[Uuid],
+    urgent: bool,
+) -> sqlx::Result<Option<Enqueued>> {
+    let context = TraceContext::current();
     // The site is asked once, not once a row: the sub-query after RETURNING depends on none.
-    let enqueued = query!(
-        r#"INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, urgent, traceparent)
-           SELECT $1, site_id, recipient_id, channel, $4, $5
+    query_as!(
+        Enqueued,
+        r#"INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, urgent, traceparent,
+                                             tracestate)
+           SELECT $1, site_id, recipient_id, channel, $4, $5, $6
            FROM clinical.enrolment,
                 (SELECT DISTINCT recipient_id FROM unnest($3::uuid[]) AS given (recipient_id)) AS recipient,
                 unnest(ARRAY['sms', 'email']) AS channel
@@ -72,20 +104,15 @@ pub(crate) async fn enqueue(
         enrolment_id,
         recipients,
         urgent,
-        TraceContext::current().to_string(),
+        context.to_string(),
+        context.trace_state(),
     )
-    .fetch_all(&mut *tx)
-    .await?;
-    let Some(first) = enqueued.into_iter().next() else { return Ok(()) };
-    let quiet_until =
-        first.quiet_hours.as_deref().and_then(QuietHours::parse).and_then(|hours| hours.end(first.due_at));
-    match quiet_until {
-        Some(end) => hold_back(tx, report_id, end).await,
-        None => Ok(()),
-    }
+    .fetch_all(tx)
+    .await
+    .map(|rows| rows.into_iter().next())
 }
 
-async fn hold_back(tx: &mut Tx, report_id: Uuid, until: DateTime<Utc>) -> sqlx::Result<()> {
+async fn hold_back(tx: &mut Tx<'_>, report_id: Uuid, until: DateTime<Utc>) -> sqlx::Result<()> {
     query!("UPDATE clinical.notification SET due_at = $2 WHERE report_id = $1", report_id, until)
         .execute(tx)
         .await
@@ -111,6 +138,7 @@ pub(crate) async fn claim(
                FOR UPDATE SKIP LOCKED
            )
            RETURNING notification_id, report_id, site_id, recipient_id, channel, urgent, attempts, traceparent,
+                     tracestate,
                      now() AS "claimed_at!", clinical.micros(now()) - clinical.micros(created_at) AS "age!",
                      (SELECT ARRAY[quiet_from::text, quiet_until::text, time_zone]
                       FROM clinical.site
@@ -147,6 +175,7 @@ pub(crate) async fn claim_due(
                FOR UPDATE SKIP LOCKED
            )
            RETURNING notification_id, report_id, site_id, recipient_id, channel, urgent, attempts, traceparent,
+                     tracestate,
                      now() AS "claimed_at!", clinical.micros(now()) - clinical.micros(created_at) AS "age!",
                      (SELECT ARRAY[quiet_from::text, quiet_until::text, time_zone]
                       FROM clinical.site

@@ -33,7 +33,7 @@ pub(crate) async fn find(
 }
 
 /// The first instrument that is not the one that its digest was made of.
-pub(crate) async fn first_changed(tx: &mut Tx) -> sqlx::Result<Option<Uuid>> {
+pub(crate) async fn first_changed(tx: &mut Tx<'_>) -> sqlx::Result<Option<Uuid>> {
     query_scalar!(
         "SELECT questionnaire_version_id
          FROM clinical.questionnaire_version

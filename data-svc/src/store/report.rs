@@ -87,7 +87,7 @@ impl From<Answers> for HashMap<String, Answer> {
 }
 
 /// Stores a report's first revision.
-pub(crate) async fn insert(tx: &mut Tx, report: NewReport<'_>) -> sqlx::Result<()> {
+pub(crate) async fn insert(tx: &mut Tx<'_>, report: NewReport<'_>) -> sqlx::Result<()> {
     let contents = report.contents;
     query!(
         "INSERT INTO clinical.report (report_id, assignment_id, enrolment_id, window_id, captured_at,
@@ -115,7 +115,7 @@ pub(crate) async fn insert(tx: &mut Tx, report: NewReport<'_>) -> sqlx::Result<(
 
 /// Stores a revision in the place of another: of the same assignment, window and time of capture.
 pub(crate) async fn amend(
-    tx: &mut Tx,
+    tx: &mut Tx<'_>,
     supersedes: Uuid,
     reason: &str,
     contents: Contents<'_>,
@@ -146,7 +146,7 @@ pub(crate) async fn amend(
 
 /// A revision that is the person's own or of one of the sites, as far as it matters before a change.
 pub(crate) async fn find_target(
-    tx: &mut Tx,
+    tx: &mut Tx<'_>,
     report_id: Uuid,
     person_id: Option<Uuid>,
     site_ids: &[Uuid],
@@ -168,7 +168,7 @@ pub(crate) async fn find_target(
 }
 
 /// The first report, with its enrolment, whose body is not the one that its hash was made of.
-pub(crate) async fn first_with_other_body(tx: &mut Tx) -> sqlx::Result<Option<(Uuid, Uuid)>> {
+pub(crate) async fn first_with_other_body(tx: &mut Tx<'_>) -> sqlx::Result<Option<(Uuid, Uuid)>> {
     let row = query!(
         "SELECT enrolment_id, report_id FROM clinical.report
          WHERE raw_sha256 <> sha256(raw_body)
@@ -179,7 +179,7 @@ pub(crate) async fn first_with_other_body(tx: &mut Tx) -> sqlx::Result<Option<(U
 }
 
 /// The first report, with its enrolment, that has not exactly one event which tells where it comes from.
-pub(crate) async fn first_without_event(tx: &mut Tx) -> sqlx::Result<Option<(Uuid, Uuid)>> {
+pub(crate) async fn first_without_event(tx: &mut Tx<'_>) -> sqlx::Result<Option<(Uuid, Uuid)>> {
     let row = query!(
         "SELECT enrolment_id, report_id FROM clinical.report
          WHERE 1 <> (SELECT count(*) FROM clinical.audit_event AS event

@@ -27,7 +27,7 @@ impl Review {
 }
 
 /// Stores a nurse's verdict on one revision; gives its id.
-pub(crate) async fn insert(tx: &mut Tx, report_id: Uuid, reviewer_id: Uuid, outcome: &str) -> sqlx::Result<Uuid> {
+pub(crate) async fn insert(tx: &mut Tx<'_>, report_id: Uuid, reviewer_id: Uuid, outcome: &str) -> sqlx::Result<Uuid> {
     query_scalar!(
         "INSERT INTO clinical.review (report_id, reviewer_id, outcome) VALUES ($1, $2, $3) RETURNING review_id",
         report_id,
@@ -39,7 +39,7 @@ pub(crate) async fn insert(tx: &mut Tx, report_id: Uuid, reviewer_id: Uuid, outc
 }
 
 /// The first review, with its report's enrolment, that has not exactly one event which tells where it comes from.
-pub(crate) async fn first_without_event(tx: &mut Tx) -> sqlx::Result<Option<(Uuid, Uuid)>> {
+pub(crate) async fn first_without_event(tx: &mut Tx<'_>) -> sqlx::Result<Option<(Uuid, Uuid)>> {
     let row = query!(
         r#"SELECT enrolment_id AS "enrolment_id!", review_id AS "review_id!"
            FROM clinical.review

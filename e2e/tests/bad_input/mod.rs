@@ -122,7 +122,7 @@ async fn all_broken_rules_are_listed_at_once() -> anyhow::Result<()> {
     let trace_id = answer.trace_id().unwrap_or_default();
     let trace = stack.otlp.wait_for(&trace_id, DEADLINE, |trace| is_whole(trace, "validate report")).await?;
     let check = trace.named("validate report");
-    let rules: Vec<_> = check[0].events.iter().map(|event| event.attributes["rule.id"].clone()).collect();
+    let rules: Vec<_> = check[0].events.iter().map(|event| event.attributes["epro.rule.id"].clone()).collect();
     assert_eq!(rules, ["attested", "range", "range", "required"]);
     assert_eq!(trace.errors().len(), 0, "{trace}");
     stack.stop().await?;

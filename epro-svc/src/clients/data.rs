@@ -2,7 +2,7 @@ use proto::CallError;
 use proto::data as pb;
 use proto::data::data_service_client::DataServiceClient;
 use proto::user::Principal;
-use service_kit::deadline::Channel;
+use service_kit::grpc::Channel;
 
 /// data-svc.
 #[derive(Debug, Clone)]

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use proto::CallError;
 use proto::notify as pb;
 use proto::notify::notify_service_client::NotifyServiceClient;
-use service_kit::deadline::Channel;
-use telemetry::Task;
+use service_kit::grpc::Channel;
+use telemetry::{Message, Task};
 use tokio::sync::Semaphore;
 
 /// Hints under way at the same time; those beyond are left to the sweeper.
@@ -27,7 +27,8 @@ impl Notify {
     pub(crate) fn hint(&self, report_id: String) {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { return };
         let mut client = self.client.clone();
-        Task::producer("hint notification").spawn(async move {
+        let message = Message { system: "grpc", destination: "notification", id: report_id.clone() };
+        Task::send("hint notification", message).spawn(async move {
             let hinted = client.notify(pb::NotifyRequest { report_id }).await.map_err(CallError::from);
             let _ = hinted.inspect_err(service_kit::note_failure);
             drop(permit);

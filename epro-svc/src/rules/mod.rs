@@ -64,6 +64,8 @@ impl Broken {
 }
 
 impl BrokenRule for Broken {
+    const ATTRIBUTE: &'static str = "epro.rule.id";
+
     fn rule(&self) -> &'static str {
         self.rule
     }

@@ -1,7 +1,7 @@
 use proto::CallError;
 use proto::report as pb;
 use proto::report::report_service_client::ReportServiceClient;
-use service_kit::deadline::Channel;
+use service_kit::grpc::Channel;
 
 /// epro-svc.
 #[derive(Debug, Clone)]

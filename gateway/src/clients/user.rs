@@ -1,7 +1,7 @@
 use proto::CallError;
 use proto::user as pb;
 use proto::user::user_service_client::UserServiceClient;
-use service_kit::deadline::Channel;
+use service_kit::grpc::Channel;
 
 /// user-svc.
 #[derive(Debug, Clone)]

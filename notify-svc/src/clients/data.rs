@@ -3,7 +3,7 @@ use std::time::Duration;
 use proto::data as pb;
 use proto::data::data_service_client::DataServiceClient;
 use proto::{CallError, ErrorKind};
-use service_kit::deadline::Channel;
+use service_kit::grpc::Channel;
 use tokio::time::sleep;
 
 use crate::channel::Outcome;
@@ -26,13 +26,13 @@ impl Data {
         report_id: &str,
         channels: &[pb::Channel],
         lease: Duration,
-    ) -> Result<Vec<pb::Notification>, CallError> {
+    ) -> Result<pb::ClaimNotificationResponse, CallError> {
         let request = pb::ClaimNotificationRequest {
             report_id: report_id.to_owned(),
             lease: wire(lease),
             channels: ids(channels),
         };
-        Ok(self.0.clone().claim_notification(request).await?.into_inner().notifications)
+        Ok(self.0.clone().claim_notification(request).await?.into_inner())
     }
 
     /// Takes what is due on these channels and held by nobody, for as long as `lease`; what may have a hint

@@ -1,74 +1,139 @@
-use std::task::{Context, Poll};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use futures_util::future::BoxFuture;
 use http::{Request, Response, Uri};
-use tonic::body::Body;
+use opentelemetry::KeyValue;
+use pin_project_lite::pin_project;
 use tonic::transport::{self, Endpoint};
 use tonic::{Code, Status};
+use tower_layer::Layer;
 use tower_service::Service;
-use tracing::{Instrument, info_span};
 
-use super::body::{Call, TracedBody};
-use super::method;
-use crate::context;
-use crate::span::TARGET;
+use super::call::{Call, Side};
+use super::{GRPC, TracedBody, method};
+use crate::conventions::{RPC_SYSTEM_NAME, SERVER_ADDRESS, SERVER_PORT, SERVICE_PEER_NAME};
+use crate::propagation::Boundary;
+use crate::span::{Attached, Span};
+use crate::telemetry::Owner;
 
-/// A tonic channel whose every call is a CLIENT span and carries the trace onwards.
+/// A tonic channel whose every call is a CLIENT span and carries the trace onwards, to one's own services.
 #[derive(Debug, Clone)]
-pub struct Channel {
-    inner: transport::Channel,
-    server: Uri,
+pub struct Channel<S = transport::Channel> {
+    inner: S,
+    server: Arc<Server>,
+    boundary: Boundary,
+    owner: Owner,
+}
+
+#[derive(Debug)]
+struct Server {
+    peer: &'static str,
+    address: Option<Arc<str>>,
+    port: Option<u16>,
 }
 
 impl Channel {
-    /// A channel that connects when it is first used and again after every loss.
+    /// A channel that connects when it is first used and again after every loss. `peer` is the `service.name` of
+    /// the other side.
     ///
     /// Must run inside the runtime.
-    pub fn new(endpoint: &Endpoint) -> Self {
-        Self { inner: endpoint.connect_lazy(), server: endpoint.uri().clone() }
+    pub fn new(endpoint: &Endpoint, peer: &'static str) -> Self {
+        let server = Arc::new(Server::new(endpoint.uri(), peer));
+        Self { inner: endpoint.connect_lazy(), server, boundary: Boundary::Mesh, owner: Owner::of_caller() }
+    }
+
+    /// Puts a layer between the spans and the connection. What it decides, such as that a call has taken too
+    /// long, is how the call ended to its span.
+    pub fn layer<L: Layer<transport::Channel>>(self, layer: &L) -> Channel<L::Service> {
+        let Self { inner, server, boundary, owner } = self;
+        Channel { inner: layer.layer(inner), server, boundary, owner }
     }
 }
 
-impl Service<Request<Body>> for Channel {
-    type Response = Response<TracedBody<Body>>;
-    type Error = transport::Error;
-    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+impl<S> Channel<S> {
+    /// For calls to strangers, as [`crate::Trust::egress`] says.
+    #[must_use]
+    pub fn to_strangers(self) -> Self {
+        Self { boundary: Boundary::Egress, ..self }
+    }
+}
+
+impl Server {
+    fn new(uri: &Uri, peer: &'static str) -> Self {
+        Self { peer, address: uri.host().map(Arc::from), port: uri.port_u16() }
+    }
+
+    fn attributes(&self) -> Vec<KeyValue> {
+        let mut attributes = Vec::with_capacity(7);
+        attributes.push(KeyValue::new(RPC_SYSTEM_NAME, GRPC));
+        attributes.push(KeyValue::new(SERVICE_PEER_NAME, self.peer));
+        attributes.extend(self.address.clone().map(|address| KeyValue::new(SERVER_ADDRESS, address)));
+        attributes.extend(self.port.map(|port| KeyValue::new(SERVER_PORT, i64::from(port))));
+        attributes
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Channel<S>
+where
+    S: Service<Request<B>, Response = Response<R>, Error: std::error::Error + 'static>,
+{
+    type Response = Response<TracedBody<R>>;
+    type Error = S::Error;
+    type Future = Calling<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let method = method(request.uri().path());
-        let span = info_span!(
-            target: TARGET,
-            "rpc client",
-            otel.name = method,
-            otel.kind = "client",
-            rpc.system.name = "grpc",
-            rpc.method = method,
-            server.address = self.server.host(),
-            server.port = self.server.port_u16().map(i64::from),
-        );
-        context::inject(&span, request.headers_mut());
-        let call = Call::outgoing(&span);
-        let response = span.in_scope(|| self.inner.call(request));
-        let traced = async move {
-            match response.await {
-                Ok(response) => Ok(call.end_with(response)),
-                Err(error) => {
-                    call.end(transport_code(&error));
-                    Err(error)
-                }
-            }
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let (telemetry, parent) = self.owner.inside();
+        let method: Option<Arc<str>> = method(request.uri().path()).map(Arc::from);
+        let name = || method.as_deref().unwrap_or(GRPC).to_owned();
+        let span = Span::start(&telemetry.0, parent, Side::Client.kind(), name, || self.server.attributes());
+        telemetry.0.release(self.boundary, span.context(), request.headers_mut());
+        let future = span.within(|| self.inner.call(request));
+        let future = span.attach(future);
+        Calling { future, call: Some(Call::new(span, Side::Client, method)) }
+    }
+}
+
+pin_project! {
+    /// The answer to a call of a [`Channel`], within its span.
+    pub struct Calling<F> {
+        #[pin]
+        future: Attached<F>,
+        call: Option<Call>,
+    }
+}
+
+impl<F, R, E> Future for Calling<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    E: std::error::Error + 'static,
+{
+    type Output = Result<Response<TracedBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = ready!(this.future.poll(cx));
+        let Some(call) = this.call.take() else {
+            return Poll::Ready(answer.map(|response| response.map(TracedBody::untraced)));
         };
-        Box::pin(traced.instrument(span))
+        Poll::Ready(match answer {
+            Ok(response) => Ok(call.end_with(response)),
+            Err(error) => {
+                call.end(transport_code(&error));
+                Err(error)
+            }
+        })
     }
 }
 
 /// The code tonic will report for a call that got no answer.
-fn transport_code(error: &transport::Error) -> Code {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+fn transport_code(error: &(dyn std::error::Error + 'static)) -> Code {
+    let mut source = Some(error);
     while let Some(error) = source {
         if error.is::<tonic::TimeoutExpired>() {
             return Code::DeadlineExceeded;

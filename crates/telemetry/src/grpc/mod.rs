@@ -3,48 +3,29 @@
 //! A span ends with the call's trailers, where gRPC says how the call went.
 
 mod body;
+mod call;
 mod client;
 mod server;
 
 pub use body::TracedBody;
-pub use client::Channel;
-pub use server::{Server, ServerLayer};
+pub use client::{Calling, Channel};
+pub use server::{Answering, Server, ServerLayer};
 
 use http::HeaderMap;
 use tonic::Code;
-use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::span::fail;
+/// The value of `rpc.system.name`.
+const GRPC: &str = "grpc";
 
-/// The fully qualified method of a request's path, `epro.user.v1.UserService/Authenticate`.
-fn method(path: &str) -> &str {
-    path.trim_start_matches('/')
-}
-
-/// Records how a call went.
-///
-/// The same codes are failures on both sides of a call. A refusal (not found, invalid, unauthenticated
-/// and the like) is an answer to a caller's mistake: it must not turn a trace into an error.
-fn record_code(span: &Span, code: Code) {
-    let name = code_name(code);
-    span.set_attribute("rpc.response.status_code", name);
-    if is_failure(code) {
-        fail(span, name);
-    }
-}
-
-fn is_failure(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Unknown
-            | Code::DeadlineExceeded
-            | Code::Unimplemented
-            | Code::Internal
-            | Code::Unavailable
-            | Code::DataLoss
-            | Code::Cancelled
-    )
+/// The fully qualified method of a request's path, `shop.v1.CartService/AddItem`, if it looks like one: a caller may
+/// send any path, and as long a one as it likes.
+fn method(path: &str) -> Option<&str> {
+    const LONGEST: usize = 128;
+    let method = path.strip_prefix('/')?;
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || b"._".contains(&c));
+    let (service, name) = method.split_once('/')?;
+    (method.len() <= LONGEST && is_name(service) && is_name(name)).then_some(method)
 }
 
 fn code_in(headers: &HeaderMap) -> Option<Code> {

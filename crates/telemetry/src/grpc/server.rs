@@ -1,27 +1,55 @@
-use std::task::{Context, Poll};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use futures_util::future::BoxFuture;
 use http::{Request, Response};
+use opentelemetry::KeyValue;
+use pin_project_lite::pin_project;
 use tonic::Code;
 use tower_layer::Layer;
 use tower_service::Service;
-use tracing::{Instrument, info_span};
 
-use super::body::{Call, TracedBody};
-use super::method;
-use crate::context;
-use crate::span::TARGET;
+use super::call::{Call, Side};
+use super::{GRPC, TracedBody, method};
+use crate::conventions::RPC_SYSTEM_NAME;
+use crate::propagation::Boundary;
+use crate::span::{Attached, Span};
+use crate::telemetry::Owner;
 
 /// Gives every call a SERVER span in its caller's trace, and the log a line for each. Health checks
 /// make none.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ServerLayer;
+#[derive(Debug, Clone)]
+pub struct ServerLayer {
+    boundary: Boundary,
+    owner: Owner,
+}
+
+impl ServerLayer {
+    /// For calls of one's own services: what is taken of their trace is in the configuration, as
+    /// [`crate::Trust::mesh`].
+    pub fn new() -> Self {
+        Self { boundary: Boundary::Mesh, owner: Owner::of_caller() }
+    }
+
+    /// For calls of strangers, as [`crate::Trust::ingress`] says.
+    #[must_use]
+    pub fn for_strangers(self) -> Self {
+        Self { boundary: Boundary::Ingress, ..self }
+    }
+}
+
+impl Default for ServerLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl<S> Layer<S> for ServerLayer {
     type Service = Server<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Server { inner }
+        Server { inner, layer: self.clone() }
     }
 }
 
@@ -29,18 +57,16 @@ impl<S> Layer<S> for ServerLayer {
 #[derive(Debug, Clone)]
 pub struct Server<S> {
     inner: S,
+    layer: ServerLayer,
 }
 
 impl<S, B, R> Service<Request<B>> for Server<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
-    S::Future: Send + 'static,
-    S::Error: 'static,
-    R: Send + 'static,
 {
     type Response = Response<TracedBody<R>>;
     type Error = S::Error;
-    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+    type Future = Answering<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -48,43 +74,51 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if request.uri().path().starts_with("/grpc.health.v1.") {
-            let response = self.inner.call(request);
-            return Box::pin(async move { Ok(response.await?.map(|body| TracedBody::new(body, None))) });
+            return Answering { future: Attached::nowhere(self.inner.call(request)), call: None };
         }
-        let method = received_method(request.uri().path()).to_owned();
-        let span = info_span!(
-            target: TARGET,
-            "rpc server",
-            otel.name = method,
-            otel.kind = "server",
-            rpc.system.name = "grpc",
-            rpc.method = method,
-        );
-        // The mesh is ours: only the gateway decides whether the outside is trusted.
-        context::adopt(&span, request.headers(), true);
-        let call = Call::incoming(&span, method);
-        let response = span.in_scope(|| self.inner.call(request));
-        let traced = async move {
-            match response.await {
-                Ok(response) => Ok(call.end_with(response)),
-                Err(error) => {
-                    call.end(Code::Unknown);
-                    Err(error)
-                }
-            }
-        };
-        Box::pin(traced.instrument(span))
+        let (telemetry, base) = self.layer.owner.at_entry();
+        let origin = telemetry.0.admit(self.layer.boundary, request.headers(), base);
+        let method = method(request.uri().path());
+        let name = || method.unwrap_or(GRPC).to_owned();
+        let attributes = || vec![KeyValue::new(RPC_SYSTEM_NAME, GRPC)];
+        let span = Span::start(&telemetry.0, origin.context, Side::Server.kind(), name, attributes);
+        if let Some(place) = origin.link {
+            span.link(place);
+        }
+        let method = method.map(Arc::from);
+        let future = span.within(|| self.inner.call(request));
+        let future = span.attach(future);
+        Answering { future, call: Some(Call::new(span, Side::Server, method)) }
     }
 }
 
-/// The method if it looks like one: a caller may send any path, and as long a one as it likes.
-fn received_method(path: &str) -> &str {
-    const LONGEST: usize = 128;
-    let method = method(path);
-    let is_name =
-        |name: &str| !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || b"._".contains(&c));
-    match method.split_once('/') {
-        Some((service, name)) if method.len() <= LONGEST && is_name(service) && is_name(name) => method,
-        _ => "_OTHER",
+pin_project! {
+    /// The answer of a [`Server`], within its span.
+    pub struct Answering<F> {
+        #[pin]
+        future: Attached<F>,
+        call: Option<Call>,
+    }
+}
+
+impl<F, R, E> Future for Answering<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = Result<Response<TracedBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = ready!(this.future.poll(cx));
+        Poll::Ready(match (answer, this.call.take()) {
+            (Ok(response), Some(call)) => Ok(call.end_with(response)),
+            (Ok(response), None) => Ok(response.map(TracedBody::untraced)),
+            (Err(error), call) => {
+                if let Some(call) = call {
+                    call.end(Code::Unknown);
+                }
+                Err(error)
+            }
+        })
     }
 }

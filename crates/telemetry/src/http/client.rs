@@ -1,48 +1,112 @@
 use std::time::Duration;
 
+use opentelemetry::KeyValue;
+use opentelemetry::trace::SpanKind;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, Url};
-use tracing::{Instrument, info_span};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::context;
-use crate::span::{TARGET, Unfinished, fail};
+use super::known_method;
+use crate::conventions::{
+    HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, OTHER, SERVER_ADDRESS, SERVER_PORT, SERVICE_PEER_NAME, URL_SCHEME,
+    URL_TEMPLATE,
+};
+use crate::propagation::Boundary;
+use crate::span::Span;
+use crate::telemetry::Owner;
 
 /// Why no answer came.
 pub type Error = reqwest::Error;
 
-/// A reqwest client whose every request is a CLIENT span and carries the trace onwards.
+/// A reqwest client whose every request is a CLIENT span and carries the trace as far as it may go.
+///
+/// It speaks to strangers: what they are told is in the configuration, as [`crate::Trust::egress`], and by
+/// default it is nothing.
 #[derive(Debug, Clone)]
-pub struct Client(reqwest::Client);
+pub struct Client {
+    client: reqwest::Client,
+    boundary: Boundary,
+    peer: Option<&'static str>,
+    owner: Owner,
+}
 
 impl Client {
-    /// A client that gives up on a request after `timeout`.
+    /// A client that gives up on a request after `timeout`, and follows no redirect.
     ///
     /// # Errors
     /// When the machine's TLS or DNS settings cannot be read.
     pub fn new(timeout: Duration) -> Result<Self, Error> {
-        reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none()).build().map(Self)
+        let builder = reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none());
+        builder.build().map(Self::from)
     }
 
-    /// A POST to `url`. Of the address only its `template` is shown, such as
+    /// For requests to one's own services, as [`crate::Trust::mesh`] says.
+    #[must_use]
+    pub fn in_mesh(self) -> Self {
+        Self { boundary: Boundary::Mesh, ..self }
+    }
+
+    /// Shows who is on the other side: its `service.name`, or what one calls it.
+    #[must_use]
+    pub fn peer(self, name: &'static str) -> Self {
+        Self { peer: Some(name), ..self }
+    }
+
+    /// A request to `url`. Of the address only its `template` is shown, such as
     /// `/accounts/{account}/messages`: the rest may hold a person's number.
-    pub fn post(&self, url: Url, template: &'static str) -> Request {
-        Request { client: self.0.clone(), builder: self.0.post(url.clone()), method: Method::POST, url, template }
+    pub fn request(&self, method: Method, url: Url, template: &'static str) -> Request<'_> {
+        Request { client: self, builder: self.client.request(method.clone(), url.clone()), method, url, template }
+    }
+
+    /// A GET, as [`Client::request`].
+    pub fn get(&self, url: Url, template: &'static str) -> Request<'_> {
+        self.request(Method::GET, url, template)
+    }
+
+    /// A POST, as [`Client::request`].
+    pub fn post(&self, url: Url, template: &'static str) -> Request<'_> {
+        self.request(Method::POST, url, template)
+    }
+
+    /// A PUT, as [`Client::request`].
+    pub fn put(&self, url: Url, template: &'static str) -> Request<'_> {
+        self.request(Method::PUT, url, template)
+    }
+
+    /// A PATCH, as [`Client::request`].
+    pub fn patch(&self, url: Url, template: &'static str) -> Request<'_> {
+        self.request(Method::PATCH, url, template)
+    }
+
+    /// A DELETE, as [`Client::request`].
+    pub fn delete(&self, url: Url, template: &'static str) -> Request<'_> {
+        self.request(Method::DELETE, url, template)
+    }
+
+    /// A HEAD, as [`Client::request`].
+    pub fn head(&self, url: Url, template: &'static str) -> Request<'_> {
+        self.request(Method::HEAD, url, template)
+    }
+}
+
+/// Traces a client that was built with settings of its own.
+impl From<reqwest::Client> for Client {
+    fn from(client: reqwest::Client) -> Self {
+        Self { client, boundary: Boundary::Egress, peer: None, owner: Owner::of_caller() }
     }
 }
 
 /// A request that is not sent yet.
 #[derive(Debug)]
 #[must_use = "a request does nothing until it is sent"]
-pub struct Request {
-    client: reqwest::Client,
+pub struct Request<'c> {
+    client: &'c Client,
     builder: reqwest::RequestBuilder,
     method: Method,
     url: Url,
     template: &'static str,
 }
 
-impl Request {
+impl Request<'_> {
     /// Sets method-independent parts with reqwest's own builder: headers, authentication, body.
     pub fn with(mut self, build: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder) -> Self {
         self.builder = build(self.builder);
@@ -54,36 +118,43 @@ impl Request {
     /// # Errors
     /// When no answer comes; an answer of any status is no error.
     pub async fn send(self) -> Result<Response, Error> {
-        let span = info_span!(
-            target: TARGET,
-            "http client",
-            otel.name = self.method.as_str(),
-            otel.kind = "client",
-            http.request.method = self.method.as_str(),
-            url.template = self.template,
-            url.scheme = self.url.scheme(),
-            server.address = self.url.host_str(),
-            server.port = self.url.port_or_known_default().map(i64::from),
-        );
+        let (telemetry, parent) = self.client.owner.inside();
+        let span = Span::start(&telemetry.0, parent, SpanKind::Client, || self.name(), || self.attributes());
         let mut headers = HeaderMap::new();
-        context::inject(&span, &mut headers);
-        let unfinished = Unfinished::new(&span);
+        telemetry.0.release(self.client.boundary, span.context(), &mut headers);
         let answer = match self.builder.headers(headers).build() {
-            Ok(request) => self.client.execute(request).instrument(span.clone()).await,
+            Ok(request) => span.attach(self.client.client.execute(request)).await,
             Err(error) => Err(error),
         };
-        unfinished.finished();
         match &answer {
             Ok(response) => {
                 let status = response.status();
-                span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
+                span.set(HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16()));
                 if status.is_client_error() || status.is_server_error() {
-                    fail(&span, status.as_u16().to_string());
+                    span.fail(status.as_str().to_owned());
                 }
             }
-            Err(error) => fail(&span, class(error)),
+            Err(error) => span.fail(class(error)),
         }
+        span.end();
         answer
+    }
+
+    fn name(&self) -> String {
+        let method = known_method(&self.method);
+        format!("{} {}", if method == OTHER { "HTTP" } else { method }, self.template)
+    }
+
+    fn attributes(&self) -> Vec<KeyValue> {
+        let mut attributes = vec![
+            KeyValue::new(HTTP_REQUEST_METHOD, known_method(&self.method)),
+            KeyValue::new(URL_TEMPLATE, self.template),
+            KeyValue::new(URL_SCHEME, self.url.scheme().to_owned()),
+        ];
+        attributes.extend(self.url.host_str().map(|host| KeyValue::new(SERVER_ADDRESS, host.to_owned())));
+        attributes.extend(self.url.port_or_known_default().map(|port| KeyValue::new(SERVER_PORT, i64::from(port))));
+        attributes.extend(self.client.peer.map(|name| KeyValue::new(SERVICE_PEER_NAME, name)));
+        attributes
     }
 }
 

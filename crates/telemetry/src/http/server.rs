@@ -1,39 +1,50 @@
 use std::borrow::Cow;
-use std::task::{Context, Poll};
-use std::time::Instant;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{self, Poll, ready};
+use std::time::{Duration, Instant};
 
 use axum::extract::MatchedPath;
-use futures_util::future::BoxFuture;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use opentelemetry::KeyValue;
+use opentelemetry::trace::SpanKind;
+use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
-use tracing::{Instrument, Span, info_span};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::context;
-use crate::span::{TARGET, Unfinished, fail};
+use super::known_method;
+use crate::conventions::{
+    HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE, NETWORK_PROTOCOL_VERSION, OTHER, URL_PATH, URL_SCHEME,
+};
+use crate::propagation::{self, Boundary};
+use crate::span::{Attached, Span};
+use crate::telemetry::Owner;
 
-/// What the conventions call a value that is none of the known ones.
-const OTHER: &str = "_OTHER";
-
-/// Gives every request a SERVER span named `{method} {route}`, every response a `traceresponse`
-/// header, and the log a line for each.
+/// Gives every request a SERVER span named `{method} {route}`, every response the headers `traceresponse` and
+/// `server-timing`, and the log a line for each.
 ///
 /// Add it with [`axum::Router::layer`], outermost, so that the route is known. What could hold a
 /// person's words stays out of the span: `url.path` is the route's template, and there is no query,
 /// no `Host`, no client address and no user agent.
 #[derive(Debug, Clone)]
 pub struct ServerLayer {
-    trust_remote_context: bool,
+    boundary: Boundary,
     over_tls: bool,
     quiet: &'static [&'static str],
+    owner: Owner,
 }
 
 impl ServerLayer {
-    /// Continues an incoming trace if `trust_remote_context`, else links to it. Reads of
-    /// the `quiet` paths, such as health checks, make no span.
-    pub fn new(trust_remote_context: bool, quiet: &'static [&'static str]) -> Self {
-        Self { trust_remote_context, over_tls: false, quiet }
+    /// For requests of strangers: what is taken of their trace is in the configuration, as
+    /// [`crate::Trust::ingress`]. Reads of the `quiet` paths, such as health checks, make no span.
+    pub fn new(quiet: &'static [&'static str]) -> Self {
+        Self { boundary: Boundary::Ingress, over_tls: false, quiet, owner: Owner::of_caller() }
+    }
+
+    /// For requests of one's own services, as [`crate::Trust::mesh`] says.
+    #[must_use]
+    pub fn in_mesh(self) -> Self {
+        Self { boundary: Boundary::Mesh, ..self }
     }
 
     /// Says whether the server speaks TLS; a request does not tell, or tells what its client likes.
@@ -61,93 +72,165 @@ pub struct Server<S> {
 impl<S, B, R> Service<Request<B>> for Server<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
-    S::Future: Send + 'static,
-    S::Error: 'static,
-    R: Send + 'static,
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+    type Future = Answering<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         if is_read && self.layer.quiet.contains(&request.uri().path()) {
-            return Box::pin(self.inner.call(request));
+            return Answering { future: Attached::nowhere(self.inner.call(request)), call: None };
         }
-        let started = Instant::now();
-        let method = known_method(request.method());
-        let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-        let span = server_span(&request, method, route.as_deref(), self.layer.over_tls);
-        context::adopt(&span, request.headers(), self.layer.trust_remote_context);
-        let unfinished = Unfinished::new(&span);
-        let response = span.in_scope(|| self.inner.call(request));
-        let answered = span.clone();
-        let traced = async move {
-            let mut response = match response.await {
-                Ok(response) => response,
-                Err(error) => {
-                    fail(&answered, OTHER);
-                    unfinished.finished();
-                    return Err(error);
+        let (telemetry, base) = self.layer.owner.at_entry();
+        let origin = telemetry.0.admit(self.layer.boundary, request.headers(), base);
+        let facts = Facts::of(&request, self.layer.over_tls);
+        let span = Span::start(
+            &telemetry.0,
+            origin.context,
+            SpanKind::Server,
+            || facts.name(),
+            || facts.attributes(request.version()),
+        );
+        if let Some(place) = origin.link {
+            span.link(place);
+        }
+        let future = span.within(|| self.inner.call(request));
+        let future = span.attach(future);
+        Answering { future, call: Some(Call { span, facts, started: Instant::now() }) }
+    }
+}
+
+/// What is known of a request before it is answered, and may be shown.
+#[derive(Debug)]
+struct Facts {
+    method: &'static str,
+    route: Option<MatchedPath>,
+    scheme: &'static str,
+}
+
+impl Facts {
+    fn of<B>(request: &Request<B>, over_tls: bool) -> Self {
+        Self {
+            method: known_method(request.method()),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            scheme: if over_tls { "https" } else { "http" },
+        }
+    }
+
+    fn route(&self) -> Option<&str> {
+        self.route.as_ref().map(MatchedPath::as_str)
+    }
+
+    fn name(&self) -> Cow<'static, str> {
+        // The conventions name an unknown method in the attribute and not in the name.
+        let verb = if self.method == OTHER { "HTTP" } else { self.method };
+        self.route().map_or(Cow::Borrowed(verb), |route| Cow::Owned(format!("{verb} {route}")))
+    }
+
+    fn attributes(&self, version: Version) -> Vec<KeyValue> {
+        let mut attributes = Vec::with_capacity(6);
+        attributes.push(KeyValue::new(HTTP_REQUEST_METHOD, self.method));
+        attributes.push(KeyValue::new(URL_SCHEME, self.scheme));
+        attributes.push(KeyValue::new(NETWORK_PROTOCOL_VERSION, protocol_version(version)));
+        if let Some(route) = self.route() {
+            let route: std::sync::Arc<str> = route.into();
+            attributes.push(KeyValue::new(HTTP_ROUTE, std::sync::Arc::clone(&route)));
+            attributes.push(KeyValue::new(URL_PATH, route));
+        }
+        attributes
+    }
+}
+
+/// A request that is being answered.
+struct Call {
+    span: Span,
+    facts: Facts,
+    started: Instant,
+}
+
+impl Call {
+    fn end<R>(self, response: &mut Response<R>) {
+        let status = response.status();
+        let error = status.is_server_error().then(|| status.as_str().to_owned());
+        self.span.set(HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16()));
+        if let Some(error) = error {
+            self.span.fail(error);
+        }
+        self.name_span(response);
+        let duration = self.started.elapsed();
+        self.span.within(|| self.log(status, duration));
+        self.span.end();
+    }
+
+    /// Tells the caller where in which trace the work was done.
+    fn name_span<R>(&self, response: &mut Response<R>) {
+        const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+        const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
+        let span = self.span.span_context();
+        if !span.is_valid() {
+            return;
+        }
+        let place = propagation::traceresponse(&span);
+        if let Ok(value) = HeaderValue::try_from(format!("trace;desc=\"{place}\"")) {
+            response.headers_mut().append(SERVER_TIMING, value);
+        }
+        if let Ok(value) = HeaderValue::try_from(place) {
+            response.headers_mut().insert(TRACERESPONSE, value);
+        }
+    }
+
+    fn log(&self, status: StatusCode, duration: Duration) {
+        tracing::info!(
+            http.request.method = self.facts.method,
+            http.route = self.facts.route(),
+            http.response.status_code = status.as_u16(),
+            duration_ms = duration.as_secs_f64() * 1e3,
+            "request"
+        );
+    }
+}
+
+pin_project! {
+    /// The answer of a [`Server`], within its span.
+    pub struct Answering<F> {
+        #[pin]
+        future: Attached<F>,
+        call: Option<Call>,
+    }
+}
+
+impl<F, R, E> Future for Answering<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let mut answer = ready!(this.future.poll(cx));
+        if let Some(call) = this.call.take() {
+            match &mut answer {
+                Ok(response) => call.end(response),
+                Err(_) => {
+                    call.span.fail(OTHER);
+                    call.span.end();
                 }
-            };
-            record_answer(&answered, response.status());
-            let context = context::of(&answered).to_string();
-            if let Ok(value) = HeaderValue::try_from(context) {
-                response.headers_mut().insert("traceresponse", value);
             }
-            tracing::info!(
-                http.request.method = method,
-                http.route = route.as_deref(),
-                http.response.status_code = response.status().as_u16(),
-                duration_ms = started.elapsed().as_secs_f64() * 1e3,
-                "request"
-            );
-            unfinished.finished();
-            Ok(response)
-        };
-        Box::pin(traced.instrument(span))
+        }
+        Poll::Ready(answer)
     }
-}
-
-fn server_span<B>(request: &Request<B>, method: &'static str, route: Option<&str>, over_tls: bool) -> Span {
-    // The conventions name an unknown method in the attribute and not in the name.
-    let verb = if method == OTHER { "HTTP" } else { method };
-    let name = route.map_or(Cow::Borrowed(verb), |route| Cow::Owned(format!("{verb} {route}")));
-    info_span!(
-        target: TARGET,
-        "http server",
-        otel.name = &*name,
-        otel.kind = "server",
-        http.request.method = method,
-        url.scheme = if over_tls { "https" } else { "http" },
-        network.protocol.version = protocol_version(request.version()),
-        http.route = route,
-        url.path = route,
-    )
-}
-
-fn record_answer(span: &Span, status: StatusCode) {
-    span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
-    if status.is_server_error() {
-        fail(span, status.as_u16().to_string());
-    }
-}
-
-/// The method if it is a standard one: a client may send any word as a method.
-fn known_method(method: &http::Method) -> &'static str {
-    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or(OTHER)
 }
 
 fn protocol_version(version: Version) -> &'static str {
     match version {
         Version::HTTP_10 => "1.0",
         Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
         _ => "1.1",
     }
 }

@@ -1,16 +1,35 @@
-//! [`Db`] and [`Tx`] as sqlx executors.
+//! [`Db`], [`Connection`] and [`Tx`] as sqlx executors.
 
 use async_stream::try_stream;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
-use sqlx::{Describe, Either, Error, Execute, Executor, Postgres, SqlStr};
+use sqlx::{Describe, Either, Error, Execute, Executor, PgConnection, Postgres, SqlStr};
 
-use super::statement::{Peeked, traced, traced_stream};
-use super::{Db, Tx};
+use super::database::Database;
+use super::statement::{Peeked, Statement};
+use super::{Connection, Db, Tx};
 
 type Step = Either<PgQueryResult, PgRow>;
+
+fn fetch_many<'e>(
+    database: &Database,
+    connection: &'e mut PgConnection,
+    query: Peeked,
+) -> impl StreamExt<Item = Result<Step, Error>> + Unpin + use<'e> {
+    let statement = Statement::of_query(database, &query);
+    statement.read(connection.fetch_many(query))
+}
+
+async fn fetch_optional(
+    database: &Database,
+    connection: &mut PgConnection,
+    query: Peeked,
+) -> Result<Option<PgRow>, Error> {
+    let statement = Statement::of_query(database, &query);
+    statement.run(connection.fetch_optional(query)).await
+}
 
 impl<'c> Executor<'c> for &'c Db {
     type Database = Postgres;
@@ -23,8 +42,7 @@ impl<'c> Executor<'c> for &'c Db {
         let query = Peeked::new(query);
         try_stream! {
             let mut connection = self.acquire().await?;
-            let sql = query.text();
-            let mut rows = traced_stream(sql.as_str(), &self.server, connection.fetch_many(query));
+            let mut rows = fetch_many(&self.database, &mut connection, query);
             while let Some(step) = rows.try_next().await? {
                 yield step;
             }
@@ -40,7 +58,7 @@ impl<'c> Executor<'c> for &'c Db {
         let query = Peeked::new(query);
         async move {
             let mut connection = self.acquire().await?;
-            traced(query.text().as_str(), &self.server, connection.fetch_optional(query)).await
+            fetch_optional(&self.database, &mut connection, query).await
         }
         .boxed()
     }
@@ -60,39 +78,48 @@ impl<'c> Executor<'c> for &'c Db {
     }
 }
 
-impl<'c> Executor<'c> for &'c mut Tx {
-    type Database = Postgres;
+/// An executor that has a connection already.
+macro_rules! executor_on {
+    ($owner:ty, $connection:ident) => {
+        impl<'c> Executor<'c> for &'c mut $owner {
+            type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step, Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        let query = Peeked::new(query);
-        let sql = query.text();
-        traced_stream(sql.as_str(), &self.server, self.transaction.fetch_many(query)).boxed()
-    }
+            fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step, Error>>
+            where
+                'c: 'e,
+                E: 'q + Execute<'q, Postgres>,
+            {
+                fetch_many(&self.database, &mut self.$connection, Peeked::new(query)).boxed()
+            }
 
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        let query = Peeked::new(query);
-        async move { traced(query.text().as_str(), &self.server, self.transaction.fetch_optional(query)).await }.boxed()
-    }
+            fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+            where
+                'c: 'e,
+                E: 'q + Execute<'q, Postgres>,
+            {
+                fetch_optional(&self.database, &mut self.$connection, Peeked::new(query)).boxed()
+            }
 
-    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, Error>>
-    where
-        'c: 'e,
-    {
-        self.transaction.prepare_with(sql, parameters)
-    }
+            fn prepare_with<'e>(
+                self,
+                sql: SqlStr,
+                parameters: &'e [PgTypeInfo],
+            ) -> BoxFuture<'e, Result<PgStatement, Error>>
+            where
+                'c: 'e,
+            {
+                self.$connection.prepare_with(sql, parameters)
+            }
 
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
-    where
-        'c: 'e,
-    {
-        self.transaction.describe(sql)
-    }
+            fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
+            where
+                'c: 'e,
+            {
+                self.$connection.describe(sql)
+            }
+        }
+    };
 }
+
+executor_on!(Connection, connection);
+executor_on!(Tx<'_>, transaction);

@@ -1,21 +1,28 @@
 //! `acquire connection` and statement spans for Postgres, without code at the query.
 //!
-//! [`Db`] and [`Tx`] are sqlx executors: `sqlx::query!(..).fetch_one(&db)` and
+//! [`Db`], [`Connection`] and [`Tx`] are sqlx executors: `sqlx::query!(..).fetch_one(&db)` and
 //! `sqlx::query!(..).execute(&mut tx)` are traced as they stand.
 
+mod connection;
+pub(crate) mod database;
 mod executor;
+mod pool;
 pub(crate) mod statement;
 mod summary;
+mod transaction;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, Postgres, Transaction};
-use tracing::{Instrument, info_span};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 
-use crate::span::{TARGET, Unfinished, fail};
-use statement::{Server, traced};
+pub use connection::Connection;
+pub use transaction::Tx;
+
+use database::Database;
+use pool::Queue;
+use statement::Statement;
 
 /// How many connections there may be and how long one waits for one.
 #[derive(Debug, Clone, Copy)]
@@ -30,13 +37,13 @@ pub struct PoolLimits {
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: PgPool,
-    server: Server,
+    database: Arc<Database>,
+    queue: Arc<Queue>,
 }
 
 impl Db {
     /// A pool that connects when it is first used and again after every loss.
     pub fn new(options: PgConnectOptions, limits: PoolLimits) -> Self {
-        let server = Server::of(&options);
         let pool = PgPoolOptions::new()
             .max_connections(limits.max_connections)
             .acquire_timeout(limits.acquire_timeout)
@@ -44,18 +51,36 @@ impl Db {
             // and the health check replaces those that a restart of the server has left.
             .test_before_acquire(false)
             .connect_lazy_with(options);
-        Self { pool, server }
+        Self::from(pool)
+    }
+
+    /// Takes a connection out of the pool. It goes back when it is dropped.
+    ///
+    /// # Errors
+    /// When none is free in time or the server cannot be reached.
+    pub async fn acquire(&self) -> Result<Connection, sqlx::Error> {
+        let connection = self.queue.acquire(&self.pool, &self.database).await?;
+        Ok(Connection::new(connection, Arc::clone(&self.database)))
     }
 
     /// Starts a transaction. Dropped without [`Tx::commit`], it is rolled back.
     ///
     /// # Errors
     /// When no connection is free in time or the server cannot be reached.
-    pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
-        let connection = self.acquire().await?;
-        let begin = Transaction::begin(connection, None);
-        let transaction = traced("BEGIN", &self.server, begin).await?;
-        Ok(Tx { transaction, server: self.server.clone() })
+    pub async fn begin(&self) -> Result<Tx<'static>, sqlx::Error> {
+        let connection = self.queue.acquire(&self.pool, &self.database).await?;
+        Tx::begin(connection, Arc::clone(&self.database)).await
+    }
+
+    /// Listens to these channels, on a connection of its own. To wait for a notification makes no span.
+    ///
+    /// # Errors
+    /// When no connection is free in time or the server refuses.
+    pub async fn listen(&self, channels: &[&str]) -> Result<PgListener, sqlx::Error> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        let listening = listener.listen_all(channels.iter().copied());
+        Statement::of_command(&self.database, "LISTEN").run(listening).await?;
+        Ok(listener)
     }
 
     /// Whether the database answers, as far as the pool has a connection to ask it with: a pool that is
@@ -76,40 +101,12 @@ impl Db {
     pub async fn close(&self) {
         self.pool.close().await;
     }
-
-    async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        let span = info_span!(target: TARGET, "acquire", otel.name = "acquire connection", otel.kind = "internal");
-        let unfinished = Unfinished::new(&span);
-        let connection = self.pool.acquire().instrument(span.clone()).await;
-        unfinished.finished();
-        if let Err(error) = &connection {
-            fail(&span, statement::error_type(error));
-        }
-        connection
-    }
 }
 
-/// A transaction whose statements are spans.
-#[derive(Debug)]
-pub struct Tx {
-    transaction: Transaction<'static, Postgres>,
-    server: Server,
-}
-
-impl Tx {
-    /// Makes the transaction's work last.
-    ///
-    /// # Errors
-    /// When the server refuses or is lost; whether the work lasts is unknown then.
-    pub async fn commit(self) -> Result<(), sqlx::Error> {
-        traced("COMMIT", &self.server, self.transaction.commit()).await
-    }
-
-    /// Undoes the transaction's work.
-    ///
-    /// # Errors
-    /// When the server is lost; the work is undone all the same.
-    pub async fn rollback(self) -> Result<(), sqlx::Error> {
-        traced("ROLLBACK", &self.server, self.transaction.rollback()).await
+/// Traces a pool that was built with settings of its own.
+impl From<PgPool> for Db {
+    fn from(pool: PgPool) -> Self {
+        let database = Arc::new(Database::of(&pool.connect_options()));
+        Self { pool, database, queue: Arc::default() }
     }
 }

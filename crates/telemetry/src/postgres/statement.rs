@@ -7,56 +7,64 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::Stream;
+use opentelemetry::trace::SpanKind;
 use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgStatement};
-use sqlx::{Error, Execute, Postgres, SqlStr};
-use tracing::{Instrument, Span, info_span};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use sqlx::postgres::{PgArguments, PgStatement};
+use sqlx::{Arguments, Error, Execute, Postgres, SqlStr};
 
-use super::summary::summarize;
-use crate::span::{TARGET, Unfinished, abandon, end_now, fail};
+use super::database::{Database, Metadata};
+use crate::conventions::DB_RESPONSE_STATUS_CODE;
+use crate::span::Span;
 
-/// Where the database is.
-#[derive(Debug, Clone)]
-pub(crate) struct Server {
-    address: Arc<str>,
-    port: u16,
-    database: Arc<str>,
+/// A statement under way.
+pub(crate) struct Statement {
+    span: Span,
 }
 
-impl Server {
-    pub(crate) fn of(options: &PgConnectOptions) -> Self {
-        let database = options.get_database().unwrap_or_else(|| options.get_username());
-        Self { address: options.get_host().into(), port: options.get_port(), database: database.into() }
+impl Statement {
+    /// Begins the span of a statement that this crate makes itself, such as `COMMIT`.
+    pub(crate) fn of_command(database: &Database, command: &'static str) -> Self {
+        Self::begin(database, || Arc::new(Metadata::of_command(database, command)))
     }
-}
 
-fn statement_span(sql: &str, server: &Server) -> Span {
-    let summary = summarize(sql);
-    let operation = summary.operation.to_ascii_uppercase();
-    let name = summary.target.map_or_else(|| operation.clone(), |target| format!("{operation} {target}"));
-    info_span!(
-        target: TARGET,
-        "statement",
-        otel.name = name,
-        otel.kind = "client",
-        db.system.name = "postgresql",
-        db.namespace = &*server.database,
-        db.operation.name = operation,
-        db.collection.name = summary.target,
-        db.query.summary = name,
-        server.address = &*server.address,
-        server.port = i64::from(server.port),
-    )
-}
-
-fn record_error(span: &Span, error: &Error) {
-    if let Error::Database(error) = error
-        && let Some(code) = error.code()
-    {
-        span.set_attribute("db.response.status_code", code.into_owned());
+    /// Begins the span of a statement of the application's.
+    pub(crate) fn of_query(database: &Database, query: &Peeked) -> Self {
+        Self::begin(database, || database.metadata(query.text(), query.is_parameterised()))
     }
-    fail(span, error_type(error));
+
+    fn begin(database: &Database, metadata: impl Fn() -> Arc<Metadata>) -> Self {
+        let (telemetry, parent) = database.owner.inside();
+        let (name, attributes) = (|| metadata().name.clone(), || metadata().attributes.clone());
+        Self { span: Span::start(&telemetry.0, parent, SpanKind::Client, name, attributes) }
+    }
+
+    fn end<T>(self, result: &Result<T, Error>) {
+        if let Err(error) = result {
+            self.fail(error);
+        }
+        self.span.end();
+    }
+
+    fn fail(&self, error: &Error) {
+        if let Error::Database(error) = error
+            && let Some(code) = error.code()
+        {
+            self.span.set(DB_RESPONSE_STATUS_CODE, code.into_owned());
+        }
+        self.span.fail(error_type(error));
+    }
+
+    /// Runs the statement inside its span.
+    pub(crate) async fn run<T>(self, statement: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let result = self.span.attach(statement).await;
+        self.end(&result);
+        result
+    }
+
+    /// Reads the statement's rows inside its span.
+    pub(crate) fn read<S>(self, rows: S) -> Rows<S> {
+        Rows { statement: Some(self), rows, waiting: false }
+    }
 }
 
 /// A class of errors, or the server's SQLSTATE. Never a message: it may quote a value.
@@ -66,62 +74,46 @@ pub(crate) fn error_type(error: &Error) -> Cow<'static, str> {
         Error::PoolTimedOut => Cow::Borrowed("pool_timed_out"),
         Error::PoolClosed => Cow::Borrowed("pool_closed"),
         Error::Io(_) => Cow::Borrowed("io"),
+        Error::Tls(_) => Cow::Borrowed("tls"),
         Error::RowNotFound => Cow::Borrowed("row_not_found"),
         _ => Cow::Borrowed("client"),
     }
 }
 
-/// Runs a statement inside its span.
-pub(crate) async fn traced<T>(
-    sql: &str,
-    server: &Server,
-    statement: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    let span = statement_span(sql, server);
-    let unfinished = Unfinished::new(&span);
-    let result = statement.instrument(span.clone()).await;
-    unfinished.finished();
-    if let Err(error) = &result {
-        record_error(&span, error);
-    }
-    result
-}
-
-/// Reads a statement's rows inside its span.
-pub(crate) fn traced_stream<'e, S>(sql: &str, server: &Server, rows: S) -> TracedStream<S>
-where
-    S: Stream + Unpin + 'e,
-{
-    TracedStream { span: statement_span(sql, server), rows, waiting: false }
-}
-
 /// A stream of rows that holds its statement's span open. To stop reading between two rows is no
 /// failure; to leave while the server has not answered is.
-pub(crate) struct TracedStream<S> {
-    span: Span,
+pub(crate) struct Rows<S> {
+    statement: Option<Statement>,
     rows: S,
     waiting: bool,
 }
 
-impl<S> Drop for TracedStream<S> {
+impl<S> Drop for Rows<S> {
     fn drop(&mut self) {
-        if self.waiting {
-            abandon(&self.span);
-        } else {
-            end_now(&self.span);
+        if let Some(statement) = self.statement.take()
+            && !self.waiting
+        {
+            statement.span.end();
         }
     }
 }
 
-impl<T, S: Stream<Item = Result<T, Error>> + Unpin> Stream for TracedStream<S> {
+impl<T, S: Stream<Item = Result<T, Error>> + Unpin> Stream for Rows<S> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let next = this.span.in_scope(|| Pin::new(&mut this.rows).poll_next(cx));
+        let Some(statement) = &this.statement else { return Poll::Ready(None) };
+        let next = statement.span.within(|| Pin::new(&mut this.rows).poll_next(cx));
         this.waiting = next.is_pending();
-        if let Poll::Ready(Some(Err(error))) = &next {
-            record_error(&this.span, error);
+        match &next {
+            Poll::Ready(Some(Err(error))) => statement.fail(error),
+            Poll::Ready(None) => {
+                if let Some(statement) = this.statement.take() {
+                    statement.span.end();
+                }
+            }
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
         next
     }
@@ -143,8 +135,13 @@ impl Peeked {
         Self { sql: query.sql(), statement, arguments, persistent }
     }
 
-    pub(crate) fn text(&self) -> SqlStr {
-        self.sql.clone()
+    fn text(&self) -> &str {
+        self.sql.as_str()
+    }
+
+    /// Whether its values are kept apart from its text.
+    fn is_parameterised(&self) -> bool {
+        matches!(&self.arguments, Some(Ok(Some(arguments))) if arguments.len() > 0)
     }
 }
 

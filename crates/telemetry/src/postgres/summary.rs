@@ -1,58 +1,239 @@
-//! A statement's name: what it does, to which table.
+//! What a statement does, to which tables: its low-cardinality name.
 
-/// Operation and target of a statement, such as `INSERT` and `clinical.report`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Longest summary, as the conventions have it.
+const LONGEST: usize = 255;
+
+/// Operations and targets of a statement, such as `INSERT` and `shop.cart`.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Summary<'a> {
-    pub(super) operation: &'a str,
-    pub(super) target: Option<&'a str>,
+    /// In the order of the text, sub-queries and common table expressions included.
+    operations: Vec<Operation<'a>>,
 }
 
-/// Reads a statement's name off its text. Common table expressions and sub-queries are skipped: the
-/// statement is named after its main clause.
-pub(super) fn summarize(sql: &str) -> Summary<'_> {
-    let mut words = TopLevelWords { rest: sql };
-    let operation = words
-        .by_ref()
-        .find(|word| is_one_of(word, &["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"]))
-        .or_else(|| sql.split_whitespace().next())
-        .unwrap_or_default();
-    let target = if operation.eq_ignore_ascii_case("UPDATE") {
-        words.next()
-    } else {
-        words.find(|word| is_one_of(word, &["FROM", "INTO"])).and_then(|_| words.next())
-    };
-    Summary { operation, target }
+#[derive(Debug, PartialEq, Eq)]
+struct Operation<'a> {
+    name: &'static str,
+    targets: Vec<&'a str>,
 }
 
-fn is_one_of(word: &str, keywords: &[&str]) -> bool {
-    keywords.iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
+impl<'a> Summary<'a> {
+    /// Reads a statement's operations and targets off its text. Names of common table expressions and functions
+    /// are no targets, and a `SELECT` without a target is left out beside others.
+    pub(super) fn of(sql: &'a str) -> Self {
+        let mut reader = Reader::default();
+        let mut words = Words { rest: sql };
+        while let Some(token) = words.next() {
+            reader.take(token, words.at_parenthesis());
+        }
+        let mut operations = reader.operations;
+        // A `SELECT` of what the statement has itself: of a list, a function, a common table expression.
+        if operations.iter().any(|operation| !operation.targets.is_empty()) {
+            operations.retain(|operation| operation.name != "SELECT" || !operation.targets.is_empty());
+        }
+        Self { operations }
+    }
+
+    /// `INSERT shop.cart SELECT shop.item`, with as many of its parts as fit.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        let parts = self
+            .operations
+            .iter()
+            .flat_map(|operation| std::iter::once(operation.name).chain(operation.targets.iter().copied()));
+        for part in parts {
+            if text.len() + 1 + part.len() > LONGEST {
+                break;
+            }
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(part);
+        }
+        text
+    }
+
+    /// The operation, if there is only one.
+    pub(super) fn operation(&self) -> Option<&'static str> {
+        match &self.operations[..] {
+            [only] => Some(only.name),
+            _ => None,
+        }
+    }
+
+    /// The table, if there is only one.
+    pub(super) fn target(&self) -> Option<&'a str> {
+        let mut targets = self.operations.iter().flat_map(|operation| &operation.targets);
+        let first = targets.next()?;
+        targets.all(|target| target == first).then_some(first)
+    }
+
+    /// The schema of the first table that names one.
+    pub(super) fn schema(&self) -> Option<&'a str> {
+        let mut targets = self.operations.iter().flat_map(|operation| &operation.targets);
+        targets.find_map(|target| target.split_once('.')).map(|(schema, _)| schema)
+    }
 }
 
-/// The words of a statement outside all parentheses.
-struct TopLevelWords<'a> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token<'a> {
+    Word(&'a str),
+    Open,
+    Close,
+    Comma,
+}
+
+/// What the reader knows of the query inside one pair of parentheses.
+#[derive(Debug, Default, Clone, Copy)]
+struct Scope {
+    /// Its operation, as an index.
+    operation: Option<usize>,
+    /// The next word is a table.
+    wants_target: bool,
+    /// The next word may be followed by a parenthesis and is a table all the same.
+    wants_table: bool,
+    /// Inside `FROM`, where a comma means one more table.
+    in_from: bool,
+    /// The next word names a common table expression.
+    wants_name: bool,
+    /// Between `WITH` and the operation it belongs to.
+    in_with: bool,
+}
+
+#[derive(Debug, Default)]
+struct Reader<'a> {
+    operations: Vec<Operation<'a>>,
+    /// Names of common table expressions.
+    expressions: Vec<&'a str>,
+    outer: Vec<Scope>,
+    scope: Scope,
+    previous: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, token: Token<'a>, before_parenthesis: bool) {
+        match token {
+            Token::Open => {
+                self.scope.wants_target = false;
+                self.outer.push(std::mem::take(&mut self.scope));
+            }
+            Token::Close => self.scope = self.outer.pop().unwrap_or_default(),
+            Token::Comma => {
+                self.scope.wants_target = self.scope.in_from;
+                self.scope.wants_name = self.scope.in_with;
+            }
+            Token::Word(word) => self.word(word, before_parenthesis),
+        }
+    }
+
+    fn word(&mut self, word: &'a str, before_parenthesis: bool) {
+        let previous = std::mem::replace(&mut self.previous, word);
+        let is = |keyword: &str| word.eq_ignore_ascii_case(keyword);
+        let after = |keyword: &str| previous.eq_ignore_ascii_case(keyword);
+        if self.scope.wants_name && !is("RECURSIVE") {
+            self.scope.wants_name = false;
+            self.expressions.push(word);
+        } else if is("WITH") && self.scope.operation.is_none() {
+            (self.scope.in_with, self.scope.wants_name) = (true, true);
+        } else if let Some(name) = operation(word).filter(|name| begins(name, previous)) {
+            let operation = Some(self.operations.len());
+            self.operations.push(Operation { name, targets: Vec::new() });
+            let updates = name == "UPDATE";
+            self.scope = Scope { operation, wants_target: updates, wants_table: updates, ..Scope::default() };
+        } else if self.scope.operation.is_none() {
+            // `extract(epoch FROM x)` and the like.
+        } else if is("FROM") && !after("DISTINCT") {
+            (self.scope.in_from, self.scope.wants_target) = (true, true);
+        } else if is("INTO") {
+            (self.scope.wants_target, self.scope.wants_table) = (true, true);
+        } else if is("JOIN") || (is("USING") && self.operates("DELETE")) {
+            self.scope.wants_target = true;
+        } else if ENDS_FROM.iter().any(|keyword| is(keyword)) {
+            (self.scope.in_from, self.scope.wants_target) = (false, false);
+        } else if self.scope.wants_target && !is("ONLY") && !is("LATERAL") {
+            self.target(word, before_parenthesis);
+        }
+    }
+
+    fn target(&mut self, word: &'a str, before_parenthesis: bool) {
+        let is_function = before_parenthesis && !self.scope.wants_table;
+        (self.scope.wants_target, self.scope.wants_table) = (false, false);
+        if is_function || self.expressions.iter().any(|name| name.eq_ignore_ascii_case(word)) {
+            return;
+        }
+        if let Some(operation) = self.scope.operation.and_then(|index| self.operations.get_mut(index)) {
+            operation.targets.push(word);
+        }
+    }
+
+    fn operates(&self, name: &str) -> bool {
+        self.scope.operation.and_then(|index| self.operations.get(index)).is_some_and(|found| found.name == name)
+    }
+}
+
+/// Clauses after which no table follows.
+const ENDS_FROM: [&str; 12] =
+    ["WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "OFFSET", "FETCH", "FOR", "SET", "RETURNING", "VALUES"];
+
+fn operation(word: &str) -> Option<&'static str> {
+    const OPERATIONS: [&str; 5] = ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"];
+    OPERATIONS.into_iter().find(|name| word.eq_ignore_ascii_case(name))
+}
+
+/// Whether the operation's word begins an operation here: not in `FOR UPDATE`, `FOR NO KEY UPDATE`, `DO UPDATE`
+/// and `THEN UPDATE`.
+fn begins(name: &str, previous: &str) -> bool {
+    let continues = ["FOR", "KEY", "DO", "ON", "THEN"].iter().any(|word| previous.eq_ignore_ascii_case(word));
+    name == "SELECT" || !continues
+}
+
+/// The words of a statement outside of literals and comments, and what separates them.
+struct Words<'a> {
     rest: &'a str,
 }
 
-impl<'a> Iterator for TopLevelWords<'a> {
-    type Item = &'a str;
+impl<'a> Words<'a> {
+    /// Whether a parenthesis opens next.
+    fn at_parenthesis(&self) -> bool {
+        self.rest.trim_start().starts_with('(')
+    }
 
-    fn next(&mut self) -> Option<&'a str> {
+    /// Leaves the text up to and including `end`, or all of it.
+    fn skip_past(&mut self, end: &str) {
+        self.rest = self.rest.split_once(end).map_or("", |(_, rest)| rest);
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    }
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
         let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '"');
-        let mut depth = 0_u32;
         loop {
             let first = self.rest.chars().next()?;
-            if depth == 0 && is_word(first) {
+            if is_word(first) {
                 let end = self.rest.find(|c| !is_word(c)).unwrap_or(self.rest.len());
                 let (word, rest) = self.rest.split_at(end);
                 self.rest = rest;
-                return Some(word);
+                return Some(Token::Word(word));
             }
+            self.skip(first.len_utf8());
             match first {
-                '(' => depth += 1,
-                ')' => depth = depth.saturating_sub(1),
+                '(' => return Some(Token::Open),
+                ')' => return Some(Token::Close),
+                ',' => return Some(Token::Comma),
+                '\'' => self.skip_past("'"),
+                '-' if self.rest.starts_with('-') => self.skip_past("\n"),
+                '/' if self.rest.starts_with('*') => self.skip_past("*/"),
+                '$' if self.rest.starts_with('$') => {
+                    self.skip(1);
+                    self.skip_past("$$");
+                }
                 _ => {}
             }
-            self.rest = &self.rest[first.len_utf8()..];
         }
     }
 }
@@ -62,19 +243,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_is_named_after_its_main_clause() {
-        for (sql, operation, target) in [
-            ("SELECT a, b FROM identity.session s JOIN x USING (y)", "SELECT", Some("identity.session")),
-            ("insert into clinical.report(a) values ($1)", "insert", Some("clinical.report")),
-            ("UPDATE clinical.notification SET a = (SELECT b FROM c)", "UPDATE", Some("clinical.notification")),
-            ("DELETE FROM t WHERE a = $1", "DELETE", Some("t")),
-            ("WITH due AS (SELECT x FROM y FOR UPDATE) UPDATE a.b SET c = 1 FROM due", "UPDATE", Some("a.b")),
-            ("SELECT (SELECT count(*) FROM a) AS n, s.x FROM b.c s", "SELECT", Some("b.c")),
-            ("SELECT 1", "SELECT", None),
-            ("COMMIT", "COMMIT", None),
-            ("", "", None),
+    fn a_summary_keeps_every_operation_and_target_of_the_statement() {
+        for (sql, summary) in [
+            ("SELECT a, b FROM shop.cart s JOIN x USING (y)", "SELECT shop.cart x"),
+            ("insert into shop.item(a) values ($1)", "INSERT shop.item"),
+            ("INSERT INTO a (x) SELECT y FROM b, c WHERE z = 'FROM d'", "INSERT a SELECT b c"),
+            ("UPDATE shop.item SET a = (SELECT b FROM c)", "UPDATE shop.item SELECT c"),
+            ("DELETE FROM t USING u WHERE a = $1 AND EXISTS (SELECT FROM v)", "DELETE t u SELECT v"),
+            ("WITH due AS (SELECT x FROM y FOR UPDATE) UPDATE a.b SET c = 1 FROM due", "SELECT y UPDATE a.b"),
+            ("WITH RECURSIVE a AS (SELECT 1), b AS MATERIALIZED (SELECT 2 FROM t) SELECT * FROM a, b", "SELECT t"),
+            ("SELECT (SELECT count(*) FROM a) AS n, s.x FROM b.c s", "SELECT b.c SELECT a"),
+            ("INSERT INTO a (b) VALUES ($1) ON CONFLICT (b) DO UPDATE SET c = 1 RETURNING b", "INSERT a"),
+            ("SELECT x FROM unnest($1::uuid[]) AS given (x), generate_series(1, 2)", "SELECT"),
+            ("SELECT extract(epoch FROM a), trim(both FROM b) FROM c WHERE d IS DISTINCT FROM e", "SELECT c"),
+            ("SELECT 1 -- FROM a\n/* FROM b */ FROM c FOR NO KEY UPDATE SKIP LOCKED", "SELECT c"),
+            ("SELECT $$ FROM a $$ FROM ONLY b LEFT JOIN LATERAL (SELECT 1 FROM c) d ON true, e", "SELECT b e SELECT c"),
+            ("COMMIT", ""),
+            ("", ""),
         ] {
-            assert_eq!(summarize(sql), Summary { operation, target }, "{sql}");
+            assert_eq!(Summary::of(sql).text(), summary, "{sql}");
         }
+    }
+
+    #[test]
+    fn operation_and_table_stand_alone_only_where_there_is_one() {
+        let summary = Summary::of("UPDATE shop.item SET a = 1 WHERE b IN (SELECT b FROM shop.item)");
+        assert_eq!((summary.operation(), summary.target(), summary.schema()), (None, Some("shop.item"), Some("shop")));
+        let summary = Summary::of("DELETE FROM t");
+        assert_eq!((summary.operation(), summary.target(), summary.schema()), (Some("DELETE"), Some("t"), None));
+        let summary = Summary::of("SELECT 1 FROM a, b");
+        assert_eq!((summary.operation(), summary.target()), (Some("SELECT"), None));
+    }
+
+    #[test]
+    fn a_long_summary_is_cut_between_two_of_its_parts() {
+        let tables: Vec<String> = (0..100).map(|number| format!("table_{number:03}")).collect();
+        let sql = format!("SELECT 1 FROM {}", tables.join(", "));
+        let text = Summary::of(&sql).text();
+        assert!(text.len() <= 255 && text.ends_with("table_023"), "{text}");
     }
 }

@@ -7,6 +7,8 @@ use crate::{BrokenRule, checked};
 pub(super) struct TooHigh;
 
 impl BrokenRule for TooHigh {
+    const ATTRIBUTE: &'static str = "test.rule.id";
+
     fn rule(&self) -> &'static str {
         "pain.too-high"
     }
@@ -22,7 +24,7 @@ async fn every_broken_rule_is_an_event_with_its_id_and_no_failure() {
     assert_not_failed(&span);
     assert_eq!(span.events.len(), 2);
     for event in span.events.iter() {
-        assert_eq!(event.attributes, [KeyValue::new("rule.id", "pain.too-high")]);
+        assert_eq!(event.attributes, [KeyValue::new("test.rule.id", "pain.too-high")]);
         assert!(event.timestamp <= span.end_time);
     }
 }

@@ -5,15 +5,25 @@ use axum::Router;
 use axum::routing::post;
 use http::{HeaderMap, StatusCode};
 use opentelemetry::trace::SpanKind;
+use reqwest::{Response, Url};
 use tokio::net::TcpListener;
 
 use super::{Recorder, WORDS, assert_failed, assert_not_failed, attributes, text};
-use crate::http::{Client, Request};
+use crate::http::{Client, Error};
 
-fn post_to(address: SocketAddr, path: &str) -> Request {
+const TEMPLATE: &str = "/{path}/{to}";
+
+fn client() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let url = format!("http://{address}/{path}/{WORDS}?to={WORDS}").parse().unwrap();
-    Client::new(Duration::from_millis(300)).unwrap().post(url, "/{path}/{to}")
+    Client::new(Duration::from_millis(300)).unwrap()
+}
+
+fn url(address: SocketAddr, path: &str) -> Url {
+    format!("http://{address}/{path}/{WORDS}?to={WORDS}").parse().unwrap()
+}
+
+async fn post_to(client: &Client, address: SocketAddr, path: &str) -> Result<Response, Error> {
+    client.post(url(address, path), TEMPLATE).send().await
 }
 
 async fn serve() -> SocketAddr {
@@ -31,10 +41,10 @@ async fn serve() -> SocketAddr {
 async fn a_request_is_a_client_span_and_carries_it_onwards() {
     let mut recorder = Recorder::start();
     let address = serve().await;
-    let received = post_to(address, "echo").send().await.unwrap().text().await.unwrap();
+    let received = post_to(&client().in_mesh(), address, "echo").await.unwrap().text().await.unwrap();
 
     let span = recorder.only().await;
-    assert_eq!((&*span.name, &span.span_kind), ("POST", &SpanKind::Client));
+    assert_eq!((&*span.name, &span.span_kind), ("POST /{path}/{to}", &SpanKind::Client));
     assert_eq!(received, format!("00-{}-{}-01", span.span_context.trace_id(), span.span_context.span_id()));
     assert_eq!(text(&span, "url.template"), "/{path}/{to}");
     assert_eq!(text(&span, "server.address"), "127.0.0.1");
@@ -47,7 +57,7 @@ async fn a_request_is_a_client_span_and_carries_it_onwards() {
 #[tokio::test]
 async fn a_refusal_fails_the_span_and_is_an_answer_to_the_caller() {
     let mut recorder = Recorder::start();
-    let answer = post_to(serve().await, "busy").send().await.unwrap();
+    let answer = post_to(&client(), serve().await, "busy").await.unwrap();
     assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_failed(&recorder.only().await, "429");
     recorder.assert_discreet();
@@ -56,14 +66,14 @@ async fn a_refusal_fails_the_span_and_is_an_answer_to_the_caller() {
 #[tokio::test]
 async fn no_answer_in_time_is_a_timeout() {
     let mut recorder = Recorder::start();
-    assert!(post_to(serve().await, "stuck").send().await.is_err());
+    assert!(post_to(&client(), serve().await, "stuck").await.is_err());
     assert_failed(&recorder.only().await, "timeout");
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_failed_connect() {
     let mut recorder = Recorder::start();
-    assert!(post_to("127.0.0.1:1".parse().unwrap(), "echo").send().await.is_err());
+    assert!(post_to(&client(), "127.0.0.1:1".parse().unwrap(), "echo").await.is_err());
     assert_failed(&recorder.only().await, "connect");
     recorder.assert_discreet();
 }
@@ -71,7 +81,9 @@ async fn a_server_that_is_not_there_is_a_failed_connect() {
 #[tokio::test]
 async fn a_request_that_cannot_be_built_was_not_cancelled() {
     let mut recorder = Recorder::start();
-    let request = post_to("127.0.0.1:1".parse().unwrap(), "echo").with(|request| request.header("x", "\n"));
+    let client = client();
+    let request = client.post(url("127.0.0.1:1".parse().unwrap(), "echo"), TEMPLATE);
+    let request = request.with(|request| request.header("x", "\n"));
     assert!(request.send().await.is_err());
     assert_failed(&recorder.only().await, "builder");
 }

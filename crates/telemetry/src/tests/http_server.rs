@@ -15,8 +15,8 @@ use tokio::sync::Notify;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{Recorder, WORDS, assert_failed, assert_not_failed, attributes, report_panics, text};
-use crate::TraceContext;
 use crate::http::ServerLayer;
+use crate::{Continuation, Incoming, TraceContext, Trust};
 
 const REMOTE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -28,8 +28,8 @@ async fn stuck() {
     pending::<()>().await;
 }
 
-async fn serve(trust_remote_context: bool) -> SocketAddr {
-    serve_with(ServerLayer::new(trust_remote_context, &["/livez"])).await
+async fn serve() -> SocketAddr {
+    serve_with(ServerLayer::new(&["/livez"])).await
 }
 
 async fn serve_with(layer: ServerLayer) -> SocketAddr {
@@ -61,7 +61,7 @@ async fn exchange(address: SocketAddr, line: &str, headers: &str) -> String {
 
 async fn span_of(line: &str) -> SpanData {
     let mut recorder = Recorder::start();
-    exchange(serve(true).await, line, "").await;
+    exchange(serve().await, line, "").await;
     let span = recorder.only().await;
     recorder.assert_discreet();
     span
@@ -96,7 +96,7 @@ async fn the_scheme_is_the_servers_and_not_of_the_clients_choice() {
         assert_eq!(text(&span, "url.scheme"), "http");
     }
     let mut recorder = Recorder::start();
-    let address = serve_with(ServerLayer::new(true, &[]).over_tls(true)).await;
+    let address = serve_with(ServerLayer::new(&[]).over_tls(true)).await;
     exchange(address, "GET http://host/v1/reports/1", "").await;
     assert_eq!(text(&recorder.only().await, "url.scheme"), "https");
 }
@@ -126,7 +126,7 @@ async fn a_panic_in_a_handler_fails_the_span_as_a_panic_whatever_is_answered() {
 #[tokio::test]
 async fn a_client_that_leaves_cancels_the_span_at_that_moment() {
     let mut recorder = Recorder::start();
-    let mut stream = TcpStream::connect(serve(true).await).await.unwrap();
+    let mut stream = TcpStream::connect(serve().await).await.unwrap();
     stream.write_all(b"GET /v1/stuck HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     STUCK.notified().await;
     let left = SystemTime::now();
@@ -139,7 +139,7 @@ async fn a_client_that_leaves_cancels_the_span_at_that_moment() {
 #[tokio::test]
 async fn a_quiet_path_makes_neither_span_nor_line() {
     let recorder = Recorder::start();
-    let answer = exchange(serve(true).await, "GET /livez", "").await;
+    let answer = exchange(serve().await, "GET /livez", "").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(recorder.spans().is_empty());
     assert!(recorder.lines().is_empty());
@@ -148,7 +148,7 @@ async fn a_quiet_path_makes_neither_span_nor_line() {
 #[tokio::test]
 async fn every_answer_names_its_span() {
     let mut recorder = Recorder::start();
-    let answer = exchange(serve(true).await, "GET /nothing-here", "").await;
+    let answer = exchange(serve().await, "GET /nothing-here", "").await;
     let span = recorder.only().await.span_context;
     let expected = format!("traceresponse: 00-{}-{}-01\r\n", span.trace_id(), span.span_id());
     assert!(answer.contains(&expected), "{answer}");
@@ -156,9 +156,10 @@ async fn every_answer_names_its_span() {
 
 #[tokio::test]
 async fn a_trusted_callers_trace_is_continued_and_its_own_words_are_not() {
-    let mut recorder = Recorder::start();
+    let ingress = Incoming { trace: Continuation::Continue, ..Incoming::default() };
+    let mut recorder = Recorder::trusting(Trust { ingress, ..Trust::default() });
     let headers = format!("traceparent: {REMOTE}\r\ntracestate: a={WORDS}\r\nbaggage: name={WORDS}\r\n");
-    exchange(serve(true).await, "GET /v1/reports/1", &headers).await;
+    exchange(serve().await, "GET /v1/reports/1", &headers).await;
     let span = recorder.only().await;
     assert_eq!(span.span_context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(span.parent_span_id.to_string(), "b7ad6b7169203331");
@@ -170,7 +171,7 @@ async fn a_trusted_callers_trace_is_continued_and_its_own_words_are_not() {
 async fn an_untrusted_callers_trace_is_linked_to() {
     let mut recorder = Recorder::start();
     let headers = format!("traceparent: {REMOTE}\r\ntracestate: a={WORDS}\r\n");
-    exchange(serve(false).await, "GET /v1/reports/1", &headers).await;
+    exchange(serve().await, "GET /v1/reports/1", &headers).await;
     let span = recorder.only().await;
     assert_ne!(span.span_context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(span.links.len(), 1);
@@ -181,7 +182,7 @@ async fn an_untrusted_callers_trace_is_linked_to() {
 #[tokio::test]
 async fn a_handler_and_the_request_line_share_the_spans_ids() {
     let mut recorder = Recorder::start();
-    let answer = exchange(serve(true).await, "GET /v1/reports/1", "").await;
+    let answer = exchange(serve().await, "GET /v1/reports/1", "").await;
     let span = recorder.only().await;
     let (trace, id) = (span.span_context.trace_id(), span.span_context.span_id());
     assert!(answer.ends_with(&format!("00-{trace}-{id}-01")), "{answer}");

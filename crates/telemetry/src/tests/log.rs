@@ -57,11 +57,3 @@ fn libraries_that_see_the_wire_are_held_at_warnings_whatever_is_wanted() {
     let targets: Vec<_> = recorder.lines().iter().map(|line| line["target"].clone()).collect();
     assert_eq!(targets, ["tonic::transport", "epro_svc::rules"]);
 }
-
-#[tokio::test]
-async fn spans_of_libraries_are_not_exported() {
-    let mut recorder = Recorder::logging("trace");
-    let task = Task::internal("ours").spawn(async { tracing::info_span!("theirs").in_scope(|| ()) });
-    task.await.unwrap();
-    assert_eq!(recorder.only().await.name, "ours");
-}

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use opentelemetry::Value;
-use opentelemetry::trace::{Status, TracerProvider};
+use opentelemetry::trace::Status;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SimpleSpanProcessor, SpanData, SpanExporter};
 use tokio::runtime::{Builder, Runtime};
@@ -28,7 +28,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::{Sampler, init, layers};
+use crate::telemetry::{Inner, Tracing};
+use crate::{Sampler, Telemetry, Trust, init, layers};
 
 /// What a patient might type: it must turn up nowhere.
 const WORDS: &str = "Jane-Doe-feels-bad";
@@ -47,14 +48,23 @@ impl Recorder {
 
     /// With `RUST_LOG` set to `wanted`.
     fn logging(wanted: &str) -> Self {
+        Self::with(wanted, Trust::default())
+    }
+
+    /// With this table of whose context is believed.
+    fn trusting(trust: Trust) -> Self {
+        Self::with("info", trust)
+    }
+
+    fn with(wanted: &str, trust: Trust) -> Self {
         let (sender, spans) = watch::channel(Vec::new());
-        let provider = SdkTracerProvider::builder()
-            .with_sampler(init::sampler(Sampler::AlwaysOn))
-            .with_span_processor(SimpleSpanProcessor::new(Kept(sender)))
-            .build();
+        let provider = SdkTracerProvider::builder().with_span_processor(SimpleSpanProcessor::new(Kept(sender))).build();
+        let sampler = init::sampler(Sampler::AlwaysOn);
+        let tracing = Some(Tracing::new(provider, sampler, true));
+        let telemetry = Telemetry(Arc::new(Inner { tracing, trust, ..Inner::default() }));
         let lines = Lines::default();
         let default = tracing_subscriber::registry()
-            .with(layers::spans(provider.tracer("test")))
+            .with(telemetry.layers())
             .with(layers::lines(EnvFilter::new(wanted), {
                 let lines = lines.clone();
                 move || lines.clone()
@@ -171,7 +181,7 @@ fn report_panics() {
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            crate::panic::report(info.location());
+            crate::report_panic(info.location());
             before(info);
         }));
     });

@@ -11,13 +11,19 @@ use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::postgres::PgConnectOptions;
 
 use super::{Recorder, WORDS, assert_failed, assert_not_failed, attributes, text};
-use crate::postgres::statement::{Server, error_type, traced, traced_stream};
+use crate::postgres::database::Database;
+use crate::postgres::statement::{Peeked, Statement, error_type};
 use crate::postgres::{Db, PoolLimits};
 
 const SQL: &str = "insert into clinical.report (answers) values ($1)";
 
+/// Begins the statement, with a value that its text does not hold.
+fn statement() -> Statement {
+    Statement::of_query(&Database::of(&options()), &Peeked::new(sqlx::query(SQL).bind(WORDS)))
+}
+
 fn options() -> PgConnectOptions {
-    PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1).username("data_svc").database("epro")
+    PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1).username("data_svc").database("shop")
 }
 
 /// A refusal that quotes what it refuses, as the server's do.
@@ -62,7 +68,7 @@ async fn a_database_that_is_not_there_fails_the_wait_for_a_connection() {
 
     let span = recorder.only().await;
     assert_eq!((&*span.name, &span.span_kind), ("acquire connection", &SpanKind::Internal));
-    assert_failed(&span, "pool_timed_out");
+    assert_failed(&span, "connect_timed_out");
 }
 
 #[tokio::test]
@@ -76,14 +82,15 @@ async fn asking_whether_the_database_answers_makes_no_span() {
 #[tokio::test]
 async fn a_statement_is_named_after_what_it_does_to_which_table() {
     let mut recorder = Recorder::start();
-    traced(SQL, &Server::of(&options()), async { Ok(()) }).await.unwrap();
+    statement().run(async { Ok(()) }).await.unwrap();
     let span = recorder.only().await;
     assert_eq!((&*span.name, &span.span_kind), ("INSERT clinical.report", &SpanKind::Client));
     assert_eq!(text(&span, "db.system.name"), "postgresql");
-    assert_eq!(text(&span, "db.namespace"), "epro");
+    assert_eq!(text(&span, "db.namespace"), "shop|clinical");
     assert_eq!(text(&span, "db.operation.name"), "INSERT");
     assert_eq!(text(&span, "db.collection.name"), "clinical.report");
     assert_eq!(text(&span, "db.query.summary"), "INSERT clinical.report");
+    assert_eq!(text(&span, "db.query.text"), SQL);
     assert_eq!(text(&span, "server.address"), "127.0.0.1");
     assert_eq!(attributes(&span)["server.port"], &1_i64.into());
     assert_not_failed(&span);
@@ -93,7 +100,7 @@ async fn a_statement_is_named_after_what_it_does_to_which_table() {
 async fn a_refused_statement_shows_the_code_and_not_the_value() {
     let mut recorder = Recorder::start();
     let refused = async { Err::<(), _>(Error::Database(Box::new(UniqueViolation))) };
-    assert!(traced(SQL, &Server::of(&options()), refused).await.is_err());
+    assert!(statement().run(refused).await.is_err());
     let span = recorder.only().await;
     assert_failed(&span, "23505");
     assert_eq!(text(&span, "db.response.status_code"), "23505");
@@ -120,7 +127,7 @@ fn the_class_of_an_error_never_holds_its_message() {
 #[tokio::test]
 async fn leaving_between_two_rows_is_no_failure() {
     let mut recorder = Recorder::start();
-    let mut rows = traced_stream(SQL, &Server::of(&options()), stream::iter([Ok(1), Ok::<_, Error>(2)]));
+    let mut rows = statement().read(stream::iter([Ok(1), Ok::<_, Error>(2)]));
     assert_eq!(rows.next().await.unwrap().unwrap(), 1);
     drop(rows);
     assert_not_failed(&recorder.only().await);
@@ -129,7 +136,7 @@ async fn leaving_between_two_rows_is_no_failure() {
 #[tokio::test]
 async fn leaving_while_the_server_has_not_answered_is_a_cancelled_statement() {
     let mut recorder = Recorder::start();
-    let mut rows = traced_stream(SQL, &Server::of(&options()), stream::pending::<Result<(), Error>>());
+    let mut rows = statement().read(stream::pending::<Result<(), Error>>());
     assert!(tokio::time::timeout(Duration::from_millis(20), rows.next()).await.is_err());
     let left = std::time::SystemTime::now();
     drop(rows);

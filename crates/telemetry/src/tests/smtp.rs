@@ -62,7 +62,6 @@ async fn a_submission_shows_the_server_and_its_code_and_nothing_of_the_mail() {
     assert_eq!((&*span.name, &span.span_kind), ("SMTP submit", &SpanKind::Client));
     assert_eq!(text(&span, "server.address"), "127.0.0.1");
     assert_eq!(attributes(&span)["server.port"], &i64::from(address.port()).into());
-    assert_eq!(attributes(&span)["smtp.response.status_code"], &250_i64.into());
     assert_not_failed(&span);
     recorder.assert_discreet();
 }
@@ -73,8 +72,7 @@ async fn a_refused_recipient_is_a_permanent_failure_without_the_servers_words() 
     let address = serve("550 no mailbox Jane-Doe-feels-bad").await;
     assert!(mailer(address).send(mail()).await.unwrap_err().is_permanent());
     let span = recorder.only().await;
-    assert_failed(&span, "permanent");
-    assert_eq!(attributes(&span)["smtp.response.status_code"], &550_i64.into());
+    assert_failed(&span, "550");
     recorder.assert_discreet();
 }
 
@@ -82,7 +80,7 @@ async fn a_refused_recipient_is_a_permanent_failure_without_the_servers_words() 
 async fn a_full_mailbox_is_a_transient_failure() {
     let mut recorder = Recorder::start();
     assert!(mailer(serve("452 full").await).send(mail()).await.is_err());
-    assert_failed(&recorder.only().await, "transient");
+    assert_failed(&recorder.only().await, "452");
 }
 
 #[tokio::test]

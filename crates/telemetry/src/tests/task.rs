@@ -3,24 +3,28 @@ use std::time::SystemTime;
 
 use http::HeaderMap;
 use opentelemetry::trace::{SpanId, SpanKind};
-use tracing::{Instrument, Span};
 
 use super::check::TooHigh;
 use super::{Recorder, assert_child, assert_failed, assert_not_failed, named, text};
-use crate::{Classified, Task, TraceContext, checked, context, unsampled};
+use crate::telemetry::here;
+use crate::{Boundary, Classified, Message, Task, TraceContext, checked, unsampled};
+
+fn message() -> Message {
+    Message { system: "test", destination: "queue", id: "7".to_owned() }
+}
 
 #[tokio::test]
 async fn a_spawned_task_is_a_child_of_where_it_was_spawned() {
     let mut recorder = Recorder::start();
     let outer = Task::internal("outer")
-        .spawn(async { Task::producer("inner").attribute("epro.delivery.attempt", 2_i64).spawn(async { 7 }).await });
+        .spawn(async { Task::send("inner", message()).attribute("test.attempt", 2_i64).spawn(async { 7 }).await });
     assert_eq!(outer.await.unwrap().unwrap(), 7);
 
     let spans = recorder.ended(2).await;
     let (outer, inner) = (named(&spans, "outer"), named(&spans, "inner"));
     assert_child(inner, outer);
     assert_eq!((&outer.span_kind, &inner.span_kind), (&SpanKind::Internal, &SpanKind::Producer));
-    assert_eq!(text(inner, "epro.delivery.attempt"), "2");
+    assert_eq!(text(inner, "test.attempt"), "2");
     assert_not_failed(inner);
 }
 
@@ -29,7 +33,8 @@ fn blocking_work_is_a_child_of_where_it_was_spawned() {
     let mut recorder = Recorder::start();
     let spans = Recorder::runtime().block_on(async {
         let work = || checked("in it", Vec::<TooHigh>::new).len();
-        let outer = Task::internal("outer").spawn(async move { Task::consumer("inner").spawn_blocking(work).await });
+        let outer =
+            Task::internal("outer").spawn(async move { Task::process("inner", message()).spawn_blocking(work).await });
         assert_eq!(outer.await.unwrap().unwrap(), 0);
         recorder.ended(3).await
     });
@@ -45,7 +50,7 @@ async fn a_task_joins_a_context_that_was_stored_as_text() {
     let mut recorder = Recorder::start();
     let stored = Task::internal("first").spawn(async { TraceContext::current().to_string() }).await.unwrap();
     let late = Task::internal("sweep")
-        .spawn(async move { Task::consumer("late").parent(stored.parse().unwrap()).spawn(async {}).await });
+        .spawn(async move { Task::internal("late").parent(stored.parse().unwrap()).spawn(async {}).await });
     late.await.unwrap().unwrap();
 
     let spans = recorder.ended(3).await;
@@ -59,7 +64,7 @@ async fn a_linked_task_is_the_root_of_a_trace_of_its_own_that_points_to_where_it
     let stored = Task::internal("first").spawn(async { TraceContext::current() }).await.unwrap();
     let late = Task::internal("sweep").spawn(async move {
         let work = async { Task::internal("within").spawn(async {}).await };
-        Task::consumer("late").link(stored).spawn(work).await
+        Task::internal("late").root().link(stored).spawn(work).await
     });
     late.await.unwrap().unwrap().unwrap();
 
@@ -81,7 +86,7 @@ async fn a_linked_task_is_the_root_of_a_trace_of_its_own_that_points_to_where_it
 struct Taken(bool);
 
 impl Classified for Taken {
-    const ATTRIBUTE: &'static str = "epro.delivery.outcome";
+    const ATTRIBUTE: &'static str = "test.outcome";
 
     fn class(&self) -> &'static str {
         if self.0 { "delivered" } else { "rejected" }
@@ -95,7 +100,7 @@ async fn a_classified_task_shows_the_class_of_its_result() {
     assert!(!taken.0);
 
     let span = recorder.only().await;
-    assert_eq!(text(&span, "epro.delivery.outcome"), "rejected");
+    assert_eq!(text(&span, "test.outcome"), "rejected");
     assert_not_failed(&span);
 }
 
@@ -121,8 +126,9 @@ async fn below_unsampled_nothing_is_kept_and_the_flag_that_travels_on_is_00() {
     let recorder = Recorder::start();
     let (context, headers) = unsampled(async {
         let task = Task::internal("child").spawn(async {
+            let (telemetry, context) = here();
             let mut headers = HeaderMap::new();
-            context::inject(&Span::current(), &mut headers);
+            telemetry.0.release(Boundary::Mesh, &context, &mut headers);
             crate::info!("still has ids");
             headers
         });
@@ -143,6 +149,6 @@ async fn below_unsampled_nothing_is_kept_and_the_flag_that_travels_on_is_00() {
 async fn work_for_somebody_else_leaves_the_unsampled_trace() {
     let mut recorder = Recorder::start();
     let kept: TraceContext = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
-    unsampled(async { Task::consumer("deliver").parent(kept).spawn(async {}.in_current_span()).await.unwrap() }).await;
+    unsampled(async { Task::internal("deliver").parent(kept).spawn(async {}).await.unwrap() }).await;
     assert_eq!(recorder.only().await.span_context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
 }

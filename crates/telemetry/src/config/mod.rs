@@ -5,6 +5,9 @@ use serde::Deserialize;
 
 use crate::init::InitError;
 
+#[expect(dead_code, reason = "being built")]
+pub(crate) mod settings;
+
 /// The `telemetry:` block of a service's configuration. The standard `OTEL_*` variables override it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,0 +1,13 @@
+//! Names of attributes: the OpenTelemetry semantic conventions', and no others.
+
+pub(crate) use opentelemetry_semantic_conventions::SCHEMA_URL;
+pub(crate) use opentelemetry_semantic_conventions::attribute::*;
+pub(crate) use opentelemetry_semantic_conventions::metric::{
+    DB_CLIENT_CONNECTION_COUNT, DB_CLIENT_CONNECTION_MAX, DB_CLIENT_CONNECTION_PENDING_REQUESTS,
+};
+
+/// The newer name of `rpc.response.status_code`, which the conventions' release 1.45 makes stable.
+pub(crate) const RPC_STATUS_CODE: &str = "rpc.status_code";
+
+/// What the conventions call a value that is none of the known ones.
+pub(crate) const OTHER: &str = "_OTHER";

@@ -1,0 +1,122 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::Response;
+use opentelemetry::trace::SpanKind;
+use tonic::Code;
+
+use super::{GRPC, TracedBody, code_in, code_name};
+use crate::conventions::{OTHER, RPC_METHOD, RPC_STATUS_CODE};
+use crate::span::Span;
+
+/// A call under way: its span stays open until the status is known. A call that is dropped before that was
+/// cancelled.
+pub(super) struct Call {
+    span: Span,
+    side: Side,
+    /// None where it is not one that anybody knows.
+    method: Option<Arc<str>>,
+    started: Instant,
+    ended: bool,
+}
+
+/// Whose view of a call a span shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// This process called somebody.
+    Client,
+    /// This process answers, and logs a line for it.
+    Server,
+}
+
+impl Side {
+    pub(super) fn kind(self) -> SpanKind {
+        match self {
+            Self::Client => SpanKind::Client,
+            Self::Server => SpanKind::Server,
+        }
+    }
+
+    /// Whether a call that ended with this code has failed.
+    ///
+    /// A refusal (not found, invalid, unauthenticated and the like) is an answer to a caller's mistake: it must not
+    /// turn a trace into an error, on neither side. A caller that leaves is no failure of the server's, and one
+    /// that is sent away for lack of resources has been served as it should be.
+    fn is_failure(self, code: Code) -> bool {
+        match code {
+            Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss => true,
+            Code::Cancelled | Code::ResourceExhausted => self == Self::Client,
+            _ => false,
+        }
+    }
+}
+
+impl Call {
+    pub(super) fn new(span: Span, side: Side, method: Option<Arc<str>>) -> Self {
+        Self { span, side, method, started: Instant::now(), ended: false }
+    }
+
+    pub(super) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    pub(super) fn end(mut self, code: Code) {
+        self.record(code);
+    }
+
+    /// Ends the call with its response's head if the status is there, else with its trailers.
+    pub(super) fn end_with<B>(self, response: Response<B>) -> Response<TracedBody<B>> {
+        match code_in(response.headers()) {
+            Some(code) => {
+                self.end(code);
+                response.map(TracedBody::untraced)
+            }
+            None => response.map(|body| TracedBody::new(body, self)),
+        }
+    }
+
+    fn record(&mut self, code: Code) {
+        self.ended = true;
+        if self.side == Side::Server && code == Code::Unimplemented {
+            // What this server does not know may be any word of the caller's.
+            self.method = None;
+            self.span.rename(GRPC);
+        }
+        let name = code_name(code);
+        match &self.method {
+            Some(method) => self.span.set(RPC_METHOD, Arc::clone(method)),
+            None => self.span.set(RPC_METHOD, OTHER),
+        }
+        self.span.set(RPC_STATUS_CODE, name);
+        if self.side.is_failure(code) {
+            self.span.fail(name);
+        }
+        if self.side == Side::Server {
+            self.log(name);
+        }
+        self.span.finish();
+    }
+
+    fn log(&self, code: &'static str) {
+        let duration_ms = self.started.elapsed().as_secs_f64() * 1e3;
+        let method = self.method.as_deref().unwrap_or(OTHER);
+        self.span.within(|| tracing::info!(rpc.method = method, rpc.status_code = code, duration_ms, "rpc"));
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        if std::thread::panicking() {
+            self.span.fail("panic");
+        }
+        self.record(Code::Cancelled);
+    }
+}

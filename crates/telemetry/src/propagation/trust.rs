@@ -1,0 +1,74 @@
+use serde::Deserialize;
+
+/// Whose context is believed, and who is told ours: one row for each boundary of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Trust {
+    /// Requests of strangers: what the service takes from the open network.
+    pub ingress: Incoming,
+    /// Calls between services of the same owner, in both directions.
+    pub mesh: Incoming,
+    /// Requests to strangers: providers, other people's services.
+    pub egress: Egress,
+}
+
+/// What is taken from a caller, and between services also handed on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Incoming {
+    /// What becomes of the caller's trace.
+    pub trace: Continuation,
+    /// Whether its `tracestate` is kept.
+    pub state: bool,
+    /// Keys of its baggage that are kept; all others are dropped.
+    pub baggage: Vec<String>,
+}
+
+/// What a stranger is told.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Egress {
+    /// Whether it gets the ids of the trace.
+    pub trace: bool,
+    /// Whether it gets `tracestate`.
+    pub state: bool,
+    /// Keys of the baggage that it gets.
+    pub baggage: Vec<String>,
+}
+
+/// What becomes of a caller's trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Continuation {
+    /// Ours is a part of it, and is kept if it is.
+    Continue,
+    /// Ours is a trace of its own that points to it.
+    #[default]
+    Link,
+    /// Nothing.
+    Ignore,
+}
+
+/// Where a request crosses into a service or out of it: the row of [`Trust`] that holds for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boundary {
+    /// From a stranger.
+    Ingress,
+    /// Between services of the same owner.
+    Mesh,
+    /// To a stranger.
+    Egress,
+}
+
+impl Default for Incoming {
+    fn default() -> Self {
+        Self { trace: Continuation::Link, state: false, baggage: Vec::new() }
+    }
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        let mesh = Incoming { trace: Continuation::Continue, state: true, baggage: Vec::new() };
+        Self { ingress: Incoming::default(), mesh, egress: Egress::default() }
+    }
+}

@@ -1,0 +1,193 @@
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::trace::{self as sdk, SdkTracer, SdkTracerProvider};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::exporter::Tally;
+use crate::metrics;
+use crate::propagation::{Admitted, Boundary, Propagators, Trust};
+use crate::span::Attached;
+
+/// What of the time to stop belongs to the last spans, however long the tasks take.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// An application's telemetry: what makes its spans, where they go, and the tasks it waits for.
+///
+/// There may be several in one process. What is built or run inside [`Telemetry::scope`] belongs to that one,
+/// and so does everything that is spawned from there. Elsewhere it is the one whose [`Telemetry::layers`] the
+/// `tracing` subscriber has.
+#[derive(Debug, Clone)]
+pub struct Telemetry(pub(crate) Arc<Inner>);
+
+/// Leads from a `tracing` subscriber to the telemetry whose layers it has.
+pub(crate) struct Handle(pub(crate) Telemetry);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Handle {}
+
+/// What instruments need of it.
+#[derive(Default)]
+pub(crate) struct Inner {
+    /// None where telemetry is disabled.
+    pub(crate) tracing: Option<Tracing>,
+    pub(crate) propagators: Propagators,
+    pub(crate) trust: Trust,
+    /// Every spawned task of the application, so that shutdown can wait for them.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) meters: Option<SdkMeterProvider>,
+    pub(crate) tally: Arc<Tally>,
+}
+
+/// What makes spans.
+#[derive(Debug)]
+pub(crate) struct Tracing {
+    pub(crate) provider: SdkTracerProvider,
+    pub(crate) tracer: SdkTracer,
+    pub(crate) sampler: sdk::Sampler,
+    /// Whether spans go anywhere.
+    pub(crate) exports: bool,
+}
+
+impl Telemetry {
+    /// The one the caller's work belongs to, if there is one.
+    pub fn current() -> Option<Self> {
+        Context::map_current(|context| context.get::<Self>().cloned()).or_else(Self::of_subscriber)
+    }
+
+    /// The one whose layers the `tracing` subscriber has.
+    fn of_subscriber() -> Option<Self> {
+        tracing::dispatcher::get_default(|dispatch| dispatch.downcast_ref::<Handle>().map(|handle| handle.0.clone()))
+    }
+
+    /// Runs a future whose instruments, tasks and spans belong to this telemetry, whatever the `tracing`
+    /// subscriber says.
+    pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        Attached::new(Context::current_with_value(self.clone()), future)
+    }
+
+    /// A context outside of any trace.
+    pub(crate) fn outside(&self) -> Context {
+        Context::new().with_value(self.clone())
+    }
+
+    /// Where there is none: instruments work and make nothing.
+    fn none() -> Self {
+        static NONE: LazyLock<Telemetry> = LazyLock::new(|| Telemetry(Arc::new(Inner::default())));
+        NONE.clone()
+    }
+
+    /// Waits for spawned tasks, then sends what is left of the spans, then of the counts. All together
+    /// take `deadline` at most. It must be the last thing that an application does.
+    pub async fn shutdown(self, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        let Inner { tracing, tasks, meters, tally, .. } = &*self.0;
+        tasks.close();
+        if tokio::time::timeout_at(end - FLUSH.min(deadline / 2), tasks.wait()).await.is_err() {
+            tracing::warn!(tasks = tasks.len(), "shutdown did not wait for all tasks");
+        }
+        if let Some(tracing) = tracing {
+            let left = end.saturating_duration_since(Instant::now());
+            let provider = tracing.provider.clone();
+            // An exporter that hangs is left behind in its own thread.
+            let flush = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(left));
+            if let Ok(Err(error)) = flush.await {
+                tracing::warn!(%error, "the last spans may be lost");
+            }
+        }
+        // After the spans, for what they have cost is counted too.
+        if let Some(meters) = meters.clone() {
+            metrics::shutdown(meters, end).await;
+        }
+        let lost_spans = tally.lost();
+        if lost_spans > 0 {
+            tracing::warn!(lost_spans, ended_spans = tally.ended(), "spans were lost");
+        }
+    }
+}
+
+impl Inner {
+    pub(crate) fn tracing(&self) -> Option<&Tracing> {
+        self.tracing.as_ref()
+    }
+
+    /// What a caller at this boundary is believed, as the place where its work begins.
+    pub(crate) fn admit(&self, boundary: Boundary, headers: &http::HeaderMap, base: Context) -> Origin {
+        let Admitted { parent, link, baggage } = self.trust.admit(boundary, self.propagators.extract(headers));
+        let mut context = base;
+        if let Some(parent) = parent {
+            context = context.with_remote_span_context(parent);
+        }
+        if !baggage.is_empty() {
+            context = context.with_baggage(baggage);
+        }
+        Origin { context, link }
+    }
+
+    /// Writes a context into the headers of a request that leaves through this boundary.
+    pub(crate) fn release(&self, boundary: Boundary, context: &Context, headers: &mut http::HeaderMap) {
+        let span = context.span();
+        if let Some((span, baggage)) = self.trust.release(boundary, span.span_context(), context.baggage()) {
+            self.propagators.inject(&span, &baggage, headers);
+        }
+    }
+}
+
+/// Where the work of a request begins.
+pub(crate) struct Origin {
+    pub(crate) context: Context,
+    /// A place in a trace that is not believed.
+    pub(crate) link: Option<SpanContext>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry").field("trust", &self.trust).finish_non_exhaustive()
+    }
+}
+
+/// The telemetry an instrument belongs to: the one that was current where the instrument was made, or else
+/// where it is used.
+#[derive(Debug, Clone)]
+pub(crate) struct Owner {
+    made_in: Option<(Telemetry, Context)>,
+}
+
+impl Owner {
+    /// The one of the caller, who makes the instrument.
+    pub(crate) fn of_caller() -> Self {
+        Self { made_in: Telemetry::current().map(|telemetry| (telemetry.clone(), telemetry.outside())) }
+    }
+
+    /// The telemetry of a request that comes from outside, and the context it starts from.
+    pub(crate) fn at_entry(&self) -> (Telemetry, Context) {
+        if let Some((telemetry, context)) = &self.made_in {
+            return (telemetry.clone(), context.clone());
+        }
+        let telemetry = Telemetry::current().unwrap_or_else(Telemetry::none);
+        (telemetry.clone(), telemetry.outside())
+    }
+
+    /// The telemetry of work that is done where the caller is, and the caller's context.
+    pub(crate) fn inside(&self) -> (Telemetry, Context) {
+        Context::map_current(|context| match context.get::<Telemetry>() {
+            Some(telemetry) => (telemetry.clone(), context.clone()),
+            None => {
+                let made_in = self.made_in.as_ref().map(|(telemetry, _)| telemetry.clone());
+                let telemetry = made_in.or_else(Telemetry::of_subscriber).unwrap_or_else(Telemetry::none);
+                (telemetry.clone(), context.with_value(telemetry))
+            }
+        })
+    }
+}
+
+/// The telemetry of the caller's work, and the caller's context.
+pub(crate) fn here() -> (Telemetry, Context) {
+    Owner { made_in: None }.inside()
+}
