@@ -20,7 +20,7 @@ use crate::conventions::SCHEMA_URL;
 use crate::exporter::{self, Tally};
 use crate::propagation::{Continuation, Incoming, Trust};
 use crate::telemetry::{Handle, Inner, Telemetry, Tracing};
-use crate::{layers, metrics, panic};
+use crate::{layers, log, metrics, panic};
 
 /// Why telemetry could not start.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,9 @@ pub enum InitError {
     /// `OTEL_METRICS_EXPORTER` is none of the known ones.
     #[error("unknown OTEL_METRICS_EXPORTER {0:?}: give otlp or none")]
     MetricsExporter(String),
+    /// The thread that writes log lines cannot be started.
+    #[error("log lines cannot be written: {0}")]
+    Log(#[from] std::io::Error),
     /// Telemetry was started twice in one process.
     #[error("telemetry has been started before")]
     Twice,
@@ -60,13 +63,15 @@ pub async fn init(config: &Config, version: &'static str) -> Result<Telemetry, I
     // One provider for every TLS client of the process; a second start keeps the first one's.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let telemetry = Telemetry::start(config, version).await?;
+    let (writer, format) = log::stdout(&config.log, &config.name)?;
     let wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::registry()
         .with(telemetry.layers())
-        .with(layers::lines(wanted, std::io::stdout))
+        .with(layers::lines(wanted, format, writer.clone()))
         .try_init()
         .map_err(|_| InitError::Twice)?;
     panic::install_hook();
+    let _ = telemetry.0.log.set(log::Closing(writer));
     Ok(telemetry)
 }
 

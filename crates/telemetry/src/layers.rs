@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::log;
+use crate::log::{self, Format, Lines};
 
 /// Turns `tracing` spans into OpenTelemetry spans. Events are left out: an error that is logged
 /// would mark the span as failed, whatever the call's own outcome.
@@ -31,14 +31,12 @@ where
         )
 }
 
-/// Writes events as lines of JSON, as far as `wanted` and [`log::permitted`] let them through.
-pub(crate) fn lines<S, W>(wanted: EnvFilter, writer: W) -> impl Layer<S> + Send + Sync
+/// Writes events as lines, as far as `wanted` and [`log::permitted`] let them through.
+pub(crate) fn lines<S, W>(wanted: EnvFilter, format: Format, writer: W) -> impl Layer<S> + Send + Sync
 where
     S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    tracing_subscriber::fmt::layer()
-        .event_format(log::Json)
-        .with_writer(writer)
+    Lines::new(format, writer)
         .with_filter(wanted.and(filter_fn(|metadata: &Metadata<'_>| metadata.is_event() && log::permitted(metadata))))
 }

@@ -42,6 +42,7 @@ pub use check::{BrokenRule, checked};
 pub use config::{Batcher, Config, Metrics, Sampler};
 pub use context::{InvalidTraceContext, TraceContext, TraceId, link_current};
 pub use init::{InitError, init};
+pub use log::{LogConfig, LogFormat};
 pub use metrics::Counter;
 pub use panic::report_panic;
 pub use propagation::{Boundary, Continuation, Egress, Incoming, Propagator, Trust};

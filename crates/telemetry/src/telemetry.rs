@@ -1,6 +1,6 @@
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use opentelemetry::Context;
@@ -12,12 +12,16 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::exporter::Tally;
+use crate::log::Closing;
 use crate::metrics;
 use crate::propagation::{Admitted, Boundary, Propagators, Trust};
 use crate::span::Attached;
 
 /// What of the time to stop belongs to the last spans, however long the tasks take.
 const FLUSH: Duration = Duration::from_secs(1);
+
+/// What the last log lines may take, however late it is.
+const LAST_LINES: Duration = Duration::from_millis(100);
 
 /// An application's telemetry: what makes its spans, where they go, and the tasks it waits for.
 ///
@@ -43,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     pub(crate) meters: Option<SdkMeterProvider>,
     pub(crate) tally: Arc<Tally>,
+    /// The way of log lines to standard output, where [`crate::init`] has made one.
+    pub(crate) log: OnceLock<Closing>,
 }
 
 /// What makes spans.
@@ -87,7 +93,7 @@ impl Telemetry {
     /// take `deadline` at most. It must be the last thing that an application does.
     pub async fn shutdown(self, deadline: Duration) {
         let end = Instant::now() + deadline;
-        let Inner { tracing, tasks, meters, tally, .. } = &*self.0;
+        let Inner { tracing, tasks, meters, tally, log, .. } = &*self.0;
         tasks.close();
         if tokio::time::timeout_at(end - FLUSH.min(deadline / 2), tasks.wait()).await.is_err() {
             tracing::warn!(tasks = tasks.len(), "shutdown did not wait for all tasks");
@@ -108,6 +114,10 @@ impl Telemetry {
         let lost_spans = tally.lost();
         if lost_spans > 0 {
             tracing::warn!(lost_spans, ended_spans = tally.ended(), "spans were lost");
+        }
+        // Last of all, for all that came before may have had something to say.
+        if let Some(Closing(writer)) = log.get() {
+            writer.close(end.saturating_duration_since(Instant::now()).max(LAST_LINES));
         }
     }
 }
@@ -176,13 +186,13 @@ impl Owner {
 
     /// The telemetry of work that is done where the caller is, and the caller's context.
     pub(crate) fn inside(&self) -> (Telemetry, Context) {
-        Context::map_current(|context| match context.get::<Telemetry>() {
-            Some(telemetry) => (telemetry.clone(), context.clone()),
-            None => {
-                let made_in = self.made_in.as_ref().map(|(telemetry, _)| telemetry.clone());
-                let telemetry = made_in.or_else(Telemetry::of_subscriber).unwrap_or_else(Telemetry::none);
-                (telemetry.clone(), context.with_value(telemetry))
+        Context::map_current(|context| {
+            if let Some(telemetry) = context.get::<Telemetry>() {
+                return (telemetry.clone(), context.clone());
             }
+            let made_in = self.made_in.as_ref().map(|(telemetry, _)| telemetry.clone());
+            let telemetry = made_in.or_else(Telemetry::of_subscriber).unwrap_or_else(Telemetry::none);
+            (telemetry.clone(), context.with_value(telemetry))
         })
     }
 }

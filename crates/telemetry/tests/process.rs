@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic anywhere")]
 
 use std::env;
-use std::process::{Command, Output};
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -68,6 +69,7 @@ async fn the_service() {
         "slow" => drop(Task::internal("slow").spawn(tokio::time::sleep(Duration::from_millis(100)))),
         "stuck" => drop(Task::internal("stuck").spawn(std::future::pending::<()>())),
         "counting" => COUNTED.add(&[("kind", "after")]),
+        "flood" => flood(),
         _ => {
             let started = Instant::now();
             for _ in 0..2000 {
@@ -84,6 +86,17 @@ async fn the_service() {
     }
 }
 
+/// Logs ten times as much as a pipe and the queue before it hold, and says on standard error how long that took.
+fn flood() {
+    let started = Instant::now();
+    for line in 0..200_000 {
+        telemetry::info!(line, "nobody reads this");
+    }
+    eprintln!("{}", started.elapsed().as_secs_f64());
+    // The test harness would wait for the reader that is not there.
+    std::process::exit(0);
+}
+
 /// A collector that keeps what is posted to it; its address.
 #[expect(clippy::disallowed_methods, reason = "the other side of the test")]
 async fn collect(received: Arc<Mutex<Vec<(String, String)>>>) -> String {
@@ -94,6 +107,19 @@ async fn collect(received: Arc<Mutex<Vec<(String, String)>>>) -> String {
     });
     tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
     address
+}
+
+#[test]
+fn a_standard_output_that_nobody_reads_stops_nothing() {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", "the_service", "--nocapture"]).env(ROLE, "flood").env("OTEL_TRACES_EXPORTER", "none");
+    // The pipe is kept open and not read.
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut seconds = String::new();
+    child.stderr.as_mut().unwrap().read_to_string(&mut seconds).unwrap();
+    assert!(child.wait().unwrap().success());
+    let seconds: f64 = seconds.trim().parse().unwrap();
+    assert!(seconds < 10.0, "{seconds} s for 200,000 lines");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use crate::init::InitError;
+use crate::log::LogConfig;
 
 #[expect(dead_code, reason = "being built")]
 pub(crate) mod settings;
@@ -29,6 +30,9 @@ pub struct Config {
     /// `deployment.environment.name` of every span and count.
     #[serde(default = "default_environment")]
     pub environment: String,
+    /// How log lines look and how many may wait.
+    #[serde(default)]
+    pub log: LogConfig,
     /// Whether a `traceparent` from outside is continued (`true`) or only linked to (`false`).
     #[serde(default = "default_trust")]
     pub trust_remote_context: bool,

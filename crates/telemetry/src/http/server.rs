@@ -154,7 +154,11 @@ struct Call {
 }
 
 impl Call {
-    fn end<R>(self, response: &mut Response<R>) {
+    fn end<R, E>(self, answer: &mut Result<Response<R>, E>) {
+        let Ok(response) = answer else {
+            self.span.fail(OTHER);
+            return self.span.end();
+        };
         let status = response.status();
         let error = status.is_server_error().then(|| status.as_str().to_owned());
         self.span.set(HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16()));
@@ -214,13 +218,7 @@ where
         let this = self.project();
         let mut answer = ready!(this.future.poll(cx));
         if let Some(call) = this.call.take() {
-            match &mut answer {
-                Ok(response) => call.end(response),
-                Err(_) => {
-                    call.span.fail(OTHER);
-                    call.span.end();
-                }
-            }
+            call.end(&mut answer);
         }
         Poll::Ready(answer)
     }

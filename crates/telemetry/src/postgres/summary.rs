@@ -87,16 +87,31 @@ enum Token<'a> {
 struct Scope {
     /// Its operation, as an index.
     operation: Option<usize>,
-    /// The next word is a table.
-    wants_target: bool,
-    /// The next word may be followed by a parenthesis and is a table all the same.
-    wants_table: bool,
-    /// Inside `FROM`, where a comma means one more table.
-    in_from: bool,
-    /// The next word names a common table expression.
-    wants_name: bool,
-    /// Between `WITH` and the operation it belongs to.
-    in_with: bool,
+    clause: Clause,
+    next: Next,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Clause {
+    #[default]
+    Other,
+    /// A comma means one more table.
+    From,
+    /// Between `WITH` and the operation it belongs to: a comma means one more common table expression.
+    With,
+}
+
+/// What the next word is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    #[default]
+    Any,
+    /// A table, or a function if a parenthesis follows.
+    Target,
+    /// A table, though a parenthesis may follow.
+    Table,
+    /// The name of a common table expression.
+    Name,
 }
 
 #[derive(Debug, Default)]
@@ -113,13 +128,16 @@ impl<'a> Reader<'a> {
     fn take(&mut self, token: Token<'a>, before_parenthesis: bool) {
         match token {
             Token::Open => {
-                self.scope.wants_target = false;
+                self.scope.next = Next::Any;
                 self.outer.push(std::mem::take(&mut self.scope));
             }
             Token::Close => self.scope = self.outer.pop().unwrap_or_default(),
             Token::Comma => {
-                self.scope.wants_target = self.scope.in_from;
-                self.scope.wants_name = self.scope.in_with;
+                self.scope.next = match self.scope.clause {
+                    Clause::From => Next::Target,
+                    Clause::With => Next::Name,
+                    Clause::Other => Next::Any,
+                };
             }
             Token::Word(word) => self.word(word, before_parenthesis),
         }
@@ -129,34 +147,34 @@ impl<'a> Reader<'a> {
         let previous = std::mem::replace(&mut self.previous, word);
         let is = |keyword: &str| word.eq_ignore_ascii_case(keyword);
         let after = |keyword: &str| previous.eq_ignore_ascii_case(keyword);
-        if self.scope.wants_name && !is("RECURSIVE") {
-            self.scope.wants_name = false;
+        if self.scope.next == Next::Name && !is("RECURSIVE") {
+            self.scope.next = Next::Any;
             self.expressions.push(word);
         } else if is("WITH") && self.scope.operation.is_none() {
-            (self.scope.in_with, self.scope.wants_name) = (true, true);
+            (self.scope.clause, self.scope.next) = (Clause::With, Next::Name);
         } else if let Some(name) = operation(word).filter(|name| begins(name, previous)) {
             let operation = Some(self.operations.len());
             self.operations.push(Operation { name, targets: Vec::new() });
-            let updates = name == "UPDATE";
-            self.scope = Scope { operation, wants_target: updates, wants_table: updates, ..Scope::default() };
+            let next = if name == "UPDATE" { Next::Table } else { Next::Any };
+            self.scope = Scope { operation, next, clause: Clause::Other };
         } else if self.scope.operation.is_none() {
             // `extract(epoch FROM x)` and the like.
         } else if is("FROM") && !after("DISTINCT") {
-            (self.scope.in_from, self.scope.wants_target) = (true, true);
+            (self.scope.clause, self.scope.next) = (Clause::From, Next::Target);
         } else if is("INTO") {
-            (self.scope.wants_target, self.scope.wants_table) = (true, true);
+            self.scope.next = Next::Table;
         } else if is("JOIN") || (is("USING") && self.operates("DELETE")) {
-            self.scope.wants_target = true;
+            self.scope.next = Next::Target;
         } else if ENDS_FROM.iter().any(|keyword| is(keyword)) {
-            (self.scope.in_from, self.scope.wants_target) = (false, false);
-        } else if self.scope.wants_target && !is("ONLY") && !is("LATERAL") {
+            (self.scope.clause, self.scope.next) = (Clause::Other, Next::Any);
+        } else if self.scope.next != Next::Any && !is("ONLY") && !is("LATERAL") {
             self.target(word, before_parenthesis);
         }
     }
 
     fn target(&mut self, word: &'a str, before_parenthesis: bool) {
-        let is_function = before_parenthesis && !self.scope.wants_table;
-        (self.scope.wants_target, self.scope.wants_table) = (false, false);
+        let is_function = before_parenthesis && self.scope.next != Next::Table;
+        self.scope.next = Next::Any;
         if is_function || self.expressions.iter().any(|name| name.eq_ignore_ascii_case(word)) {
             return;
         }
@@ -191,7 +209,7 @@ struct Words<'a> {
     rest: &'a str,
 }
 
-impl<'a> Words<'a> {
+impl Words<'_> {
     /// Whether a parenthesis opens next.
     fn at_parenthesis(&self) -> bool {
         self.rest.trim_start().starts_with('(')

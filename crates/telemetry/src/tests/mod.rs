@@ -28,6 +28,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::log::{Format, LogFormat};
 use crate::telemetry::{Inner, Tracing};
 use crate::{Sampler, Telemetry, Trust, init, layers};
 
@@ -65,7 +66,7 @@ impl Recorder {
         let lines = Lines::default();
         let default = tracing_subscriber::registry()
             .with(telemetry.layers())
-            .with(layers::lines(EnvFilter::new(wanted), {
+            .with(layers::lines(EnvFilter::new(wanted), Format::new(LogFormat::Json, "test", false), {
                 let lines = lines.clone();
                 move || lines.clone()
             }))

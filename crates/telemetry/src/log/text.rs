@@ -1,0 +1,89 @@
+use std::fmt;
+use std::io::Write;
+
+use opentelemetry::trace::SpanContext;
+use tracing::Level;
+
+use super::time::Timestamp;
+use super::value::{MESSAGE, Value};
+
+/// How much of a trace id a person needs to find the trace.
+const SHORT: usize = 8;
+
+/// One sentence with its fields a line.
+#[derive(Debug)]
+pub(crate) struct Text {
+    service: String,
+    coloured: bool,
+}
+
+impl Text {
+    pub(super) fn new(service: &str, coloured: bool) -> Self {
+        Self { service: Printable(service).to_string(), coloured }
+    }
+
+    pub(super) fn begin(&self, line: &mut Vec<u8>, time: &Timestamp, level: Level) {
+        line.extend_from_slice(time.millis());
+        let (colour, end) = if self.coloured { (colour(level), "\x1b[0m") } else { ("", "") };
+        put(line, format_args!("Z {colour}{:>5}{end} {}:", level.as_str(), self.service));
+    }
+
+    pub(super) fn field(line: &mut Vec<u8>, name: &str, value: Value<'_>) {
+        match (name, value) {
+            (MESSAGE, value) => put(line, format_args!(" {}", Printable(value))),
+            (name, Value::Text(value)) if needs_quotes(value) => {
+                put(line, format_args!(" {}={value:?}", Printable(name)));
+            }
+            (name, value) => put(line, format_args!(" {}={}", Printable(name), Printable(value))),
+        }
+    }
+
+    pub(super) fn trace(line: &mut Vec<u8>, span: &SpanContext) {
+        put(line, format_args!(" trace={:.SHORT$}", span.trace_id().to_string()));
+    }
+
+    pub(super) fn end(line: &mut Vec<u8>) {
+        line.push(b'\n');
+    }
+}
+
+/// What switches a terminal to the level's colour.
+fn colour(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "\x1b[31m",
+        Level::WARN => "\x1b[33m",
+        Level::INFO => "\x1b[32m",
+        Level::DEBUG => "\x1b[34m",
+        Level::TRACE => "\x1b[35m",
+    }
+}
+
+fn needs_quotes(value: &str) -> bool {
+    value.is_empty() || value.contains(|character: char| character.is_whitespace() || "\"=".contains(character))
+}
+
+fn put(line: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    // Memory takes every byte.
+    let _ = line.write_fmt(text);
+}
+
+/// Shows text without what would end the line or reach into the terminal.
+struct Printable<T>(T);
+
+impl<T: fmt::Display> fmt::Display for Printable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Escaped<'a, 'b>(&'a mut fmt::Formatter<'b>);
+        impl fmt::Write for Escaped<'_, '_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                let mut rest = text;
+                while let Some((at, control)) = rest.char_indices().find(|(_, character)| character.is_control()) {
+                    self.0.write_str(&rest[..at])?;
+                    write!(self.0, "{}", control.escape_default())?;
+                    rest = &rest[at + control.len_utf8()..];
+                }
+                self.0.write_str(rest)
+            }
+        }
+        fmt::Write::write_fmt(&mut Escaped(f), format_args!("{}", self.0))
+    }
+}
