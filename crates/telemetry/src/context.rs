@@ -4,7 +4,7 @@ use std::str::FromStr;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, trace};
 
-use crate::propagation::{self};
+use crate::propagation::{self, Traceparent};
 
 /// A place in a trace, as the texts of W3C `traceparent` and `tracestate`: stored beside work that runs later,
 /// so that the work joins the trace it belongs to, whichever process picks it up.
@@ -33,7 +33,7 @@ impl TraceContext {
 
     /// The text of `tracestate`: what tracing systems on the way have added. Mostly empty.
     pub fn trace_state(&self) -> String {
-        self.0.trace_state().header()
+        propagation::trace_state_text(self.0.trace_state())
     }
 }
 
@@ -47,8 +47,7 @@ pub fn link_current(to: &TraceContext) {
 /// The text of `traceparent`.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let flags = self.0.trace_flags().to_u8();
-        write!(f, "00-{}-{}-{flags:02x}", self.0.trace_id(), self.0.span_id())
+        Traceparent::of(&self.0).fmt(f)
     }
 }
 

@@ -6,7 +6,7 @@ use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::EnvResourceDetector;
-use opentelemetry_sdk::trace::{self as sdk, SdkTracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -15,10 +15,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 use uuid::Uuid;
 
-use crate::config::{Config, Sampler, UnknownSampler};
+use crate::config::{Config, UnknownSampler};
 use crate::conventions::SCHEMA_URL;
 use crate::exporter::{self, Tally};
-use crate::propagation::{Continuation, Incoming, Trust};
+use crate::propagation::{Continuation, Incoming, Propagator, Propagators, Trust};
+use crate::sampling::Sampling;
 use crate::telemetry::{Handle, Inner, Telemetry, Tracing};
 use crate::{layers, log, metrics, panic};
 
@@ -87,18 +88,19 @@ impl Telemetry {
         let meters = metrics::provider(&config, resource.clone()).await?;
         let processor = exporter::processor(&config, &tally).await?;
         let exports = processor.is_some();
-        let sampler = sampler(config.sampler);
-        let mut provider = SdkTracerProvider::builder().with_resource(resource).with_sampler(sampler.clone());
+        let sampling = Sampling::new(config.sampler, true);
+        let mut provider = SdkTracerProvider::builder().with_resource(resource).with_sampler(sampling.clone());
         if let Some(processor) = processor {
             provider = provider.with_span_processor(processor);
         }
         if let Some(meters) = &meters {
             metrics::start(meters, &tally);
         }
-        let tracing = Tracing::new(provider.build(), sampler, exports);
+        let tracing = Tracing::new(provider.build(), sampling, exports);
         let ingress = if config.trust_remote_context { Continuation::Continue } else { Continuation::Link };
         let trust = Trust { ingress: Incoming { trace: ingress, ..Incoming::default() }, ..Trust::default() };
-        Ok(Self(Arc::new(Inner { tracing: Some(tracing), trust, meters, tally, ..Inner::default() })))
+        let propagators = Propagators::new(&[Propagator::TraceContext, Propagator::Baggage]);
+        Ok(Self(Arc::new(Inner { tracing: Some(tracing), propagators, trust, meters, tally, ..Inner::default() })))
     }
 
     /// What a `tracing` subscriber needs, so that the spans of the application's own code join the trace, and
@@ -113,12 +115,12 @@ impl Telemetry {
 }
 
 impl Tracing {
-    pub(crate) fn new(provider: SdkTracerProvider, sampler: sdk::Sampler, exports: bool) -> Self {
+    pub(crate) fn new(provider: SdkTracerProvider, sampling: Sampling, exports: bool) -> Self {
         let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
             .with_version(env!("CARGO_PKG_VERSION"))
             .with_schema_url(SCHEMA_URL)
             .build();
-        Self { tracer: provider.tracer_with_scope(scope), provider, sampler, exports }
+        Self { tracer: provider.tracer_with_scope(scope), provider, sampling, exports }
     }
 }
 
@@ -132,12 +134,4 @@ fn resource(config: &Config, version: &'static str) -> Resource {
         .with_detector(Box::new(EnvResourceDetector::new()))
         .with_attribute(KeyValue::new("service.name", config.name.clone()))
         .build()
-}
-
-pub(crate) fn sampler(sampler: Sampler) -> sdk::Sampler {
-    sdk::Sampler::ParentBased(Box::new(match sampler {
-        Sampler::AlwaysOn => sdk::Sampler::AlwaysOn,
-        Sampler::AlwaysOff => sdk::Sampler::AlwaysOff,
-        Sampler::Ratio(ratio) => sdk::Sampler::TraceIdRatioBased(ratio),
-    }))
 }

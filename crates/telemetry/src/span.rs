@@ -15,6 +15,7 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SamplingDecision,
 use pin_project_lite::pin_project;
 
 use crate::conventions::ERROR_TYPE;
+use crate::propagation::RANDOM;
 use crate::telemetry::{Inner, Tracing};
 
 /// A span and the context in which its work runs.
@@ -52,18 +53,20 @@ impl Span {
     {
         let Some(tracing) = telemetry.tracing() else { return Self { context: parent, state: State::Nothing } };
         let below = parent.span().span_context().clone();
-        if !below.is_valid() {
-            return Self::root(tracing, &parent, kind, name, attributes);
+        if !below.is_valid() || !tracing.sampling.follows_parent(&parent) {
+            return Self::sampled(tracing, &parent, kind, name, attributes);
         }
         if !below.is_sampled() || !tracing.exports {
             return Self::id(&parent, below.trace_id(), below.trace_flags(), below.trace_state().clone());
         }
         let builder = SpanBuilder::from_name(name()).with_kind(kind).with_attributes(attributes());
-        Self::recording(&parent, tracing.tracer.build_with_context(builder, &parent))
+        let span = tracing.tracer.build_with_context(builder, &parent);
+        let place = span.span_context().clone();
+        Self::recording(&parent, span, place)
     }
 
-    /// Begins a trace, if the sampler wants it.
-    fn root<N>(
+    /// Begins a span that the sampler decides on: that of a trace, mostly.
+    fn sampled<N>(
         tracing: &Tracing,
         parent: &Context,
         kind: SpanKind,
@@ -75,22 +78,23 @@ impl Span {
     {
         if !tracing.exports {
             let trace_id = RandomIdGenerator::default().new_trace_id();
-            let sampled = tracing.sampler.should_sample(Some(parent), trace_id, "", &kind, &[], &[]);
-            let flags = TraceFlags::default().with_sampled(sampled.decision == SamplingDecision::RecordAndSample);
+            let sampled = tracing.sampling.should_sample(Some(parent), trace_id, "", &kind, &[], &[]);
+            let flags = RANDOM.with_sampled(sampled.decision == SamplingDecision::RecordAndSample);
             return Self::id(parent, trace_id, flags, sampled.trace_state);
         }
         // The sampler may go by the name; the attributes are made once it has decided.
         let mut span = tracing.tracer.build_with_context(SpanBuilder::from_name(name()).with_kind(kind), parent);
+        let is_root = !parent.has_active_span();
+        let place = if is_root { random(span.span_context()) } else { span.span_context().clone() };
         if !span.is_recording() {
-            let context = parent.with_remote_span_context(local(span.span_context()));
-            return Self { context, state: State::Id };
+            return Self { context: parent.with_remote_span_context(place), state: State::Id };
         }
         span.set_attributes(attributes());
-        Self::recording(parent, span)
+        Self::recording(parent, span, place)
     }
 
-    fn recording(parent: &Context, span: sdk::Span) -> Self {
-        let context = parent.with_span(FirstFailure { span, failed: false });
+    fn recording(parent: &Context, span: sdk::Span, place: SpanContext) -> Self {
+        let context = parent.with_span(Recorded { span, place, failed: false });
         Self { context, state: State::Recording }
     }
 
@@ -223,19 +227,21 @@ pub(crate) fn event_current(name: &'static str, attributes: Vec<KeyValue>) {
     Context::map_current(|context| context.span().add_event(name, attributes));
 }
 
-/// The same place in a trace, made here and not received.
-fn local(span: &SpanContext) -> SpanContext {
-    SpanContext::new(span.trace_id(), span.span_id(), span.trace_flags(), false, span.trace_state().clone())
+/// The place of a span whose trace has a random id. The SDK does not say so of those it makes.
+fn random(span: &SpanContext) -> SpanContext {
+    let flags = span.trace_flags() | RANDOM;
+    SpanContext::new(span.trace_id(), span.span_id(), flags, false, span.trace_state().clone())
 }
 
-/// An SDK span that keeps its first failure.
+/// An SDK span that keeps its first failure, and the flags of its trace.
 #[derive(Debug)]
-struct FirstFailure {
+struct Recorded {
     span: sdk::Span,
+    place: SpanContext,
     failed: bool,
 }
 
-impl trace::Span for FirstFailure {
+impl trace::Span for Recorded {
     fn add_event_with_timestamp<T>(&mut self, name: T, timestamp: SystemTime, attributes: Vec<KeyValue>)
     where
         T: Into<Cow<'static, str>>,
@@ -244,7 +250,7 @@ impl trace::Span for FirstFailure {
     }
 
     fn span_context(&self) -> &SpanContext {
-        self.span.span_context()
+        &self.place
     }
 
     fn is_recording(&self) -> bool {

@@ -3,18 +3,20 @@ use std::future::Future;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
+use ::http::HeaderMap;
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
-use opentelemetry_sdk::trace::{self as sdk, SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::exporter::Tally;
 use crate::log::Closing;
 use crate::metrics;
-use crate::propagation::{Admitted, Boundary, Propagators, Trust};
+use crate::propagation::{self, Boundary, Continuation, Keep, Kept, Propagators, Trust};
+use crate::sampling::Sampling;
 use crate::span::Attached;
 
 /// What of the time to stop belongs to the last spans, however long the tasks take.
@@ -43,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) tracing: Option<Tracing>,
     pub(crate) propagators: Propagators,
     pub(crate) trust: Trust,
+    /// Who may have a trace kept; nobody where there is none.
+    pub(crate) keep: Option<Keep>,
     /// Every spawned task of the application, so that shutdown can wait for them.
     pub(crate) tasks: TaskTracker,
     pub(crate) meters: Option<SdkMeterProvider>,
@@ -56,7 +60,7 @@ pub(crate) struct Inner {
 pub(crate) struct Tracing {
     pub(crate) provider: SdkTracerProvider,
     pub(crate) tracer: SdkTracer,
-    pub(crate) sampler: sdk::Sampler,
+    pub(crate) sampling: Sampling,
     /// Whether spans go anywhere.
     pub(crate) exports: bool,
 }
@@ -128,23 +132,37 @@ impl Inner {
     }
 
     /// What a caller at this boundary is believed, as the place where its work begins.
-    pub(crate) fn admit(&self, boundary: Boundary, headers: &http::HeaderMap, base: Context) -> Origin {
-        let Admitted { parent, link, baggage } = self.trust.admit(boundary, self.propagators.extract(headers));
+    pub(crate) fn admit(&self, boundary: Boundary, headers: &HeaderMap, base: Context) -> Origin {
+        let row = self.trust.incoming(boundary);
+        let caller = if row.trace == Continuation::Ignore { None } else { self.propagators.extract(headers) };
+        let caller = caller.map(|span| if row.state { span } else { propagation::without_state(&span) });
         let mut context = base;
-        if let Some(parent) = parent {
-            context = context.with_remote_span_context(parent);
+        let mut link = None;
+        match caller {
+            Some(caller) if row.trace == Continuation::Continue => context = context.with_remote_span_context(caller),
+            caller => link = caller,
         }
+        let baggage = self.propagators.extract_baggage(headers, &row.baggage);
         if !baggage.is_empty() {
             context = context.with_baggage(baggage);
+        }
+        if boundary == Boundary::Ingress && self.keep.as_ref().is_some_and(|keep| keep.admits(headers)) {
+            context = context.with_value(Kept);
         }
         Origin { context, link }
     }
 
     /// Writes a context into the headers of a request that leaves through this boundary.
-    pub(crate) fn release(&self, boundary: Boundary, context: &Context, headers: &mut http::HeaderMap) {
+    pub(crate) fn release(&self, boundary: Boundary, context: &Context, headers: &mut HeaderMap) {
+        let row = self.trust.outgoing(boundary);
         let span = context.span();
-        if let Some((span, baggage)) = self.trust.release(boundary, span.span_context(), context.baggage()) {
-            self.propagators.inject(&span, &baggage, headers);
+        let span = span.span_context();
+        if row.trace && span.is_valid() {
+            let stateless = (!row.state).then(|| propagation::without_state(span));
+            self.propagators.inject(stateless.as_ref().unwrap_or(span), headers);
+        }
+        if !row.baggage.is_empty() {
+            self.propagators.inject_baggage(context.baggage(), row.baggage, headers);
         }
     }
 }

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, Url};
 
 use super::known_method;
@@ -120,10 +119,11 @@ impl Request<'_> {
     pub async fn send(self) -> Result<Response, Error> {
         let (telemetry, parent) = self.client.owner.inside();
         let span = Span::start(&telemetry.0, parent, SpanKind::Client, || self.name(), || self.attributes());
-        let mut headers = HeaderMap::new();
-        telemetry.0.release(self.client.boundary, span.context(), &mut headers);
-        let answer = match self.builder.headers(headers).build() {
-            Ok(request) => span.attach(self.client.client.execute(request)).await,
+        let answer = match self.builder.build() {
+            Ok(mut request) => {
+                telemetry.0.release(self.client.boundary, span.context(), request.headers_mut());
+                span.attach(self.client.client.execute(request)).await
+            }
             Err(error) => Err(error),
         };
         match &answer {

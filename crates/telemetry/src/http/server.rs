@@ -5,7 +5,7 @@ use std::task::{self, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::extract::MatchedPath;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use pin_project_lite::pin_project;
@@ -165,27 +165,11 @@ impl Call {
         if let Some(error) = error {
             self.span.fail(error);
         }
-        self.name_span(response);
+        // The caller learns where in which trace the work was done.
+        propagation::respond(&self.span.span_context(), response.headers_mut());
         let duration = self.started.elapsed();
         self.span.within(|| self.log(status, duration));
         self.span.end();
-    }
-
-    /// Tells the caller where in which trace the work was done.
-    fn name_span<R>(&self, response: &mut Response<R>) {
-        const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-        const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
-        let span = self.span.span_context();
-        if !span.is_valid() {
-            return;
-        }
-        let place = propagation::traceresponse(&span);
-        if let Ok(value) = HeaderValue::try_from(format!("trace;desc=\"{place}\"")) {
-            response.headers_mut().append(SERVER_TIMING, value);
-        }
-        if let Ok(value) = HeaderValue::try_from(place) {
-            response.headers_mut().insert(TRACERESPONSE, value);
-        }
     }
 
     fn log(&self, status: StatusCode, duration: Duration) {

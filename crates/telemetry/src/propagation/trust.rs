@@ -72,3 +72,34 @@ impl Default for Trust {
         Self { ingress: Incoming::default(), mesh, egress: Egress::default() }
     }
 }
+
+/// What may pass a boundary inwards or outwards.
+pub(crate) struct Outgoing<'t> {
+    /// Whether the ids of the trace leave.
+    pub(crate) trace: bool,
+    pub(crate) state: bool,
+    pub(crate) baggage: &'t [String],
+}
+
+impl Trust {
+    /// What is taken from a caller at this boundary; nobody calls from beyond the egress.
+    pub(crate) fn incoming(&self, boundary: Boundary) -> &Incoming {
+        match boundary {
+            Boundary::Ingress | Boundary::Egress => &self.ingress,
+            Boundary::Mesh => &self.mesh,
+        }
+    }
+
+    /// What the other side of this boundary is told.
+    pub(crate) fn outgoing(&self, boundary: Boundary) -> Outgoing<'_> {
+        let Self { mesh, egress, .. } = self;
+        match boundary {
+            Boundary::Mesh => {
+                Outgoing { trace: mesh.trace != Continuation::Ignore, state: mesh.state, baggage: &mesh.baggage }
+            }
+            Boundary::Ingress | Boundary::Egress => {
+                Outgoing { trace: egress.trace, state: egress.state, baggage: &egress.baggage }
+            }
+        }
+    }
+}

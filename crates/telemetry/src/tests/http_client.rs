@@ -45,7 +45,7 @@ async fn a_request_is_a_client_span_and_carries_it_onwards() {
 
     let span = recorder.only().await;
     assert_eq!((&*span.name, &span.span_kind), ("POST /{path}/{to}", &SpanKind::Client));
-    assert_eq!(received, format!("00-{}-{}-01", span.span_context.trace_id(), span.span_context.span_id()));
+    assert_eq!(received, format!("00-{}-{}-03", span.span_context.trace_id(), span.span_context.span_id()));
     assert_eq!(text(&span, "url.template"), "/{path}/{to}");
     assert_eq!(text(&span, "server.address"), "127.0.0.1");
     assert_eq!(attributes(&span)["server.port"], &i64::from(address.port()).into());

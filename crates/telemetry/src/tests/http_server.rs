@@ -150,7 +150,7 @@ async fn every_answer_names_its_span() {
     let mut recorder = Recorder::start();
     let answer = exchange(serve().await, "GET /nothing-here", "").await;
     let span = recorder.only().await.span_context;
-    let expected = format!("traceresponse: 00-{}-{}-01\r\n", span.trace_id(), span.span_id());
+    let expected = format!("traceresponse: 00-{}-{}-03\r\n", span.trace_id(), span.span_id());
     assert!(answer.contains(&expected), "{answer}");
 }
 
@@ -185,7 +185,7 @@ async fn a_handler_and_the_request_line_share_the_spans_ids() {
     let answer = exchange(serve().await, "GET /v1/reports/1", "").await;
     let span = recorder.only().await;
     let (trace, id) = (span.span_context.trace_id(), span.span_context.span_id());
-    assert!(answer.ends_with(&format!("00-{trace}-{id}-01")), "{answer}");
+    assert!(answer.ends_with(&format!("00-{trace}-{id}-03")), "{answer}");
     let line = recorder.lines().remove(0);
     assert_eq!((&line["message"], &line["http.route"]), (&"request".into(), &"/v1/reports/{id}".into()));
     assert_eq!(line["trace_id"], trace.to_string());

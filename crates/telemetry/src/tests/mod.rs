@@ -29,8 +29,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::log::{Format, LogFormat};
+use crate::propagation::Propagators;
+use crate::sampling::Sampling;
 use crate::telemetry::{Inner, Tracing};
-use crate::{Sampler, Telemetry, Trust, init, layers};
+use crate::{Propagator, Sampler, Telemetry, Trust, layers};
 
 /// What a patient might type: it must turn up nowhere.
 const WORDS: &str = "Jane-Doe-feels-bad";
@@ -60,9 +62,9 @@ impl Recorder {
     fn with(wanted: &str, trust: Trust) -> Self {
         let (sender, spans) = watch::channel(Vec::new());
         let provider = SdkTracerProvider::builder().with_span_processor(SimpleSpanProcessor::new(Kept(sender))).build();
-        let sampler = init::sampler(Sampler::AlwaysOn);
-        let tracing = Some(Tracing::new(provider, sampler, true));
-        let telemetry = Telemetry(Arc::new(Inner { tracing, trust, ..Inner::default() }));
+        let tracing = Some(Tracing::new(provider, Sampling::new(Sampler::AlwaysOn, true), true));
+        let propagators = Propagators::new(&[Propagator::TraceContext, Propagator::Baggage]);
+        let telemetry = Telemetry(Arc::new(Inner { tracing, propagators, trust, ..Inner::default() }));
         let lines = Lines::default();
         let default = tracing_subscriber::registry()
             .with(telemetry.layers())

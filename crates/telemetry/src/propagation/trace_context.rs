@@ -1,0 +1,90 @@
+//! [W3C Trace Context](https://www.w3.org/TR/trace-context-2/), level 2: `traceparent`, with `tracestate` beside it.
+
+use std::fmt;
+use std::iter;
+
+use ::http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::trace::{SpanContext, TraceFlags};
+
+use super::{hex, put, remote, single, trace_state};
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// The length of version 00, and of the part of later versions that is known.
+const LENGTH: usize = 55;
+
+/// The flag of a trace id whose last seven bytes are random. It belongs to the trace: whoever continues one
+/// hands the flag on as it came, whoever begins one with a random id sets it.
+pub(crate) const RANDOM: TraceFlags = TraceFlags::new(0x02);
+
+/// Reads the context of a request, if there is a valid one. An invalid `tracestate` counts as none.
+pub(super) fn extract(headers: &HeaderMap) -> Option<SpanContext> {
+    read(single(headers, &TRACEPARENT)?, headers.get_all(&TRACESTATE).iter().map(HeaderValue::as_bytes))
+}
+
+/// Writes the context of a valid span.
+pub(super) fn inject(span: &SpanContext, headers: &mut HeaderMap) {
+    put(headers, &TRACEPARENT, &Traceparent::of(span).0);
+    put(headers, &TRACESTATE, trace_state::format(span.trace_state()).as_bytes());
+}
+
+/// Tells the caller which trace its request has become, as `traceresponse` and as the metric `trace` of
+/// `Server-Timing`, which scripts of a web page can read.
+pub(crate) fn respond(span: &SpanContext, headers: &mut HeaderMap) {
+    const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+    const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
+    if !span.is_valid() {
+        return;
+    }
+    let place = Traceparent::of(span);
+    put(headers, &TRACERESPONSE, &place.0);
+    if let Ok(metric) = HeaderValue::try_from(format!("trace;desc={place}")) {
+        // Beside the metrics of the application.
+        headers.append(SERVER_TIMING, metric);
+    }
+}
+
+/// Reads a context that was stored as text. An invalid `tracestate` counts as none, an empty one is none.
+pub(crate) fn parse(traceparent: &str, tracestate: &str) -> Option<SpanContext> {
+    read(traceparent.as_bytes(), iter::once(tracestate.as_bytes()))
+}
+
+fn read<'a>(traceparent: &[u8], tracestate: impl Iterator<Item = &'a [u8]>) -> Option<SpanContext> {
+    let (known, rest) = traceparent.split_first_chunk::<LENGTH>()?;
+    let [v1, v0, b'-', known @ ..] = known else { return None };
+    let (trace_id, known) = known.split_at(32);
+    let [b'-', known @ ..] = known else { return None };
+    let (span_id, known) = known.split_at(16);
+    let [b'-', flags @ ..] = known else { return None };
+    // Of a version to come no more is known than where the ids are and which flag means sampled.
+    let understood = match (hex::number(&[*v1, *v0])?, rest) {
+        (0x00, []) => TraceFlags::SAMPLED | RANDOM,
+        (0x01..=0xfe, [] | [b'-', ..]) => TraceFlags::SAMPLED,
+        _ => return None,
+    };
+    let flags = TraceFlags::new(u8::try_from(hex::number(flags)?).ok()?) & understood;
+    let span_id = u64::try_from(hex::number(span_id)?).ok()?;
+    remote(hex::number(trace_id)?, span_id, flags, trace_state::parse(tracestate))
+}
+
+/// A context as the value of `traceparent`. Outside any trace it is all zeroes.
+#[derive(Clone, Copy)]
+pub(crate) struct Traceparent([u8; LENGTH]);
+
+impl Traceparent {
+    pub(crate) fn of(span: &SpanContext) -> Self {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        let flags = span.trace_flags() & (TraceFlags::SAMPLED | RANDOM);
+        hex::write(&span.trace_id().to_bytes(), &mut text[3..35]);
+        hex::write(&span.span_id().to_bytes(), &mut text[36..52]);
+        hex::write(&[flags.to_u8()], &mut text[53..]);
+        Self(text)
+    }
+}
+
+impl fmt::Display for Traceparent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(&self.0).unwrap_or_default())
+    }
+}
