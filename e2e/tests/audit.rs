@@ -140,6 +140,8 @@ async fn history(stack: &Stack) -> anyhow::Result<History> {
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     let first = submitted(&client, &token, PATIENT).await?;
+    // So that there is more than one seal, however quickly all this goes.
+    all_sealed(stack).await?;
     let second = submitted(&client, &token, PATIENT).await?;
     client.amend(&token, &second, "\"1\"", &amendment()).await?.expect_status(201)?;
     let nurse = client.login(NURSE.login, NURSE.pin).await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use e2e::{DEADLINE, NURSE, NURSES_PER_SITE, PATIENT, unhurried};
 use futures_util::future::try_join_all;
 use migrations::demo::{PATIENTS, STUDY};
+use testkit::client::report;
 use testkit::contract;
 use testkit::stack::{Service, Stack};
 use testkit::trace::{Kind, Trace, span};
@@ -79,23 +80,51 @@ async fn spans_travel_over_otlp_http_as_well() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_callers_trace_is_continued_when_it_is_trusted_and_linked_to_when_not() -> anyhow::Result<()> {
+async fn a_callers_trace_is_continued_linked_to_or_ignored_as_the_table_says() -> anyhow::Result<()> {
     const CALLER: &str = "0af7651916cd43dd8448eb211c80319c";
     let traceparent = format!("00-{CALLER}-b7ad6b7169203331-01");
-    for trusted in [true, false] {
-        let stack = Stack::builder()
-            .env(Service::Gateway, "EPRO_TELEMETRY__TRUST_REMOTE_CONTEXT", trusted.to_string())
-            .start()
-            .await?;
+    for (policy, is_continued, links) in [("continue", true, 0), ("link", false, 1), ("ignore", false, 0)] {
+        let stack =
+            Stack::builder().env(Service::Gateway, "EPRO_TELEMETRY__TRUST__INGRESS__TRACE", policy).start().await?;
         let answer = stack.client().raw("GET", "/v1/reports/x", &[("traceparent", &traceparent)], "").await?;
         let trace_id = answer.trace_id().unwrap_or_default();
-        assert_eq!(trace_id == CALLER, trusted);
+        assert_eq!(trace_id == CALLER, is_continued, "{policy}");
         let trace = stack.otlp.wait_for(&trace_id, DEADLINE, |trace| !trace.is_empty()).await?;
         let server = trace.one("gateway", "GET /v1/reports/{id}", Kind::Server)?;
-        assert_eq!(server.parent_span_id.as_deref() == Some("b7ad6b7169203331"), trusted);
-        assert_eq!(server.links.len(), usize::from(!trusted));
+        assert_eq!(server.parent_span_id.as_deref() == Some("b7ad6b7169203331"), is_continued, "{policy}");
+        assert_eq!(server.links.len(), links, "{policy}");
         stack.stop().await?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stranger_can_neither_hide_a_submission_nor_name_its_trace() -> anyhow::Result<()> {
+    const STRANGER: &str = "0af7651916cd43dd8448eb211c80319c";
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let authorization = format!("Bearer {}", token.0);
+    let unsampled = format!("00-{STRANGER}-b7ad6b7169203331-00");
+    let headers = [
+        ("authorization", &*authorization),
+        ("content-type", "application/json"),
+        ("idempotency-key", "8c1e3f0a-6f0e-4b62-8b6d-0d8a2f1f7c11"),
+        ("traceparent", &unsampled),
+        ("tracestate", "x=1"),
+        ("baggage", "name=Ada"),
+        ("b3", "0"),
+    ];
+    let body = report(PATIENT.assignment).to_string();
+    let submitted = client.raw("POST", "/v1/reports", &headers, body).await?.expect_status(201)?;
+    let trace_id = submitted.trace_id().unwrap_or_default();
+    assert_ne!(trace_id, STRANGER);
+    let expected = contract::submit_report(NURSES_PER_SITE);
+    let trace = stack.otlp.wait_for_shape(&trace_id, DEADLINE, &expected).await?;
+    assert_eq!(contract::check_submission(&trace, NURSES_PER_SITE), Vec::<String>::new());
+    let told = stack.sms.accepted();
+    assert!(told.iter().all(|message| message.traceparent.is_none()), "the provider is told of no trace");
+    stack.stop().await?;
     Ok(())
 }
 

@@ -82,10 +82,10 @@ async fn judge(stack: &Compose) -> anyhow::Result<Verdict> {
     let mut verdict = Verdict::default();
     let visit = Visit::begin(stack).await?;
     let first = visit.submit().await?;
-    let trace = visit.jaeger.wait_for(&first, DELIVERY, is_whole).await?;
+    let trace = visit.jaeger.wait_for(&first.trace_id, DELIVERY, is_whole).await?;
     println!("{trace}");
     verdict.all("the trace is the contract's", &contract::check_submission(&trace, nurses().count()));
-    visit.judge_messages(&mut verdict, &first, 1).await?;
+    visit.judge_messages(&mut verdict, &first.report_id, 1).await?;
     for command in [&["data-svc", "audit", "verify"][..], &["data-svc", "reconcile"]] {
         let said = stack.exec("data-svc", command).await;
         let name = format!("{} finds nothing wrong", command.join(" "));
@@ -97,18 +97,24 @@ async fn judge(stack: &Compose) -> anyhow::Result<Verdict> {
     let stopping = Instant::now();
     stack.stop(&SERVICES).await?;
     println!("the five services stopped within {:.1} s", stopping.elapsed().as_secs_f64());
-    let trace = visit.jaeger.wait_for(&last, DELIVERY, is_whole).await?;
+    let trace = visit.jaeger.wait_for(&last.trace_id, DELIVERY, is_whole).await?;
     verdict.all(
         "a submission at the last moment has its whole trace",
         &contract::check_submission(&trace, nurses().count()),
     );
-    visit.judge_messages(&mut verdict, &last, 2).await?;
+    visit.judge_messages(&mut verdict, &last.report_id, 2).await?;
 
     judge_containers(stack, &mut verdict).await?;
-    judge_log_lines(stack, &mut verdict, &[&first, &last]).await?;
+    judge_log_lines(stack, &mut verdict, &[&first.trace_id, &last.trace_id]).await?;
     visit.judge_privacy(stack, &mut verdict).await?;
     println!("\n{:.1} s altogether", start.elapsed().as_secs_f64());
     Ok(verdict)
+}
+
+/// A report that was stored.
+struct Submitted {
+    trace_id: String,
+    report_id: String,
 }
 
 /// What the first patient does, and where its effects can be seen.
@@ -136,22 +142,23 @@ impl Visit {
         })
     }
 
-    /// Submits a report and gives its trace id.
-    async fn submit(&self) -> anyhow::Result<String> {
+    /// Submits a report.
+    async fn submit(&self) -> anyhow::Result<Submitted> {
         let mut body = report(PATIENTS[0].assignment);
         body["answers"]["note"] = self.marker.clone().into();
         let key = Uuid::new_v4().to_string();
         let answer = self.client.submit(&self.token, &key, &body).await?.expect_status(201)?;
         println!("POST /v1/reports -> 201 {}\n", String::from_utf8_lossy(&answer.body));
-        answer.trace_id().context("the answer has no traceresponse header")
+        let trace_id = answer.trace_id().context("the answer has no traceresponse header")?;
+        Ok(Submitted { trace_id, report_id: answer.text("report_id")? })
     }
 
-    /// Every nurse of the site has one SMS within this trace, and one mail for each report so far.
-    async fn judge_messages(&self, verdict: &mut Verdict, trace_id: &str, reports: usize) -> anyhow::Result<()> {
+    /// Every nurse of the site has one SMS about this report, and one mail for each report so far.
+    async fn judge_messages(&self, verdict: &mut Verdict, report_id: &str, reports: usize) -> anyhow::Result<()> {
         let expected = nurses().count();
         let messages = poll::until(
             DELIVERY,
-            async || self.sms_provider.of_trace(trace_id).await,
+            async || self.sms_provider.about(report_id).await,
             |messages| messages.len() >= expected,
         )
         .await?;

@@ -10,6 +10,7 @@ mod e2e_compose;
 mod fuzz_api;
 mod sqlx;
 mod test;
+mod w3c_trace_context;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ enum Command {
     Chaos(chaos::Options),
     /// Sends what `/openapi.json` allows, and what it does not, to a running stack (needs Python).
     FuzzApi(fuzz_api::Options),
+    /// Runs the W3C's own test suite for Trace Context (needs Python with aiohttp).
+    W3cTraceContext(w3c_trace_context::Options),
     /// Checks who may depend on whom.
     Architecture,
     /// Writes `.sqlx`, which lets the queries be checked without a database.
@@ -58,6 +61,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::E2eCompose(options) => e2e_compose::run(options).await,
         Command::Chaos(options) => chaos::run(options).await,
         Command::FuzzApi(options) => fuzz_api::run(options).await,
+        Command::W3cTraceContext(options) => w3c_trace_context::run(options).await,
         Command::Architecture => architecture::run(),
         Command::Sqlx(options) => sqlx::run(options).await,
     }

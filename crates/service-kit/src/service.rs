@@ -113,7 +113,7 @@ fn execute<S: Service>(arguments: Arguments<S::Command>) -> anyhow::Result<ExitC
 
 /// The fallible part is a function of its own, so that the flush always runs.
 async fn serve<S: Service>(config: S::Config) -> anyhow::Result<()> {
-    let telemetry = telemetry::init(S::telemetry(&config), S::VERSION).await.context("start telemetry")?;
+    let telemetry = telemetry::init(S::telemetry(&config), S::VERSION).context("start telemetry")?;
     let result = build_and_run::<S>(config).await;
     if let Err(error) = &result {
         telemetry::error!(error = format!("{error:#}"), "stopped by an error");

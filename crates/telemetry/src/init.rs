@@ -1,11 +1,9 @@
 use std::env;
 use std::sync::Arc;
 
+use opentelemetry::InstrumentationScope;
 use opentelemetry::trace::TracerProvider;
-use opentelemetry::{InstrumentationScope, KeyValue};
-use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::resource::EnvResourceDetector;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
@@ -13,41 +11,31 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
-use uuid::Uuid;
 
-use crate::config::{Config, UnknownSampler};
-use crate::conventions::SCHEMA_URL;
-use crate::exporter::{self, Tally};
-use crate::propagation::{Continuation, Incoming, Propagator, Propagators, Trust};
+use crate::config::Config;
+use crate::config::settings::Settings;
+use crate::conventions::{SCHEMA_URL, SERVICE_NAME};
+use crate::export::Processor;
+use crate::metrics::Meters;
+use crate::propagation::{Keep, Propagators};
 use crate::sampling::Sampling;
 use crate::telemetry::{Handle, Inner, Telemetry, Tracing};
-use crate::{layers, log, metrics, panic};
+use crate::{layers, log, panic};
 
-/// Why telemetry could not start.
+/// Why telemetry could not start. A standard variable that makes no sense, a file that cannot be read and a receiver
+/// that is not there are no reasons.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    /// The exporter's settings are wrong, such as an endpoint that is no URL.
-    #[error("an exporter cannot be built: {0}")]
-    Build(#[from] ExporterBuildError),
-    /// The exporter could not be made at all.
-    #[error("an exporter cannot be built")]
-    Exporter,
-    /// `OTEL_TRACES_SAMPLER` or its argument is none of the known ones.
-    #[error(transparent)]
-    Sampler(#[from] UnknownSampler),
-    /// `OTEL_EXPORTER_OTLP_PROTOCOL` is none of the known ones.
-    #[error("unknown OTEL_EXPORTER_OTLP_PROTOCOL {0:?}: give grpc or http/protobuf")]
-    Protocol(String),
-    /// `OTEL_TRACES_EXPORTER` is none of the known ones.
-    #[error("unknown OTEL_TRACES_EXPORTER {0:?}: give otlp, console or none")]
-    TracesExporter(String),
-    /// `OTEL_METRICS_EXPORTER` is none of the known ones.
-    #[error("unknown OTEL_METRICS_EXPORTER {0:?}: give otlp or none")]
-    MetricsExporter(String),
-    /// The thread that writes log lines cannot be started.
-    #[error("log lines cannot be written: {0}")]
-    Log(#[from] std::io::Error),
-    /// Telemetry was started twice in one process.
+    /// `spans` is no list of targets and levels.
+    #[error("telemetry.spans is no list of targets and levels: {0}")]
+    Spans(#[from] tracing_subscriber::filter::ParseError),
+    /// The secret of `keep` could be guessed.
+    #[error("telemetry.keep.secret is shorter than 32 bytes")]
+    KeepSecret,
+    /// A thread cannot be started.
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+    /// There is a `tracing` subscriber already.
     #[error("telemetry has been started before")]
     Twice,
 }
@@ -56,51 +44,83 @@ pub enum InitError {
 /// process: the `tracing` subscriber, the panic hook and the TLS provider. An application that has its own of these
 /// uses [`Telemetry::start`] and [`Telemetry::layers`].
 ///
-/// `version` is the service's. Must run inside the runtime.
+/// `version` is the service's.
 ///
 /// # Errors
-/// When a setting makes no sense; an unreachable collector is no error.
-pub async fn init(config: &Config, version: &'static str) -> Result<Telemetry, InitError> {
+/// When the configuration makes no sense, or there is a `tracing` subscriber already.
+pub fn init(config: &Config, version: &str) -> Result<Telemetry, InitError> {
     // One provider for every TLS client of the process; a second start keeps the first one's.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let telemetry = Telemetry::start(config, version).await?;
-    let (writer, format) = log::stdout(&config.log, &config.name)?;
-    let wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let telemetry = Telemetry::start(config, version)?;
+    let (writer, format) = log::stdout(&config.log, &telemetry.0.name)?;
+    let mut wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    if let Some(level) = telemetry.0.log_level {
+        wanted = wanted.add_directive(format!("{}={level}", env!("CARGO_PKG_NAME")).parse().unwrap_or_default());
+    }
     tracing_subscriber::registry()
         .with(telemetry.layers())
         .with(layers::lines(wanted, format, writer.clone()))
         .try_init()
         .map_err(|_| InitError::Twice)?;
     panic::install_hook();
+    if let Some(meters) = &telemetry.0.meters {
+        meters.observe_log(writer.clone());
+    }
     let _ = telemetry.0.log.set(log::Closing(writer));
+    for warning in &telemetry.0.warnings {
+        tracing::warn!("{warning}");
+    }
     Ok(telemetry)
 }
 
 impl Telemetry {
-    /// Starts exporters, sampler and propagation, and nothing that a process has one of.
+    /// Starts exporters, sampler and propagation, and takes nothing that a process has one of. What instruments do
+    /// within [`Telemetry::scope`], or under a subscriber with [`Telemetry::layers`], belongs to it.
     ///
     /// # Errors
-    /// When a setting makes no sense; an unreachable collector is no error.
-    pub async fn start(config: &Config, version: &'static str) -> Result<Self, InitError> {
-        let config = config.clone().overridden(|name| env::var(name).ok())?;
-        let tally = Arc::new(Tally::default());
-        let resource = resource(&config, version);
-        let meters = metrics::provider(&config, resource.clone()).await?;
-        let processor = exporter::processor(&config, &tally).await?;
-        let exports = processor.is_some();
-        let sampling = Sampling::new(config.sampler, true);
-        let mut provider = SdkTracerProvider::builder().with_resource(resource).with_sampler(sampling.clone());
-        if let Some(processor) = processor {
+    /// When the configuration makes no sense.
+    pub fn start(config: &Config, version: &str) -> Result<Self, InitError> {
+        Self::with_settings(config, Settings::new(config, version, |name| env::var(name).ok()))
+    }
+
+    pub(crate) fn with_settings(config: &Config, settings: Settings) -> Result<Self, InitError> {
+        let keep = match &config.keep {
+            None => None,
+            Some(keep) => Some(Keep::new(keep).ok_or(InitError::KeepSecret)?),
+        };
+        let resource = Resource::builder_empty().with_attributes(settings.resource.iter().cloned()).build();
+        let name = settings.resource.iter().find(|pair| pair.key.as_str() == SERVICE_NAME);
+        let mut inner = Inner {
+            name: name.map(|pair| pair.value.to_string()).unwrap_or_default(),
+            propagators: Propagators::new(&settings.propagators),
+            trust: config.trust.clone(),
+            spans: config.spans.parse()?,
+            keep,
+            log_level: settings.log_level,
+            warnings: settings.warnings,
+            ..Inner::default()
+        };
+        if settings.disabled {
+            return Ok(Self(Arc::new(inner)));
+        }
+        if let Some(metrics) = &settings.metrics {
+            inner.meters = Some(Meters::start(metrics, resource.clone())?);
+        }
+        let sampling = Sampling::new(settings.sampler, settings.follows_parents);
+        let mut provider = SdkTracerProvider::builder()
+            .with_resource(resource.clone())
+            .with_sampler(sampling.clone())
+            .with_span_limits(settings.limits);
+        if let Some(exporter) = settings.spans {
+            let processor = Processor::start(exporter, settings.queue, &resource, settings.value_length)?;
+            if let Some(meters) = &inner.meters {
+                meters.observe_export(&processor);
+            }
+            inner.processor = Some(processor.clone());
             provider = provider.with_span_processor(processor);
         }
-        if let Some(meters) = &meters {
-            metrics::start(meters, &tally);
-        }
-        let tracing = Tracing::new(provider.build(), sampling, exports);
-        let ingress = if config.trust_remote_context { Continuation::Continue } else { Continuation::Link };
-        let trust = Trust { ingress: Incoming { trace: ingress, ..Incoming::default() }, ..Trust::default() };
-        let propagators = Propagators::new(&[Propagator::TraceContext, Propagator::Baggage]);
-        Ok(Self(Arc::new(Inner { tracing: Some(tracing), propagators, trust, meters, tally, ..Inner::default() })))
+        inner.tracing = Some(Tracing::new(provider.build(), sampling, inner.processor.is_some()));
+        Ok(Self(Arc::new(inner)))
     }
 
     /// What a `tracing` subscriber needs, so that the spans of the application's own code join the trace, and
@@ -109,7 +129,8 @@ impl Telemetry {
     where
         S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
     {
-        let spans = self.0.tracing.as_ref().map(|tracing| layers::spans(tracing.tracer.clone()));
+        let tracing = self.0.tracing.as_ref();
+        let spans = tracing.map(|tracing| layers::spans(tracing.tracer.clone(), self.0.spans.clone()));
         Handle(self.clone()).with_filter(LevelFilter::OFF).and_then(spans)
     }
 }
@@ -122,16 +143,4 @@ impl Tracing {
             .build();
         Self { tracer: provider.tracer_with_scope(scope), provider, sampling, exports }
     }
-}
-
-fn resource(config: &Config, version: &'static str) -> Resource {
-    Resource::builder_empty()
-        .with_attributes([
-            KeyValue::new("service.version", version),
-            KeyValue::new("service.instance.id", Uuid::new_v4().to_string()),
-            KeyValue::new("deployment.environment.name", config.environment.clone()),
-        ])
-        .with_detector(Box::new(EnvResourceDetector::new()))
-        .with_attribute(KeyValue::new("service.name", config.name.clone()))
-        .build()
 }

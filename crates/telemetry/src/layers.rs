@@ -3,18 +3,17 @@
 //! Each has a filter of its own: one shared filter would cut spans out of the trees.
 
 use opentelemetry_sdk::trace::SdkTracer;
-use tracing::level_filters::LevelFilter;
-use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::log::{self, Format, Lines};
 
-/// Turns `tracing` spans into OpenTelemetry spans. Events are left out: an error that is logged
+/// Turns `tracing` spans that are `wanted` into OpenTelemetry spans. Events are left out: an error that is logged
 /// would mark the span as failed, whatever the call's own outcome.
-pub(crate) fn spans<S>(tracer: SdkTracer) -> impl Layer<S> + Send + Sync
+pub(crate) fn spans<S>(tracer: SdkTracer, wanted: Targets) -> impl Layer<S> + Send + Sync
 where
     S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
 {
@@ -25,10 +24,7 @@ where
         .with_target(false)
         .with_level(false)
         .with_tracked_inactivity(false)
-        .with_filter(
-            filter_fn(|metadata| metadata.is_span() && *metadata.level() <= Level::INFO)
-                .with_max_level_hint(LevelFilter::INFO),
-        )
+        .with_filter(wanted.and(filter_fn(|metadata: &Metadata<'_>| metadata.is_span())))
 }
 
 /// Writes events as lines, as far as `wanted` and [`log::permitted`] let them through.

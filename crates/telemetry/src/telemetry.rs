@@ -7,14 +7,15 @@ use ::http::HeaderMap;
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
-use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
 
-use crate::exporter::Tally;
+use crate::export::Processor;
 use crate::log::Closing;
-use crate::metrics;
+use crate::metrics::Meters;
 use crate::propagation::{self, Boundary, Continuation, Keep, Kept, Propagators, Trust};
 use crate::sampling::Sampling;
 use crate::span::Attached;
@@ -49,8 +50,18 @@ pub(crate) struct Inner {
     pub(crate) keep: Option<Keep>,
     /// Every spawned task of the application, so that shutdown can wait for them.
     pub(crate) tasks: TaskTracker,
-    pub(crate) meters: Option<SdkMeterProvider>,
-    pub(crate) tally: Arc<Tally>,
+    /// None where nothing is measured.
+    pub(crate) meters: Option<Meters>,
+    /// None where spans go nowhere.
+    pub(crate) processor: Option<Processor>,
+    /// `service.name`.
+    pub(crate) name: String,
+    /// Which `tracing` spans join the trace.
+    pub(crate) spans: Targets,
+    /// How much this crate says of itself, if not as much as everybody.
+    pub(crate) log_level: Option<LevelFilter>,
+    /// What was set and makes no sense.
+    pub(crate) warnings: Vec<String>,
     /// The way of log lines to standard output, where [`crate::init`] has made one.
     pub(crate) log: OnceLock<Closing>,
 }
@@ -97,7 +108,7 @@ impl Telemetry {
     /// take `deadline` at most. It must be the last thing that an application does.
     pub async fn shutdown(self, deadline: Duration) {
         let end = Instant::now() + deadline;
-        let Inner { tracing, tasks, meters, tally, log, .. } = &*self.0;
+        let Inner { tracing, tasks, meters, processor, log, .. } = &*self.0;
         tasks.close();
         if tokio::time::timeout_at(end - FLUSH.min(deadline / 2), tasks.wait()).await.is_err() {
             tracing::warn!(tasks = tasks.len(), "shutdown did not wait for all tasks");
@@ -112,12 +123,14 @@ impl Telemetry {
             }
         }
         // After the spans, for what they have cost is counted too.
-        if let Some(meters) = meters.clone() {
-            metrics::shutdown(meters, end).await;
+        if let Some(meters) = meters {
+            meters.shutdown(end).await;
         }
-        let lost_spans = tally.lost();
-        if lost_spans > 0 {
-            tracing::warn!(lost_spans, ended_spans = tally.ended(), "spans were lost");
+        if let Some(counts) = processor.as_ref().map(Processor::counts) {
+            let lost_spans = counts.ended() - counts.exported();
+            if lost_spans > 0 {
+                tracing::warn!(lost_spans, ended_spans = counts.ended(), causes = ?counts.lost(), "spans were lost in all");
+            }
         }
         // Last of all, for all that came before may have had something to say.
         if let Some(Closing(writer)) = log.get() {

@@ -17,7 +17,7 @@ static UNTOLD: Counter = Counter::new("epro.report.untold", "{report}");
 /// Says so when a report that was stored just now has nobody to be told of it.
 pub(super) fn note_untold(report_id: Uuid, recipients: &[Uuid], urgent: bool) {
     if recipients.is_empty() {
-        UNTOLD.add(&[("epro.report.urgent", if urgent { "true" } else { "false" })]);
+        UNTOLD.add(1, &[("epro.report.urgent", if urgent { "true" } else { "false" })]);
         telemetry::warn!(%report_id, urgent, "nobody is told of this report");
     }
 }

@@ -28,7 +28,7 @@ pub(crate) async fn record_delivery(
     let moved = store::delivery_attempt::record(db, notification_id, attempt, &verdict).await?;
     if let Some(moved) = moved.filter(|moved| moved.state == "dead") {
         let (channel, outcome) = (channel_name(channel(&moved.channel)?)?, verdict.outcome);
-        DEAD.add(&[("epro.delivery.channel", channel), ("epro.delivery.outcome", outcome)]);
+        DEAD.add(1, &[("epro.delivery.channel", channel), ("epro.delivery.outcome", outcome)]);
         telemetry::warn!(%notification_id, channel, outcome, attempt, "notification is dead");
     }
     Ok(pb::RecordDeliveryResponse {})

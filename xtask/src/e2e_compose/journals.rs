@@ -68,16 +68,16 @@ impl SmsProvider {
         get(&self.http, &format!("{}/__admin/requests", self.base_url)).await
     }
 
-    /// The messages that were sent within a trace.
-    pub(super) async fn of_trace(&self, trace_id: &str) -> anyhow::Result<Vec<Sms>> {
+    /// The messages about a report.
+    pub(super) async fn about(&self, report_id: &str) -> anyhow::Result<Vec<Sms>> {
         let journal: Value = serde_json::from_str(&self.everything().await?)?;
         let requests = journal["requests"].as_array().context("WireMock lists no requests")?;
-        Ok(requests.iter().filter(|entry| is_within(trace_id, entry)).map(sms).collect())
+        Ok(requests.iter().filter(|entry| is_about(report_id, entry)).map(sms).collect())
     }
 }
 
-fn is_within(trace_id: &str, entry: &Value) -> bool {
-    header(entry, "traceparent").is_some_and(|parent| parent.split('-').nth(1) == Some(trace_id))
+fn is_about(report_id: &str, entry: &Value) -> bool {
+    entry["request"]["body"].as_str().is_some_and(|body| body.contains(report_id))
 }
 
 fn sms(entry: &Value) -> Sms {

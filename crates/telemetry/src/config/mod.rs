@@ -1,132 +1,99 @@
-use std::fmt;
-use std::str::FromStr;
+//! The `telemetry:` block of an application's configuration, and the standard variables that override it.
+//!
+#![doc = include_str!("table.md")]
 
+mod sampler;
+pub(crate) mod settings;
+mod variables;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::init::InitError;
 use crate::log::LogConfig;
+use crate::propagation::{KeepConfig, Propagator, Trust};
 
-#[expect(dead_code, reason = "being built")]
-pub(crate) mod settings;
+pub use sampler::{Sampler, UnknownSampler};
 
-/// The `telemetry:` block of a service's configuration. The standard `OTEL_*` variables override it.
+/// The `telemetry:` block of an application's configuration. The standard `OTEL_*` variables override it: each key has
+/// its variables in [the table](crate#configuration).
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `service.name` of every span and count.
+    /// `service.name` of every span, metric and log line.
     pub name: String,
-    /// Where spans go: the address of an OTLP receiver, such as `http://jaeger:4317`.
-    #[serde(default = "default_endpoint")]
-    pub endpoint: String,
-    /// How spans travel.
-    #[serde(default)]
-    pub batcher: Batcher,
-    /// Which traces are kept.
-    #[serde(default)]
-    pub sampler: Sampler,
-    /// Whether counts are sent, to where the spans go.
-    #[serde(default)]
-    pub metrics: Metrics,
-    /// `deployment.environment.name` of every span and count.
-    #[serde(default = "default_environment")]
+    /// `deployment.environment.name` of every span and metric.
     pub environment: String,
+    /// Further attributes of the resource.
+    pub resource: BTreeMap<String, String>,
+    /// The address of an OTLP receiver, such as `https://collector:4317`. Over HTTP the path of the signal is added.
+    pub endpoint: Option<String>,
+    /// How spans travel.
+    pub batcher: Batcher,
+    /// Sent with every export, such as an API key.
+    pub headers: BTreeMap<String, SecretString>,
+    /// Whether exports are compressed.
+    pub compression: Compression,
+    /// How long one export may take, its repetitions included; zero is no limit.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// What an `https` receiver is held against, and what it is shown.
+    pub tls: Tls,
+    /// What waits for export.
+    pub queue: Queue,
+    /// Which traces are kept.
+    pub sampler: Sampler,
+    /// Formats of the context on the wire.
+    pub propagators: Vec<Propagator>,
+    /// Whose context is believed and who is told ours.
+    pub trust: Trust,
+    /// Who may have a trace kept whatever the sampler says.
+    pub keep: Option<KeepConfig>,
+    /// Which `tracing` spans of the application's own code and of libraries join the trace: targets and levels, such
+    /// as `info,my_crate=debug,h2=off`.
+    pub spans: String,
+    /// Whether metrics are sent, to where the spans go.
+    pub metrics: Metrics,
+    /// How often.
+    #[serde(with = "humantime_serde")]
+    pub metric_interval: Duration,
     /// How log lines look and how many may wait.
-    #[serde(default)]
     pub log: LogConfig,
-    /// Whether a `traceparent` from outside is continued (`true`) or only linked to (`false`).
-    #[serde(default = "default_trust")]
-    pub trust_remote_context: bool,
-    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`: for OTLP over HTTP a whole URL, taken as it is.
-    #[serde(skip)]
-    traces_endpoint: Option<String>,
-    /// `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, the same for counts.
-    #[serde(skip)]
-    metrics_endpoint: Option<String>,
-    /// How counts travel: as spans are configured to, or as the variable of counts or of all signals says.
-    #[serde(skip)]
-    pub(crate) metrics_batcher: Batcher,
 }
 
 impl Config {
-    /// Applies the standard `OTEL_*` variables, read by `variable`; those of the batch processor and
-    /// of the periodic reader are read where these are built.
-    pub(crate) fn overridden(mut self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, InitError> {
-        // To the specification an empty variable is one that is not set.
-        let variable = |name| variable(name).filter(|value| !value.is_empty());
-        if let Some(name) = variable("OTEL_SERVICE_NAME") {
-            self.name = name;
-        }
-        if let Some(endpoint) = variable("OTEL_EXPORTER_OTLP_ENDPOINT") {
-            self.endpoint = endpoint;
-        }
-        self.traces_endpoint = variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-        self.metrics_endpoint = variable("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT");
-        let protocol = |name| match variable(name).or_else(|| variable("OTEL_EXPORTER_OTLP_PROTOCOL")).as_deref() {
-            None => Ok(None),
-            Some("grpc") => Ok(Some(Batcher::OtlpGrpc)),
-            Some("http/protobuf") => Ok(Some(Batcher::OtlpHttp)),
-            Some(other) => Err(InitError::Protocol(other.to_owned())),
-        };
-        let configured = self.batcher;
-        self.batcher = protocol("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")?.unwrap_or(self.batcher);
-        match variable("OTEL_TRACES_EXPORTER").as_deref() {
-            None | Some("otlp") => {}
-            Some("console") => self.batcher = Batcher::Stdout,
-            Some("none") => self.batcher = Batcher::None,
-            Some(other) => return Err(InitError::TracesExporter(other.to_owned())),
-        }
-        match variable("OTEL_METRICS_EXPORTER").as_deref() {
-            None => {}
-            Some("otlp") => self.metrics = Metrics::Otlp,
-            Some("none") => self.metrics = Metrics::None,
-            Some(other) => return Err(InitError::MetricsExporter(other.to_owned())),
-        }
-        if self.metrics == Metrics::Otlp {
-            self.metrics_batcher = protocol("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL")?.unwrap_or(configured);
-        }
-        if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-            self.batcher = Batcher::None;
-            self.metrics = Metrics::None;
-        }
-        if let Some(name) = variable("OTEL_TRACES_SAMPLER") {
-            self.sampler = match name.strip_prefix("parentbased_").unwrap_or(&name) {
-                "traceidratio" => variable("OTEL_TRACES_SAMPLER_ARG").as_deref().unwrap_or("1").parse()?,
-                other => other.parse()?,
-            };
-        }
-        Ok(self)
-    }
-
-    /// Where OTLP sends spans to, by [`Config::batcher`].
-    pub(crate) fn traces_address(&self) -> String {
-        self.address(self.traces_endpoint.as_ref(), self.batcher, "/v1/traces")
-    }
-
-    /// Where OTLP sends counts to, by [`Config::metrics_batcher`].
-    pub(crate) fn metrics_address(&self) -> String {
-        self.address(self.metrics_endpoint.as_ref(), self.metrics_batcher, "/v1/metrics")
-    }
-
-    /// The signal's own address as it is, else that of all signals, to which OTLP over HTTP adds a path.
-    fn address(&self, own: Option<&String>, protocol: Batcher, path: &str) -> String {
-        match (own, protocol) {
-            (Some(own), _) => own.clone(),
-            (None, Batcher::OtlpHttp) => format!("{}{path}", self.endpoint.trim_end_matches('/')),
-            (None, _) => self.endpoint.clone(),
-        }
+    /// The defaults, with a `service.name`.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
     }
 }
 
-fn default_endpoint() -> String {
-    "http://127.0.0.1:4317".to_owned()
-}
-
-fn default_environment() -> String {
-    "development".to_owned()
-}
-
-fn default_trust() -> bool {
-    true
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: "unknown_service".to_owned(),
+            environment: "development".to_owned(),
+            resource: BTreeMap::new(),
+            endpoint: None,
+            batcher: Batcher::default(),
+            headers: BTreeMap::new(),
+            compression: Compression::default(),
+            timeout: Duration::from_secs(10),
+            tls: Tls::default(),
+            queue: Queue::default(),
+            sampler: Sampler::default(),
+            propagators: vec![Propagator::TraceContext, Propagator::Baggage],
+            trust: Trust::default(),
+            keep: None,
+            spans: "info".to_owned(),
+            metrics: Metrics::default(),
+            metric_interval: Duration::from_mins(1),
+            log: LogConfig::default(),
+        }
+    }
 }
 
 /// How spans leave the process.
@@ -144,77 +111,62 @@ pub enum Batcher {
     None,
 }
 
-/// Whether counts leave the process.
+/// Whether exports are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// No.
+    #[default]
+    None,
+    /// With gzip.
+    Gzip,
+}
+
+/// Whether metrics leave the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metrics {
-    /// No: Jaeger does not take them.
+    /// No.
     #[default]
     None,
     /// By OTLP, as spans are sent; over gRPC where those are not.
     Otlp,
 }
 
-/// Which traces are kept. The decision of a parent always wins, so that a trace is kept whole.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
-#[serde(try_from = "RawSampler")]
-pub enum Sampler {
-    /// Every trace.
-    #[default]
-    AlwaysOn,
-    /// No trace.
-    AlwaysOff,
-    /// This share of all traces, 0 to 1, chosen by trace id.
-    Ratio(f64),
+/// Files in PEM.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// Authorities that are trusted instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// The client's own certificate.
+    pub certificate: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RawSampler {
-    Number(f64),
-    Text(String),
+/// Spans that wait for export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Queue {
+    /// Spans that wait at most; more are dropped and counted. About 1 KiB each, taken as they come.
+    pub size: usize,
+    /// Spans sent at once at most.
+    pub batch: usize,
+    /// How long a span waits for company.
+    #[serde(with = "humantime_serde")]
+    pub delay: Duration,
+    /// How long one batch may take; zero is no limit.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
 }
 
-impl TryFrom<RawSampler> for Sampler {
-    type Error = UnknownSampler;
-
-    fn try_from(raw: RawSampler) -> Result<Self, UnknownSampler> {
-        match raw {
-            RawSampler::Number(ratio) => Self::ratio(ratio),
-            RawSampler::Text(text) => text.parse(),
-        }
+impl Default for Queue {
+    fn default() -> Self {
+        // The SDK's own 2,048 loses spans in a burst of a few hundred requests.
+        Self { size: 8_192, batch: 512, delay: Duration::from_secs(1), timeout: Duration::from_secs(30) }
     }
 }
-
-impl Sampler {
-    fn ratio(ratio: f64) -> Result<Self, UnknownSampler> {
-        if (0.0..=1.0).contains(&ratio) { Ok(Self::Ratio(ratio)) } else { Err(UnknownSampler(ratio.to_string())) }
-    }
-}
-
-impl FromStr for Sampler {
-    type Err = UnknownSampler;
-
-    fn from_str(text: &str) -> Result<Self, UnknownSampler> {
-        match text {
-            "always_on" => Ok(Self::AlwaysOn),
-            "always_off" => Ok(Self::AlwaysOff),
-            _ => text.parse().map_err(|_| UnknownSampler(text.to_owned())).and_then(Self::ratio),
-        }
-    }
-}
-
-/// A sampler that is none of the known ones.
-#[derive(Debug)]
-pub struct UnknownSampler(pub(crate) String);
-
-impl fmt::Display for UnknownSampler {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown sampler {:?}: give always_on, always_off or a ratio from 0 to 1", self.0)
-    }
-}
-
-impl std::error::Error for UnknownSampler {}
 
 #[cfg(test)]
 mod tests;

@@ -1,105 +1,368 @@
-//! What the configuration block and the standard variables come to, in the types the rest of the crate is built from.
+//! What the configuration and the standard variables come to, in the types the rest of the crate is built from.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ::http::{HeaderName, HeaderValue, Uri};
 use opentelemetry::KeyValue;
+use opentelemetry_sdk::resource::{ResourceDetector, TelemetryResourceDetector};
 use opentelemetry_sdk::trace::SpanLimits;
+use secrecy::{ExposeSecret, SecretString};
+use tracing::level_filters::LevelFilter;
+use uuid::Uuid;
 
-use super::Sampler;
-use crate::propagation::{Propagator, Trust};
+use super::variables::Variables;
+use super::{Batcher, Compression, Config, Metrics, Queue, Sampler, Tls};
+use crate::conventions::{DEPLOYMENT_ENVIRONMENT_NAME, HOST_NAME, SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION};
+use crate::propagation::Propagator;
 
 /// Everything that is decided before anything is built.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Settings {
-    /// `OTEL_SDK_DISABLED`: no span, no count; a caller's context passes through untouched.
+    /// No span, no metric; a caller's context passes through untouched.
     pub(crate) disabled: bool,
-    /// Attributes of the resource, `service.name` among them, each key once.
+    /// Attributes of the resource, each key once.
     pub(crate) resource: Vec<KeyValue>,
-    /// Which traces are kept.
     pub(crate) sampler: Sampler,
-    /// What one span may hold.
+    /// Whether the sampler is asked about roots only.
+    pub(crate) follows_parents: bool,
     pub(crate) limits: SpanLimits,
-    /// Formats of the context on the wire; all are read, all are written.
+    /// The longest text of an attribute, in characters.
+    pub(crate) value_length: Option<usize>,
     pub(crate) propagators: Vec<Propagator>,
-    /// What may come in and what may leave, at each boundary.
-    pub(crate) trust: Trust,
     /// Where spans go; `None`: nowhere, ids still travel.
     pub(crate) spans: Option<Exporter>,
-    /// The queue before the exporter of spans.
     pub(crate) queue: Queue,
     /// Where metrics go; `None`: nothing is counted.
     pub(crate) metrics: Option<MetricExport>,
+    /// How much this crate says of itself, if not as much as everybody.
+    pub(crate) log_level: Option<LevelFilter>,
     /// What was set and makes no sense, one sentence each: logged once the log runs, and ignored.
     pub(crate) warnings: Vec<String>,
 }
 
-/// How a signal leaves the process.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How spans leave the process.
+#[derive(Debug)]
 pub(crate) enum Exporter {
     /// One line each on standard output.
     Stdout,
-    /// The OpenTelemetry protocol.
-    Otlp(Otlp),
+    Otlp(Box<Otlp>),
 }
 
-/// Where and how OTLP is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where and how the OpenTelemetry protocol is spoken.
+#[derive(Debug, Clone)]
 pub(crate) struct Otlp {
     pub(crate) protocol: Protocol,
     /// For HTTP the whole URL with its path, for gRPC scheme, host and port.
-    pub(crate) endpoint: String,
-    /// Sent with every request. Their values may be secret.
-    pub(crate) headers: Vec<(String, Secret)>,
+    pub(crate) endpoint: Uri,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) gzip: bool,
-    /// How long one export may take, its retries included.
-    pub(crate) timeout: Duration,
+    /// How long one export may take, its repetitions included; `None`: as long as it likes.
+    pub(crate) timeout: Option<Duration>,
     pub(crate) tls: Tls,
 }
 
-/// What carries OTLP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Grpc,
     HttpProtobuf,
 }
 
-/// Files in PEM. They matter where the endpoint is `https`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Tls {
-    /// Authorities that are trusted instead of the system's.
-    pub(crate) ca: Option<PathBuf>,
-    /// The client's own certificate, with its key.
-    pub(crate) certificate: Option<PathBuf>,
-    pub(crate) key: Option<PathBuf>,
-}
-
-/// `OTEL_BSP_*`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Queue {
-    /// Spans that wait at most; more are dropped and counted.
-    pub(crate) size: usize,
-    /// Spans sent at once at most.
-    pub(crate) batch: usize,
-    /// How long a span waits for company.
-    pub(crate) delay: Duration,
-    /// How long one batch may take to be sent.
-    pub(crate) timeout: Duration,
-}
-
-/// `OTEL_METRIC_EXPORT_*`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct MetricExport {
     pub(crate) otlp: Otlp,
     pub(crate) interval: Duration,
 }
 
-/// Text that is not shown.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(pub(crate) String);
+/// What is sent, by its part in the names of variables, and where over HTTP.
+#[derive(Clone, Copy)]
+struct Signal {
+    name: &'static str,
+    path: &'static str,
+}
 
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("(secret)")
+impl Signal {
+    /// Reads the signal's own variable, or else that of all signals.
+    fn own_or_general<T>(self, what: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let own = read(&format!("OTEL_EXPORTER_OTLP_{}_{what}", self.name));
+        own.or_else(|| read(&format!("OTEL_EXPORTER_OTLP_{what}")))
+    }
+}
+
+const TRACES: Signal = Signal { name: "TRACES", path: "v1/traces" };
+const METRICS: Signal = Signal { name: "METRICS", path: "v1/metrics" };
+
+/// Standard variables that nothing here stands for.
+const UNSUPPORTED: [&str; 7] = [
+    "OTEL_CONFIG_FILE",
+    "OTEL_ENTITIES",
+    "OTEL_METRICS_EXEMPLAR_FILTER",
+    "OTEL_EXPORTER_ZIPKIN_ENDPOINT",
+    "OTEL_EXPORTER_PROMETHEUS_HOST",
+    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+];
+
+impl Settings {
+    /// Applies the standard variables, as `read` knows them, to a configuration. `version` is the service's.
+    pub(crate) fn new(config: &Config, version: &str, read: impl Fn(&str) -> Option<String>) -> Self {
+        let builder = Builder { config, variables: Variables::new(read) };
+        let disabled = builder.variables.boolean("OTEL_SDK_DISABLED").unwrap_or(false);
+        let (sampler, follows_parents) = builder.sampler();
+        let (limits, value_length) = builder.limits();
+        let mut settings = Self {
+            disabled,
+            resource: builder.resource(version),
+            sampler,
+            follows_parents,
+            limits,
+            value_length,
+            propagators: builder.propagators(),
+            spans: builder.spans(),
+            queue: builder.queue(),
+            metrics: builder.metrics(),
+            log_level: builder.log_level(),
+            warnings: Vec::new(),
+        };
+        builder.warn_of_unsupported();
+        settings.warnings = builder.variables.warnings();
+        settings
+    }
+}
+
+struct Builder<'c, F> {
+    config: &'c Config,
+    variables: Variables<F>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Builder<'_, F> {
+    fn warn_of_unsupported(&self) {
+        self.variables.choice("OTEL_LOGS_EXPORTER", &[("none", ())]);
+        for name in UNSUPPORTED {
+            if self.variables.text(name).is_some() {
+                self.variables.warn(format!("{name} has no meaning here"));
+            }
+        }
+    }
+
+    fn resource(&self, version: &str) -> Vec<KeyValue> {
+        let config = self.config;
+        let defaults = [
+            (SERVICE_NAME, config.name.clone()),
+            (SERVICE_VERSION, version.to_owned()),
+            (SERVICE_INSTANCE_ID, Uuid::new_v4().to_string()),
+            (DEPLOYMENT_ENVIRONMENT_NAME, config.environment.clone()),
+            // Without it Jaeger takes two services on one machine for two machines, and their clocks for skewed.
+            (HOST_NAME, rustix::system::uname().nodename().to_string_lossy().into_owned()),
+        ];
+        let sdk = TelemetryResourceDetector.detect();
+        let sdk = sdk.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+        let defaults = defaults.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(sdk);
+        let configured = config.resource.clone().into_iter();
+        let set = self.variables.pairs("OTEL_RESOURCE_ATTRIBUTES").into_iter();
+        let name = self.variables.text("OTEL_SERVICE_NAME").map(|name| (SERVICE_NAME.to_owned(), name));
+        let mut resource = Vec::<KeyValue>::new();
+        for (key, value) in defaults.chain(configured).chain(set).chain(name) {
+            resource.retain(|pair| pair.key.as_str() != key);
+            resource.push(KeyValue::new(key, value));
+        }
+        resource
+    }
+
+    fn sampler(&self) -> (Sampler, bool) {
+        const NAMES: [(&str, (&str, bool)); 6] = [
+            ("always_on", ("always_on", false)),
+            ("always_off", ("always_off", false)),
+            ("traceidratio", ("traceidratio", false)),
+            ("parentbased_always_on", ("always_on", true)),
+            ("parentbased_always_off", ("always_off", true)),
+            ("parentbased_traceidratio", ("traceidratio", true)),
+        ];
+        let Some((name, follows_parents)) = self.variables.choice("OTEL_TRACES_SAMPLER", &NAMES) else {
+            return (self.config.sampler, true);
+        };
+        let sampler = match name {
+            "always_on" => Sampler::AlwaysOn,
+            "always_off" => Sampler::AlwaysOff,
+            _ => {
+                let ratio = |text: &str| text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+                let ratio = self.variables.parsed("OTEL_TRACES_SAMPLER_ARG", "a ratio from 0 to 1", ratio);
+                Sampler::Ratio(ratio.unwrap_or(1.0))
+            }
+        };
+        (sampler, follows_parents)
+    }
+
+    fn limits(&self) -> (SpanLimits, Option<usize>) {
+        let either = |own: &str, general: &str| self.variables.number(own).or_else(|| self.variables.number(general));
+        let defaults = SpanLimits::default();
+        let number = |name: &str, default: u32| self.variables.number(name).unwrap_or(default);
+        let attributes = either("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT");
+        let limits = SpanLimits {
+            max_attributes_per_span: attributes.unwrap_or(defaults.max_attributes_per_span),
+            max_events_per_span: number("OTEL_SPAN_EVENT_COUNT_LIMIT", defaults.max_events_per_span),
+            max_links_per_span: number("OTEL_SPAN_LINK_COUNT_LIMIT", defaults.max_links_per_span),
+            max_attributes_per_event: number("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", defaults.max_attributes_per_event),
+            max_attributes_per_link: number("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", defaults.max_attributes_per_link),
+        };
+        let length = |name: &str| self.variables.number(name);
+        let value_length =
+            length("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT").or_else(|| length("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"));
+        (limits, value_length)
+    }
+
+    fn propagators(&self) -> Vec<Propagator> {
+        const NAMES: [(&str, Propagator); 5] = [
+            ("tracecontext", Propagator::TraceContext),
+            ("baggage", Propagator::Baggage),
+            ("b3", Propagator::B3),
+            ("b3multi", Propagator::B3Multi),
+            ("jaeger", Propagator::Jaeger),
+        ];
+        let Some(list) = self.variables.text("OTEL_PROPAGATORS") else { return self.config.propagators.clone() };
+        let mut propagators = Vec::new();
+        for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            if name.eq_ignore_ascii_case("none") {
+                return Vec::new();
+            }
+            match NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+                Some((_, propagator)) if propagators.contains(propagator) => {}
+                Some((_, propagator)) => propagators.push(*propagator),
+                None => self.variables.warn(format!("{name:?} in OTEL_PROPAGATORS is none that is known")),
+            }
+        }
+        if propagators.is_empty() { self.config.propagators.clone() } else { propagators }
+    }
+
+    fn spans(&self) -> Option<Exporter> {
+        let chosen = self
+            .variables
+            .choice("OTEL_TRACES_EXPORTER", &[("otlp", Some(true)), ("console", Some(false)), ("none", None)]);
+        let configured = match self.config.batcher {
+            Batcher::OtlpGrpc | Batcher::OtlpHttp => Some(true),
+            Batcher::Stdout => Some(false),
+            Batcher::None => None,
+        };
+        let over_otlp = chosen.unwrap_or(configured)?;
+        Some(if over_otlp { Exporter::Otlp(Box::new(self.otlp(TRACES))) } else { Exporter::Stdout })
+    }
+
+    fn queue(&self) -> Queue {
+        let (variables, configured) = (&self.variables, self.config.queue);
+        let positive = |name: &str, default: usize| variables.number(name).filter(|n| *n > 0).unwrap_or(default).max(1);
+        let size = positive("OTEL_BSP_MAX_QUEUE_SIZE", configured.size);
+        Queue {
+            size,
+            batch: positive("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", configured.batch).min(size),
+            delay: variables.milliseconds("OTEL_BSP_SCHEDULE_DELAY").unwrap_or(configured.delay),
+            timeout: variables.milliseconds("OTEL_BSP_EXPORT_TIMEOUT").unwrap_or(configured.timeout),
+        }
+    }
+
+    fn metrics(&self) -> Option<MetricExport> {
+        let words = [("otlp", Metrics::Otlp), ("none", Metrics::None)];
+        let chosen = self.variables.choice("OTEL_METRICS_EXPORTER", &words).unwrap_or(self.config.metrics);
+        let interval = self.variables.milliseconds("OTEL_METRIC_EXPORT_INTERVAL");
+        let timeout = self.variables.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT");
+        if chosen == Metrics::None {
+            return None;
+        }
+        let mut otlp = self.otlp(METRICS);
+        otlp.timeout = timeout.filter(|timeout| !timeout.is_zero()).or(otlp.timeout);
+        let interval = interval.filter(|interval| !interval.is_zero()).unwrap_or(self.config.metric_interval);
+        Some(MetricExport { otlp, interval })
+    }
+
+    fn log_level(&self) -> Option<LevelFilter> {
+        self.variables.choice(
+            "OTEL_LOG_LEVEL",
+            &[
+                ("none", LevelFilter::OFF),
+                ("error", LevelFilter::ERROR),
+                ("warn", LevelFilter::WARN),
+                ("info", LevelFilter::INFO),
+                ("debug", LevelFilter::DEBUG),
+                ("verbose", LevelFilter::TRACE),
+                ("trace", LevelFilter::TRACE),
+            ],
+        )
+    }
+}
+
+/// The exporter's variables.
+impl<F: Fn(&str) -> Option<String>> Builder<'_, F> {
+    fn otlp(&self, signal: Signal) -> Otlp {
+        let (variables, config) = (&self.variables, self.config);
+        let words = [("grpc", Protocol::Grpc), ("http/protobuf", Protocol::HttpProtobuf)];
+        let protocol = signal.own_or_general("PROTOCOL", |name| variables.choice(name, &words));
+        let configured = if config.batcher == Batcher::OtlpHttp { Protocol::HttpProtobuf } else { Protocol::Grpc };
+        let protocol = protocol.unwrap_or(configured);
+        let words = [("gzip", true), ("none", false)];
+        let gzip = signal.own_or_general("COMPRESSION", |name| variables.choice(name, &words));
+        let timeout = signal.own_or_general("TIMEOUT", |name| variables.milliseconds(name));
+        let file = |what| signal.own_or_general(what, |name| variables.text(name)).map(PathBuf::from);
+        let tls = config.tls.clone();
+        Otlp {
+            protocol,
+            endpoint: self.endpoint(signal, protocol),
+            headers: self.headers(signal),
+            gzip: gzip.unwrap_or(config.compression == Compression::Gzip),
+            timeout: Some(timeout.unwrap_or(config.timeout)).filter(|timeout| !timeout.is_zero()),
+            tls: Tls {
+                ca: file("CERTIFICATE").or(tls.ca),
+                certificate: file("CLIENT_CERTIFICATE").or(tls.certificate),
+                key: file("CLIENT_KEY").or(tls.key),
+            },
+        }
+    }
+
+    /// A signal's own address is taken as it is; to that of all signals OTLP over HTTP adds a path.
+    fn endpoint(&self, signal: Signal, protocol: Protocol) -> Uri {
+        let insecure = signal.own_or_general("INSECURE", |name| self.variables.boolean(name)).unwrap_or(false);
+        let uri = |text: &str| {
+            let scheme = if insecure { "http" } else { "https" };
+            let text = if text.contains("://") { text.to_owned() } else { format!("{scheme}://{text}") };
+            text.parse::<Uri>().ok().filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
+        };
+        let with_path = |text: &str| match protocol {
+            Protocol::Grpc => uri(text),
+            Protocol::HttpProtobuf => uri(&format!("{}/{}", text.trim_end_matches('/'), signal.path)),
+        };
+        let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.name);
+        let own = self.variables.parsed(&own, "an http or https URL", uri);
+        let general = || self.variables.parsed("OTEL_EXPORTER_OTLP_ENDPOINT", "an http or https URL", with_path);
+        let configured = || {
+            let text = self.config.endpoint.as_ref()?;
+            let uri = with_path(text);
+            if uri.is_none() {
+                self.variables.warn(format!("telemetry.endpoint is ignored: {text:?} is not an http or https URL"));
+            }
+            uri
+        };
+        let default = || match protocol {
+            Protocol::Grpc => Uri::from_static("http://localhost:4317"),
+            Protocol::HttpProtobuf => with_path("http://localhost:4318").unwrap_or_default(),
+        };
+        own.or_else(general).or_else(configured).unwrap_or_else(default)
+    }
+
+    fn headers(&self, signal: Signal) -> Vec<(HeaderName, HeaderValue)> {
+        let set = signal.own_or_general("HEADERS", |name| {
+            let pairs = self.variables.pairs(name);
+            (!pairs.is_empty()).then_some(pairs)
+        });
+        let secret = |(key, value): (&String, &SecretString)| (key.clone(), value.expose_secret().to_owned());
+        let configured = self.config.headers.iter().map(secret);
+        let mut headers = Vec::<(HeaderName, HeaderValue)>::new();
+        for (key, value) in configured.chain(set.unwrap_or_default()) {
+            let (Ok(name), Ok(mut value)) = (HeaderName::try_from(&*key), HeaderValue::try_from(value)) else {
+                self.variables.warn(format!("the header {key:?} of exports is ignored: it is not one of HTTP"));
+                continue;
+            };
+            value.set_sensitive(true);
+            headers.retain(|(other, _)| *other != name);
+            headers.push((name, value));
+        }
+        headers
     }
 }

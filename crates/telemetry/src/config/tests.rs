@@ -1,10 +1,65 @@
-use super::{Batcher, Config, Metrics, Sampler};
-use crate::init::InitError;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
-/// The configuration after these variables.
-fn with(variables: &[(&str, &str)]) -> Result<Config, InitError> {
-    let config: Config = serde_json::from_str(r#"{"name": "epro-svc"}"#).unwrap();
-    config.overridden(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+use proptest::prelude::*;
+
+use super::settings::{Exporter, Otlp, Protocol, Settings};
+use super::*;
+
+fn with(config: &Config, variables: &[(&str, &str)]) -> Settings {
+    let read = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    Settings::new(config, "1.2.3", read)
+}
+
+fn set(variables: &[(&str, &str)]) -> Settings {
+    with(&Config::new("shop"), variables)
+}
+
+/// The warnings, of which there must be some, and the settings.
+fn ignored(variables: &[(&str, &str)]) -> Settings {
+    let settings = set(variables);
+    assert_eq!(settings.warnings.len(), 1, "{:?}", settings.warnings);
+    settings
+}
+
+fn otlp(settings: &Settings) -> &Otlp {
+    match &settings.spans {
+        Some(Exporter::Otlp(otlp)) => otlp,
+        other => panic!("no OTLP but {other:?}"),
+    }
+}
+
+fn metrics(settings: &Settings) -> &Otlp {
+    &settings.metrics.as_ref().unwrap().otlp
+}
+
+fn resource<'s>(settings: &'s Settings, key: &str) -> Vec<std::borrow::Cow<'s, str>> {
+    settings.resource.iter().filter(|pair| pair.key.as_str() == key).map(|pair| pair.value.as_str()).collect()
+}
+
+#[test]
+fn the_table_names_every_variable_that_is_read_and_no_other() {
+    let asked = RefCell::new(BTreeSet::new());
+    for on in [&[("OTEL_METRICS_EXPORTER", "otlp"), ("OTEL_TRACES_SAMPLER", "traceidratio")][..], &[]] {
+        Settings::new(&Config::new("shop"), "1", |name| {
+            asked.borrow_mut().insert(name.to_owned());
+            on.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        });
+    }
+    let table = include_str!("table.md");
+    let named: BTreeSet<_> = table.split('`').filter(|text| text.starts_with("OTEL_")).map(str::to_owned).collect();
+    assert_eq!(asked.into_inner(), named);
+}
+
+#[test]
+fn without_variables_the_configuration_holds() {
+    let settings = set(&[]);
+    assert_eq!(settings.warnings, Vec::<String>::new());
+    let otlp = otlp(&settings);
+    assert_eq!((otlp.protocol, otlp.endpoint.to_string()), (Protocol::Grpc, "http://localhost:4317/".to_owned()));
+    assert_eq!((otlp.gzip, otlp.timeout), (false, Some(Duration::from_secs(10))));
+    assert_eq!((settings.sampler, settings.follows_parents), (Sampler::AlwaysOn, true));
+    assert!(settings.metrics.is_none() && !settings.disabled);
 }
 
 #[test]
@@ -13,128 +68,171 @@ fn a_ratio_may_be_written_as_a_number_or_as_text() {
     assert_eq!(serde_json::from_str::<Sampler>("0.05").ok(), Some(Sampler::Ratio(0.05)));
     assert_eq!(serde_json::from_str::<Sampler>("1").ok(), Some(Sampler::Ratio(1.0)));
     assert_eq!(serde_json::from_str::<Sampler>("\"always_off\"").ok(), Some(Sampler::AlwaysOff));
-}
-
-#[test]
-fn a_ratio_out_of_range_and_an_unknown_name_are_refused() {
     for text in ["1.5", "-0.1", "NaN", "inf", "sometimes", ""] {
         assert!(text.parse::<Sampler>().is_err(), "{text}");
     }
 }
 
 #[test]
-fn without_variables_the_configuration_stays_as_it_is() {
-    let config = with(&[]).unwrap();
-    assert_eq!((&*config.name, config.batcher, config.sampler), ("epro-svc", Batcher::OtlpGrpc, Sampler::AlwaysOn));
-    assert_eq!(config.endpoint, "http://127.0.0.1:4317");
-}
-
-#[test]
-fn an_empty_variable_is_one_that_is_not_set() {
-    let config = with(&[("OTEL_SERVICE_NAME", ""), ("OTEL_EXPORTER_OTLP_PROTOCOL", "")]).unwrap();
-    assert_eq!((&*config.name, config.batcher), ("epro-svc", Batcher::OtlpGrpc));
-}
-
-#[test]
-fn the_service_name_is_overridden() {
-    assert_eq!(with(&[("OTEL_SERVICE_NAME", "other")]).unwrap().name, "other");
-}
-
-#[test]
-fn the_endpoint_of_all_signals_gets_the_path_of_spans() {
-    let config =
-        with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]);
-    let config = config.unwrap();
-    assert_eq!(config.batcher, Batcher::OtlpHttp);
-    assert_eq!(config.traces_address(), "http://c:4318/v1/traces");
-}
-
-#[test]
-fn the_endpoint_of_spans_wins_and_is_taken_as_it_is() {
-    let config = with(&[
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://t:9/spans"),
-    ]);
-    let config = config.unwrap();
-    assert_eq!(config.traces_address(), "http://t:9/spans");
-    assert_eq!(config.metrics_address(), "http://c:4318");
-}
-
-#[test]
-fn the_protocol_of_spans_wins_and_an_unknown_one_is_refused() {
-    let both = with(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"), ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc")]);
-    assert_eq!(both.unwrap().batcher, Batcher::OtlpGrpc);
-    assert!(matches!(with(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")]), Err(InitError::Protocol(_))));
-}
-
-#[test]
-fn the_exporter_is_chosen_by_name() {
-    for (name, batcher) in [("otlp", Batcher::OtlpGrpc), ("console", Batcher::Stdout), ("none", Batcher::None)] {
-        assert_eq!(with(&[("OTEL_TRACES_EXPORTER", name)]).unwrap().batcher, batcher);
+fn an_unknown_key_of_the_block_is_refused() {
+    for text in [r#"{"samplr": 1}"#, r#"{"queue": {"sise": 1}}"#, r#"{"trust": {"egres": {}}}"#, r#"{"tls": {"x": 1}}"#]
+    {
+        assert!(serde_json::from_str::<Config>(text).is_err(), "{text}");
     }
-    assert!(matches!(with(&[("OTEL_TRACES_EXPORTER", "zipkin")]), Err(InitError::TracesExporter(_))));
 }
 
 #[test]
-fn counts_are_sent_when_asked_for_by_the_protocol_and_to_the_endpoint_of_all_signals() {
-    assert_eq!(with(&[]).unwrap().metrics, Metrics::None);
-    let config = with(&[
-        ("OTEL_METRICS_EXPORTER", "otlp"),
-        ("OTEL_TRACES_EXPORTER", "none"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/"),
-    ]);
-    let config = config.unwrap();
-    assert_eq!((config.metrics, config.metrics_batcher), (Metrics::Otlp, Batcher::OtlpHttp));
-    assert_eq!(config.metrics_address(), "http://c:4318/v1/metrics");
-    assert!(matches!(with(&[("OTEL_METRICS_EXPORTER", "prometheus")]), Err(InitError::MetricsExporter(_))));
+fn the_resource_has_each_key_once_and_the_variables_above_the_configuration() {
+    let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "service.name=x, deployment.environment.name=a%20b,k=v");
+    let settings = set(&[attributes]);
+    assert_eq!(resource(&settings, "service.name"), ["x"]);
+    assert_eq!(resource(&settings, "deployment.environment.name"), ["a b"]);
+    assert_eq!(
+        (resource(&settings, "k"), resource(&settings, "service.version")),
+        (vec!["v".into()], vec!["1.2.3".into()])
+    );
+    assert!(!resource(&settings, "host.name")[0].is_empty());
+    assert_eq!(resource(&set(&[attributes, ("OTEL_SERVICE_NAME", "y")]), "service.name"), ["y"]);
+    assert_eq!(resource(&set(&[("OTEL_SERVICE_NAME", " ")]), "service.name"), ["shop"]);
+    ignored(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name")]);
 }
 
 #[test]
-fn what_is_set_for_one_signal_is_not_for_the_other() {
-    let config = with(&[
-        ("OTEL_METRICS_EXPORTER", "otlp"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
-        ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc"),
-        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://m:4317"),
-    ]);
-    let config = config.unwrap();
-    assert_eq!((config.batcher, config.metrics_batcher), (Batcher::OtlpHttp, Batcher::OtlpGrpc));
-    assert_eq!((&*config.metrics_address(), &*config.endpoint), ("http://m:4317", "http://127.0.0.1:4317"));
-    let config = with(&[
-        ("OTEL_METRICS_EXPORTER", "otlp"),
-        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://t:9/spans"),
-    ]);
-    let config = config.unwrap();
-    assert_eq!((config.batcher, config.metrics_batcher), (Batcher::OtlpHttp, Batcher::OtlpGrpc));
-    assert_eq!((&*config.traces_address(), &*config.metrics_address()), ("http://t:9/spans", "http://127.0.0.1:4317"));
+fn the_exporter_and_its_protocol_are_chosen_apart() {
+    let http = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+    let none = Config { batcher: Batcher::None, ..Config::new("shop") };
+    assert!(with(&none, &[http]).spans.is_none());
+    let settings = with(&none, &[http, ("OTEL_TRACES_EXPORTER", "OTLP")]);
+    assert_eq!(otlp(&settings).protocol, Protocol::HttpProtobuf);
+    assert!(matches!(set(&[("OTEL_TRACES_EXPORTER", "console")]).spans, Some(Exporter::Stdout)));
+    assert!(set(&[("OTEL_TRACES_EXPORTER", "none")]).spans.is_none());
+    otlp(&ignored(&[("OTEL_TRACES_EXPORTER", "zipkin")]));
+    assert_eq!(otlp(&ignored(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")])).protocol, Protocol::Grpc);
 }
 
 #[test]
-fn a_disabled_sdk_sends_nothing() {
-    let config = with(&[
-        ("OTEL_SDK_DISABLED", "TRUE"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
-        ("OTEL_METRICS_EXPORTER", "otlp"),
-    ]);
-    let config = config.unwrap();
-    assert_eq!((config.batcher, config.metrics), (Batcher::None, Metrics::None));
+fn an_invalid_variable_of_a_signal_leaves_that_of_all_signals() {
+    let settings = ignored(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "7"), ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "a second")]);
+    assert_eq!(otlp(&settings).timeout, Some(Duration::from_millis(7)));
+    assert_eq!(otlp(&set(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "0")])).timeout, None);
 }
 
 #[test]
-fn the_sampler_is_overridden_by_its_standard_names() {
-    for (name, argument, sampler) in [
-        ("always_off", "", Sampler::AlwaysOff),
-        ("parentbased_always_on", "", Sampler::AlwaysOn),
-        ("traceidratio", "0.25", Sampler::Ratio(0.25)),
-        ("parentbased_traceidratio", "", Sampler::Ratio(1.0)),
+fn the_endpoint_of_all_signals_gets_a_path_over_http_and_that_of_one_does_not() {
+    let http = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+    let on = ("OTEL_METRICS_EXPORTER", "otlp");
+    let general = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/");
+    let settings = set(&[http, on, general]);
+    assert_eq!(otlp(&settings).endpoint, "http://c:4318/v1/traces");
+    assert_eq!(metrics(&settings).endpoint, "http://c:4318/v1/metrics");
+    let settings = set(&[http, on, general, ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://t:9/spans")]);
+    assert_eq!(otlp(&settings).endpoint, "https://t:9/spans");
+    assert_eq!(metrics(&settings).endpoint, "http://c:4318/v1/metrics");
+    assert_eq!(otlp(&set(&[http])).endpoint, "http://localhost:4318/v1/traces");
+}
+
+#[test]
+fn an_endpoint_without_a_scheme_is_secure_unless_it_is_said_not_to_be() {
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "c:4317");
+    assert_eq!(otlp(&set(&[endpoint])).endpoint, "https://c:4317");
+    assert_eq!(otlp(&set(&[endpoint, ("OTEL_EXPORTER_OTLP_INSECURE", "true")])).endpoint, "http://c:4317");
+    for text in ["ftp://c", "http://", "://", "http://a b"] {
+        assert_eq!(otlp(&ignored(&[("OTEL_EXPORTER_OTLP_ENDPOINT", text)])).endpoint, "http://localhost:4317");
+    }
+}
+
+#[test]
+fn headers_of_the_variables_come_to_those_of_the_configuration_and_are_never_shown() {
+    let config: Config = serde_json::from_str(r#"{"headers": {"x-key": "secret-1", "x-other": "2"}}"#).unwrap();
+    let settings = with(&config, &[("OTEL_EXPORTER_OTLP_HEADERS", "x-key=secret%203,bad header=1")]);
+    let headers = &otlp(&settings).headers;
+    let shown: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    assert_eq!(shown, [("x-other", "2"), ("x-key", "secret 3")]);
+    let shown = format!("{config:?} {settings:?}");
+    assert!(!shown.contains("secret-1") && !shown.contains("secret 3"), "{shown}");
+}
+
+#[test]
+fn tls_files_and_compression_are_set_by_signal() {
+    let settings = set(&[
+        ("OTEL_METRICS_EXPORTER", "otlp"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/key"),
+        ("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "/other"),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "GZIP"),
+    ]);
+    assert_eq!((otlp(&settings).gzip, metrics(&settings).gzip), (true, false));
+    assert_eq!(otlp(&settings).tls, Tls { ca: Some("/ca".into()), key: Some("/key".into()), certificate: None });
+    assert_eq!(metrics(&settings).tls.ca, Some("/other".into()));
+}
+
+#[test]
+fn a_sampler_follows_parents_only_if_its_name_says_so() {
+    for (name, argument, sampler, follows) in [
+        ("always_off", "", Sampler::AlwaysOff, false),
+        ("parentbased_always_on", "", Sampler::AlwaysOn, true),
+        ("traceidratio", "0.25", Sampler::Ratio(0.25), false),
+        ("PARENTBASED_TRACEIDRATIO", "", Sampler::Ratio(1.0), true),
     ] {
-        let config = with(&[("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", argument)]);
-        assert_eq!(config.unwrap().sampler, sampler, "{name}");
+        let settings = set(&[("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", argument)]);
+        assert_eq!((settings.sampler, settings.follows_parents), (sampler, follows), "{name}");
     }
-    for (name, argument) in [("traceidratio", "2"), ("xray", "")] {
-        let config = with(&[("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", argument)]);
-        assert!(matches!(config, Err(InitError::Sampler(_))), "{name}");
+    let settings = ignored(&[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")]);
+    assert_eq!(settings.sampler, Sampler::Ratio(1.0));
+    for name in ["jaeger_remote", "parentbased_jaeger_remote", "xray"] {
+        assert_eq!(ignored(&[("OTEL_TRACES_SAMPLER", name)]).sampler, Sampler::AlwaysOn);
+    }
+}
+
+#[test]
+fn a_wrong_boolean_is_false_and_a_disabled_sdk_keeps_its_propagators() {
+    assert!(!ignored(&[("OTEL_SDK_DISABLED", "yes")]).disabled);
+    let settings = set(&[("OTEL_SDK_DISABLED", "TRUE"), ("OTEL_PROPAGATORS", "b3,b3")]);
+    assert_eq!((settings.disabled, settings.propagators), (true, vec![Propagator::B3]));
+}
+
+#[test]
+fn propagators_are_a_list_and_unknown_ones_are_left_out() {
+    assert_eq!(set(&[("OTEL_PROPAGATORS", "none")]).propagators, []);
+    let settings = ignored(&[("OTEL_PROPAGATORS", "jaeger, ottrace,TraceContext")]);
+    assert_eq!(settings.propagators, [Propagator::Jaeger, Propagator::TraceContext]);
+}
+
+#[test]
+fn limits_of_spans_are_their_own_or_those_of_all() {
+    let settings = set(&[
+        ("OTEL_ATTRIBUTE_COUNT_LIMIT", "5"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "6"),
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "7"),
+        ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "8"),
+    ]);
+    assert_eq!((settings.limits.max_attributes_per_span, settings.limits.max_events_per_span), (5, 6));
+    assert_eq!(settings.value_length, Some(8));
+}
+
+#[test]
+fn a_batch_is_no_larger_than_the_queue_and_neither_is_empty() {
+    let queue = set(&[("OTEL_BSP_MAX_QUEUE_SIZE", "10"), ("OTEL_BSP_SCHEDULE_DELAY", "5")]).queue;
+    assert_eq!((queue.size, queue.batch, queue.delay), (10, 10, Duration::from_millis(5)));
+    assert_eq!(set(&[("OTEL_BSP_MAX_QUEUE_SIZE", "0")]).queue, Queue::default());
+}
+
+#[test]
+fn what_has_no_meaning_here_is_said() {
+    for name in ["OTEL_CONFIG_FILE", "OTEL_ENTITIES", "OTEL_LOGS_EXPORTER", "OTEL_METRICS_EXEMPLAR_FILTER"] {
+        let settings = ignored(&[(name, "x")]);
+        assert!(settings.warnings[0].starts_with(name), "{:?}", settings.warnings);
+    }
+    assert_eq!(set(&[("OTEL_LOGS_EXPORTER", "none")]).warnings, Vec::<String>::new());
+}
+
+proptest! {
+    #[test]
+    fn no_value_of_a_variable_stops_a_service(
+        values in prop::collection::vec("\\PC{0,20}|[0-9]{1,25}|true|otlp|https?://[a-z:/@\\[\\]0-9]{0,12}", 1..40)
+    ) {
+        let next = RefCell::new(values.iter().cycle());
+        let settings = Settings::new(&Config::new("shop"), "1", |_| next.borrow_mut().next().cloned());
+        prop_assert!(settings.queue.batch > 0 && settings.queue.batch <= settings.queue.size);
     }
 }

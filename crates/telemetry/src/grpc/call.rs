@@ -1,13 +1,16 @@
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::Response;
 use opentelemetry::trace::SpanKind;
+use opentelemetry::{KeyValue, Value};
 use tonic::Code;
 
-use super::{GRPC, TracedBody, code_in, code_name};
-use crate::conventions::{OTHER, RPC_METHOD, RPC_STATUS_CODE};
+use super::{GRPC, TracedBody, code_in};
+use crate::conventions::{ERROR_TYPE, OTHER, RPC_METHOD, RPC_STATUS_CODE, RPC_SYSTEM_NAME};
+use crate::grpc_status::code_name;
 use crate::span::Span;
+use crate::telemetry::Telemetry;
 
 /// A call under way: its span stays open until the status is known. A call that is dropped before that was
 /// cancelled.
@@ -17,6 +20,7 @@ pub(super) struct Call {
     /// None where it is not one that anybody knows.
     method: Option<Arc<str>>,
     started: Instant,
+    telemetry: Telemetry,
     ended: bool,
 }
 
@@ -57,8 +61,8 @@ impl Side {
 }
 
 impl Call {
-    pub(super) fn new(span: Span, side: Side, method: Option<Arc<str>>) -> Self {
-        Self { span, side, method, started: Instant::now(), ended: false }
+    pub(super) fn new(telemetry: Telemetry, span: Span, side: Side, method: Option<Arc<str>>) -> Self {
+        Self { span, side, method, started: Instant::now(), telemetry, ended: false }
     }
 
     pub(super) fn span(&self) -> &Span {
@@ -96,14 +100,36 @@ impl Call {
         if self.side.is_failure(code) {
             self.span.fail(name);
         }
+        let duration = self.started.elapsed();
+        self.measure(code, duration);
         if self.side == Side::Server {
-            self.log(name);
+            self.log(name, duration);
         }
         self.span.finish();
     }
 
-    fn log(&self, code: &'static str) {
-        let duration_ms = self.started.elapsed().as_secs_f64() * 1e3;
+    fn measure(&self, code: Code, duration: Duration) {
+        let Some(meters) = &self.telemetry.0.meters else { return };
+        let name = code_name(code);
+        let mut attributes = vec![
+            KeyValue::new(RPC_SYSTEM_NAME, GRPC),
+            KeyValue::new(
+                RPC_METHOD,
+                self.method.as_ref().map_or(Value::from(OTHER), |method| Arc::clone(method).into()),
+            ),
+            KeyValue::new(RPC_STATUS_CODE, name),
+        ];
+        if self.side.is_failure(code) {
+            attributes.push(KeyValue::new(ERROR_TYPE, name));
+        }
+        match self.side {
+            Side::Server => meters.rpc_server(duration, &attributes),
+            Side::Client => meters.rpc_client(duration, &attributes),
+        }
+    }
+
+    fn log(&self, code: &'static str, duration: Duration) {
+        let duration_ms = duration.as_secs_f64() * 1e3;
         let method = self.method.as_deref().unwrap_or(OTHER);
         self.span.within(|| tracing::info!(rpc.method = method, rpc.status_code = code, duration_ms, "rpc"));
     }

@@ -88,7 +88,7 @@ where
         let method = method.map(Arc::from);
         let future = span.within(|| self.inner.call(request));
         let future = span.attach(future);
-        Answering { future, call: Some(Call::new(span, Side::Server, method)) }
+        Answering { future, call: Some(Call::new(telemetry, span, Side::Server, method)) }
     }
 }
 

@@ -14,11 +14,12 @@ use tower_service::Service;
 
 use super::known_method;
 use crate::conventions::{
-    HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE, NETWORK_PROTOCOL_VERSION, OTHER, URL_PATH, URL_SCHEME,
+    ERROR_TYPE, HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE, NETWORK_PROTOCOL_VERSION, OTHER, URL_PATH,
+    URL_SCHEME,
 };
 use crate::propagation::{self, Boundary};
 use crate::span::{Attached, Span};
-use crate::telemetry::Owner;
+use crate::telemetry::{Owner, Telemetry};
 
 /// Gives every request a SERVER span named `{method} {route}`, every response the headers `traceresponse` and
 /// `server-timing`, and the log a line for each.
@@ -101,7 +102,7 @@ where
         }
         let future = span.within(|| self.inner.call(request));
         let future = span.attach(future);
-        Answering { future, call: Some(Call { span, facts, started: Instant::now() }) }
+        Answering { future, call: Some(Call { span, facts, started: Instant::now(), telemetry }) }
     }
 }
 
@@ -151,6 +152,7 @@ struct Call {
     span: Span,
     facts: Facts,
     started: Instant,
+    telemetry: Telemetry,
 }
 
 impl Call {
@@ -168,8 +170,23 @@ impl Call {
         // The caller learns where in which trace the work was done.
         propagation::respond(&self.span.span_context(), response.headers_mut());
         let duration = self.started.elapsed();
+        self.measure(status, duration);
         self.span.within(|| self.log(status, duration));
         self.span.end();
+    }
+
+    fn measure(&self, status: StatusCode, duration: Duration) {
+        let Some(meters) = &self.telemetry.0.meters else { return };
+        let mut attributes = vec![
+            KeyValue::new(HTTP_REQUEST_METHOD, self.facts.method),
+            KeyValue::new(URL_SCHEME, self.facts.scheme),
+            KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16())),
+        ];
+        attributes.extend(self.facts.route().map(|route| KeyValue::new(HTTP_ROUTE, route.to_owned())));
+        if status.is_server_error() {
+            attributes.push(KeyValue::new(ERROR_TYPE, status.as_str().to_owned()));
+        }
+        meters.http_server(duration, &attributes);
     }
 
     fn log(&self, status: StatusCode, duration: Duration) {

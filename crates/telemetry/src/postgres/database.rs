@@ -20,7 +20,7 @@ pub(crate) struct Database {
     pub(crate) owner: Owner,
     address: Arc<str>,
     port: u16,
-    name: Arc<str>,
+    pub(crate) name: Arc<str>,
     statements: RwLock<HashMap<Place, Known>>,
 }
 

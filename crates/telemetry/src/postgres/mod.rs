@@ -6,7 +6,7 @@
 mod connection;
 pub(crate) mod database;
 mod executor;
-mod pool;
+pub(crate) mod pool;
 pub(crate) mod statement;
 mod summary;
 mod transaction;
@@ -20,6 +20,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 pub use connection::Connection;
 pub use transaction::Tx;
 
+use crate::telemetry::Telemetry;
 use database::Database;
 use pool::Queue;
 use statement::Statement;
@@ -107,6 +108,12 @@ impl Db {
 impl From<PgPool> for Db {
     fn from(pool: PgPool) -> Self {
         let database = Arc::new(Database::of(&pool.connect_options()));
-        Self { pool, database, queue: Arc::default() }
+        let queue = Arc::default();
+        if let Some(telemetry) = Telemetry::current()
+            && let Some(meters) = &telemetry.0.meters
+        {
+            meters.observe_connections(&database.name, &pool, &queue);
+        }
+        Self { pool, database, queue }
     }
 }

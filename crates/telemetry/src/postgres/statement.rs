@@ -5,20 +5,31 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use futures_util::Stream;
+use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgStatement};
 use sqlx::{Arguments, Error, Execute, Postgres, SqlStr};
 
 use super::database::{Database, Metadata};
-use crate::conventions::DB_RESPONSE_STATUS_CODE;
+use crate::conventions::{DB_NAMESPACE, DB_QUERY_SUMMARY, DB_RESPONSE_STATUS_CODE, DB_SYSTEM_NAME, ERROR_TYPE};
 use crate::span::Span;
+use crate::telemetry::Telemetry;
 
 /// A statement under way.
 pub(crate) struct Statement {
     span: Span,
+    measured: Option<Measured>,
+}
+
+/// A statement whose duration is measured.
+struct Measured {
+    telemetry: Telemetry,
+    metadata: Arc<Metadata>,
+    started: Instant,
 }
 
 impl Statement {
@@ -35,12 +46,18 @@ impl Statement {
     fn begin(database: &Database, metadata: impl Fn() -> Arc<Metadata>) -> Self {
         let (telemetry, parent) = database.owner.inside();
         let (name, attributes) = (|| metadata().name.clone(), || metadata().attributes.clone());
-        Self { span: Span::start(&telemetry.0, parent, SpanKind::Client, name, attributes) }
+        let span = Span::start(&telemetry.0, parent, SpanKind::Client, name, attributes);
+        let is_measured = telemetry.0.meters.is_some();
+        let measured = is_measured.then(|| Measured { telemetry, metadata: metadata(), started: Instant::now() });
+        Self { span, measured }
     }
 
-    fn end<T>(self, result: &Result<T, Error>) {
-        if let Err(error) = result {
+    fn end(self, error: Option<&Error>) {
+        if let Some(error) = error {
             self.fail(error);
+        }
+        if let Some(measured) = self.measured {
+            measured.record(error);
         }
         self.span.end();
     }
@@ -57,13 +74,23 @@ impl Statement {
     /// Runs the statement inside its span.
     pub(crate) async fn run<T>(self, statement: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let result = self.span.attach(statement).await;
-        self.end(&result);
+        self.end(result.as_ref().err());
         result
     }
 
     /// Reads the statement's rows inside its span.
     pub(crate) fn read<S>(self, rows: S) -> Rows<S> {
         Rows { statement: Some(self), rows, waiting: false }
+    }
+}
+
+impl Measured {
+    fn record(&self, error: Option<&Error>) {
+        let Some(meters) = &self.telemetry.0.meters else { return };
+        let shown = |pair: &&KeyValue| [DB_SYSTEM_NAME, DB_NAMESPACE, DB_QUERY_SUMMARY].contains(&pair.key.as_str());
+        let mut attributes: Vec<_> = self.metadata.attributes.iter().filter(shown).cloned().collect();
+        attributes.extend(error.map(|error| KeyValue::new(ERROR_TYPE, error_type(error))));
+        meters.database(self.started.elapsed(), &attributes);
     }
 }
 
@@ -93,7 +120,7 @@ impl<S> Drop for Rows<S> {
         if let Some(statement) = self.statement.take()
             && !self.waiting
         {
-            statement.span.end();
+            statement.end(None);
         }
     }
 }
@@ -106,14 +133,13 @@ impl<T, S: Stream<Item = Result<T, Error>> + Unpin> Stream for Rows<S> {
         let Some(statement) = &this.statement else { return Poll::Ready(None) };
         let next = statement.span.within(|| Pin::new(&mut this.rows).poll_next(cx));
         this.waiting = next.is_pending();
-        match &next {
-            Poll::Ready(Some(Err(error))) => statement.fail(error),
-            Poll::Ready(None) => {
-                if let Some(statement) = this.statement.take() {
-                    statement.span.end();
-                }
-            }
-            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+        let error = match &next {
+            Poll::Ready(Some(Err(error))) => Some(error),
+            Poll::Ready(None) => None,
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => return next,
+        };
+        if let Some(statement) = this.statement.take() {
+            statement.end(error);
         }
         next
     }

@@ -64,7 +64,8 @@ impl Recorder {
         let provider = SdkTracerProvider::builder().with_span_processor(SimpleSpanProcessor::new(Kept(sender))).build();
         let tracing = Some(Tracing::new(provider, Sampling::new(Sampler::AlwaysOn, true), true));
         let propagators = Propagators::new(&[Propagator::TraceContext, Propagator::Baggage]);
-        let telemetry = Telemetry(Arc::new(Inner { tracing, propagators, trust, ..Inner::default() }));
+        let inner = Inner { tracing, propagators, trust, spans: "info".parse().unwrap(), ..Inner::default() };
+        let telemetry = Telemetry(Arc::new(inner));
         let lines = Lines::default();
         let default = tracing_subscriber::registry()
             .with(telemetry.layers())

@@ -1,0 +1,185 @@
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use opentelemetry_sdk::trace::SpanData;
+use tokio::sync::Notify;
+
+use super::Counts;
+use crate::config::Queue as Limits;
+
+/// Ended spans on their way to the thread that sends them.
+#[derive(Debug)]
+pub(super) struct Queue {
+    limits: Limits,
+    state: Mutex<State>,
+    /// Wakes the thread.
+    work: Notify,
+    /// Wakes who waits until everything is sent.
+    settled: Condvar,
+    pub(super) counts: Counts,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    spans: VecDeque<SpanData>,
+    /// Whether the thread is sending.
+    busy: bool,
+    /// Whether somebody waits until everything is sent.
+    flushing: bool,
+    /// Until when the rest may be sent; afterwards spans are lost.
+    closed: Option<Instant>,
+}
+
+impl State {
+    fn is_settled(&self) -> bool {
+        self.spans.is_empty() && !self.busy
+    }
+}
+
+impl Queue {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            state: Mutex::default(),
+            work: Notify::new(),
+            settled: Condvar::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Spans that wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().spans.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.lock().spans.capacity()
+    }
+
+    /// Takes a span, or drops it where there is no room. The thread is woken for the first span and for a full batch,
+    /// not for each.
+    pub(super) fn push(&self, span: SpanData) {
+        self.counts.end();
+        let mut state = self.lock();
+        let full = state.spans.len() >= self.limits.size;
+        if full || state.closed.is_some() {
+            let cause = if full { "queue_full" } else { "already_shutdown" };
+            drop(state);
+            return self.counts.lose(cause, 1);
+        }
+        state.spans.push_back(span);
+        let waiting = state.spans.len();
+        drop(state);
+        if waiting == 1 || waiting == self.limits.batch {
+            self.work.notify_one();
+        }
+    }
+
+    /// The next batch, once it is full or its first span has waited long enough; `None` at the end.
+    pub(super) async fn next(&self) -> Option<Vec<SpanData>> {
+        loop {
+            let waits = {
+                let mut state = self.lock();
+                state.busy = false;
+                if state.is_settled() {
+                    state.flushing = false;
+                    self.settled.notify_all();
+                    if state.closed.is_some() {
+                        return None;
+                    }
+                }
+                !state.spans.is_empty()
+            };
+            if waits {
+                break;
+            }
+            self.work.notified().await;
+        }
+        let _ = tokio::time::timeout(self.limits.delay, self.until_due()).await;
+        Some(self.take())
+    }
+
+    async fn until_due(&self) {
+        loop {
+            {
+                let state = self.lock();
+                if state.spans.len() >= self.limits.batch || state.flushing || state.closed.is_some() {
+                    return;
+                }
+            }
+            self.work.notified().await;
+        }
+    }
+
+    fn take(&self) -> Vec<SpanData> {
+        let mut state = self.lock();
+        state.busy = true;
+        let count = state.spans.len().min(self.limits.batch);
+        let batch = state.spans.drain(..count).collect();
+        // What a burst has taken is given back.
+        if state.spans.len() < self.limits.batch && state.spans.capacity() > 4 * self.limits.batch {
+            state.spans.shrink_to(self.limits.batch);
+        }
+        batch
+    }
+
+    /// Ends when a batch has had its time, or the rest of the spans has.
+    pub(super) async fn out_of_time(&self) {
+        let closed = async {
+            let closed = loop {
+                if let Some(closed) = self.lock().closed {
+                    break closed;
+                }
+                self.work.notified().await;
+            };
+            tokio::time::sleep_until(closed.into()).await;
+        };
+        if self.limits.timeout.is_zero() {
+            return closed.await;
+        }
+        let _ = tokio::time::timeout(self.limits.timeout, closed).await;
+    }
+
+    /// Counts what is left as lost, where the time for it is over.
+    pub(super) fn abandon_if_out_of_time(&self) {
+        let mut state = self.lock();
+        if state.closed.is_some_and(|closed| Instant::now() >= closed) {
+            self.counts.lose("timeout", state.spans.len() as u64);
+            state.spans = VecDeque::new();
+        }
+    }
+
+    /// Waits until everything is sent, `patience` at most.
+    pub(super) fn flush(&self, patience: Duration) -> bool {
+        let mut state = self.lock();
+        state.flushing = true;
+        self.work.notify_one();
+        self.settle(state, patience)
+    }
+
+    /// Takes no more spans, and waits until the rest is sent, `patience` at most.
+    pub(super) fn close(&self, patience: Duration) -> bool {
+        let mut state = self.lock();
+        if state.closed.is_none() {
+            state.closed = Some(Instant::now() + patience);
+            self.work.notify_one();
+        }
+        // The thread gives up by itself; a moment more, so that it can say what is lost.
+        self.settle(state, patience + Duration::from_millis(200))
+    }
+
+    fn settle(&self, state: MutexGuard<'_, State>, patience: Duration) -> bool {
+        let waited = self.settled.wait_timeout_while(state, patience, |state| !state.is_settled());
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+}

@@ -1,0 +1,264 @@
+//! The pipeline against receivers on real sockets that behave as real ones do on a bad day.
+
+mod encode;
+mod receiver;
+
+use std::time::{Duration, Instant};
+
+use opentelemetry::trace::{Span as _, SpanBuilder, Tracer, TracerProvider};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanProcessor};
+use tokio::runtime::Runtime;
+use tonic::Code;
+
+use super::Processor;
+use crate::config::settings::{Exporter, Otlp, Protocol};
+use crate::config::{Queue, Tls};
+use receiver::{Authority, Behaviour, Http, Proxy, Receiver};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn otlp(protocol: Protocol, endpoint: &str) -> Otlp {
+    Otlp {
+        protocol,
+        endpoint: endpoint.parse().unwrap(),
+        headers: Vec::new(),
+        gzip: false,
+        timeout: Some(Duration::from_secs(5)),
+        tls: Tls::default(),
+    }
+}
+
+fn grpc(endpoint: &str) -> Otlp {
+    otlp(Protocol::Grpc, endpoint)
+}
+
+/// A pipeline and what makes spans for it.
+struct Pipeline {
+    processor: Processor,
+    provider: SdkTracerProvider,
+}
+
+impl Pipeline {
+    fn start(otlp: Otlp) -> Self {
+        Self::with(otlp, Queue { delay: Duration::from_millis(10), ..Queue::default() })
+    }
+
+    fn with(otlp: Otlp, queue: Queue) -> Self {
+        let resource = Resource::builder_empty().with_attribute(KeyValue::new("service.name", "shop")).build();
+        let processor = Processor::start(Exporter::Otlp(Box::new(otlp)), queue, &resource, None).unwrap();
+        let provider = SdkTracerProvider::builder().with_span_processor(processor.clone()).build();
+        Self { processor, provider }
+    }
+
+    fn end_spans(&self, number: usize) {
+        let tracer = self.provider.tracer_with_scope(InstrumentationScope::builder("test").build());
+        for _ in 0..number {
+            tracer.build(SpanBuilder::from_name("work")).end();
+        }
+    }
+
+    async fn flush(&self) -> bool {
+        let processor = self.processor.clone();
+        tokio::task::spawn_blocking(move || processor.force_flush().is_ok()).await.unwrap()
+    }
+
+    /// How long it took.
+    async fn close(&self, deadline: Duration) -> Duration {
+        let processor = self.processor.clone();
+        let started = Instant::now();
+        tokio::task::spawn_blocking(move || processor.shutdown_with_timeout(deadline)).await.unwrap().ok();
+        started.elapsed()
+    }
+
+    #[track_caller]
+    fn assert_counts(&self, exported: u64, lost: &[(&'static str, u64)]) {
+        let counts = self.processor.counts();
+        assert_eq!((counts.exported(), counts.lost()), (exported, lost.iter().copied().collect()));
+    }
+}
+
+#[tokio::test]
+async fn spans_arrive_over_grpc_with_headers_and_resource() {
+    let receiver = Receiver::start(Behaviour::Take).await;
+    let mut otlp = grpc(&receiver.endpoint());
+    otlp.headers = vec![("x-key".parse().unwrap(), "7".parse().unwrap())];
+    let pipeline = Pipeline::start(otlp);
+    pipeline.end_spans(3);
+    assert!(pipeline.flush().await);
+    let request = receiver.requests().remove(0);
+    assert_eq!(request.key.as_deref(), Some("7"));
+    assert_eq!((request.service, request.spans), ("shop".to_owned(), 3));
+    pipeline.assert_counts(3, &[]);
+}
+
+#[tokio::test]
+async fn spans_arrive_over_http_at_the_path_that_was_set_compressed_or_not() {
+    for gzip in [false, true] {
+        let http = Http::start(None).await;
+        let mut otlp = otlp(Protocol::HttpProtobuf, &format!("{}/v1/traces", http.endpoint()));
+        otlp.gzip = gzip;
+        otlp.headers = vec![("x-key".parse().unwrap(), "7".parse().unwrap())];
+        let pipeline = Pipeline::start(otlp);
+        pipeline.end_spans(2);
+        assert!(pipeline.flush().await);
+        let head = http.heads().remove(0);
+        assert!(head.starts_with("POST /v1/traces HTTP/1.1\r\n") && head.contains("x-key: 7\r\n"), "{head}");
+        assert!(head.contains("content-type: application/x-protobuf\r\n"), "{head}");
+        assert_eq!(head.contains("content-encoding: gzip\r\n"), gzip, "{head}");
+        pipeline.assert_counts(2, &[]);
+    }
+}
+
+#[tokio::test]
+async fn spans_are_compressed_over_grpc() {
+    let receiver = Receiver::start(Behaviour::Take).await;
+    let pipeline = Pipeline::start(Otlp { gzip: true, ..grpc(&receiver.endpoint()) });
+    pipeline.end_spans(100);
+    assert!(pipeline.flush().await);
+    assert_eq!(receiver.requests()[0].encoding.as_deref(), Some("gzip"));
+    pipeline.assert_counts(100, &[]);
+}
+
+#[tokio::test]
+async fn both_protocols_speak_tls_with_an_authority_and_a_client_certificate_of_ones_own() {
+    let authority = Authority::new();
+    let tls =
+        Tls { ca: Some(authority.ca()), certificate: Some(authority.client()), key: Some(authority.client_key()) };
+    let receiver = Receiver::start_with(Behaviour::Take, Some(&authority)).await;
+    let http = Http::start(Some(&authority)).await;
+    for otlp in [grpc(&receiver.endpoint()), otlp(Protocol::HttpProtobuf, &http.endpoint())] {
+        let pipeline = Pipeline::start(Otlp { tls: tls.clone(), ..otlp.clone() });
+        pipeline.end_spans(1);
+        assert!(pipeline.flush().await);
+        pipeline.assert_counts(1, &[]);
+        // Without a certificate nothing is taken.
+        let stranger = Tls { certificate: None, key: None, ..tls.clone() };
+        let pipeline = Pipeline::start(Otlp { tls: stranger, timeout: Some(Duration::from_millis(300)), ..otlp });
+        pipeline.end_spans(1);
+        assert!(pipeline.flush().await);
+        assert_eq!((pipeline.processor.counts().exported(), pipeline.processor.counts().lost().values().sum()), (0, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_costs_spans_and_nothing_else() {
+    let tls = Tls { ca: Some("/nowhere".into()), ..Tls::default() };
+    for protocol in [Protocol::Grpc, Protocol::HttpProtobuf] {
+        let pipeline = Pipeline::start(Otlp { tls: tls.clone(), ..otlp(protocol, "https://127.0.0.1:1") });
+        pipeline.end_spans(2);
+        assert!(pipeline.flush().await);
+        pipeline.assert_counts(0, &[("configuration", 2)]);
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_for_now_is_asked_again() {
+    let receiver = Receiver::start(Behaviour::FailOnce(Code::Unavailable)).await;
+    let pipeline = Pipeline::start(grpc(&receiver.endpoint()));
+    pipeline.end_spans(2);
+    assert!(pipeline.flush().await);
+    assert_eq!(receiver.requests().len(), 2);
+    pipeline.assert_counts(2, &[]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_says_no_is_not_asked_again() {
+    for code in [Code::InvalidArgument, Code::ResourceExhausted, Code::Unauthenticated] {
+        let receiver = Receiver::start(Behaviour::Fail(code)).await;
+        let pipeline = Pipeline::start(grpc(&receiver.endpoint()));
+        pipeline.end_spans(2);
+        assert!(pipeline.flush().await);
+        assert_eq!(receiver.requests().len(), 1);
+        pipeline.assert_counts(0, &[(crate::grpc_status::code_name(code), 2)]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_rejected_of_a_batch_is_counted() {
+    let receiver = Receiver::start(Behaviour::Reject(3)).await;
+    let pipeline = Pipeline::start(grpc(&receiver.endpoint()));
+    pipeline.end_spans(10);
+    assert!(pipeline.flush().await);
+    pipeline.assert_counts(7, &[("rejected", 3)]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_not_there_costs_spans_by_their_cause() {
+    let pipeline = Pipeline::start(Otlp { timeout: Some(Duration::from_millis(300)), ..grpc("http://127.0.0.1:1") });
+    pipeline.end_spans(5);
+    assert!(pipeline.flush().await);
+    pipeline.assert_counts(0, &[("UNAVAILABLE", 5)]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_fills_the_queue_to_its_bound_and_no_further() {
+    let receiver = Receiver::start(Behaviour::Hang).await;
+    let queue = Queue { size: 100, batch: 10, delay: Duration::ZERO, ..Queue::default() };
+    let pipeline = Pipeline::with(grpc(&receiver.endpoint()), queue);
+    pipeline.end_spans(10);
+    receiver.wait_for(1).await;
+    pipeline.end_spans(1_000);
+    assert_eq!(pipeline.processor.queue_size(), 100);
+    pipeline.assert_counts(0, &[("queue_full", 900)]);
+    let took = pipeline.close(Duration::from_millis(300)).await;
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    pipeline.assert_counts(0, &[("queue_full", 900), ("timeout", 110)]);
+    pipeline.end_spans(1);
+    pipeline.assert_counts(0, &[("already_shutdown", 1), ("queue_full", 900), ("timeout", 110)]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_comes_back_gets_what_comes_after() {
+    let runtime = Runtime::new().unwrap();
+    let first = runtime.spawn(Receiver::start(Behaviour::Take)).await.unwrap();
+    let address = first.address();
+    let pipeline = Pipeline::start(Otlp { timeout: Some(Duration::from_millis(300)), ..grpc(&first.endpoint()) });
+    pipeline.end_spans(1);
+    assert!(pipeline.flush().await);
+    runtime.shutdown_background();
+    pipeline.end_spans(1);
+    assert!(pipeline.flush().await);
+    let second = Receiver::at(address, Behaviour::Take).await;
+    pipeline.end_spans(1);
+    assert!(pipeline.flush().await);
+    assert_eq!(second.requests().len(), 1);
+    assert_eq!(pipeline.processor.counts().exported(), 2);
+    assert_eq!(pipeline.processor.counts().lost().values().sum::<u64>(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_leads_nowhere_any_more_costs_one_batch() {
+    let receiver = Receiver::start(Behaviour::Take).await;
+    let proxy = Proxy::before(receiver.address()).await;
+    let pipeline = Pipeline::start(Otlp { timeout: Some(Duration::from_millis(300)), ..grpc(&proxy.endpoint()) });
+    pipeline.end_spans(1);
+    assert!(pipeline.flush().await);
+    proxy.silence();
+    for _ in 0..2 {
+        pipeline.end_spans(1);
+        assert!(pipeline.flush().await);
+    }
+    pipeline.assert_counts(2, &[("timeout", 1)]);
+}
+
+#[tokio::test]
+async fn the_last_spans_are_sent_at_the_end_however_long_they_could_still_wait() {
+    let receiver = Receiver::start(Behaviour::Take).await;
+    let queue = Queue { delay: Duration::from_hours(1), ..Queue::default() };
+    let pipeline = Pipeline::with(grpc(&receiver.endpoint()), queue);
+    pipeline.end_spans(1_000);
+    pipeline.close(PATIENCE).await;
+    pipeline.assert_counts(1_000, &[]);
+}
+
+#[tokio::test]
+async fn the_memory_of_a_burst_is_given_back() {
+    let receiver = Receiver::start(Behaviour::Take).await;
+    let pipeline = Pipeline::start(grpc(&receiver.endpoint()));
+    assert_eq!(pipeline.processor.room(), 0);
+    pipeline.end_spans(8_000);
+    assert!(pipeline.flush().await);
+    assert!(pipeline.processor.room() <= Queue::default().batch, "{}", pipeline.processor.room());
+}

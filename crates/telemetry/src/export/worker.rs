@@ -1,0 +1,115 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SpanData;
+use prost::Message;
+
+use super::encode::Encoder;
+use super::otlp::{Failure, Sender};
+use super::queue::Queue;
+use super::stdout;
+use crate::config::settings::Exporter;
+
+/// How often one hears of what is being lost.
+const NOTICE: Duration = Duration::from_mins(1);
+
+/// The RPC that takes spans.
+const METHOD: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
+/// Sends batches, one after the other.
+pub(super) struct Worker {
+    queue: Arc<Queue>,
+    exporter: Exporter,
+    encoder: Encoder,
+    /// Whether the last batch has failed, and since when.
+    failing: bool,
+    lost: Noticed,
+}
+
+/// What was told of, and when last.
+#[derive(Default)]
+struct Noticed {
+    spans: u64,
+    at: Option<Instant>,
+}
+
+impl Worker {
+    pub(super) fn new(queue: Arc<Queue>, exporter: Exporter, resource: &Resource, value_length: Option<usize>) -> Self {
+        let encoder = Encoder::new(resource, value_length);
+        Self { queue, exporter, encoder, failing: false, lost: Noticed::default() }
+    }
+
+    pub(super) async fn run(mut self) {
+        let sender = match &self.exporter {
+            Exporter::Stdout => None,
+            Exporter::Otlp(otlp) => Some(Sender::new(otlp, METHOD)),
+        };
+        while let Some(batch) = self.queue.next().await {
+            match &sender {
+                None => self.print(&batch),
+                Some(sender) => self.send(sender, batch).await,
+            }
+            self.notice_losses();
+        }
+    }
+
+    fn print(&self, batch: &[SpanData]) {
+        for span in batch {
+            stdout::print(span);
+        }
+        self.queue.counts.export(batch.len() as u64);
+    }
+
+    async fn send(&mut self, sender: &Sender, batch: Vec<SpanData>) {
+        let spans = batch.len() as u64;
+        let request = self.encoder.request(&batch);
+        drop(batch);
+        self.queue.counts.send(spans);
+        let result = sender.send(request, self.queue.out_of_time()).await;
+        self.queue.counts.send(0);
+        self.note(spans, result);
+        self.queue.abandon_if_out_of_time();
+    }
+
+    /// Counts a batch, and logs where an outage of the receiver begins and ends.
+    fn note(&mut self, spans: u64, result: Result<Bytes, Failure>) {
+        let counts = &self.queue.counts;
+        match result {
+            Ok(answer) => {
+                let rejected = rejected(&answer).min(spans);
+                counts.export(spans - rejected);
+                counts.lose("rejected", rejected);
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!(lost_spans = counts.lost().values().sum::<u64>(), "spans are sent again");
+                }
+            }
+            Err(failure) => {
+                counts.lose(failure.class, spans);
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::warn!(error = failure.message, "spans cannot be sent");
+                }
+            }
+        }
+    }
+
+    /// Says what was lost and why: at once, and then once a minute while it goes on.
+    fn notice_losses(&mut self) {
+        let lost = self.queue.counts.lost();
+        let spans = lost.values().sum();
+        if spans == self.lost.spans || self.lost.at.is_some_and(|at| at.elapsed() < NOTICE) {
+            return;
+        }
+        self.lost = Noticed { spans, at: Some(Instant::now()) };
+        tracing::warn!(lost_spans = spans, causes = ?lost, "spans were lost");
+    }
+}
+
+/// How many spans of a batch the receiver has not taken although the others are welcome.
+fn rejected(answer: &Bytes) -> u64 {
+    let answer = ExportTraceServiceResponse::decode(answer.clone()).unwrap_or_default();
+    let rejected = answer.partial_success.map(|partial| partial.rejected_spans);
+    rejected.and_then(|spans| u64::try_from(spans).ok()).unwrap_or_default()
+}
