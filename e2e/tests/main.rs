@@ -16,4 +16,5 @@ mod reviews;
 mod sessions;
 mod submissions;
 mod traces;
+mod unfinished;
 mod windows;
