@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::audit::{self, Sealer};
 use crate::grpc::Grpc;
+use crate::outbox;
 use crate::reconcile;
 use crate::schedule::materialise::{self, Materialiser};
 
@@ -27,6 +28,7 @@ pub struct Config {
     database: database::Config,
     audit: audit::Config,
     schedule: materialise::Config,
+    outbox: outbox::Config,
 }
 
 /// What the service's program can do beside serving.
@@ -48,6 +50,7 @@ pub struct App {
     db: Db,
     sealer: Sealer,
     materialiser: Materialiser,
+    outbox: outbox::Meter,
 }
 
 impl Service for App {
@@ -70,9 +73,10 @@ impl Service for App {
         let db = database::open(&config.database)?;
         let sealer = Sealer::new(&config.audit, db.clone())?;
         let materialiser = Materialiser::new(config.schedule, db.clone())?;
+        let outbox = outbox::Meter::new(config.outbox, db.clone())?;
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, db, sealer, materialiser })
+        Ok(Self { listener, address, db, sealer, materialiser, outbox })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -83,7 +87,12 @@ impl Service for App {
         let service = DataServiceServer::new(Grpc::new(self.db.clone()));
         let readiness = Readiness::Database(self.db.clone());
         let serving = grpc::serve(self.listener, service, readiness, shutdown.clone());
-        tokio::try_join!(serving, self.sealer.run(shutdown.clone()), self.materialiser.run(shutdown))?;
+        tokio::try_join!(
+            serving,
+            self.sealer.run(shutdown.clone()),
+            self.materialiser.run(shutdown.clone()),
+            self.outbox.run(shutdown),
+        )?;
         self.db.close().await;
         Ok(())
     }

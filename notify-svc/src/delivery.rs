@@ -7,6 +7,7 @@ use proto::CallError;
 use proto::data::{self as pb, Channel as ChannelId, DueReport, Notification};
 use proto::user::Contact;
 use serde::Deserialize;
+use service_kit::attribute::{DELIVERY_ATTEMPT, DELIVERY_CHANNEL};
 use telemetry::{Task, TraceContext};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -200,8 +201,8 @@ impl Delivery {
         let Ok(text) = self.messages.render(channel.name(), report_id, urgent) else { return Outcome::Panic };
         let message = Message { notification_id, contact, urgent, text };
         let task = Task::internal(channel.task())
-            .attribute("epro.delivery.attempt", i64::from(notification.attempt))
-            .attribute("epro.delivery.channel", channel.name());
+            .attribute(DELIVERY_ATTEMPT, i64::from(notification.attempt))
+            .attribute(DELIVERY_CHANNEL, channel.name());
         // The task has panicked if it fails; its span says so.
         task.spawn_classified(async move { channel.send(message).await }).await.unwrap_or(Outcome::Panic)
     }
@@ -217,7 +218,7 @@ fn stored(context: Option<pb::TraceContext>) -> Option<TraceContext> {
 
 fn attempt_task(report_id: &str, attempt: u32) -> Task {
     let message = telemetry::Message { system: "postgresql", destination: OUTBOX, id: report_id.to_owned() };
-    Task::process("deliver notification", message).attribute("epro.delivery.attempt", i64::from(attempt))
+    Task::process("deliver notification", message).attribute(DELIVERY_ATTEMPT, i64::from(attempt))
 }
 
 fn note(channel: &'static str, change: Option<Change>) {

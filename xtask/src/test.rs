@@ -21,7 +21,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     if !options.arguments.iter().any(|argument| argument == "-p" || argument.starts_with("--package")) {
         tests.arg("--workspace");
     }
-    tests.args(options.arguments).env(ENVIRONMENT, postgres.cluster().admin_url("postgres"));
+    let url = postgres.cluster().admin_url("postgres");
+    tests.args(options.arguments).env(ENVIRONMENT, &url).env("TELEMETRY_TEST_POSTGRES", &url);
     tokio::select! {
         tested = succeed(tests) => tested?,
         _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),

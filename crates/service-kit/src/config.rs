@@ -1,3 +1,5 @@
+mod did_you_mean;
+
 use std::path::Path;
 
 use config::{Config, Environment, File, FileFormat};
@@ -14,5 +16,25 @@ pub(crate) fn load<C: DeserializeOwned>(defaults: &str, file: Option<&Path>) -> 
         builder = builder.add_source(File::from(file).format(FileFormat::Yaml));
     }
     let variables = Environment::with_prefix("EPRO").prefix_separator("_").separator("__").ignore_empty(true);
-    builder.add_source(variables).build()?.try_deserialize()
+    let read = builder.add_source(variables).build()?.try_deserialize();
+    read.map_err(|error| ConfigError::Message(did_you_mean::with_hint(&error.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::load;
+
+    #[derive(Debug, Deserialize)]
+    struct Config {
+        #[expect(dead_code, reason = "only its keys are looked at")]
+        telemetry: telemetry::Config,
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+        let error = load::<Config>("telemetry: {samplr: 1.0}", None).unwrap_err().to_string();
+        assert!(error.ends_with("did you mean `sampler`?"), "{error}");
+    }
 }

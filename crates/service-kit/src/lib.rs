@@ -1,6 +1,7 @@
 //! What every service needs and none should write again: configuration, start, health, deadlines,
 //! shutdown.
 
+pub mod attribute;
 pub mod database;
 pub mod deadline;
 pub mod grpc;

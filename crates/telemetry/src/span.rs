@@ -84,8 +84,8 @@ impl Span {
         }
         // The sampler may go by the name; the attributes are made once it has decided.
         let mut span = tracing.tracer.build_with_context(SpanBuilder::from_name(name()).with_kind(kind), parent);
-        let is_root = !parent.has_active_span();
-        let place = if is_root { random(span.span_context()) } else { span.span_context().clone() };
+        let trace = if parent.has_active_span() { parent.span().span_context().trace_flags() } else { RANDOM };
+        let place = with_flags(span.span_context(), trace & RANDOM);
         if !span.is_recording() {
             return Self { context: parent.with_remote_span_context(place), state: State::Id };
         }
@@ -227,9 +227,10 @@ pub(crate) fn event_current(name: &'static str, attributes: Vec<KeyValue>) {
     Context::map_current(|context| context.span().add_event(name, attributes));
 }
 
-/// The place of a span whose trace has a random id. The SDK does not say so of those it makes.
-fn random(span: &SpanContext) -> SpanContext {
-    let flags = span.trace_flags() | RANDOM;
+/// A place with these flags besides: the SDK does not say that the ids it makes are random, and forgets what it was
+/// told of others.
+fn with_flags(span: &SpanContext, flags: TraceFlags) -> SpanContext {
+    let flags = span.trace_flags() | flags;
     SpanContext::new(span.trace_id(), span.span_id(), flags, false, span.trace_state().clone())
 }
 

@@ -1,5 +1,9 @@
 //! The trace contract: the tree of one submission, and what every span must say.
 
+mod attributes;
+
+use std::collections::BTreeSet;
+
 use crate::trace::{Kind, Link, Shape, Span, Trace, span};
 
 const GATEWAY: &str = "gateway";
@@ -160,6 +164,12 @@ fn check_links(trace: &Trace) -> Vec<String> {
     unlinked
         .map(|span| format!("{} {} has no link to where its message was created", span.service, span.name))
         .collect()
+}
+
+/// Every key of these traces' attributes that is neither OpenTelemetry's nor ours.
+pub fn unknown_attributes(traces: &[Trace]) -> BTreeSet<String> {
+    let spans = traces.iter().flat_map(|trace| &trace.spans);
+    spans.flat_map(attributes::unknown).map(ToOwned::to_owned).collect()
 }
 
 fn check_span(span: &Span) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use proto::data as pb;
 
+use service_kit::attribute::REPORT_URGENT;
 use service_kit::database::StoreError;
 use telemetry::Counter;
 use telemetry::postgres::Db;
@@ -17,7 +18,7 @@ static UNTOLD: Counter = Counter::new("epro.report.untold", "{report}");
 /// Says so when a report that was stored just now has nobody to be told of it.
 pub(super) fn note_untold(report_id: Uuid, recipients: &[Uuid], urgent: bool) {
     if recipients.is_empty() {
-        UNTOLD.add(1, &[("epro.report.urgent", if urgent { "true" } else { "false" })]);
+        UNTOLD.add(1, &[(REPORT_URGENT, if urgent { "true" } else { "false" })]);
         telemetry::warn!(%report_id, urgent, "nobody is told of this report");
     }
 }

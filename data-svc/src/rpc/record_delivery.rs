@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use proto::data as pb;
+use service_kit::attribute::{DELIVERY_CHANNEL, DELIVERY_OUTCOME};
 use telemetry::Counter;
 use telemetry::postgres::Db;
 
@@ -9,6 +10,9 @@ use super::parse;
 use crate::error::DataError;
 use crate::store;
 use crate::store::delivery_attempt::Verdict;
+
+/// Attempts to deliver a notification, by what they came to.
+static ATTEMPTS: Counter = Counter::new("epro.delivery.attempts", "{attempt}");
 
 /// Notifications that nobody will try to deliver any more, although the nurse was to be told.
 static DEAD: Counter = Counter::new("epro.notification.dead", "{notification}");
@@ -26,9 +30,12 @@ pub(crate) async fn record_delivery(
         return Ok(pb::RecordDeliveryResponse {});
     };
     let moved = store::delivery_attempt::record(db, notification_id, attempt, &verdict).await?;
-    if let Some(moved) = moved.filter(|moved| moved.state == "dead") {
-        let (channel, outcome) = (channel_name(channel(&moved.channel)?)?, verdict.outcome);
-        DEAD.add(1, &[("epro.delivery.channel", channel), ("epro.delivery.outcome", outcome)]);
+    let Some(moved) = moved else { return Ok(pb::RecordDeliveryResponse {}) };
+    let (channel, outcome) = (channel_name(channel(&moved.channel)?)?, verdict.outcome);
+    let attributes = [(DELIVERY_CHANNEL, channel), (DELIVERY_OUTCOME, outcome)];
+    ATTEMPTS.add(1, &attributes);
+    if moved.state == "dead" {
+        DEAD.add(1, &attributes);
         telemetry::warn!(%notification_id, channel, outcome, attempt, "notification is dead");
     }
     Ok(pb::RecordDeliveryResponse {})

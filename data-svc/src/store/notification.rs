@@ -264,6 +264,26 @@ pub(crate) async fn list_untold(
     .await
 }
 
+/// How much waits in the outbox.
+pub(crate) struct Backlog {
+    /// Notifications that have come to no end.
+    pub(crate) depth: f64,
+    /// Seconds since the first one of them was due; zero if none is.
+    pub(crate) age: f64,
+}
+
+pub(crate) async fn backlog(executor: impl PgExecutor<'_>) -> sqlx::Result<Backlog> {
+    query_as!(
+        Backlog,
+        r#"SELECT count(*)::double precision AS "depth!",
+                  greatest(coalesce(extract(epoch FROM now() - min(due_at)), 0), 0)::double precision AS "age!"
+           FROM clinical.notification
+           WHERE state = 'pending'"#,
+    )
+    .fetch_one(executor)
+    .await
+}
+
 /// Reports of which nobody is told.
 pub(crate) async fn reports_without(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Uuid>> {
     query_scalar!(

@@ -16,6 +16,7 @@ mod text;
 mod window;
 
 use proto::Violation;
+use service_kit::attribute::RULE_ID;
 use telemetry::BrokenRule;
 
 use crate::capture::Capture;
@@ -64,7 +65,7 @@ impl Broken {
 }
 
 impl BrokenRule for Broken {
-    const ATTRIBUTE: &'static str = "epro.rule.id";
+    const ATTRIBUTE: &'static str = RULE_ID;
 
     fn rule(&self) -> &'static str {
         self.rule

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use service_kit::attribute::DELIVERY_OUTCOME;
 use telemetry::Classified;
 
 /// What an attempt came to.
@@ -45,7 +46,7 @@ impl Outcome {
 }
 
 impl Classified for Outcome {
-    const ATTRIBUTE: &'static str = "epro.delivery.outcome";
+    const ATTRIBUTE: &'static str = DELIVERY_OUTCOME;
 
     fn class(&self) -> &'static str {
         match self {

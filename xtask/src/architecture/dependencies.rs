@@ -28,7 +28,7 @@ const VIOLATIONS: &str = "violations";
 /// Packages that only some members may depend on directly. The first entry that fits counts.
 const RESERVED: &[Reserved] = &[
     Reserved {
-        packages: &["opentelemetry-proto"],
+        packages: &["opentelemetry-proto", "opentelemetry-semantic-conventions"],
         members: &["telemetry", "testkit"],
         instead: "compare traces with testkit::trace",
     },

@@ -43,6 +43,11 @@ impl Gauge {
         Self { name, unit }
     }
 
+    /// Whether anybody is told, for what costs something to find out.
+    pub fn is_recorded(&self) -> bool {
+        Telemetry::current().is_some_and(|telemetry| telemetry.0.meters.is_some())
+    }
+
     /// Says how much there is now. Attributes are constants of the code.
     pub fn record(&self, number: f64, attributes: &[(&'static str, &'static str)]) {
         with_meters(|meters| {

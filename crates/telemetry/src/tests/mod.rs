@@ -6,10 +6,13 @@ mod grpc;
 mod http_client;
 mod http_server;
 mod log;
+mod nesting;
 mod panic;
 mod postgres;
+mod postgres_server;
 mod smtp;
 mod task;
+mod telemetry;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,9 +1,10 @@
-//! An OTLP receiver that keeps spans and sums in memory: gRPC on one port, HTTP with protobuf on another.
+//! An OTLP receiver that keeps spans and metrics in memory: gRPC on one port, HTTP with protobuf on another.
 
 mod forward;
+mod metrics;
 mod store;
-mod sums;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,8 +29,8 @@ use tonic::transport::server::TcpIncoming;
 use crate::server_task::{ANY_PORT, ServerTask};
 use crate::trace::{Shape, Trace, diff, spans};
 use forward::Forwarder;
+use metrics::Metrics;
 use store::Store;
-use sums::Sums;
 
 /// Bytes one export request may have.
 const MAX_REQUEST: usize = 64 * 1024 * 1024;
@@ -62,7 +63,7 @@ impl Receiver {
     }
 
     async fn start_with(forwarder: Option<Forwarder>) -> anyhow::Result<Self> {
-        let inlet = Arc::new(Inlet { store: Store::default(), sums: Sums::default(), forwarder });
+        let inlet = Arc::new(Inlet { store: Store::default(), metrics: Metrics::default(), forwarder });
         let mut receiver = Self { grpc: ANY_PORT, http: ANY_PORT, inlet, servers: Vec::new() };
         receiver.start_again().await?;
         Ok(receiver)
@@ -87,7 +88,7 @@ impl Receiver {
         let (traces, metrics) = (Arc::clone(&self.inlet), Arc::clone(&self.inlet));
         let router = axum::Router::new()
             .route("/v1/traces", post(async move |body| receive_http(body, |request| traces.take(request))))
-            .route("/v1/metrics", post(async move |body| receive_http(body, |request| metrics.sums.add(request))))
+            .route("/v1/metrics", post(async move |body| receive_http(body, |request| metrics.metrics.add(request))))
             .layer(axum::extract::DefaultBodyLimit::max(MAX_REQUEST));
         self.servers = vec![grpc_server, ServerTask::http(http, router)];
         Ok(())
@@ -123,7 +124,12 @@ impl Receiver {
     /// What the counters, and other sums of whole numbers, of this name and with these attributes have come
     /// to, those of all processes together; 0 when none has arrived.
     pub fn sum(&self, name: &str, attributes: &[(&str, &str)]) -> i64 {
-        self.inlet.sums.sum(name, attributes)
+        self.inlet.metrics.sum(name, attributes)
+    }
+
+    /// The metrics that have arrived, each with the keys of its attributes.
+    pub fn metrics(&self) -> BTreeMap<String, BTreeSet<String>> {
+        self.inlet.metrics.keys()
     }
 
     /// Waits, as long as the deadline allows, until what has arrived is passed on to the endpoint of
@@ -201,7 +207,7 @@ impl std::error::Error for Incomplete {}
 #[derive(Debug)]
 struct Inlet {
     store: Store,
-    sums: Sums,
+    metrics: Metrics,
     forwarder: Option<Forwarder>,
 }
 
@@ -231,7 +237,7 @@ impl MetricsService for Inlet {
         &self,
         request: tonic::Request<ExportMetricsServiceRequest>,
     ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
-        self.sums.add(request.into_inner());
+        self.metrics.add(request.into_inner());
         Ok(tonic::Response::new(ExportMetricsServiceResponse::default()))
     }
 }

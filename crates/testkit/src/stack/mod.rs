@@ -18,6 +18,7 @@ use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
 use crate::client::Client;
+use crate::contract;
 use crate::postgres::Database;
 use crate::{otlp, sms, smtp};
 use log::Log;
@@ -310,6 +311,8 @@ impl Stack {
             statuses.push((service, status));
         }
         dropped?;
+        let unknown = contract::unknown_attributes(&self.sinks.otlp.traces());
+        ensure!(unknown.is_empty(), "spans have attributes of no convention: {unknown:?}");
         Ok(statuses)
     }
 }

@@ -1,6 +1,7 @@
-//! Received sums, such as counters: the last value of each series.
+//! Received metrics: the last value of each series of a sum, such as a counter, and of all others what they are called
+//! and by what they are told apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -12,7 +13,11 @@ use crate::trace::{Attributes, attributes};
 
 /// As many series as the senders have; an SDK has 2,000 for one instrument at most.
 #[derive(Debug, Default)]
-pub(super) struct Sums(Mutex<BTreeMap<String, Series>>);
+pub(super) struct Metrics {
+    sums: Mutex<BTreeMap<String, Series>>,
+    /// Names, each with the keys of its attributes.
+    keys: Mutex<BTreeMap<String, BTreeSet<String>>>,
+}
 
 #[derive(Debug)]
 struct Series {
@@ -21,14 +26,16 @@ struct Series {
     value: i64,
 }
 
-impl Sums {
+impl Metrics {
     /// Takes what is cumulative as it is: the newest value stands for all before it.
     pub(super) fn add(&self, request: ExportMetricsServiceRequest) {
-        let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         for group in request.resource_metrics {
             // A process has an instance id of its own, so that a copy's series are others.
             let resource = format!("{:?}", attributes(group.resource.unwrap_or_default().attributes));
             for metric in group.scope_metrics.into_iter().flat_map(|scope| scope.metrics) {
+                known.entry(metric.name.clone()).or_default().extend(keys(&metric));
                 for series in series(metric) {
                     sums.insert(format!("{resource} {} {:?}", series.name, series.attributes), series);
                 }
@@ -41,9 +48,28 @@ impl Sums {
         let has = |series: &Series, (key, value): &(&str, &str)| {
             series.attributes.get(*key).and_then(serde_json::Value::as_str) == Some(*value)
         };
-        let sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
         let fitting = sums.values().filter(|series| series.name == name);
         fitting.filter(|series| wanted.iter().all(|pair| has(series, pair))).map(|series| series.value).sum()
+    }
+
+    pub(super) fn keys(&self) -> BTreeMap<String, BTreeSet<String>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The keys of the attributes of a metric of any kind that the services send.
+fn keys(metric: &Metric) -> Vec<String> {
+    let of_numbers = |points: &[NumberDataPoint]| -> Vec<_> {
+        points.iter().flat_map(|point| &point.attributes).map(|pair| pair.key.clone()).collect()
+    };
+    match &metric.data {
+        Some(Data::Sum(sum)) => of_numbers(&sum.data_points),
+        Some(Data::Gauge(gauge)) => of_numbers(&gauge.data_points),
+        Some(Data::Histogram(histogram)) => {
+            histogram.data_points.iter().flat_map(|point| &point.attributes).map(|pair| pair.key.clone()).collect()
+        }
+        _ => vec![],
     }
 }
 

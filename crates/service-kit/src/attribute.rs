@@ -1,0 +1,12 @@
+//! Names of attributes that are this application's own. All others are OpenTelemetry's.
+
+/// A number: how often a notification was tried to be delivered, this time included.
+pub const DELIVERY_ATTEMPT: &str = "epro.delivery.attempt";
+/// `sms` or `email`.
+pub const DELIVERY_CHANNEL: &str = "epro.delivery.channel";
+/// The class of what an attempt came to, such as `delivered` or `throttled`.
+pub const DELIVERY_OUTCOME: &str = "epro.delivery.outcome";
+/// `true` if an alert of the report asks for somebody at once.
+pub const REPORT_URGENT: &str = "epro.report.urgent";
+/// The id of a rule that a report breaks, such as `answers.range`.
+pub const RULE_ID: &str = "epro.rule.id";

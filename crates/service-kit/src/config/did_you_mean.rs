@@ -1,0 +1,39 @@
+//! What a misspelt key was meant to be.
+
+/// How alike two keys must be, from 0 to 1.
+const ALIKE: f64 = 0.8;
+
+/// Adds the nearest known key to an error that names an unknown one. It goes by serde's words, "unknown field `a`,
+/// expected one of `b`, `c`", for they are all that a deserializer gives.
+pub(super) fn with_hint(error: &str) -> String {
+    let mut quoted = error.split('`').skip(1).step_by(2);
+    let nearest = match quoted.next() {
+        Some(unknown) if error.contains("unknown field") => nearest(unknown, quoted),
+        _ => None,
+    };
+    nearest.map_or_else(|| error.to_owned(), |known| format!("{error}; did you mean `{known}`?"))
+}
+
+fn nearest<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let rated = known.map(|known| (strsim::jaro_winkler(unknown, known), known));
+    let (likeness, known) = rated.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (likeness >= ALIKE).then_some(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_hint;
+
+    #[test]
+    fn a_misspelt_key_is_answered_with_the_nearest_one() {
+        for (error, hint) in [
+            ("unknown field `samplr`, expected one of `name`, `sampler`, `spans`", "; did you mean `sampler`?"),
+            ("unknown field `sise`, expected `size` or `batch` for key `queue`", "; did you mean `size`?"),
+            ("unknown field `zzz`, expected one of `name`, `sampler`", ""),
+            ("missing field `name`", ""),
+            ("invalid type: string \"x\", expected u64", ""),
+        ] {
+            assert_eq!(with_hint(error), format!("{error}{hint}"));
+        }
+    }
+}
