@@ -26,6 +26,9 @@ use verdict::Verdict;
 /// From a submission to its last span in Jaeger, its last mail and SMS.
 const DELIVERY: Duration = Duration::from_secs(20);
 
+/// Submissions beside those that are looked at one by one.
+const MORE: usize = 20;
+
 /// The five services. Compose itself stops callers before those they call.
 const SERVICES: [&str; 5] = ["gateway", "user-svc", "epro-svc", "data-svc", "notify-svc"];
 
@@ -92,6 +95,9 @@ async fn judge(stack: &Compose) -> anyhow::Result<Verdict> {
         verdict.check(&name, said.is_ok(), || format!("{said:?}"));
     }
 
+    for _ in 0..MORE {
+        visit.submit().await?;
+    }
     // Nobody waits for this one: the stopping services must finish it.
     let last = visit.submit().await?;
     let stopping = Instant::now();
@@ -102,11 +108,13 @@ async fn judge(stack: &Compose) -> anyhow::Result<Verdict> {
         "a submission at the last moment has its whole trace",
         &contract::check_submission(&trace, nurses().count()),
     );
-    visit.judge_messages(&mut verdict, &last.report_id, 2).await?;
+    visit.judge_messages(&mut verdict, &last.report_id, 2 + MORE).await?;
 
     judge_containers(stack, &mut verdict).await?;
     judge_log_lines(stack, &mut verdict, &[&first.trace_id, &last.trace_id]).await?;
     visit.judge_privacy(stack, &mut verdict).await?;
+    let (traces, warnings) = visit.jaeger.warnings_of("gateway").await?;
+    verdict.all(&format!("Jaeger warns of nothing in {traces} traces"), &warnings);
     println!("\n{:.1} s altogether", start.elapsed().as_secs_f64());
     Ok(verdict)
 }

@@ -8,6 +8,7 @@ mod chaos;
 mod demo;
 mod e2e_compose;
 mod fuzz_api;
+mod span_cost;
 mod sqlx;
 mod test;
 mod w3c_trace_context;
@@ -35,6 +36,8 @@ enum Command {
     Chaos(chaos::Options),
     /// Sends what `/openapi.json` allows, and what it does not, to a running stack (needs Python).
     FuzzApi(fuzz_api::Options),
+    /// Counts the instructions and allocations of a span (needs Valgrind) and compares them with what they were.
+    SpanCost(span_cost::Options),
     /// Runs the W3C's own test suite for Trace Context (needs Python with aiohttp).
     W3cTraceContext(w3c_trace_context::Options),
     /// Checks who may depend on whom.
@@ -61,6 +64,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::E2eCompose(options) => e2e_compose::run(options).await,
         Command::Chaos(options) => chaos::run(options).await,
         Command::FuzzApi(options) => fuzz_api::run(options).await,
+        Command::SpanCost(options) => span_cost::run(options).await,
         Command::W3cTraceContext(options) => w3c_trace_context::run(options).await,
         Command::Architecture => architecture::run(),
         Command::Sqlx(options) => sqlx::run(options).await,

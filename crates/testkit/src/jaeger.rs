@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use reqwest::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::client::plain_http;
 use crate::poll;
@@ -52,6 +53,19 @@ impl Jaeger {
         complete: impl Fn(&Trace) -> bool,
     ) -> anyhow::Result<Trace> {
         poll::until(deadline, async || self.trace(trace_id).await, complete).await
+    }
+
+    /// How many of the newest traces of a service Jaeger has, and what it warns of in them, such as clocks that differ.
+    ///
+    /// # Errors
+    /// When Jaeger cannot be asked or its answer is none of its own.
+    pub async fn warnings_of(&self, service: &str) -> anyhow::Result<(usize, Vec<String>)> {
+        let answer: Value =
+            serde_json::from_str(&self.everything_of(service).await?).context("read Jaeger's answer")?;
+        let traces = answer["data"].as_array().context("Jaeger lists no traces")?;
+        let spans = traces.iter().flat_map(|trace| trace["spans"].as_array().into_iter().flatten());
+        let warnings = spans.chain(traces).flat_map(|part| part["warnings"].as_array().into_iter().flatten());
+        Ok((traces.len(), warnings.map(ToString::to_string).collect()))
     }
 
     /// The newest traces that a service took part in, as Jaeger's own JSON. For tests that look for what
