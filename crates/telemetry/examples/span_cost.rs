@@ -12,7 +12,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..traces {
         Task::internal("outer").spawn(trace()).await?;
     }
-    telemetry.shutdown(Duration::from_secs(60)).await;
+    telemetry.shutdown(Duration::from_mins(1)).await;
     Ok(())
 }
 
