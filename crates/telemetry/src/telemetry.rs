@@ -223,7 +223,10 @@ impl Owner {
             }
             let made_in = self.made_in.as_ref().map(|(telemetry, _)| telemetry.clone());
             let telemetry = made_in.or_else(Telemetry::of_subscriber).unwrap_or_else(Telemetry::none);
-            (telemetry.clone(), context.with_value(telemetry))
+            // One that is disabled attaches no context, so that nobody would find it there.
+            let enabled = telemetry.0.tracing.is_some();
+            let context = if enabled { context.with_value(telemetry.clone()) } else { context.clone() };
+            (telemetry, context)
         })
     }
 }
