@@ -89,7 +89,7 @@ where
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
-        .layer(telemetry::grpc::ServerLayer::new())
+        .layer(telemetry::grpc::ServerLayer::new(&["grpc.health.v1.Health"]))
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Status::internal("internal error").into_http::<Body>()))
         .layer(deadline::ServerLayer)
         .add_service(health)

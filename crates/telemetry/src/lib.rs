@@ -16,27 +16,34 @@
 //! | [`TraceContext`] | the current trace as a string, to be stored beside deferred work |
 
 #![expect(clippy::disallowed_methods, reason = "this crate is where the bare calls are wrapped")]
+#![cfg_attr(not(feature = "default"), allow(dead_code, unused, reason = "what only some instruments use"))]
 
 mod check;
 mod config;
 mod context;
 mod conventions;
 mod export;
+#[cfg(feature = "tonic")]
 pub mod grpc;
 mod grpc_status;
+#[cfg(any(feature = "axum", feature = "reqwest"))]
 pub mod http;
 mod init;
 mod layers;
 mod log;
+#[cfg_attr(not(feature = "metrics"), path = "metrics/absent.rs")]
 mod metrics;
 mod panic;
+#[cfg(feature = "sqlx")]
 pub mod postgres;
 mod propagation;
 mod sampling;
+#[cfg(feature = "lettre")]
 pub mod smtp;
 mod span;
 mod task;
 mod telemetry;
+#[cfg(feature = "default")]
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +52,7 @@ pub use config::{Batcher, Compression, Config, Metrics, Queue, Sampler, Tls, Unk
 pub use context::{InvalidTraceContext, TraceContext, TraceId, link_current};
 pub use init::{InitError, init};
 pub use log::{LogConfig, LogFormat};
+#[cfg(feature = "metrics")]
 pub use metrics::{Counter, Gauge};
 pub use panic::report_panic;
 pub use propagation::{Boundary, Continuation, Egress, Incoming, KeepConfig, Propagator, Trust};

@@ -1,4 +1,5 @@
-//! No OpenTelemetry outside `telemetry`, no tracing line in business code, and a thin `main.rs`.
+//! No OpenTelemetry outside `telemetry` and nothing of the application in it, no tracing line in business code, and a
+//! thin `main.rs`.
 
 use super::SERVICES;
 use super::workspace::Source;
@@ -12,6 +13,12 @@ const OPENTELEMETRY: [&str; 3] = ["opentelemetry::", "opentelemetry_", "tracing_
 /// A service does not name these either: its spans come from layers and clients.
 const TRACING: [&str; 6] = ["tracing::", "span!(", "#[instrument", "#[tracing", "set_attribute(", "Span::current("];
 
+/// The crate that others can lift out.
+const LIBRARY: &str = "crates/telemetry/";
+
+/// What is this application's alone, which the library has no word for, not even in its comments.
+const APPLICATION: [&str; 5] = ["epro", "patient", "clinical", "outbox", "nurse"];
+
 /// Lifts the rules of `clippy.toml`, which a service has no reason for.
 const EXCEPTION: &str = "disallowed_methods";
 
@@ -20,7 +27,18 @@ const MAIN_LINES: usize = 40;
 
 pub(super) fn check(sources: &[Source]) -> Vec<String> {
     let checked = sources.iter().filter(|source| !EXEMPT.iter().any(|folder| source.path.starts_with(folder)));
-    checked.flat_map(check_one).collect()
+    let library = sources.iter().filter(|source| source.path.starts_with(LIBRARY));
+    checked.flat_map(check_one).chain(library.flat_map(check_library)).collect()
+}
+
+fn check_library(source: &Source) -> Vec<String> {
+    let words = |line: &str| APPLICATION.into_iter().find(|word| names(&line.to_lowercase(), word));
+    let lines = (1..).zip(source.text.lines());
+    let found = lines.filter_map(|(number, line)| Some((number, words(line)?)));
+    let path = &source.path;
+    found
+        .map(|(number, word)| format!("{path}:{number} has {word}: telemetry knows nothing of the application"))
+        .collect()
 }
 
 fn check_one(source: &Source) -> Vec<String> {
@@ -120,6 +138,17 @@ mod tests {
         let text = "//! Not opentelemetry::Context.\n    // tracing::info is not for us\n    telemetry::info!(\"x\");\n\
                     use nottracing::x;\n    Task::producer(\"hint\").attribute(\"n\", 1);\n";
         assert_eq!(told("epro-svc/src/clients/notify.rs", text), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_word_of_the_application_in_telemetry_is_found() {
+        for line in ["// The Outbox is late.", "const SCOPE: &str = \"epro\";", "/// No patient's words."] {
+            let findings = told("crates/telemetry/src/task.rs", line);
+            assert_eq!(findings.len(), 1, "{line}: {findings:?}");
+            assert!(findings[0].starts_with("crates/telemetry/src/task.rs:1 has "), "{findings:?}");
+        }
+        assert_eq!(told("crates/service-kit/src/lib.rs", "// The outbox."), Vec::<String>::new());
+        assert_eq!(told("crates/telemetry/src/task.rs", "fn reprocess() {}"), Vec::<String>::new());
     }
 
     #[test]

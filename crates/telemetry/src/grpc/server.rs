@@ -17,31 +17,25 @@ use crate::propagation::Boundary;
 use crate::span::{Attached, Span};
 use crate::telemetry::Owner;
 
-/// Gives every call a SERVER span in its caller's trace, and the log a line for each. Health checks
-/// make none.
+/// Gives every call a SERVER span in its caller's trace, and the log a line for each.
 #[derive(Debug, Clone)]
 pub struct ServerLayer {
     boundary: Boundary,
+    quiet: &'static [&'static str],
     owner: Owner,
 }
 
 impl ServerLayer {
     /// For calls of one's own services: what is taken of their trace is in the configuration, as
-    /// [`crate::Trust::mesh`].
-    pub fn new() -> Self {
-        Self { boundary: Boundary::Mesh, owner: Owner::of_caller() }
+    /// [`crate::Trust::mesh`]. Calls of the `quiet` services, such as `grpc.health.v1.Health`, make no span.
+    pub fn new(quiet: &'static [&'static str]) -> Self {
+        Self { boundary: Boundary::Mesh, quiet, owner: Owner::of_caller() }
     }
 
     /// For calls of strangers, as [`crate::Trust::ingress`] says.
     #[must_use]
     pub fn for_strangers(self) -> Self {
         Self { boundary: Boundary::Ingress, ..self }
-    }
-}
-
-impl Default for ServerLayer {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -73,7 +67,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if request.uri().path().starts_with("/grpc.health.v1.") {
+        let service = request.uri().path().trim_start_matches('/').split('/').next();
+        if service.is_some_and(|service| self.layer.quiet.contains(&service)) {
             return Answering { future: Attached::nowhere(self.inner.call(request)), call: None };
         }
         let (telemetry, base) = self.layer.owner.at_entry();

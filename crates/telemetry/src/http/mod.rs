@@ -1,9 +1,13 @@
 //! HTTP SERVER spans for axum and CLIENT spans for reqwest.
 
+#[cfg(feature = "reqwest")]
 mod client;
+#[cfg(feature = "axum")]
 mod server;
 
+#[cfg(feature = "reqwest")]
 pub use client::{Client, Error, Request};
+#[cfg(feature = "axum")]
 pub use server::{Answering, Server, ServerLayer};
 
 use http::Method;

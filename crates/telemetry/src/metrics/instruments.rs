@@ -23,7 +23,7 @@ pub struct Gauge {
 }
 
 impl Counter {
-    /// `unit` is one of UCUM; what is counted stands in braces, such as `{notification}`.
+    /// `unit` is one of UCUM; what is counted stands in braces, such as `{message}`.
     pub const fn new(name: &'static str, unit: &'static str) -> Self {
         Self { name, unit }
     }

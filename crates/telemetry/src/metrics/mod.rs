@@ -1,5 +1,6 @@
 //! What is counted and measured, for those who would rather be told than look through traces.
 
+#[cfg(feature = "sqlx")]
 mod connections;
 mod exporter;
 mod instruments;

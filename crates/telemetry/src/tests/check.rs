@@ -10,21 +10,21 @@ impl BrokenRule for TooHigh {
     const ATTRIBUTE: &'static str = "test.rule.id";
 
     fn rule(&self) -> &'static str {
-        "pain.too-high"
+        "price.too-high"
     }
 }
 
 #[tokio::test]
 async fn every_broken_rule_is_an_event_with_its_id_and_no_failure() {
     let mut recorder = Recorder::start();
-    assert_eq!(checked("validate report", || vec![TooHigh, TooHigh]).len(), 2);
+    assert_eq!(checked("validate order", || vec![TooHigh, TooHigh]).len(), 2);
 
     let span = recorder.only().await;
-    assert_eq!((&*span.name, &span.span_kind), ("validate report", &SpanKind::Internal));
+    assert_eq!((&*span.name, &span.span_kind), ("validate order", &SpanKind::Internal));
     assert_not_failed(&span);
     assert_eq!(span.events.len(), 2);
     for event in span.events.iter() {
-        assert_eq!(event.attributes, [KeyValue::new("test.rule.id", "pain.too-high")]);
+        assert_eq!(event.attributes, [KeyValue::new("test.rule.id", "price.too-high")]);
         assert!(event.timestamp <= span.end_time);
     }
 }
@@ -32,6 +32,6 @@ async fn every_broken_rule_is_an_event_with_its_id_and_no_failure() {
 #[tokio::test]
 async fn a_check_that_nothing_breaks_has_no_event() {
     let mut recorder = Recorder::start();
-    checked("validate report", Vec::<TooHigh>::new);
+    checked("validate order", Vec::<TooHigh>::new);
     assert!(recorder.only().await.events.is_empty());
 }

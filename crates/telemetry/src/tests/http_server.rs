@@ -35,7 +35,7 @@ async fn serve() -> SocketAddr {
 async fn serve_with(layer: ServerLayer) -> SocketAddr {
     let catch = CatchPanicLayer::custom(|_: Box<dyn Any + Send>| StatusCode::INTERNAL_SERVER_ERROR.into_response());
     let app = Router::new()
-        .route("/v1/reports/{id}", get(async || TraceContext::current().to_string()))
+        .route("/v1/orders/{id}", get(async || TraceContext::current().to_string()))
         .route("/v1/broken", post(async || StatusCode::BAD_GATEWAY))
         .route("/v1/invalid", post(async || StatusCode::UNPROCESSABLE_ENTITY))
         .route("/v1/stuck", get(stuck))
@@ -69,11 +69,11 @@ async fn span_of(line: &str) -> SpanData {
 
 #[tokio::test]
 async fn a_request_is_named_by_its_route_and_shows_nothing_of_its_words() {
-    let span = span_of(&format!("GET /v1/reports/{WORDS}?q={WORDS}")).await;
-    assert_eq!((&*span.name, &span.span_kind), ("GET /v1/reports/{id}", &SpanKind::Server));
+    let span = span_of(&format!("GET /v1/orders/{WORDS}?q={WORDS}")).await;
+    assert_eq!((&*span.name, &span.span_kind), ("GET /v1/orders/{id}", &SpanKind::Server));
     assert_eq!(text(&span, "http.request.method"), "GET");
-    assert_eq!(text(&span, "http.route"), "/v1/reports/{id}");
-    assert_eq!(text(&span, "url.path"), "/v1/reports/{id}");
+    assert_eq!(text(&span, "http.route"), "/v1/orders/{id}");
+    assert_eq!(text(&span, "url.path"), "/v1/orders/{id}");
     assert_eq!(text(&span, "url.scheme"), "http");
     assert_eq!(text(&span, "network.protocol.version"), "1.1");
     assert_eq!(attributes(&span)["http.response.status_code"], &200_i64.into());
@@ -92,12 +92,12 @@ async fn a_request_that_matches_no_route_is_named_by_its_method_and_is_no_failur
 #[tokio::test]
 async fn the_scheme_is_the_servers_and_not_of_the_clients_choice() {
     for scheme in ["https", WORDS] {
-        let span = span_of(&format!("GET {scheme}://host/v1/reports/1")).await;
+        let span = span_of(&format!("GET {scheme}://host/v1/orders/1")).await;
         assert_eq!(text(&span, "url.scheme"), "http");
     }
     let mut recorder = Recorder::start();
     let address = serve_with(ServerLayer::new(&[]).over_tls(true)).await;
-    exchange(address, "GET http://host/v1/reports/1", "").await;
+    exchange(address, "GET http://host/v1/orders/1", "").await;
     assert_eq!(text(&recorder.only().await, "url.scheme"), "https");
 }
 
@@ -159,7 +159,7 @@ async fn a_trusted_callers_trace_is_continued_and_its_own_words_are_not() {
     let ingress = Incoming { trace: Continuation::Continue, ..Incoming::default() };
     let mut recorder = Recorder::trusting(Trust { ingress, ..Trust::default() });
     let headers = format!("traceparent: {REMOTE}\r\ntracestate: a={WORDS}\r\nbaggage: name={WORDS}\r\n");
-    exchange(serve().await, "GET /v1/reports/1", &headers).await;
+    exchange(serve().await, "GET /v1/orders/1", &headers).await;
     let span = recorder.only().await;
     assert_eq!(span.span_context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(span.parent_span_id.to_string(), "b7ad6b7169203331");
@@ -171,7 +171,7 @@ async fn a_trusted_callers_trace_is_continued_and_its_own_words_are_not() {
 async fn an_untrusted_callers_trace_is_linked_to() {
     let mut recorder = Recorder::start();
     let headers = format!("traceparent: {REMOTE}\r\ntracestate: a={WORDS}\r\n");
-    exchange(serve().await, "GET /v1/reports/1", &headers).await;
+    exchange(serve().await, "GET /v1/orders/1", &headers).await;
     let span = recorder.only().await;
     assert_ne!(span.span_context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(span.links.len(), 1);
@@ -182,11 +182,11 @@ async fn an_untrusted_callers_trace_is_linked_to() {
 #[tokio::test]
 async fn a_handler_and_the_request_line_share_the_spans_ids() {
     let mut recorder = Recorder::start();
-    let answer = exchange(serve().await, "GET /v1/reports/1", "").await;
+    let answer = exchange(serve().await, "GET /v1/orders/1", "").await;
     let span = recorder.only().await;
     let (trace, id) = (span.span_context.trace_id(), span.span_context.span_id());
     assert!(answer.ends_with(&format!("00-{trace}-{id}-03")), "{answer}");
     let line = recorder.lines().remove(0);
-    assert_eq!((&line["message"], &line["http.route"]), (&"request".into(), &"/v1/reports/{id}".into()));
+    assert_eq!((&line["message"], &line["http.route"]), (&"request".into(), &"/v1/orders/{id}".into()));
     assert_eq!(line["trace_id"], trace.to_string());
 }

@@ -33,7 +33,7 @@ fn a_line_outside_of_any_trace_has_no_ids() {
 #[tokio::test]
 async fn an_error_that_is_logged_does_not_touch_the_span() {
     let mut recorder = Recorder::start();
-    checked("validate report", || {
+    checked("validate order", || {
         crate::error!(error = "no", "it went wrong");
         Vec::<super::check::TooHigh>::new()
     });
@@ -51,9 +51,9 @@ fn libraries_that_see_the_wire_are_held_at_warnings_whatever_is_wanted() {
     tracing::trace!(target: "hyper_util::client", WORDS);
     tracing::debug!(target: "lettre::transport", WORDS);
     tracing::warn!(target: "tonic::transport", "connection lost");
-    tracing::trace!(target: "epro_svc::rules", "our own");
+    tracing::trace!(target: "shop::rules", "our own");
 
     recorder.assert_discreet();
     let targets: Vec<_> = recorder.lines().iter().map(|line| line["target"].clone()).collect();
-    assert_eq!(targets, ["tonic::transport", "epro_svc::rules"]);
+    assert_eq!(targets, ["tonic::transport", "shop::rules"]);
 }

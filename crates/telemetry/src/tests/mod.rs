@@ -37,7 +37,7 @@ use crate::sampling::Sampling;
 use crate::telemetry::{Inner, Tracing};
 use crate::{Propagator, Sampler, Telemetry, Trust, layers};
 
-/// What a patient might type: it must turn up nowhere.
+/// What a person might type: it must turn up nowhere.
 const WORDS: &str = "Jane-Doe-feels-bad";
 
 /// Records this thread's spans and lines until it is dropped.

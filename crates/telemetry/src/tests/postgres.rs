@@ -15,7 +15,7 @@ use crate::postgres::database::Database;
 use crate::postgres::statement::{Peeked, Statement, error_type};
 use crate::postgres::{Db, PoolLimits};
 
-const SQL: &str = "insert into clinical.report (answers) values ($1)";
+const SQL: &str = "insert into shop.cart (items) values ($1)";
 
 /// Begins the statement, with a value that its text does not hold.
 fn statement() -> Statement {
@@ -84,12 +84,12 @@ async fn a_statement_is_named_after_what_it_does_to_which_table() {
     let mut recorder = Recorder::start();
     statement().run(async { Ok(()) }).await.unwrap();
     let span = recorder.only().await;
-    assert_eq!((&*span.name, &span.span_kind), ("INSERT clinical.report", &SpanKind::Client));
+    assert_eq!((&*span.name, &span.span_kind), ("INSERT shop.cart", &SpanKind::Client));
     assert_eq!(text(&span, "db.system.name"), "postgresql");
-    assert_eq!(text(&span, "db.namespace"), "shop|clinical");
+    assert_eq!(text(&span, "db.namespace"), "shop|shop");
     assert_eq!(text(&span, "db.operation.name"), "INSERT");
-    assert_eq!(text(&span, "db.collection.name"), "clinical.report");
-    assert_eq!(text(&span, "db.query.summary"), "INSERT clinical.report");
+    assert_eq!(text(&span, "db.collection.name"), "shop.cart");
+    assert_eq!(text(&span, "db.query.summary"), "INSERT shop.cart");
     assert_eq!(text(&span, "db.query.text"), SQL);
     assert_eq!(text(&span, "server.address"), "127.0.0.1");
     assert_eq!(attributes(&span)["server.port"], &1_i64.into());

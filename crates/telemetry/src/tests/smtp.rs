@@ -49,7 +49,7 @@ fn mailer(address: SocketAddr) -> Mailer {
 }
 
 fn mail() -> Message {
-    let message = Message::builder().from("epro@example.org".parse().unwrap());
+    let message = Message::builder().from("shop@example.org".parse().unwrap());
     message.to(format!("{WORDS}@example.org").parse().unwrap()).subject(WORDS).body(WORDS.to_owned()).unwrap()
 }
 

@@ -141,17 +141,17 @@ fn chunk(lines: &[u8]) -> usize {
 fn untaken(out: &mut impl Write, lines: &[u8]) -> usize {
     let mut rest = lines;
     while !rest.is_empty() {
-        match patiently(|| out.write(rest)) {
+        match uninterrupted(|| out.write(rest)) {
             Ok(taken) if taken > 0 => rest = &rest[taken..],
             Ok(_) | Err(_) => return Amount::of(rest).lines,
         }
     }
     // What the standard library has kept back is the end of a line.
-    usize::from(patiently(|| out.flush()).is_err())
+    usize::from(uninterrupted(|| out.flush()).is_err())
 }
 
 /// Repeats what has not failed for good.
-fn patiently<T>(mut operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+fn uninterrupted<T>(mut operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match operation() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
