@@ -72,6 +72,20 @@ pub(crate) enum Protocol {
 pub(crate) struct MetricExport {
     pub(crate) otlp: Otlp,
     pub(crate) interval: Duration,
+    pub(crate) temporality: Temporality,
+    /// Whether the buckets of histograms are found from what is measured, instead of being the conventions'.
+    pub(crate) exponential: bool,
+}
+
+/// What a number that is sent counts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Temporality {
+    /// The start of the process.
+    Cumulative,
+    /// The number before it.
+    Delta,
+    /// As delta, but for what the SDK would have to remember numbers of.
+    LowMemory,
 }
 
 /// What is sent, by its part in the names of variables, and where over HTTP.
@@ -93,14 +107,12 @@ const TRACES: Signal = Signal { name: "TRACES", path: "v1/traces" };
 const METRICS: Signal = Signal { name: "METRICS", path: "v1/metrics" };
 
 /// Standard variables that nothing here stands for.
-const UNSUPPORTED: [&str; 7] = [
+const UNSUPPORTED: [&str; 5] = [
     "OTEL_CONFIG_FILE",
     "OTEL_ENTITIES",
     "OTEL_METRICS_EXEMPLAR_FILTER",
     "OTEL_EXPORTER_ZIPKIN_ENDPOINT",
     "OTEL_EXPORTER_PROMETHEUS_HOST",
-    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
-    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
 ];
 
 impl Settings {
@@ -264,13 +276,22 @@ impl<F: Fn(&str) -> Option<String>> Builder<'_, F> {
         let chosen = self.variables.choice("OTEL_METRICS_EXPORTER", &words).unwrap_or(self.config.metrics);
         let interval = self.variables.milliseconds("OTEL_METRIC_EXPORT_INTERVAL");
         let timeout = self.variables.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT");
+        let words = [
+            ("cumulative", Temporality::Cumulative),
+            ("delta", Temporality::Delta),
+            ("lowmemory", Temporality::LowMemory),
+        ];
+        let temporality = self.variables.choice("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", &words);
+        let words = [("explicit_bucket_histogram", false), ("base2_exponential_bucket_histogram", true)];
+        let exponential = self.variables.choice("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", &words);
         if chosen == Metrics::None {
             return None;
         }
         let mut otlp = self.otlp(METRICS);
         otlp.timeout = timeout.filter(|timeout| !timeout.is_zero()).or(otlp.timeout);
         let interval = interval.filter(|interval| !interval.is_zero()).unwrap_or(self.config.metric_interval);
-        Some(MetricExport { otlp, interval })
+        let temporality = temporality.unwrap_or(Temporality::Cumulative);
+        Some(MetricExport { otlp, interval, temporality, exponential: exponential.unwrap_or(false) })
     }
 
     fn log_level(&self) -> Option<LevelFilter> {

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::settings::{Exporter, Otlp, Protocol, Settings};
+use super::settings::{Exporter, Otlp, Protocol, Settings, Temporality};
 use super::*;
 
 fn with(config: &Config, variables: &[(&str, &str)]) -> Settings {
@@ -196,6 +196,18 @@ fn propagators_are_a_list_and_unknown_ones_are_left_out() {
     assert_eq!(set(&[("OTEL_PROPAGATORS", "none")]).propagators, []);
     let settings = ignored(&[("OTEL_PROPAGATORS", "jaeger, ottrace,TraceContext")]);
     assert_eq!(settings.propagators, [Propagator::Jaeger, Propagator::TraceContext]);
+}
+
+#[test]
+fn metrics_count_from_the_start_in_buckets_of_the_conventions_unless_it_is_said_otherwise() {
+    let on = ("OTEL_METRICS_EXPORTER", "otlp");
+    let metrics = |settings: Settings| settings.metrics.map(|metrics| (metrics.temporality, metrics.exponential));
+    assert_eq!(metrics(set(&[on])), Some((Temporality::Cumulative, false)));
+    let temporality = ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "LowMemory");
+    let histograms = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+    let settings = set(&[on, temporality, (histograms, "base2_exponential_bucket_histogram")]);
+    assert_eq!(metrics(settings), Some((Temporality::LowMemory, true)));
+    assert_eq!(metrics(ignored(&[on, (histograms, "sum")])), Some((Temporality::Cumulative, false)));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use prost::Message;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::settings::Otlp;
+use crate::config::settings::{self, MetricExport};
 use crate::export::{Failure, Sender};
 
 /// The RPC that takes metrics.
@@ -22,17 +22,23 @@ const METHOD: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/E
 pub(super) struct Exporter {
     runtime: Option<Runtime>,
     sender: Sender,
+    temporality: Temporality,
     failing: Mutex<bool>,
 }
 
 impl Exporter {
-    pub(super) fn new(otlp: &Otlp) -> io::Result<Self> {
+    pub(super) fn new(export: &MetricExport) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let sender = {
             let _inside = runtime.enter();
-            Sender::new(otlp, METHOD)
+            Sender::new(&export.otlp, METHOD)
         };
-        Ok(Self { runtime: Some(runtime), sender, failing: Mutex::new(false) })
+        let temporality = match export.temporality {
+            settings::Temporality::Cumulative => Temporality::Cumulative,
+            settings::Temporality::Delta => Temporality::Delta,
+            settings::Temporality::LowMemory => Temporality::LowMemory,
+        };
+        Ok(Self { runtime: Some(runtime), sender, temporality, failing: Mutex::new(false) })
     }
 
     /// Logs where an outage of the receiver begins and ends.
@@ -65,7 +71,7 @@ impl PushMetricExporter for Exporter {
     }
 
     fn temporality(&self) -> Temporality {
-        Temporality::Cumulative
+        self.temporality
     }
 }
 

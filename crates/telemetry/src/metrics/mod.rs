@@ -11,7 +11,7 @@ use std::time::Duration;
 use opentelemetry::metrics::{Histogram, Meter, MeterProvider};
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::metrics::{Aggregation, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider, Stream};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
@@ -42,15 +42,26 @@ pub(crate) struct Meters {
     database: Histogram<f64>,
 }
 
+/// Histograms with the buckets that the specification gives exponential ones: 160 of them, the finest that do.
+fn exponential(instrument: &Instrument) -> Option<Stream> {
+    let buckets = Aggregation::Base2ExponentialHistogram { max_size: 160, max_scale: 20, record_min_max: true };
+    (instrument.kind() == InstrumentKind::Histogram)
+        .then(|| Stream::builder().with_aggregation(buckets).build())
+        .and_then(Result::ok)
+}
+
 impl Meters {
     /// Starts the thread that sends what was counted.
     ///
     /// # Errors
     /// When it cannot be started.
     pub(crate) fn start(export: &MetricExport, resource: Resource) -> std::io::Result<Self> {
-        let reader =
-            PeriodicReader::builder(exporter::Exporter::new(&export.otlp)?).with_interval(export.interval).build();
-        Ok(Self::new(SdkMeterProvider::builder().with_resource(resource).with_reader(reader).build()))
+        let reader = PeriodicReader::builder(exporter::Exporter::new(export)?).with_interval(export.interval).build();
+        let mut provider = SdkMeterProvider::builder().with_resource(resource).with_reader(reader);
+        if export.exponential {
+            provider = provider.with_view(exponential);
+        }
+        Ok(Self::new(provider.build()))
     }
 
     pub(crate) fn new(provider: SdkMeterProvider) -> Self {
@@ -101,3 +112,6 @@ impl Meters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,9 @@ use termtree::Tree;
 
 use super::{Span, Status, Trace};
 
+/// The longest name with its place in the tree, in characters: that of a statement has all its tables.
+const LONGEST: usize = 76;
+
 /// The columns service, span (indented as a tree), kind, start, duration and status.
 ///
 /// Start counts from the first span's start. Orphans come after the roots, marked as such.
@@ -37,7 +40,7 @@ fn row(span: &Span, line: &str, origin: u64) -> [String; 6] {
     let start = Duration::from_nanos(span.start.saturating_sub(origin));
     [
         span.service.clone(),
-        line.to_owned(),
+        shortened(line),
         span.kind.to_string(),
         format!("{:>9}", milliseconds(start)),
         format!("{:>9}", milliseconds(span.duration())),
@@ -47,6 +50,13 @@ fn row(span: &Span, line: &str, origin: u64) -> [String; 6] {
             Status::Error(description) => format!("ERROR {description}"),
         },
     ]
+}
+
+fn shortened(line: &str) -> String {
+    if line.chars().count() <= LONGEST {
+        return line.to_owned();
+    }
+    line.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
 fn milliseconds(duration: Duration) -> String {
