@@ -17,7 +17,7 @@ impl TraceContext {
         Self(Context::map_current(|context| context.span().span_context().clone()))
     }
 
-    /// Reads what [`TraceContext::to_string`] and [`TraceContext::trace_state`] have given. A `tracestate` that is
+    /// Reads the text of a [`TraceContext`] and what [`TraceContext::trace_state`] has given. A `tracestate` that is
     /// none is left out, as the standard says.
     ///
     /// # Errors

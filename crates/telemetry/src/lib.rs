@@ -1,20 +1,10 @@
-//! Everything OpenTelemetry: one configuration block in, whole traces out.
+#![doc = include_str!("../README.md")]
 //!
-//! No other crate of this project names OpenTelemetry. Services get their spans from the layers and
-//! clients here, so business code has no tracing line:
+//! # Configuration
 //!
-//! | what | gives |
-//! |---|---|
-//! | [`init`] | exporter, sampler, resource, propagation, JSON logs with `trace_id` and `span_id` |
-//! | [`http::ServerLayer`], [`http::Client`] | HTTP SERVER and CLIENT spans |
-//! | [`grpc::ServerLayer`], [`grpc::Channel`] | RPC SERVER and CLIENT spans |
-//! | [`postgres::Db`], [`postgres::Tx`] | `acquire connection` and one CLIENT span per statement |
-//! | [`smtp::Mailer`] | `SMTP submit` CLIENT spans |
-//! | [`Task`] | spawned work that stays in its trace and is awaited at shutdown |
-//! | [`checked`] | an INTERNAL span around a check, with an event per broken rule |
-//! | [`Counter`] | a number that others can watch, without a name or an answer in it |
-//! | [`TraceContext`] | the current trace as a string, to be stored beside deferred work |
-
+//! The keys of [`Config`], what go-zero calls them, and the standard variables that override them:
+//!
+#![doc = include_str!("config/table.md")]
 #![expect(clippy::disallowed_methods, reason = "this crate is where the bare calls are wrapped")]
 #![cfg_attr(not(feature = "default"), allow(dead_code, unused, reason = "what only some instruments use"))]
 

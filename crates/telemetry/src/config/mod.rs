@@ -1,6 +1,4 @@
 //! The `telemetry:` block of an application's configuration, and the standard variables that override it.
-//!
-#![doc = include_str!("table.md")]
 
 mod sampler;
 pub(crate) mod settings;
