@@ -15,6 +15,7 @@ mod reads;
 mod recovery;
 mod reviews;
 mod sessions;
+mod stranger;
 mod submissions;
 mod traces;
 mod unfinished;

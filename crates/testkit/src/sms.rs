@@ -27,8 +27,7 @@ pub struct Message {
     pub account: String,
     /// Header `Idempotency-Key`.
     pub idempotency_key: Option<String>,
-    /// Header `traceparent`: the sender's span.
-    pub traceparent: Option<String>,
+    pub headers: HeaderMap,
     /// The status it was answered with; none when the connection hung or was cut.
     pub answered: Option<u16>,
 }
@@ -156,7 +155,7 @@ async fn create_message(
         body: form.body,
         account,
         idempotency_key: idempotency_key.clone(),
-        traceparent: text("traceparent"),
+        headers,
         answered: status(behaviour),
     });
     if let Behaviour::AcceptAfter(delay) = behaviour {
