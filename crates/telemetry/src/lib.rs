@@ -6,7 +6,7 @@
 //!
 #![doc = include_str!("config/table.md")]
 #![expect(clippy::disallowed_methods, reason = "this crate is where the bare calls are wrapped")]
-#![cfg_attr(not(feature = "default"), allow(dead_code, unused, reason = "what only some instruments use"))]
+#![cfg_attr(not(feature = "default"), allow(unused, reason = "what only some instruments use"))]
 
 mod check;
 mod config;

@@ -32,9 +32,9 @@ pub(super) fn check(sources: &[Source]) -> Vec<String> {
 }
 
 fn check_library(source: &Source) -> Vec<String> {
-    let words = |line: &str| APPLICATION.into_iter().find(|word| names(&line.to_lowercase(), word));
+    let word_in = |line: &str| APPLICATION.into_iter().find(|word| names(&line.to_lowercase(), word));
     let lines = (1..).zip(source.text.lines());
-    let found = lines.filter_map(|(number, line)| Some((number, words(line)?)));
+    let found = lines.filter_map(|(number, line)| Some((number, word_in(line)?)));
     let path = &source.path;
     found
         .map(|(number, word)| format!("{path}:{number} has {word}: telemetry knows nothing of the application"))

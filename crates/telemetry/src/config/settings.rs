@@ -272,8 +272,10 @@ impl<F: Fn(&str) -> Option<String>> Builder<'_, F> {
     }
 
     fn metrics(&self) -> Option<MetricExport> {
-        let words = [("otlp", Metrics::Otlp), ("none", Metrics::None)];
-        let chosen = self.variables.choice("OTEL_METRICS_EXPORTER", &words).unwrap_or(self.config.metrics);
+        let words = [("none", Metrics::None), ("otlp", Metrics::Otlp)];
+        // A build without metrics does not know them.
+        let words = if cfg!(feature = "metrics") { &words[..] } else { &words[..1] };
+        let chosen = self.variables.choice("OTEL_METRICS_EXPORTER", words).unwrap_or(self.config.metrics);
         let interval = self.variables.milliseconds("OTEL_METRIC_EXPORT_INTERVAL");
         let timeout = self.variables.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT");
         let words = [

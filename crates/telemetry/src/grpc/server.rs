@@ -67,8 +67,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let service = request.uri().path().trim_start_matches('/').split('/').next();
-        if service.is_some_and(|service| self.layer.quiet.contains(&service)) {
+        let service = method(request.uri().path()).and_then(|method| method.split_once('/'));
+        if service.is_some_and(|(service, _)| self.layer.quiet.contains(&service)) {
             return Answering { future: Attached::nowhere(self.inner.call(request)), call: None };
         }
         let (telemetry, base) = self.layer.owner.at_entry();
