@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use super::{Recorder, WORDS, assert_failed, assert_not_failed, attributes, text};
 use crate::http::{Client, Error};
+use crate::{Egress, Trust};
 
 const TEMPLATE: &str = "/{path}/{to}";
 
@@ -29,6 +30,7 @@ async fn post_to(client: &Client, address: SocketAddr, path: &str) -> Result<Res
 async fn serve() -> SocketAddr {
     let app = Router::new()
         .route("/echo/{to}", post(async |headers: HeaderMap| headers["traceparent"].to_str().unwrap().to_owned()))
+        .route("/ids/{to}", post(async |headers: HeaderMap| headers.contains_key("traceparent").to_string()))
         .route("/busy/{to}", post(async || (StatusCode::TOO_MANY_REQUESTS, WORDS)))
         .route("/stuck/{to}", post(async || std::future::pending::<()>().await));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -52,6 +54,16 @@ async fn a_request_is_a_client_span_and_carries_it_onwards() {
     assert_eq!(attributes(&span)["http.response.status_code"], &200_i64.into());
     assert_not_failed(&span);
     recorder.assert_discreet();
+}
+
+#[tokio::test]
+async fn a_stranger_is_told_no_ids_unless_it_may_have_them() {
+    let allowed = Trust { egress: Egress { trace: true, ..Egress::default() }, ..Trust::default() };
+    for (trust, told) in [(Trust::default(), "false"), (allowed, "true")] {
+        let _recorder = Recorder::trusting(trust);
+        let answer = post_to(&client(), serve().await, "ids").await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), told);
+    }
 }
 
 #[tokio::test]
