@@ -15,6 +15,7 @@ mod reads;
 mod recovery;
 mod reviews;
 mod sessions;
+mod silence;
 mod stranger;
 mod submissions;
 mod traces;

@@ -26,6 +26,9 @@ pub struct Config {
     pub statement_timeout: Duration,
 }
 
+/// The server's own limit comes first, so that a statement that runs too long is told from a silent network.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// A pool for the database; it connects when it is first used.
 ///
 /// # Errors
@@ -35,9 +38,21 @@ pub fn open(config: &Config) -> anyhow::Result<Db> {
     let options: PgConnectOptions =
         config.url.expose_secret().parse().map_err(|_| anyhow::anyhow!("database.url is no postgres URL"))?;
     let timeout = config.statement_timeout.as_millis().to_string();
-    // The second one ends what a service that is cut off has left open, and with it its locks.
-    let options = options.options([("statement_timeout", &timeout), ("idle_in_transaction_session_timeout", &timeout)]);
-    let limits = PoolLimits { max_connections: config.max_connections, acquire_timeout: config.acquire_timeout };
+    let options = options.options([
+        ("statement_timeout", timeout.as_str()),
+        // What a service that is cut off has left open ends, and with it its locks.
+        ("idle_in_transaction_session_timeout", timeout.as_str()),
+        // And so do its connections. Its own end of them is asked by the pool.
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
+        ("tcp_user_timeout", "25000"),
+    ]);
+    let limits = PoolLimits {
+        max_connections: config.max_connections,
+        acquire_timeout: config.acquire_timeout,
+        statement_timeout: config.statement_timeout + GRACE,
+    };
     Ok(Db::new(options, limits))
 }
 

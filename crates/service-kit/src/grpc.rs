@@ -22,8 +22,8 @@ use crate::service::Shutdown;
 
 /// How often either end of a connection is asked whether it is still there, and how long it may take to say
 /// so. One that has vanished without a word would be kept for ever.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(2);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A traced channel whose calls carry what is left of their callers' deadlines.
 pub type Channel = telemetry::grpc::Channel<deadline::Client>;
@@ -64,7 +64,9 @@ impl Upstream {
             .connect_timeout(Duration::from_secs(1))
             .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT))
+            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+            // Else it is the next call that finds out, and fails.
+            .keep_alive_while_idle(true))
     }
 }
 

@@ -31,7 +31,8 @@ async fn store(db: &Db, item: &str) -> Result<i64, sqlx::Error> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let telemetry = telemetry::init(&Config::new("shop"), env!("CARGO_PKG_VERSION"))?;
-    let limits = PoolLimits { max_connections: 10, acquire_timeout: Duration::from_secs(2) };
+    let (acquire_timeout, statement_timeout) = (Duration::from_secs(2), Duration::from_secs(3));
+    let limits = PoolLimits { max_connections: 10, acquire_timeout, statement_timeout };
     let db = Db::new(std::env::var("DATABASE_URL")?.parse()?, limits);
     sqlx::query("CREATE TABLE IF NOT EXISTS orders (id bigserial PRIMARY KEY, item text)").execute(&db).await?;
     let app = Router::new().route("/orders", post(order)).with_state(db).layer(ServerLayer::new(&[]));

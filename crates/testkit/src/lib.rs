@@ -35,6 +35,7 @@ pub mod journal;
 pub mod otlp;
 pub mod poll;
 pub mod postgres;
+pub mod proxy;
 mod reaper;
 mod script;
 mod server_task;

@@ -14,8 +14,9 @@ use super::tls;
 use crate::config::settings::Otlp;
 use crate::grpc_status::code_name;
 
-/// A receiver that has vanished without a word is noticed after about this time.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// A receiver that has vanished without a word is noticed after twice this time, so that what was being sent to it is
+/// sent again before its own time is over.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 /// OTLP over gRPC.
 #[derive(Debug)]
@@ -33,7 +34,8 @@ impl Grpc {
             .connect_timeout(CONNECT)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(KEEP_ALIVE / 2);
+            .keep_alive_timeout(KEEP_ALIVE)
+            .keep_alive_while_idle(true);
         if is_secure(&otlp.endpoint) {
             endpoint = endpoint.tls_config(tls::of_grpc(&otlp.tls)?).map_err(|error| chain(&error))?;
         }

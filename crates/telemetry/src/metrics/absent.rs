@@ -38,7 +38,7 @@ impl Meters {
     }
 
     #[cfg(feature = "sqlx")]
-    pub(crate) fn observe_connections(&self, _: &Arc<str>, _: &sqlx::PgPool, _: &Arc<crate::postgres::pool::Queue>) {
+    pub(crate) fn observe_connections(&self, _: &Arc<str>, _: &Arc<crate::postgres::pool::Pool>) {
         match *self {}
     }
 

@@ -1,5 +1,4 @@
 use opentelemetry::KeyValue;
-use sqlx::PgPool;
 use std::sync::Arc;
 
 use super::Meters;
@@ -7,18 +6,18 @@ use crate::conventions::{
     DB_CLIENT_CONNECTION_COUNT, DB_CLIENT_CONNECTION_MAX, DB_CLIENT_CONNECTION_PENDING_REQUESTS,
     DB_CLIENT_CONNECTION_POOL_NAME, DB_CLIENT_CONNECTION_STATE,
 };
-use crate::postgres::pool::Queue;
+use crate::postgres::pool::Pool;
 
 impl Meters {
     /// Shows the connections of a pool, `name`, and who waits for one.
-    pub(crate) fn observe_connections(&self, name: &Arc<str>, pool: &PgPool, waiting: &Arc<Queue>) {
+    pub(crate) fn observe_connections(&self, name: &Arc<str>, pool: &Arc<Pool>) {
         let of_pool = KeyValue::new(DB_CLIENT_CONNECTION_POOL_NAME, Arc::clone(name));
-        let (attributes, counted) = (of_pool.clone(), pool.clone());
+        let (attributes, counted) = (of_pool.clone(), Arc::clone(pool));
         let count = self.meter.i64_observable_up_down_counter(DB_CLIENT_CONNECTION_COUNT).with_unit("{connection}");
         count
             .with_callback(move |observer| {
-                let idle = i64::try_from(counted.num_idle()).unwrap_or(i64::MAX);
-                for (state, count) in [("idle", idle), ("used", i64::from(counted.size()) - idle)] {
+                let idle = i64::try_from(counted.connections.num_idle()).unwrap_or(i64::MAX);
+                for (state, count) in [("idle", idle), ("used", i64::from(counted.connections.size()) - idle)] {
                     let state = KeyValue::new(DB_CLIENT_CONNECTION_STATE, state);
                     observer.observe(count.max(0), &[attributes.clone(), state]);
                 }
@@ -26,10 +25,10 @@ impl Meters {
             .build();
         let attributes = of_pool.clone();
         let max = self.meter.i64_observable_up_down_counter(DB_CLIENT_CONNECTION_MAX).with_unit("{connection}");
-        let most = i64::from(pool.options().get_max_connections());
+        let most = i64::from(pool.connections.options().get_max_connections());
         max.with_callback(move |observer| observer.observe(most, std::slice::from_ref(&attributes))).build();
         let pending = self.meter.i64_observable_up_down_counter(DB_CLIENT_CONNECTION_PENDING_REQUESTS);
-        let waiting = Arc::clone(waiting);
+        let waiting = Arc::clone(pool);
         let observe = move || i64::from(waiting.waiting());
         pending
             .with_unit("{request}")

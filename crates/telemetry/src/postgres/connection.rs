@@ -3,13 +3,13 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sqlx::pool::PoolConnection;
 use sqlx::{Acquire, Error, PgConnection, Postgres, Transaction};
 
 use super::Db;
 use super::database::Database;
+use super::pool::Lease;
 use super::statement::Statement;
-use super::transaction::Tx;
+use super::transaction::{Held, Tx};
 
 /// A connection out of the pool whose statements are spans. It goes back when it is dropped.
 ///
@@ -17,12 +17,12 @@ use super::transaction::Tx;
 /// there for what asks for one, such as sqlx's migrator.
 #[derive(Debug)]
 pub struct Connection {
-    pub(super) connection: PoolConnection<Postgres>,
+    pub(super) connection: Lease,
     pub(super) database: Arc<Database>,
 }
 
 impl Connection {
-    pub(super) fn new(connection: PoolConnection<Postgres>, database: Arc<Database>) -> Self {
+    pub(super) fn new(connection: Lease, database: Arc<Database>) -> Self {
         Self { connection, database }
     }
 
@@ -31,7 +31,7 @@ impl Connection {
     /// # Errors
     /// When the server refuses or is lost.
     pub async fn begin(&mut self) -> Result<Tx<'_>, Error> {
-        Tx::begin(&mut *self.connection, Arc::clone(&self.database)).await
+        Tx::begin(Held::Borrowed(&mut self.connection), Arc::clone(&self.database)).await
     }
 }
 
@@ -50,7 +50,7 @@ impl DerefMut for Connection {
 }
 
 /// For code that is written for any sqlx pool. The wait and `BEGIN` are spans; the statements of sqlx's own
-/// transaction are not.
+/// transaction are not, and have no time limit but the server's.
 impl<'c> Acquire<'c> for &'c Db {
     type Database = Postgres;
     type Connection = Connection;
@@ -61,7 +61,7 @@ impl<'c> Acquire<'c> for &'c Db {
 
     fn begin(self) -> BoxFuture<'c, Result<Transaction<'c, Postgres>, Error>> {
         async move {
-            let connection = self.queue.acquire(&self.pool, &self.database).await?;
+            let connection = self.pool.connection(&self.database).await?;
             Statement::of_command(&self.database, "BEGIN").run(Transaction::begin(connection, None)).await
         }
         .boxed()

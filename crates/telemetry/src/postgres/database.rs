@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use sqlx::postgres::PgConnectOptions;
@@ -21,6 +22,8 @@ pub(crate) struct Database {
     address: Arc<str>,
     port: u16,
     pub(crate) name: Arc<str>,
+    /// How long the server may take for an answer.
+    pub(crate) statement_timeout: Option<Duration>,
     statements: RwLock<HashMap<Place, Known>>,
 }
 
@@ -45,13 +48,14 @@ pub(crate) struct Metadata {
 }
 
 impl Database {
-    pub(crate) fn of(options: &PgConnectOptions) -> Self {
+    pub(crate) fn of(options: &PgConnectOptions, statement_timeout: Option<Duration>) -> Self {
         let name = options.get_database().unwrap_or_else(|| options.get_username());
         Self {
             owner: Owner::of_caller(),
             address: options.get_host().into(),
             port: options.get_port(),
             name: name.into(),
+            statement_timeout,
             statements: RwLock::default(),
         }
     }

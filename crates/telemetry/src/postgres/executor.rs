@@ -122,4 +122,4 @@ macro_rules! executor_on {
 }
 
 executor_on!(Connection, connection);
-executor_on!(Tx<'_>, transaction);
+executor_on!(Tx<'_>, connection);

@@ -18,11 +18,12 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 
 pub use connection::Connection;
+use transaction::Held;
 pub use transaction::Tx;
 
 use crate::telemetry::Telemetry;
 use database::Database;
-use pool::Queue;
+use pool::Pool;
 use statement::Statement;
 
 /// How many connections there may be and how long one waits for one.
@@ -32,14 +33,16 @@ pub struct PoolLimits {
     pub max_connections: u32,
     /// How long a caller waits for a free one.
     pub acquire_timeout: Duration,
+    /// How long the server may take for a statement, or for the next row of one. A bit more than its own
+    /// `statement_timeout`, this one ends where a network has swallowed the answer.
+    pub statement_timeout: Duration,
 }
 
 /// A pool of Postgres connections whose waits and statements are spans.
 #[derive(Debug, Clone)]
 pub struct Db {
-    pool: PgPool,
+    pool: Arc<Pool>,
     database: Arc<Database>,
-    queue: Arc<Queue>,
 }
 
 impl Db {
@@ -52,7 +55,18 @@ impl Db {
             // and the health check replaces those that a restart of the server has left.
             .test_before_acquire(false)
             .connect_lazy_with(options);
-        Self::from(pool)
+        Self::of(pool, Some(limits.statement_timeout))
+    }
+
+    fn of(pool: PgPool, statement_timeout: Option<Duration>) -> Self {
+        let database = Arc::new(Database::of(&pool.connect_options(), statement_timeout));
+        let pool = Arc::new(Pool::new(pool));
+        if let Some(telemetry) = Telemetry::current()
+            && let Some(meters) = &telemetry.0.meters
+        {
+            meters.observe_connections(&database.name, &pool);
+        }
+        Self { pool, database }
     }
 
     /// Takes a connection out of the pool. It goes back when it is dropped.
@@ -60,7 +74,7 @@ impl Db {
     /// # Errors
     /// When none is free in time or the server cannot be reached.
     pub async fn acquire(&self) -> Result<Connection, sqlx::Error> {
-        let connection = self.queue.acquire(&self.pool, &self.database).await?;
+        let connection = self.pool.acquire(&self.database).await?;
         Ok(Connection::new(connection, Arc::clone(&self.database)))
     }
 
@@ -69,8 +83,8 @@ impl Db {
     /// # Errors
     /// When no connection is free in time or the server cannot be reached.
     pub async fn begin(&self) -> Result<Tx<'static>, sqlx::Error> {
-        let connection = self.queue.acquire(&self.pool, &self.database).await?;
-        Tx::begin(connection, Arc::clone(&self.database)).await
+        let connection = self.pool.acquire(&self.database).await?;
+        Tx::begin(Held::Leased(connection), Arc::clone(&self.database)).await
     }
 
     /// Listens to these channels, on a connection of its own. To wait for a notification makes no span.
@@ -78,42 +92,30 @@ impl Db {
     /// # Errors
     /// When no connection is free in time or the server refuses.
     pub async fn listen(&self, channels: &[&str]) -> Result<PgListener, sqlx::Error> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
+        let mut listener = PgListener::connect_with(&self.pool.connections).await?;
         let listening = listener.listen_all(channels.iter().copied());
         Statement::of_command(&self.database, "LISTEN").run(listening).await?;
         Ok(listener)
     }
 
-    /// Whether the database answers, as far as the pool has a connection to ask it with: a pool that is
-    /// all in use is busy, not down. Makes no span.
+    /// Whether the database answers: on an idle connection, or on a new one where that is silent. A pool that is all
+    /// in use is busy, not down, as long as connections come back to it. Makes no span.
     ///
     /// # Errors
     /// When it does not answer.
     pub async fn ping(&self) -> Result<(), sqlx::Error> {
-        let mut connection = match self.pool.try_acquire() {
-            Some(connection) => connection,
-            None if self.pool.size() >= self.pool.options().get_max_connections() => return Ok(()),
-            None => self.pool.acquire().await?,
-        };
-        sqlx::Connection::ping(&mut *connection).await
+        self.pool.ping().await
     }
 
     /// Waits until every connection is returned and closes them.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.pool.connections.close().await;
     }
 }
 
-/// Traces a pool that was built with settings of its own.
+/// Traces a pool that was built with settings of its own. Its statements have no time limit but the server's.
 impl From<PgPool> for Db {
     fn from(pool: PgPool) -> Self {
-        let database = Arc::new(Database::of(&pool.connect_options()));
-        let queue = Arc::default();
-        if let Some(telemetry) = Telemetry::current()
-            && let Some(meters) = &telemetry.0.meters
-        {
-            meters.observe_connections(&database.name, &pool, &queue);
-        }
-        Self { pool, database, queue }
+        Self::of(pool, None)
     }
 }

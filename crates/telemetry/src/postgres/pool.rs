@@ -1,12 +1,17 @@
 //! The wait for a connection, which says whether the pool is full or the database away.
 
 use std::borrow::Cow;
+use std::iter;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use sqlx::pool::PoolConnection;
-use sqlx::{Error, PgPool, Postgres};
+use sqlx::{Connection as _, Error, PgConnection, PgPool, Postgres};
+use tokio::time::timeout;
 
 use super::database::Database;
 use super::statement::error_type;
@@ -16,50 +21,123 @@ use crate::conventions::{
 };
 use crate::span::Span;
 
-/// Who waits for a connection of a pool.
-#[derive(Debug, Default)]
-pub(crate) struct Queue {
+/// How long an idle connection may take to say that it is there; one that is given back, too, the rest of its last
+/// statement included. Longer than the busiest server needs: to connect anew costs it more.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// How long a pool that is all in use may go without an answer until its server counts as away. Longer than a
+/// statement may take.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Connections, who waits for one, and when the server was last heard of.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) connections: PgPool,
     /// Callers that wait until one is given back.
     waiting: AtomicU32,
     /// Callers for whom a new one is being opened.
     opening: AtomicU32,
+    heard: Mutex<Heard>,
 }
 
-impl Queue {
+#[derive(Debug)]
+struct Heard {
+    /// When the server last answered, by a connection that came back or was opened; nothing once one did not.
+    answered: Option<Instant>,
+    /// When all idle connections were last asked whether they are there.
+    asked: Option<Instant>,
+}
+
+impl Pool {
+    pub(super) fn new(connections: PgPool) -> Self {
+        let heard = Mutex::new(Heard { answered: None, asked: None });
+        Self { connections, waiting: AtomicU32::new(0), opening: AtomicU32::new(0), heard }
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes a connection out of the pool, as a span named `acquire connection`.
     ///
     /// The span shows the pool as the caller found it: connections, the most there may be, and who waits. One
     /// that had no idle connection has an event that says what it waits for, one that is given back or a new one;
     /// and so does `error.type`, `pool_timed_out` or `connect_timed_out`.
-    pub(crate) async fn acquire(&self, pool: &PgPool, database: &Database) -> Result<PoolConnection<Postgres>, Error> {
+    pub(super) async fn acquire(self: &Arc<Self>, database: &Database) -> Result<Lease, Error> {
+        self.connection(database).await.map(|connection| Lease::new(connection, self))
+    }
+
+    /// As [`Pool::acquire`], a connection that sqlx takes back by itself.
+    pub(super) async fn connection(&self, database: &Database) -> Result<PoolConnection<Postgres>, Error> {
         let (telemetry, parent) = database.owner.inside();
-        let (name, attributes) = (|| "acquire connection", || self.attributes(pool));
+        let (name, attributes) = (|| "acquire connection", || self.attributes());
         let span = Span::start(&telemetry.0, parent, SpanKind::Internal, name, attributes);
-        if let Some(connection) = pool.try_acquire() {
+        if let Some(connection) = self.connections.try_acquire() {
             span.end();
             return Ok(connection);
         }
-        let full = pool.size() >= pool.options().get_max_connections();
+        let full = self.is_full();
         let (event, place) = if full {
             ("waiting for a connection in use", &self.waiting)
         } else {
             ("opening a connection", &self.opening)
         };
-        span.event(event, idle(pool));
+        span.event(event, self.idle());
         let counted = Counted::new(place);
-        let connection = span.attach(pool.acquire()).await;
+        let connection = span.attach(self.connections.acquire()).await;
+        self.heard().answered = connection.is_ok().then(Instant::now);
         if let Err(error) = &connection {
-            span.fail(self.why(error, full, pool));
+            span.fail(self.why(error, full));
         }
         drop(counted);
         span.end();
         connection
     }
 
-    fn attributes(&self, pool: &PgPool) -> Vec<KeyValue> {
+    fn try_acquire(self: &Arc<Self>) -> Option<Lease> {
+        self.connections.try_acquire().map(|connection| Lease::new(connection, self))
+    }
+
+    fn is_full(&self) -> bool {
+        self.connections.size() >= self.connections.options().get_max_connections()
+    }
+
+    /// Whether the server answers on a connection that is idle, or else on a new one. Where all are in use it is
+    /// enough that it has answered anything lately.
+    pub(super) async fn ping(self: &Arc<Self>) -> Result<(), Error> {
+        match self.try_acquire() {
+            Some(mut connection) => {
+                if let Ok(Ok(())) = timeout(ANSWER, connection.ping()).await {
+                    return Ok(());
+                }
+                drop(connection);
+                self.ask_idle();
+            }
+            None if !self.is_full() => {}
+            None if self.heard().answered.is_some_and(|answered| answered.elapsed() < BUSY) => return Ok(()),
+            None => return Err(Error::PoolTimedOut),
+        }
+        let mut connection = Lease::new(self.connections.acquire().await?, self);
+        connection.ping().await
+    }
+
+    /// Gives all idle connections back anew, so that those which are silent are closed: where one is, the others
+    /// mostly are too, and each would cost somebody a statement's time limit.
+    fn ask_idle(self: &Arc<Self>) {
+        let now = Instant::now();
+        let asked = self.heard().asked.replace(now);
+        if asked.is_some_and(|asked| now - asked < ANSWER) {
+            return;
+        }
+        // All of them before the first comes back.
+        drop(iter::from_fn(|| self.try_acquire()).collect::<Vec<_>>());
+    }
+
+    fn attributes(&self) -> Vec<KeyValue> {
+        let most = self.connections.options().get_max_connections();
         vec![
-            KeyValue::new(DB_CLIENT_CONNECTION_COUNT, i64::from(pool.size())),
-            KeyValue::new(DB_CLIENT_CONNECTION_MAX, i64::from(pool.options().get_max_connections())),
+            KeyValue::new(DB_CLIENT_CONNECTION_COUNT, i64::from(self.connections.size())),
+            KeyValue::new(DB_CLIENT_CONNECTION_MAX, i64::from(most)),
             KeyValue::new(DB_CLIENT_CONNECTION_PENDING_REQUESTS, i64::from(self.waiting())),
         ]
     }
@@ -70,19 +148,61 @@ impl Queue {
     }
 
     /// A pool all of whose connections are still being opened is full of nothing: the database is away.
-    fn why(&self, error: &Error, full: bool, pool: &PgPool) -> Cow<'static, str> {
+    fn why(&self, error: &Error, full: bool) -> Cow<'static, str> {
         let opening = self.opening.load(Ordering::Relaxed);
         match error {
-            Error::PoolTimedOut if !full || opening >= pool.size() => "connect_timed_out".into(),
+            Error::PoolTimedOut if !full || opening >= self.connections.size() => "connect_timed_out".into(),
             _ => error_type(error),
         }
     }
+
+    /// How many of the connections are idle, in the terms of the metric.
+    fn idle(&self) -> Vec<KeyValue> {
+        let idle = i64::try_from(self.connections.num_idle()).unwrap_or(i64::MAX);
+        vec![KeyValue::new(DB_CLIENT_CONNECTION_STATE, "idle"), KeyValue::new(DB_CLIENT_CONNECTION_COUNT, idle)]
+    }
 }
 
-/// How many of the connections are idle, in the terms of the metric.
-fn idle(pool: &PgPool) -> Vec<KeyValue> {
-    let idle = i64::try_from(pool.num_idle()).unwrap_or(i64::MAX);
-    vec![KeyValue::new(DB_CLIENT_CONNECTION_STATE, "idle"), KeyValue::new(DB_CLIENT_CONNECTION_COUNT, idle)]
+/// A connection that is taken out of the pool. Dropped, it goes back, unless it does not answer in time: sqlx
+/// alone would wait for it without end, and its place in the pool with it.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    connection: PoolConnection<Postgres>,
+    pool: Arc<Pool>,
+}
+
+impl Lease {
+    fn new(connection: PoolConnection<Postgres>, pool: &Arc<Pool>) -> Self {
+        Self { connection, pool: Arc::clone(pool) }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let returned = self.connection.return_to_pool();
+        let pool = Arc::clone(&self.pool);
+        tokio::spawn(async move {
+            let returned = timeout(ANSWER, returned).await;
+            pool.heard().answered = returned.is_ok().then(Instant::now);
+            if returned.is_err() {
+                pool.ask_idle();
+            }
+        });
+    }
+}
+
+impl Deref for Lease {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
 }
 
 /// Somebody who waits, until it is dropped.

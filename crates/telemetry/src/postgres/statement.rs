@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::Duration;
 
 use futures_util::Stream;
 use opentelemetry::KeyValue;
@@ -13,6 +14,7 @@ use opentelemetry::trace::SpanKind;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgStatement};
 use sqlx::{Arguments, Error, Execute, Postgres, SqlStr};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::database::{Database, Metadata};
 use crate::conventions::{DB_NAMESPACE, DB_QUERY_SUMMARY, DB_RESPONSE_STATUS_CODE, DB_SYSTEM_NAME, ERROR_TYPE};
@@ -23,6 +25,8 @@ use crate::telemetry::Telemetry;
 pub(crate) struct Statement {
     span: Span,
     measured: Option<Measured>,
+    /// How long the server may take for an answer.
+    timeout: Option<Duration>,
 }
 
 /// A statement whose duration is measured.
@@ -49,7 +53,7 @@ impl Statement {
         let span = Span::start(&telemetry.0, parent, SpanKind::Client, name, attributes);
         let is_measured = telemetry.0.meters.is_some();
         let measured = is_measured.then(|| Measured { telemetry, metadata: metadata(), started: Instant::now() });
-        Self { span, measured }
+        Self { span, measured, timeout: database.statement_timeout }
     }
 
     fn end(self, error: Option<&Error>) {
@@ -73,14 +77,18 @@ impl Statement {
 
     /// Runs the statement inside its span.
     pub(crate) async fn run<T>(self, statement: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let result = self.span.attach(statement).await;
+        let result = match self.timeout {
+            Some(limit) => timeout(limit, self.span.attach(statement)).await.unwrap_or_else(|_| Err(silence())),
+            None => self.span.attach(statement).await,
+        };
         self.end(result.as_ref().err());
         result
     }
 
     /// Reads the statement's rows inside its span.
     pub(crate) fn read<S>(self, rows: S) -> Rows<S> {
-        Rows { statement: Some(self), rows, waiting: false }
+        let deadline = self.timeout.map(|limit| Box::pin(sleep(limit)));
+        Rows { statement: Some(self), rows, deadline, waiting: false }
     }
 }
 
@@ -94,12 +102,18 @@ impl Measured {
     }
 }
 
+/// The network has swallowed the statement or its answer.
+fn silence() -> Error {
+    Error::Io(io::ErrorKind::TimedOut.into())
+}
+
 /// A class of errors, or the server's SQLSTATE. Never a message: it may quote a value.
 pub(crate) fn error_type(error: &Error) -> Cow<'static, str> {
     match error {
         Error::Database(error) => Cow::Owned(error.code().unwrap_or(Cow::Borrowed("database")).into_owned()),
         Error::PoolTimedOut => Cow::Borrowed("pool_timed_out"),
         Error::PoolClosed => Cow::Borrowed("pool_closed"),
+        Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => Cow::Borrowed("timeout"),
         Error::Io(_) => Cow::Borrowed("io"),
         Error::Tls(_) => Cow::Borrowed("tls"),
         Error::RowNotFound => Cow::Borrowed("row_not_found"),
@@ -112,6 +126,8 @@ pub(crate) fn error_type(error: &Error) -> Cow<'static, str> {
 pub(crate) struct Rows<S> {
     statement: Option<Statement>,
     rows: S,
+    /// Until when the server may take for the next row.
+    deadline: Option<Pin<Box<Sleep>>>,
     waiting: bool,
 }
 
@@ -131,7 +147,16 @@ impl<T, S: Stream<Item = Result<T, Error>> + Unpin> Stream for Rows<S> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         let Some(statement) = &this.statement else { return Poll::Ready(None) };
-        let next = statement.span.within(|| Pin::new(&mut this.rows).poll_next(cx));
+        let mut next = statement.span.within(|| Pin::new(&mut this.rows).poll_next(cx));
+        if let (Some(deadline), Some(limit)) = (&mut this.deadline, statement.timeout) {
+            if next.is_pending() && !this.waiting {
+                // The reader may have taken its time for the row before.
+                deadline.as_mut().reset(Instant::now() + limit);
+            }
+            if next.is_pending() && deadline.as_mut().poll(cx).is_ready() {
+                next = Poll::Ready(Some(Err(silence())));
+            }
+        }
         this.waiting = next.is_pending();
         let error = match &next {
             Poll::Ready(Some(Err(error))) => Some(error),

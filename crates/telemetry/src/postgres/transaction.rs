@@ -1,18 +1,23 @@
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use sqlx::pool::MaybePoolConnection;
-use sqlx::{Acquire, Error, Postgres, Transaction};
+use sqlx::postgres::PgTransactionManager;
+use sqlx::{Error, PgConnection};
+use sqlx_core::transaction::TransactionManager;
 
 use super::database::Database;
+use super::pool::Lease;
 use super::statement::Statement;
 
 /// A transaction, or a savepoint in one, whose statements are spans. Dropped without [`Tx::commit`], it is
 /// rolled back.
 #[derive(Debug)]
 pub struct Tx<'c> {
-    pub(super) transaction: Transaction<'c, Postgres>,
+    pub(super) connection: Held<'c>,
     pub(super) database: Arc<Database>,
     depth: Depth,
+    /// Whether it has still to be undone if nothing else ends it.
+    open: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,13 +26,40 @@ enum Depth {
     Savepoint,
 }
 
+/// The connection of a transaction: its own, or one that somebody else holds.
+#[derive(Debug)]
+pub(super) enum Held<'c> {
+    Leased(Lease),
+    Borrowed(&'c mut PgConnection),
+}
+
+impl Deref for Held<'_> {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match self {
+            Self::Leased(connection) => connection,
+            Self::Borrowed(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Leased(connection) => connection,
+            Self::Borrowed(connection) => connection,
+        }
+    }
+}
+
 impl<'c> Tx<'c> {
-    pub(super) async fn begin(
-        connection: impl Into<MaybePoolConnection<'c, Postgres>>,
-        database: Arc<Database>,
-    ) -> Result<Self, Error> {
-        let transaction = Statement::of_command(&database, "BEGIN").run(Transaction::begin(connection, None)).await?;
-        Ok(Self { transaction, database, depth: Depth::Transaction })
+    pub(super) async fn begin(connection: Held<'c>, database: Arc<Database>) -> Result<Self, Error> {
+        // From here on, so that what is dropped while the server has not answered is undone too.
+        let mut tx = Self { connection, database, depth: Depth::Transaction, open: true };
+        let begun = PgTransactionManager::begin(&mut tx.connection, None);
+        Statement::of_command(&tx.database, "BEGIN").run(begun).await?;
+        Ok(tx)
     }
 
     /// Sets a savepoint: what is done in it can be undone alone.
@@ -36,31 +68,47 @@ impl<'c> Tx<'c> {
     /// When the server refuses or is lost.
     pub async fn savepoint(&mut self) -> Result<Tx<'_>, Error> {
         let database = Arc::clone(&self.database);
-        let transaction = Statement::of_command(&database, "SAVEPOINT").run(self.transaction.begin()).await?;
-        Ok(Tx { transaction, database, depth: Depth::Savepoint })
+        let begun = PgTransactionManager::begin(&mut self.connection, None);
+        Statement::of_command(&database, "SAVEPOINT").run(begun).await?;
+        Ok(Tx { connection: Held::Borrowed(&mut self.connection), database, depth: Depth::Savepoint, open: true })
     }
 
     /// Makes the transaction's work last; a savepoint's, as far as the transaction's does.
     ///
     /// # Errors
     /// When the server refuses or is lost; whether the work lasts is unknown then.
-    pub async fn commit(self) -> Result<(), Error> {
+    pub async fn commit(mut self) -> Result<(), Error> {
         let command = match self.depth {
             Depth::Transaction => "COMMIT",
             Depth::Savepoint => "RELEASE SAVEPOINT",
         };
-        Statement::of_command(&self.database, command).run(self.transaction.commit()).await
+        let statement = Statement::of_command(&self.database, command);
+        statement.run(PgTransactionManager::commit(&mut self.connection)).await?;
+        self.open = false;
+        Ok(())
     }
 
     /// Undoes the work of the transaction, or of the savepoint.
     ///
     /// # Errors
     /// When the server is lost; the work is undone all the same.
-    pub async fn rollback(self) -> Result<(), Error> {
+    pub async fn rollback(mut self) -> Result<(), Error> {
         let command = match self.depth {
             Depth::Transaction => "ROLLBACK",
             Depth::Savepoint => "ROLLBACK TO SAVEPOINT",
         };
-        Statement::of_command(&self.database, command).run(self.transaction.rollback()).await
+        let statement = Statement::of_command(&self.database, command);
+        statement.run(PgTransactionManager::rollback(&mut self.connection)).await?;
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Tx<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            // Sent when the connection is next used, at its return at the latest.
+            PgTransactionManager::start_rollback(&mut self.connection);
+        }
     }
 }

@@ -19,7 +19,7 @@ const SQL: &str = "insert into shop.cart (items) values ($1)";
 
 /// Begins the statement, with a value that its text does not hold.
 fn statement() -> Statement {
-    Statement::of_query(&Database::of(&options()), &Peeked::new(sqlx::query(SQL).bind(WORDS)))
+    Statement::of_query(&Database::of(&options(), None), &Peeked::new(sqlx::query(SQL).bind(WORDS)))
 }
 
 fn options() -> PgConnectOptions {
@@ -62,7 +62,11 @@ impl DatabaseError for UniqueViolation {
 #[tokio::test]
 async fn a_database_that_is_not_there_fails_the_wait_for_a_connection() {
     let mut recorder = Recorder::start();
-    let limits = PoolLimits { max_connections: 1, acquire_timeout: Duration::from_millis(100) };
+    let limits = PoolLimits {
+        max_connections: 1,
+        acquire_timeout: Duration::from_millis(100),
+        statement_timeout: Duration::from_secs(5),
+    };
     let db = Db::new(options(), limits);
     assert!(sqlx::query(SQL).bind(WORDS).execute(&db).await.is_err());
 
@@ -74,7 +78,11 @@ async fn a_database_that_is_not_there_fails_the_wait_for_a_connection() {
 #[tokio::test]
 async fn asking_whether_the_database_answers_makes_no_span() {
     let recorder = Recorder::start();
-    let limits = PoolLimits { max_connections: 1, acquire_timeout: Duration::from_millis(20) };
+    let limits = PoolLimits {
+        max_connections: 1,
+        acquire_timeout: Duration::from_millis(20),
+        statement_timeout: Duration::from_secs(5),
+    };
     assert!(Db::new(options(), limits).ping().await.is_err());
     assert!(recorder.spans().is_empty());
 }

@@ -17,7 +17,14 @@ fn db() -> Option<Db> {
         return None;
     };
     let options: PgConnectOptions = url.parse().unwrap();
-    Some(Db::new(options, PoolLimits { max_connections: 1, acquire_timeout: Duration::from_millis(500) }))
+    Some(Db::new(
+        options,
+        PoolLimits {
+            max_connections: 1,
+            acquire_timeout: Duration::from_millis(500),
+            statement_timeout: Duration::from_secs(5),
+        },
+    ))
 }
 
 fn names(spans: &[SpanData]) -> Vec<&str> {

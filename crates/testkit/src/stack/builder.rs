@@ -17,6 +17,7 @@ pub struct Builder {
     cluster: Option<Cluster>,
     receiver: Option<otlp::Receiver>,
     binaries: Option<PathBuf>,
+    pub(super) proxied: bool,
 }
 
 impl Builder {
@@ -52,6 +53,13 @@ impl Builder {
     #[must_use]
     pub fn env_all(mut self, name: &str, value: impl Into<String>) -> Self {
         self.environment.push((None, name.to_owned(), value.into()));
+        self
+    }
+
+    /// A proxy before every connection that the services open, so that it can fall silent: [`Stack::network`].
+    #[must_use]
+    pub fn proxied(mut self) -> Self {
+        self.proxied = true;
         self
     }
 

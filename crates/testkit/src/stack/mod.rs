@@ -2,12 +2,13 @@
 
 mod builder;
 mod log;
+mod network;
 mod process;
 mod service;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Output};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,8 @@ use log::Log;
 use process::Process;
 
 pub use builder::Builder;
-pub use service::Service;
+pub use network::Network;
+pub use service::{Peer, Service};
 
 /// From the gateway's start to its readiness.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
@@ -38,6 +40,7 @@ const CERTIFICATE: &str = "EPRO_TLS__CERTIFICATE";
 pub struct Stack {
     // Before the sinks, so that the services are gone when their database and ports go.
     instances: BTreeMap<Service, Instance>,
+    network: Network,
     sinks: Sinks,
 }
 
@@ -131,27 +134,31 @@ impl Stack {
     }
 
     async fn launch(sinks: Sinks, binaries: PathBuf, builder: &Builder) -> anyhow::Result<Self> {
-        let mut stack = Self { instances: BTreeMap::new(), sinks };
-        let (data, user) = tokio::try_join!(
-            stack.instance(Service::DataSvc, &binaries, builder),
-            stack.instance(Service::UserSvc, &binaries, builder),
-        )?;
-        stack.instances.extend([(Service::DataSvc, data), (Service::UserSvc, user)]);
-        for service in [Service::NotifySvc, Service::EproSvc, Service::Gateway] {
-            let instance = stack.instance(service, &binaries, builder).await?;
+        let mut stack = Self { instances: BTreeMap::new(), network: Network::default(), sinks };
+        for service in Service::ALL {
+            let mut environment = stack.environment(service, builder);
+            if builder.proxied {
+                stack.network.lead_through(service, &mut environment).await?;
+            }
+            let instance = Instance::start(binaries.join(service.name()), environment).await?;
             stack.instances.insert(service, instance);
         }
         stack.wait_until_ready().await?;
         Ok(stack)
     }
 
-    async fn instance(&self, service: Service, binaries: &Path, builder: &Builder) -> anyhow::Result<Instance> {
+    fn environment(&self, service: Service, builder: &Builder) -> BTreeMap<String, String> {
         let mut environment = builder.environment(service, &self.sinks);
         for (callee, setting) in service.callees() {
             environment.insert((*setting).to_owned(), self.url(*callee));
         }
         environment.extend(builder.overrides(service));
-        Instance::start(binaries.join(service.name()), environment).await
+        environment
+    }
+
+    /// The connections between the services and what they need, where they are [`Builder::proxied`].
+    pub fn network(&self) -> &Network {
+        &self.network
     }
 
     /// Waits until the gateway says it is ready, as after a restart.

@@ -44,6 +44,18 @@ impl Service {
         }
     }
 
+    /// What it opens connections to, each with the setting that says where that is.
+    pub(crate) fn connections(self) -> Vec<(Peer, &'static str)> {
+        let mut connections = vec![(Peer::Otlp, "EPRO_TELEMETRY__ENDPOINT")];
+        connections.extend(self.callees().iter().map(|(callee, setting)| (Peer::Service(*callee), *setting)));
+        match self {
+            Self::DataSvc | Self::UserSvc => connections.push((Peer::Postgres, "EPRO_DATABASE__URL")),
+            Self::NotifySvc => connections.extend([(Peer::Sms, "EPRO_SMS__URL"), (Peer::Smtp, "EPRO_SMTP__URL")]),
+            Self::EproSvc | Self::Gateway => {}
+        }
+        connections
+    }
+
     /// Its settings beside its port and its callees.
     pub(super) fn settings(self, sinks: &Sinks) -> BTreeMap<String, String> {
         let mut settings = vec![
@@ -73,5 +85,27 @@ impl Service {
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+/// What a service has connections to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    Service(Service),
+    Postgres,
+    Otlp,
+    Sms,
+    Smtp,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(service) => write!(f, "{service}"),
+            Self::Postgres => f.write_str("Postgres"),
+            Self::Otlp => f.write_str("the OTLP receiver"),
+            Self::Sms => f.write_str("the SMS provider"),
+            Self::Smtp => f.write_str("the mail server"),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Stand-ins for services: shell scripts that log as a service does.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use super::*;
 use crate::postgres::Postgres;

@@ -1,0 +1,98 @@
+//! A TCP proxy that can fall silent: what a NAT, a firewall or a failover does to connections.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::server_task::{ANY_PORT, ServerTask};
+
+/// Forwards connections to one address. Dropping it frees its port and closes its connections.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    network: watch::Sender<Network>,
+    _server: ServerTask,
+}
+
+/// What the proxy does with connections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Network {
+    /// Connections of earlier ones are not forwarded any more.
+    generation: u64,
+    /// Nor are new ones.
+    partitioned: bool,
+}
+
+impl Proxy {
+    /// Listens on a free port of the loopback interface, for connections to `target`.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub async fn start(target: SocketAddr) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(ANY_PORT).await.context("bind a proxy")?;
+        let address = listener.local_addr().context("the address of a proxy")?;
+        let (network, state) = watch::channel(Network::default());
+        let server = ServerTask::spawn(|stopped| async move {
+            tokio::select! {
+                () = serve(listener, target, state) => {}
+                () = stopped.wait() => {}
+            }
+        });
+        Ok(Self { address, network, _server: server })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Forwards nothing more on the connections that are open, in neither direction. They stay open, what is sent on
+    /// them is taken and acknowledged by the kernel, and nobody is told. New connections work.
+    pub fn silence(&self) {
+        self.network.send_modify(|network| network.generation += 1);
+    }
+
+    /// As [`Proxy::silence`], and new connections are taken and silent too, until [`Proxy::heal`].
+    pub fn partition(&self) {
+        self.network
+            .send_modify(|network| *network = Network { generation: network.generation + 1, partitioned: true });
+    }
+
+    /// Forwards new connections again. Those that a partition has met stay silent.
+    pub fn heal(&self) {
+        self.network
+            .send_modify(|network| *network = Network { generation: network.generation + 1, partitioned: false });
+    }
+}
+
+async fn serve(listener: TcpListener, target: SocketAddr, state: watch::Receiver<Network>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        connections.spawn(forward(stream, target, state.clone()));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn forward(mut near: TcpStream, target: SocketAddr, mut state: watch::Receiver<Network>) {
+    let born = *state.borrow_and_update();
+    if born.partitioned {
+        return silent(near, None).await;
+    }
+    let Ok(mut far) = TcpStream::connect(target).await else { return };
+    // Small messages back and forth, as without a proxy.
+    let _ = (near.set_nodelay(true), far.set_nodelay(true));
+    let fallen_silent = async { state.wait_for(|now| now.generation != born.generation).await.is_ok() };
+    tokio::select! {
+        _ = copy_bidirectional(&mut near, &mut far) => {}
+        silenced = fallen_silent => if silenced { silent(near, Some(far)).await },
+    }
+}
+
+/// Keeps a connection open until its caller has closed it.
+async fn silent(mut near: TcpStream, _far: Option<TcpStream>) {
+    let _ = tokio::io::copy(&mut near, &mut tokio::io::sink()).await;
+}

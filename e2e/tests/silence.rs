@@ -1,0 +1,169 @@
+//! A network that stops forwarding connections and tells nobody, as a NAT or a failover does: old connections are
+//! open and lead nowhere, new ones work.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, rows};
+use futures_util::future::join_all;
+use testkit::client::{Client, Response, Token};
+use testkit::poll;
+use testkit::stack::{Builder, Peer, Service, Stack};
+
+/// How long the stack may take until it works again.
+const RECOVERY: Duration = Duration::from_secs(15);
+
+/// Connections that a pool holds at most: as many submissions at once fill it.
+const CONNECTIONS: usize = 20;
+
+/// A stack with a proxy before every connection, and deliveries that are soon tried again.
+fn proxied() -> Builder {
+    [
+        ("EPRO_SWEEP__OVERDUE", "1s"),
+        ("EPRO_DELIVERY__BACKOFF__BASE", "100ms"),
+        ("EPRO_SMS__TIMEOUT", "1s"),
+        ("EPRO_SMTP__TIMEOUT", "1s"),
+        ("EPRO_USER_SVC__TIMEOUT", "2s"),
+        ("EPRO_DATA_SVC__TIMEOUT", "3s"),
+        ("EPRO_DELIVERY__LEASE", "9s"),
+    ]
+    .into_iter()
+    .fold(Stack::builder().proxied(), |builder, (name, value)| builder.env(Service::NotifySvc, name, value))
+}
+
+/// Sends a request until it has this answer; those before it are refused for now.
+async fn until(status: u16, request: impl AsyncFn() -> anyhow::Result<Response>) -> anyhow::Result<Response> {
+    let start = Instant::now();
+    loop {
+        let answer = request().await?;
+        if answer.status == status {
+            return Ok(answer);
+        }
+        ensure!(answer.status == 503, "{} {}", answer.status, String::from_utf8_lossy(&answer.body));
+        ensure!(start.elapsed() < 2 * RECOVERY, "it never recovers");
+    }
+}
+
+/// Submits as many reports at the same time as there may be connections, so that there are.
+async fn fill_pools(client: &Client, token: &Token) -> anyhow::Result<()> {
+    let submissions = (0..CONNECTIONS).map(|_| client.submit_new(token, PATIENT.assignment));
+    for answer in join_all(submissions).await {
+        answer?.expect_status(201)?;
+    }
+    Ok(())
+}
+
+/// Waits until every nurse has been told of every report.
+async fn told(stack: &Stack) -> anyhow::Result<()> {
+    let found = poll::until(DEADLINE, async || rows(stack).await, |rows| rows.delivered == rows.notifications).await?;
+    ensure!(found.delivered == found.notifications, "{found:?}");
+    Ok(())
+}
+
+/// Cuts the connections of `service` to `peer` and uses everything until it works: a report is taken, read and told.
+async fn recovers(service: Service, peer: Peer) -> anyhow::Result<()> {
+    let stack = proxied().start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    fill_pools(&client, &token).await?;
+    told(&stack).await?;
+
+    stack.network().between(service, peer)?.silence();
+    let start = Instant::now();
+    let submitted = until(201, async || client.submit_new(&token, PATIENT.assignment).await).await?;
+    until(200, async || client.get("/v1/reports", Some(&token)).await).await?;
+    told(&stack).await?;
+    let took = start.elapsed();
+    ensure!(took < RECOVERY, "{service} to {peer} took {took:?}");
+    let trace_id = submitted.trace_id().context("a trace")?;
+    let expected = testkit::contract::submit_report(NURSES_PER_SITE);
+    if peer == Peer::Otlp {
+        stack.otlp.wait_for_shape(&trace_id, DEADLINE, &expected).await?;
+    }
+    // Not by chance: every connection is a good one now.
+    fill_pools(&client, &token).await?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn data_svc_replaces_connections_to_postgres_that_have_fallen_silent() -> anyhow::Result<()> {
+    recovers(Service::DataSvc, Peer::Postgres).await
+}
+
+#[tokio::test]
+async fn user_svc_replaces_connections_to_postgres_that_have_fallen_silent() -> anyhow::Result<()> {
+    recovers(Service::UserSvc, Peer::Postgres).await
+}
+
+#[tokio::test]
+async fn the_gateway_replaces_channels_that_have_fallen_silent() -> anyhow::Result<()> {
+    for callee in [Service::UserSvc, Service::EproSvc, Service::DataSvc] {
+        recovers(Service::Gateway, Peer::Service(callee)).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn epro_svc_replaces_channels_that_have_fallen_silent() -> anyhow::Result<()> {
+    for callee in [Service::DataSvc, Service::NotifySvc] {
+        recovers(Service::EproSvc, Peer::Service(callee)).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn notify_svc_replaces_channels_that_have_fallen_silent() -> anyhow::Result<()> {
+    for callee in [Service::DataSvc, Service::UserSvc] {
+        recovers(Service::NotifySvc, Peer::Service(callee)).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_sms_client_replaces_connections_that_have_fallen_silent() -> anyhow::Result<()> {
+    recovers(Service::NotifySvc, Peer::Sms).await
+}
+
+#[tokio::test]
+async fn the_mailer_replaces_connections_that_have_fallen_silent() -> anyhow::Result<()> {
+    recovers(Service::NotifySvc, Peer::Smtp).await
+}
+
+#[tokio::test]
+async fn exporters_replace_connections_that_have_fallen_silent() -> anyhow::Result<()> {
+    for service in [Service::Gateway, Service::DataSvc] {
+        recovers(service, Peer::Otlp).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn readiness_tells_whether_postgres_can_be_reached() -> anyhow::Result<()> {
+    let stack = proxied().start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    fill_pools(&client, &token).await?;
+    let postgres = stack.network().between(Service::DataSvc, Peer::Postgres)?;
+    let status = async || Ok(client.get("/readyz", None).await?.status);
+
+    postgres.partition();
+    assert_eq!(poll::until(RECOVERY, status, |status| *status == 503).await?, 503);
+    // Also while the pool is all in use by those who wait for an answer.
+    let submissions = join_all((0..2 * CONNECTIONS).map(|_| client.submit_new(&token, PATIENT.assignment)));
+    let (answers, seen) = tokio::join!(submissions, async {
+        let mut seen = Vec::new();
+        for _ in 0..20 {
+            seen.push(status().await?);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::Ok(seen)
+    });
+    assert!(answers.into_iter().all(|answer| answer.is_ok_and(|answer| answer.status == 503)));
+    assert_eq!(seen?, [503; 20]);
+
+    postgres.heal();
+    assert_eq!(poll::until(RECOVERY, status, |status| *status == 200).await?, 200);
+    stack.stop().await?;
+    Ok(())
+}
