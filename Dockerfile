@@ -1,4 +1,4 @@
-# Six images from one build: five services and the one-shot migration job.
+# Seven images from one build: five services, and two jobs that run once, migrate and certificates.
 # Needs BuildKit (the default with Compose v2), for the mounts; no frontend is pulled.
 
 # The builder's Debian release is the runtime's, so that both have the same libc.
@@ -23,10 +23,11 @@ RUN --mount=type=bind,target=/src \
         [ -e "/src/$file" ] || rm "$file"; \
     done; \
     cargo build --locked --profile "$PROFILE" --bins --target-dir target \
-        -p gateway -p user-svc -p epro-svc -p data-svc -p notify-svc -p migrations; \
+        -p gateway -p user-svc -p epro-svc -p data-svc -p notify-svc -p migrations -p certificates; \
     mkdir /out; \
     cd "target/$PROFILE"; \
-    cp gateway user-svc epro-svc data-svc notify-svc migrate /out/
+    cp gateway user-svc epro-svc data-svc notify-svc migrate certificates /out/; \
+    mkdir /out/empty
 
 FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
 # The user "nonroot", by number so that an orchestrator can see that it is not root.
@@ -60,3 +61,9 @@ ENTRYPOINT ["notify-svc"]
 FROM runtime AS migrate
 COPY --from=builder /out/migrate /usr/local/bin/
 ENTRYPOINT ["migrate"]
+
+FROM runtime AS certificates
+COPY --from=builder /out/certificates /usr/local/bin/
+# A volume that is mounted here for the first time belongs to whom the folder does.
+COPY --from=builder --chown=65532:65532 /out/empty /certificates
+ENTRYPOINT ["certificates"]

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use proto::data::data_service_server::DataServiceServer;
 use serde::Deserialize;
 use service_kit::health::{Probe, Readiness};
+use service_kit::mesh::{self, Mesh};
 use service_kit::{Service, Shutdown, database, grpc};
 use telemetry::postgres::Db;
 use tokio::net::TcpListener;
@@ -25,6 +26,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_hours(1);
 pub struct Config {
     listen: SocketAddr,
     telemetry: telemetry::Config,
+    mesh: Option<mesh::Config>,
     database: database::Config,
     audit: audit::Config,
     schedule: materialise::Config,
@@ -47,6 +49,7 @@ pub enum Command {
 pub struct App {
     listener: TcpListener,
     address: SocketAddr,
+    mesh: Mesh,
     db: Db,
     sealer: Sealer,
     materialiser: Materialiser,
@@ -65,18 +68,23 @@ impl Service for App {
         config.listen
     }
 
+    fn mesh(config: &Config) -> Option<&mesh::Config> {
+        config.mesh.as_ref()
+    }
+
     fn telemetry(config: &Config) -> &telemetry::Config {
         &config.telemetry
     }
 
     async fn build(config: Config) -> anyhow::Result<Self> {
+        let mesh = Mesh::open(config.mesh.as_ref())?;
         let db = database::open(&config.database)?;
         let sealer = Sealer::new(&config.audit, db.clone())?;
         let materialiser = Materialiser::new(config.schedule, db.clone())?;
         let outbox = outbox::Meter::new(config.outbox, db.clone())?;
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, db, sealer, materialiser, outbox })
+        Ok(Self { listener, address, mesh, db, sealer, materialiser, outbox })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -86,7 +94,7 @@ impl Service for App {
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = DataServiceServer::new(Grpc::new(self.db.clone()));
         let readiness = Readiness::Database(self.db.clone());
-        let serving = grpc::serve(self.listener, service, readiness, shutdown.clone());
+        let serving = grpc::serve(self.listener, self.mesh, service, readiness, shutdown.clone());
         tokio::try_join!(
             serving,
             self.sealer.run(shutdown.clone()),

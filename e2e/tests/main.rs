@@ -7,6 +7,7 @@ mod bad_input;
 mod chaos;
 mod http_surface;
 mod instruments;
+mod mesh;
 mod metrics;
 mod notifications;
 mod outages;

@@ -5,6 +5,7 @@ use proto::report::report_service_server::ReportServiceServer;
 use serde::Deserialize;
 use service_kit::grpc::Upstream;
 use service_kit::health::{Probe, Readiness};
+use service_kit::mesh::{self, Mesh};
 use service_kit::{NoCommand, Service, Shutdown};
 use tokio::net::TcpListener;
 
@@ -17,6 +18,7 @@ use crate::grpc::Grpc;
 pub struct Config {
     listen: SocketAddr,
     telemetry: telemetry::Config,
+    mesh: Option<mesh::Config>,
     data_svc: Upstream,
     notify_svc: Upstream,
 }
@@ -26,6 +28,7 @@ pub struct Config {
 pub struct App {
     listener: TcpListener,
     address: SocketAddr,
+    mesh: Mesh,
     grpc: Grpc,
 }
 
@@ -41,18 +44,23 @@ impl Service for App {
         config.listen
     }
 
+    fn mesh(config: &Config) -> Option<&mesh::Config> {
+        config.mesh.as_ref()
+    }
+
     fn telemetry(config: &Config) -> &telemetry::Config {
         &config.telemetry
     }
 
     async fn build(config: Config) -> anyhow::Result<Self> {
+        let mesh = Mesh::open(config.mesh.as_ref())?;
         let grpc = Grpc {
-            data: Data::new(config.data_svc.channel("data-svc")?),
-            notify: Notify::new(config.notify_svc.channel("notify-svc")?),
+            data: Data::new(config.data_svc.channel("data-svc", &mesh)?),
+            notify: Notify::new(config.notify_svc.channel("notify-svc", &mesh)?),
         };
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, grpc })
+        Ok(Self { listener, address, mesh, grpc })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -61,7 +69,7 @@ impl Service for App {
 
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = ReportServiceServer::new(self.grpc);
-        service_kit::grpc::serve(self.listener, service, Readiness::Always, shutdown).await
+        service_kit::grpc::serve(self.listener, self.mesh, service, Readiness::Always, shutdown).await
     }
 
     async fn command(_: Config, command: NoCommand) -> anyhow::Result<ExitCode> {

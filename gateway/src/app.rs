@@ -8,6 +8,7 @@ use serde::Deserialize;
 use service_kit::grpc::Upstream;
 use service_kit::health::Probe;
 use service_kit::http::{Acceptor, Tls};
+use service_kit::mesh::{self, Mesh};
 use service_kit::{NoCommand, Service, Shutdown};
 use tokio::net::TcpListener;
 
@@ -21,6 +22,7 @@ use crate::router::{self, Limits, Shared};
 pub struct Config {
     listen: SocketAddr,
     telemetry: telemetry::Config,
+    mesh: Option<mesh::Config>,
     user_svc: Upstream,
     epro_svc: Upstream,
     data_svc: Upstream,
@@ -58,17 +60,22 @@ impl Service for App {
         config.tls.as_ref()
     }
 
+    fn mesh(config: &Config) -> Option<&mesh::Config> {
+        config.mesh.as_ref()
+    }
+
     fn telemetry(config: &Config) -> &telemetry::Config {
         &config.telemetry
     }
 
     async fn build(config: Config) -> anyhow::Result<Self> {
+        let mesh = Mesh::open(config.mesh.as_ref())?;
         let acceptor = Acceptor::new(config.tls.as_ref(), config.max_connections)?;
         let shared = Shared {
-            user: User::new(config.user_svc.channel("user-svc")?),
-            report: Report::new(config.epro_svc.channel("epro-svc")?),
-            data: Data::new(config.data_svc.channel("data-svc")?),
-            peers: Peers::new(&config.user_svc, &config.epro_svc, &config.data_svc)?,
+            user: User::new(config.user_svc.channel("user-svc", &mesh)?),
+            report: Report::new(config.epro_svc.channel("epro-svc", &mesh)?),
+            data: Data::new(config.data_svc.channel("data-svc", &mesh)?),
+            peers: Peers::new(&config.user_svc, &config.epro_svc, &config.data_svc, &mesh)?,
             rates: Arc::new(Rates::new(config.rate_limits)),
             trace_url: (!config.trace_url.is_empty()).then(|| config.trace_url.into()),
         };

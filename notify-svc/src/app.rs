@@ -7,6 +7,7 @@ use proto::notify::notify_service_server::NotifyServiceServer;
 use serde::Deserialize;
 use service_kit::grpc::Upstream;
 use service_kit::health::{Probe, Readiness};
+use service_kit::mesh::{self, Mesh};
 use service_kit::{NoCommand, Service, Shutdown};
 use tokio::net::TcpListener;
 
@@ -24,6 +25,7 @@ use crate::sweeper::{self, Sweeper};
 pub struct Config {
     listen: SocketAddr,
     telemetry: telemetry::Config,
+    mesh: Option<mesh::Config>,
     data_svc: Upstream,
     user_svc: Upstream,
     report_url: String,
@@ -39,6 +41,7 @@ pub struct Config {
 pub struct App {
     listener: TcpListener,
     address: SocketAddr,
+    mesh: Mesh,
     delivery: Arc<Delivery>,
     sweeper: Sweeper,
 }
@@ -55,21 +58,26 @@ impl Service for App {
         config.listen
     }
 
+    fn mesh(config: &Config) -> Option<&mesh::Config> {
+        config.mesh.as_ref()
+    }
+
     fn telemetry(config: &Config) -> &telemetry::Config {
         &config.telemetry
     }
 
     async fn build(config: Config) -> anyhow::Result<Self> {
+        let mesh = Mesh::open(config.mesh.as_ref())?;
         check_lease(&config)?;
-        let data = Data::new(config.data_svc.channel("data-svc")?);
-        let user = User::new(config.user_svc.channel("user-svc")?);
+        let data = Data::new(config.data_svc.channel("data-svc", &mesh)?);
+        let user = User::new(config.user_svc.channel("user-svc", &mesh)?);
         let channels = Channels::new(&config.sms, &config.smtp, config.breaker)?;
         let messages = Messages::new(config.report_url)?;
         let delivery = Arc::new(Delivery::new(config.delivery, data, user, channels, messages));
         let sweeper = Sweeper::new(config.sweep, Arc::clone(&delivery))?;
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, delivery, sweeper })
+        Ok(Self { listener, address, mesh, delivery, sweeper })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -78,7 +86,7 @@ impl Service for App {
 
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = NotifyServiceServer::new(Grpc { delivery: Arc::clone(&self.delivery) });
-        let serving = service_kit::grpc::serve(self.listener, service, Readiness::Always, shutdown.clone());
+        let serving = service_kit::grpc::serve(self.listener, self.mesh, service, Readiness::Always, shutdown.clone());
         let stopping = async {
             shutdown.cancelled().await;
             self.delivery.stop();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proto::user::user_service_server::UserServiceServer;
 use serde::Deserialize;
 use service_kit::health::{Probe, Readiness};
+use service_kit::mesh::{self, Mesh};
 use service_kit::{Service, Shutdown, database};
 use telemetry::postgres::Db;
 use tokio::net::TcpListener;
@@ -19,6 +20,7 @@ use crate::identity::{AccessTokens, Pins, Sessions};
 pub struct Config {
     listen: SocketAddr,
     telemetry: telemetry::Config,
+    mesh: Option<mesh::Config>,
     database: database::Config,
     sessions: Sessions,
 }
@@ -28,6 +30,7 @@ pub struct Config {
 pub struct App {
     listener: TcpListener,
     address: SocketAddr,
+    mesh: Mesh,
     db: Db,
     grpc: Grpc,
 }
@@ -44,11 +47,16 @@ impl Service for App {
         config.listen
     }
 
+    fn mesh(config: &Config) -> Option<&mesh::Config> {
+        config.mesh.as_ref()
+    }
+
     fn telemetry(config: &Config) -> &telemetry::Config {
         &config.telemetry
     }
 
     async fn build(config: Config) -> anyhow::Result<Self> {
+        let mesh = Mesh::open(config.mesh.as_ref())?;
         let db = database::open(&config.database)?;
         let sessions = config.sessions;
         let grpc = Grpc {
@@ -59,7 +67,7 @@ impl Service for App {
         };
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, db, grpc })
+        Ok(Self { listener, address, mesh, db, grpc })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -68,7 +76,8 @@ impl Service for App {
 
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = UserServiceServer::new(self.grpc);
-        service_kit::grpc::serve(self.listener, service, Readiness::Database(self.db.clone()), shutdown).await?;
+        service_kit::grpc::serve(self.listener, self.mesh, service, Readiness::Database(self.db.clone()), shutdown)
+            .await?;
         self.db.close().await;
         Ok(())
     }

@@ -121,8 +121,13 @@ pub struct CallError {
 
 impl From<Status> for CallError {
     fn from(status: Status) -> Self {
-        let kind = ErrorKind::of(status.code());
         let details = status.get_error_details();
+        let kind = match status.code() {
+            // Not a service's own words about who is asking, but what the mesh, or something on the way, says about
+            // this process: until somebody has mended that, nothing works.
+            Code::Unauthenticated | Code::PermissionDenied if details.error_info().is_none() => ErrorKind::Unavailable,
+            code => ErrorKind::of(code),
+        };
         let word = details.error_info().map(|info| info.reason.as_str()).unwrap_or_default();
         let violations = details.bad_request().map(|request| &request.field_violations[..]).unwrap_or_default();
         let violations = violations
@@ -168,6 +173,13 @@ mod tests {
         let error = CallError::from(Status::unavailable("tcp connect error: somebody's words"));
         assert_eq!(error.reason, Reason::Other(ErrorKind::Unavailable));
         assert_eq!(error.to_string(), "unavailable");
+    }
+
+    #[test]
+    fn a_caller_that_is_not_let_in_has_lost_what_it_needs() {
+        for status in [Status::unauthenticated("no certificate"), Status::permission_denied("gateway may not")] {
+            assert_eq!(CallError::from(status).kind, ErrorKind::Unavailable);
+        }
     }
 
     #[test]

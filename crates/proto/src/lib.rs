@@ -38,3 +38,8 @@ pub use generated::epro::data::v1 as data;
 pub use generated::epro::notify::v1 as notify;
 pub use generated::epro::report::v1 as report;
 pub use generated::epro::user::v1 as user;
+
+/// The services that may call the RPC of this path, `/epro.data.v1.DataService/SaveReport`: what its `.proto` says.
+pub fn callers(path: &str) -> &'static [&'static str] {
+    include!(concat!(env!("OUT_DIR"), "/callers.rs"))
+}

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum_server::accept::Accept;
+use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -16,6 +17,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tower_service::Service;
 
+use crate::reloaded::Reloaded;
 use crate::tls::Tls;
 use crate::write_timeout::WriteTimeout;
 
@@ -25,7 +27,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Admits connections, and speaks TLS with them if so configured.
 #[derive(Clone)]
 pub struct Acceptor {
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Reloaded<ServerConfig>>>,
     slots: Arc<Semaphore>,
 }
 
@@ -35,7 +37,7 @@ impl Acceptor {
     /// # Errors
     /// When a file that `tls` names cannot be used; the message names the setting.
     pub fn new(tls: Option<&Tls>, max_connections: u16) -> anyhow::Result<Self> {
-        let tls = tls.map(Tls::server).transpose()?.map(TlsAcceptor::from);
+        let tls = tls.map(Tls::server).transpose()?.map(Arc::new);
         Ok(Self { tls, slots: Arc::new(Semaphore::new(max_connections.into())) })
     }
 
@@ -45,7 +47,10 @@ impl Acceptor {
         let stream = WriteTimeout::new(stream);
         let stream = match self.tls {
             None => Either::Left(stream),
-            Some(tls) => Either::Right(timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await??),
+            Some(tls) => {
+                let acceptor = TlsAcceptor::from(tls.get());
+                Either::Right(timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??)
+            }
         };
         Ok((stream, Admitted { service, _slot: Arc::new(slot) }))
     }

@@ -1,23 +1,32 @@
 mod did_you_mean;
+mod variables;
 
 use std::path::Path;
 
-use config::{Config, Environment, File, FileFormat};
+use config::{Config, File, FileFormat};
 use serde::de::DeserializeOwned;
+
+pub(crate) use variables::Ignored;
 
 /// Why a configuration cannot be used: it names the key and where it came from.
 pub type ConfigError = config::ConfigError;
 
 /// Reads a service's configuration: its defaults, then the file if one is given, then variables such
-/// as `EPRO_DATABASE__URL` for `database.url`.
-pub(crate) fn load<C: DeserializeOwned>(defaults: &str, file: Option<&Path>) -> Result<C, ConfigError> {
+/// as `EPRO_DATABASE__URL` for `database.url`. Gives also the variables that are ignored.
+pub(crate) fn load<C: DeserializeOwned>(defaults: &str, file: Option<&Path>) -> Result<(C, Vec<Ignored>), ConfigError> {
     let mut builder = Config::builder().add_source(File::from_str(defaults, FileFormat::Yaml));
     if let Some(file) = file {
         builder = builder.add_source(File::from(file).format(FileFormat::Yaml));
     }
-    let variables = Environment::with_prefix("EPRO").prefix_separator("_").separator("__").ignore_empty(true);
-    let read = builder.add_source(variables).build()?.try_deserialize();
-    read.map_err(|error| ConfigError::Message(did_you_mean::with_hint(&error.to_string())))
+    let written = builder.build()?;
+    let (variables, ignored) = variables::read(std::env::vars_os(), &written)?;
+    let mut builder = Config::builder().add_source(written);
+    for (key, value) in variables {
+        builder = builder.set_override(key, value)?;
+    }
+    let read = builder.build()?.try_deserialize();
+    let config = read.map_err(|error| ConfigError::Message(did_you_mean::with_hint(&error.to_string())))?;
+    Ok((config, ignored))
 }
 
 #[cfg(test)]

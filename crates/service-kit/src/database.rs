@@ -14,7 +14,7 @@ use telemetry::postgres::{Db, PoolLimits};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// `postgres://role:password@host:port/database`
+    /// `postgres://role:password@host:port/database`, with `?sslmode=verify-full&sslrootcert=file` for TLS.
     pub url: SecretString,
     /// Connections at most, of this copy of the service.
     pub max_connections: u32,
@@ -100,6 +100,8 @@ impl fmt::Display for StoreError {
             }
             sqlx::Error::PoolTimedOut => write!(f, "no database connection was free in time"),
             sqlx::Error::Io(error) => write!(f, "the database cannot be reached: {}", error.kind()),
+            // Of rustls and of the files that the URL names: no value of a row.
+            sqlx::Error::Tls(error) => write!(f, "the database cannot be reached over TLS: {error}"),
             sqlx::Error::ColumnDecode { index, .. } => write!(f, "column {index} does not hold what it should"),
             _ if self.kind() == ErrorKind::Unavailable => write!(f, "the database cannot be reached"),
             _ => write!(f, "the database was not used as it should be"),

@@ -182,6 +182,7 @@ mod tests {
 
     use super::*;
     use crate::grpc::Upstream;
+    use crate::mesh::Mesh;
 
     const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
@@ -198,7 +199,8 @@ mod tests {
             queue.push(stream.unwrap());
         }
 
-        let channel = Upstream { url: format!("http://{address}"), timeout: BUDGET }.channel("peer").unwrap();
+        let channel = Upstream { url: format!("http://{address}"), timeout: BUDGET };
+        let channel = channel.channel("peer", &Mesh::open(None).unwrap()).unwrap();
         let mut client = UserServiceClient::new(channel);
         let started = Instant::now();
         let status = client.list_site_contacts(ListSiteContactsRequest::default()).await.unwrap_err();

@@ -4,20 +4,22 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use http::Uri;
+use http::uri::Scheme;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Endpoint, Server};
+use tonic::transport::{self, Endpoint, Server};
 use tonic_health::ServingStatus;
 use tower::Service;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::deadline;
 use crate::health::{HealthClient, Readiness};
+use crate::mesh::{AuthorizationLayer, Caller, Mesh, incoming};
 use crate::service::Shutdown;
 
 /// How often either end of a connection is asked whether it is still there, and how long it may take to say
@@ -32,7 +34,7 @@ pub type Channel = telemetry::grpc::Channel<deadline::Client>;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
-    /// `http://host:port`
+    /// `http://host:port`, or `https://host:port` where there is a mesh.
     pub url: String,
     /// How long one call may take, if the caller's own deadline is not nearer.
     #[serde(with = "humantime_serde")]
@@ -40,12 +42,14 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// A channel to it; `name` is its `service.name`. It connects when it is first used and again after every loss.
+    /// A channel to it; `name` is its `service.name` and the name in its certificate. It connects when it is first used
+    /// and again after every loss.
     ///
     /// # Errors
-    /// When the URL is none.
-    pub fn channel(&self, name: &'static str) -> anyhow::Result<Channel> {
-        let channel = telemetry::grpc::Channel::new(&self.endpoint()?, name);
+    /// When the URL is none, or its scheme is not what the mesh demands.
+    pub fn channel(&self, name: &'static str, mesh: &Mesh) -> anyhow::Result<Channel> {
+        let (channel, uri) = self.connect(name, mesh)?;
+        let channel = telemetry::grpc::Channel::over(channel, &uri, name);
         // Inside the span, so that it shows a call that has taken too long as just that.
         Ok(channel.layer(&deadline::ClientLayer(self.timeout)))
     }
@@ -53,28 +57,56 @@ impl Upstream {
     /// A client for its health; its questions make no spans.
     ///
     /// # Errors
-    /// When the URL is none.
-    pub fn health(&self) -> anyhow::Result<HealthClient> {
-        Ok(HealthClient::new(&self.endpoint()?))
+    /// As [`Upstream::channel`].
+    pub fn health(&self, name: &'static str, mesh: &Mesh) -> anyhow::Result<HealthClient> {
+        Ok(HealthClient(self.connect(name, mesh)?.0))
     }
 
-    fn endpoint(&self) -> anyhow::Result<Endpoint> {
-        Ok(Endpoint::from_shared(self.url.clone())
-            .with_context(|| format!("{} is no URL", self.url))?
+    /// An address that says one thing and settings that say another are an error, not cleartext without a word.
+    #[expect(clippy::disallowed_methods, reason = "the spans are put around it")]
+    fn connect(&self, name: &'static str, mesh: &Mesh) -> anyhow::Result<(transport::Channel, Uri)> {
+        let setting = name.replace('-', "_");
+        let uri: Uri = self.url.parse().with_context(|| format!("{setting}.url: {} is no URL", self.url))?;
+        let connector = mesh.connector(name)?;
+        let channel = match (uri.scheme_str(), connector) {
+            (Some("http"), None) => self.endpoint(uri.clone()).connect_lazy(),
+            // For tonic, https would be TLS of its own.
+            (Some("https"), Some(connector)) => {
+                let mut parts = uri.clone().into_parts();
+                parts.scheme = Some(Scheme::HTTP);
+                self.endpoint(Uri::from_parts(parts)?).origin(uri.clone()).connect_with_connector_lazy(connector)
+            }
+            (Some("https"), None) => {
+                bail!("{setting}.url is https, and there is no mesh block that says whom to trust")
+            }
+            (Some("http"), Some(_)) => bail!("{setting}.url is http, although there is a mesh block"),
+            _ => bail!("{setting}.url: {} is neither http nor https", self.url),
+        };
+        Ok((channel, uri))
+    }
+
+    fn endpoint(&self, uri: Uri) -> Endpoint {
+        Endpoint::from(uri)
             .connect_timeout(Duration::from_secs(1))
             .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
             .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
             // Else it is the next call that finds out, and fails.
-            .keep_alive_while_idle(true))
+            .keep_alive_while_idle(true)
     }
 }
 
 /// Serves one gRPC service and its health until told to stop, then finishes the calls it has begun.
 ///
 /// # Errors
-/// When the listener fails.
-pub async fn serve<S>(listener: TcpListener, service: S, readiness: Readiness, shutdown: Shutdown) -> anyhow::Result<()>
+/// When the server fails.
+pub async fn serve<S>(
+    listener: TcpListener,
+    mesh: Mesh,
+    service: S,
+    readiness: Readiness,
+    shutdown: Shutdown,
+) -> anyhow::Result<()>
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
         + NamedService
@@ -87,19 +119,19 @@ where
     let (reporter, health) = tonic_health::server::health_reporter();
     // Until the first look says otherwise: tonic-health starts with the opposite.
     reporter.set_service_status("", ServingStatus::NotServing).await;
-    // From the outside in: span, panic catcher (so that the span sees its answer), deadline.
+    // From the outside in: span, panic catcher (so that the span sees its answer), authorization, deadline.
+    let spans = telemetry::grpc::ServerLayer::new(&["grpc.health.v1.Health"])
+        .strangers(|extensions| matches!(extensions.get(), Some(Caller::Stranger)));
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
-        .layer(telemetry::grpc::ServerLayer::new(&["grpc.health.v1.Health"]))
+        .layer(spans)
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Status::internal("internal error").into_http::<Body>()))
+        .layer(AuthorizationLayer)
         .layer(deadline::ServerLayer)
         .add_service(health)
         .add_service(service)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            shutdown.clone().cancelled_owned(),
-        );
+        .serve_with_incoming_shutdown(incoming(listener, mesh), shutdown.clone().cancelled_owned());
     tokio::select! {
         result = server => result.context("serve gRPC"),
         never = readiness.report(reporter, shutdown) => match never {},
@@ -145,7 +177,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let shutdown = Shutdown::new();
-        let serving = serve(listener, Nothing, Readiness::Always, shutdown.clone());
+        let serving = serve(listener, Mesh::open(None).unwrap(), Nothing, Readiness::Always, shutdown.clone());
         let silence = async {
             peer.write_all(HELLO).await.unwrap();
             let started = Instant::now();

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -19,7 +20,9 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus as Answer;
 use tonic_health::server::HealthReporter;
 
+use crate::database;
 use crate::http::Tls;
+use crate::mesh;
 use crate::service::Shutdown;
 
 /// How long a health question may take.
@@ -37,31 +40,41 @@ pub enum Readiness {
 }
 
 impl Readiness {
-    /// Keeps `grpc.health.v1` true to the facts, for as long as it is polled.
+    /// Keeps `grpc.health.v1` true to the facts, for as long as it is polled, and says in the log why the service is not
+    /// ready.
     pub(crate) async fn report(self, reporter: HealthReporter, shutdown: Shutdown) -> Infallible {
+        let mut last = Ok(());
         loop {
-            let ready = match &self {
-                Self::Always => true,
-                Self::Database(db) => timeout(PATIENCE, db.ping()).await.is_ok_and(|answer| answer.is_ok()),
-            };
-            let ready = ready && !shutdown.is_cancelled();
+            let state = self.state().await;
+            match &state {
+                _ if state == last => {}
+                Ok(()) => telemetry::info!("ready again"),
+                Err(error) => telemetry::warn!(error, "not ready"),
+            }
+            let ready = state.is_ok() && !shutdown.is_cancelled();
             let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
             reporter.set_service_status("", status).await;
+            last = state;
             sleep(INTERVAL).await;
+        }
+    }
+
+    async fn state(&self) -> Result<(), String> {
+        match self {
+            Self::Always => Ok(()),
+            Self::Database(db) => match timeout(PATIENCE, db.ping()).await {
+                Ok(answer) => answer.map_err(|error| database::StoreError::from(error).to_string()),
+                Err(_) => Err("the database does not answer".to_owned()),
+            },
         }
     }
 }
 
 /// Asks another service for its health.
 #[derive(Debug, Clone)]
-pub struct HealthClient(Channel);
+pub struct HealthClient(pub(crate) Channel);
 
 impl HealthClient {
-    #[expect(clippy::disallowed_methods, reason = "health checks make no spans")]
-    pub(crate) fn new(endpoint: &Endpoint) -> Self {
-        Self(endpoint.connect_lazy())
-    }
-
     /// Whether the service says that it is ready.
     pub async fn is_serving(&self) -> bool {
         let mut client = tonic_health::pb::health_client::HealthClient::new(self.0.clone());
@@ -84,7 +97,13 @@ pub enum Probe {
 
 impl Probe {
     /// Asks the service that listens on `address` of this machine.
-    pub(crate) async fn ask(self, address: SocketAddr, tls: Option<&Tls>) -> anyhow::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "health checks make no spans")]
+    pub(crate) async fn ask(
+        self,
+        address: SocketAddr,
+        tls: Option<&Tls>,
+        mesh: Option<&mesh::Config>,
+    ) -> anyhow::Result<()> {
         let mut address = address;
         if address.ip().is_unspecified() {
             address.set_ip(Ipv4Addr::LOCALHOST.into());
@@ -92,7 +111,11 @@ impl Probe {
         match self {
             Self::Grpc => {
                 let endpoint = Endpoint::from_shared(format!("http://{address}"))?.connect_timeout(PATIENCE);
-                if !HealthClient::new(&endpoint).is_serving().await {
+                let channel = match mesh {
+                    None => endpoint.connect_lazy(),
+                    Some(mesh) => endpoint.connect_with_connector_lazy(mesh.own_connector()?),
+                };
+                if !HealthClient(channel).is_serving().await {
                     bail!("{address} is not ready");
                 }
             }
@@ -112,7 +135,7 @@ async fn get(address: SocketAddr, path: &str, tls: Option<&Tls>) -> anyhow::Resu
     let stream = match tls {
         None => Either::Left(stream),
         Some(tls) => {
-            let connector = TlsConnector::from(tls.own_client()?);
+            let connector = TlsConnector::from(Arc::new(tls.own_client()?));
             Either::Right(connector.connect(address.ip().into(), stream).await.context("TLS handshake")?)
         }
     };

@@ -7,11 +7,13 @@ pub mod deadline;
 pub mod grpc;
 pub mod health;
 pub mod http;
+pub mod mesh;
 
 mod accept;
 mod config;
 mod error;
 mod every;
+mod reloaded;
 mod service;
 mod tls;
 mod write_timeout;

@@ -11,9 +11,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::config;
+use crate::config::{self, Ignored};
 use crate::health::Probe;
 use crate::http::Tls;
+use crate::mesh;
 
 /// How long a stopping service may finish what it has begun; the same again to send its last spans.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
@@ -50,6 +51,9 @@ pub trait Service: Sized + Send {
     fn tls(_: &Self::Config) -> Option<&Tls> {
         None
     }
+
+    /// Its mesh block, if it has one.
+    fn mesh(config: &Self::Config) -> Option<&mesh::Config>;
 
     /// Its telemetry block.
     fn telemetry(config: &Self::Config) -> &telemetry::Config;
@@ -101,19 +105,25 @@ pub fn main<S: Service>() -> ExitCode {
 }
 
 fn execute<S: Service>(arguments: Arguments<S::Command>) -> anyhow::Result<ExitCode> {
-    let config = config::load::<S::Config>(S::DEFAULTS, arguments.config.as_deref()).context("configuration")?;
+    let (config, ignored) =
+        config::load::<S::Config>(S::DEFAULTS, arguments.config.as_deref()).context("configuration")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     let done = match arguments.command {
         Some(Command::Own(command)) => return runtime.block_on(S::command(config, command)),
-        Some(Command::Healthcheck) => runtime.block_on(S::PROBE.ask(S::listen(&config), S::tls(&config))),
-        None => runtime.block_on(serve::<S>(config)),
+        Some(Command::Healthcheck) => {
+            runtime.block_on(S::PROBE.ask(S::listen(&config), S::tls(&config), S::mesh(&config)))
+        }
+        None => runtime.block_on(serve::<S>(config, &ignored)),
     };
     done.map(|()| ExitCode::SUCCESS)
 }
 
 /// The fallible part is a function of its own, so that the flush always runs.
-async fn serve<S: Service>(config: S::Config) -> anyhow::Result<()> {
+async fn serve<S: Service>(config: S::Config, ignored: &[Ignored]) -> anyhow::Result<()> {
     let telemetry = telemetry::init(S::telemetry(&config), S::VERSION).context("start telemetry")?;
+    for Ignored { name, nearest } in ignored {
+        telemetry::warn!(name, nearest, "a variable that is no setting is ignored");
+    }
     let result = build_and_run::<S>(config).await;
     if let Err(error) = &result {
         telemetry::error!(error = format!("{error:#}"), "stopped by an error");

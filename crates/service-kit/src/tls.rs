@@ -1,6 +1,6 @@
 //! TLS of a server, and the client side that a health check of it needs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
@@ -13,6 +13,12 @@ use rustls::{
 };
 use serde::Deserialize;
 
+use crate::reloaded::Reloaded;
+
+/// The names of the protocols inside (RFC 7301).
+pub(crate) const HTTP_1: &[u8] = b"http/1.1";
+pub(crate) const HTTP_2: &[u8] = b"h2";
+
 /// TLS settings, as a service's `tls` block.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,51 +30,75 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// TLS 1.2 and 1.3, HTTP/1.1 only. The files are read once, here.
-    pub(crate) fn server(&self) -> anyhow::Result<Arc<ServerConfig>> {
-        let chain = self.certificates()?;
-        let key = PrivateKeyDer::from_pem_file(&self.key)
-            .with_context(|| format!("tls.key: read a private key from {}", self.key.display()))?;
+    /// TLS 1.2 and 1.3, HTTP/1.1 only. Changed files are in use from the next connection on.
+    pub(crate) fn server(&self) -> anyhow::Result<Reloaded<ServerConfig>> {
+        let tls = self.clone();
+        Reloaded::new(vec![self.certificate.clone(), self.key.clone()], move || tls.server_now())
+    }
+
+    fn server_now(&self) -> anyhow::Result<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])
             .context("tls")?
             .with_no_client_auth()
-            .with_single_cert(chain, key)
+            .with_single_cert(
+                pem::certificates("tls.certificate", &self.certificate)?,
+                pem::private_key("tls.key", &self.key)?,
+            )
             .context("tls.certificate and tls.key")?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // A ticket resumes a session without its certificate; phones that come a few times a day gain nothing.
-        config.session_storage = Arc::new(server::NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
-        Ok(Arc::new(config))
+        config.alpn_protocols = vec![HTTP_1.to_vec()];
+        without_resumption(&mut config);
+        Ok(config)
     }
 
-    /// A client that talks to one server only: the holder of the configured certificate. Names and dates do
-    /// not matter to it, because it asks its own machine by address.
-    pub(crate) fn own_client(&self) -> anyhow::Result<Arc<ClientConfig>> {
-        let certificate = self.certificates()?.swap_remove(0);
-        let verifier = OwnCertificate { certificate, provider: provider() };
-        let mut config = ClientConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&version::TLS13])
-            .context("tls")?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+    /// See [`own_client`].
+    pub(crate) fn own_client(&self) -> anyhow::Result<ClientConfig> {
+        own_client("tls.certificate", &self.certificate, HTTP_1)
     }
+}
+
+/// A ticket resumes a session without its certificate; who connects a few times a day gains nothing.
+pub(crate) fn without_resumption(config: &mut ServerConfig) {
+    config.session_storage = Arc::new(server::NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+}
+
+/// A client that talks to one server only: the holder of the configured certificate. Names and dates do not matter to
+/// it, because it asks its own machine by address.
+pub(crate) fn own_client(setting: &str, certificate: &Path, protocol: &[u8]) -> anyhow::Result<ClientConfig> {
+    let certificate = pem::certificates(setting, certificate)?.swap_remove(0);
+    let verifier = OwnCertificate { certificate, provider: provider() };
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&version::TLS13])
+        .context("tls")?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    Ok(config)
+}
+
+/// Reading PEM files; an error names the setting.
+pub(crate) mod pem {
+    use super::{CertificateDer, Context, Path, PemObject, PrivateKeyDer, ensure};
 
     /// At least one.
-    fn certificates(&self) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-        let read = || format!("tls.certificate: read certificates from {}", self.certificate.display());
-        let pems = CertificateDer::pem_file_iter(&self.certificate).with_context(read)?;
+    pub(crate) fn certificates(setting: &str, path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+        let read = || format!("{setting}: read certificates from {}", path.display());
+        let pems = CertificateDer::pem_file_iter(path).with_context(read)?;
         let chain = pems.collect::<Result<Vec<_>, _>>().with_context(read)?;
-        ensure!(!chain.is_empty(), "tls.certificate: no certificate in {}", self.certificate.display());
+        ensure!(!chain.is_empty(), "{setting}: no certificate in {}", path.display());
         Ok(chain)
+    }
+
+    pub(crate) fn private_key(setting: &str, path: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
+        PrivateKeyDer::from_pem_file(path)
+            .with_context(|| format!("{setting}: read a private key from {}", path.display()))
     }
 }
 
 /// Named, so that the process needs no default and no other crate's features choose for it.
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 

@@ -1,14 +1,16 @@
 use futures_util::future::join_all;
 use service_kit::grpc::Upstream;
 use service_kit::health::HealthClient;
+use service_kit::mesh::Mesh;
 
 /// The services without which the gateway can answer nothing, by name.
 #[derive(Debug, Clone)]
 pub(crate) struct Peers([(&'static str, HealthClient); 3]);
 
 impl Peers {
-    pub(crate) fn new(user: &Upstream, epro: &Upstream, data: &Upstream) -> anyhow::Result<Self> {
-        Ok(Self([("user-svc", user.health()?), ("epro-svc", epro.health()?), ("data-svc", data.health()?)]))
+    pub(crate) fn new(user: &Upstream, epro: &Upstream, data: &Upstream, mesh: &Mesh) -> anyhow::Result<Self> {
+        let client = |name, upstream: &Upstream| anyhow::Ok((name, upstream.health(name, mesh)?));
+        Ok(Self([client("user-svc", user)?, client("epro-svc", epro)?, client("data-svc", data)?]))
     }
 
     /// Which of them say that they are ready.

@@ -14,7 +14,7 @@ pub(super) fn with_hint(error: &str) -> String {
     nearest.map_or_else(|| error.to_owned(), |known| format!("{error}; did you mean `{known}`?"))
 }
 
-fn nearest<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub(super) fn nearest<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let rated = known.map(|known| (strsim::jaro_winkler(unknown, known), known));
     let (likeness, known) = rated.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
     (likeness >= ALIKE).then_some(known)

@@ -48,14 +48,14 @@ async fn a_health_check_trusts_the_configured_certificate_and_no_other() {
     let folder = TempDir::new().unwrap();
     let (own, other) = (certificate(folder.path(), "own"), certificate(folder.path(), "other"));
     against(Some(&own), 10, async |address| {
-        PROBE.ask(address, Some(&own)).await.unwrap();
-        assert!(PROBE.ask(address, Some(&other)).await.is_err());
-        assert!(PROBE.ask(address, None).await.is_err(), "there is no plain HTTP beside it");
+        PROBE.ask(address, Some(&own), None).await.unwrap();
+        assert!(PROBE.ask(address, Some(&other), None).await.is_err());
+        assert!(PROBE.ask(address, None, None).await.is_err(), "there is no plain HTTP beside it");
     })
     .await;
     against(None, 10, async |address| {
-        PROBE.ask(address, None).await.unwrap();
-        assert!(PROBE.ask(address, Some(&own)).await.is_err());
+        PROBE.ask(address, None, None).await.unwrap();
+        assert!(PROBE.ask(address, Some(&own), None).await.is_err());
     })
     .await;
 }
@@ -87,10 +87,10 @@ async fn a_connection_too_many_is_closed_and_its_slot_comes_back() {
         let mut held = TcpStream::connect(address).await.unwrap();
         held.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         assert_ne!(held.read(&mut [0; 1]).await.unwrap(), 0);
-        assert!(PROBE.ask(address, None).await.is_err());
+        assert!(PROBE.ask(address, None, None).await.is_err());
         drop(held);
         // The server notices in its own time.
-        while PROBE.ask(address, None).await.is_err() {}
+        while PROBE.ask(address, None, None).await.is_err() {}
     })
     .await;
 }

@@ -40,8 +40,13 @@ impl Channel {
     ///
     /// Must run inside the runtime.
     pub fn new(endpoint: &Endpoint, peer: &'static str) -> Self {
-        let server = Arc::new(Server::new(endpoint.uri(), peer));
-        Self { inner: endpoint.connect_lazy(), server, boundary: Boundary::Mesh, owner: Owner::of_caller() }
+        Self::over(endpoint.connect_lazy(), endpoint.uri(), peer)
+    }
+
+    /// As [`Channel::new`], over a channel that was opened some other way to the server at `uri`.
+    pub fn over(channel: transport::Channel, uri: &Uri, peer: &'static str) -> Self {
+        let server = Arc::new(Server::new(uri, peer));
+        Self { inner: channel, server, boundary: Boundary::Mesh, owner: Owner::of_caller() }
     }
 
     /// Puts a layer between the spans and the connection. What it decides, such as that a call has taken too

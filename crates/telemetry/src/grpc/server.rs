@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use opentelemetry::KeyValue;
 use pin_project_lite::pin_project;
 use tonic::Code;
@@ -21,6 +21,7 @@ use crate::telemetry::Owner;
 #[derive(Debug, Clone)]
 pub struct ServerLayer {
     boundary: Boundary,
+    is_stranger: fn(&Extensions) -> bool,
     quiet: &'static [&'static str],
     owner: Owner,
 }
@@ -29,13 +30,24 @@ impl ServerLayer {
     /// For calls of one's own services: what is taken of their trace is in the configuration, as
     /// [`crate::Trust::mesh`]. Calls of the `quiet` services, such as `grpc.health.v1.Health`, make no span.
     pub fn new(quiet: &'static [&'static str]) -> Self {
-        Self { boundary: Boundary::Mesh, quiet, owner: Owner::of_caller() }
+        Self { boundary: Boundary::Mesh, is_stranger: |_| false, quiet, owner: Owner::of_caller() }
     }
 
     /// For calls of strangers, as [`crate::Trust::ingress`] says.
     #[must_use]
     pub fn for_strangers(self) -> Self {
         Self { boundary: Boundary::Ingress, ..self }
+    }
+
+    /// Which of the calls are of strangers after all, by the extensions of their requests: those whose caller has not
+    /// shown who it is, where connections can tell.
+    #[must_use]
+    pub fn strangers(self, is_stranger: fn(&Extensions) -> bool) -> Self {
+        Self { is_stranger, ..self }
+    }
+
+    fn boundary(&self, extensions: &Extensions) -> Boundary {
+        if (self.is_stranger)(extensions) { Boundary::Ingress } else { self.boundary }
     }
 }
 
@@ -72,7 +84,7 @@ where
             return Answering { future: Attached::nowhere(self.inner.call(request)), call: None };
         }
         let (telemetry, base) = self.layer.owner.at_entry();
-        let origin = telemetry.0.admit(self.layer.boundary, request.headers(), base);
+        let origin = telemetry.0.admit(self.layer.boundary(request.extensions()), request.headers(), base);
         let method = method(request.uri().path());
         let name = || method.unwrap_or(GRPC).to_owned();
         let attributes = || vec![KeyValue::new(RPC_SYSTEM_NAME, GRPC)];

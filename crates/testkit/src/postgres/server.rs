@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use certificates::Files;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -28,12 +29,13 @@ const PORT_ATTEMPTS: usize = 10;
 pub struct Builder {
     fsync: bool,
     max_connections: u16,
+    tls: bool,
     binaries: Option<PathBuf>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { fsync: true, max_connections: 400, binaries: None }
+        Self { fsync: true, max_connections: 400, tls: false, binaries: None }
     }
 }
 
@@ -50,6 +52,13 @@ impl Builder {
     #[must_use]
     pub fn max_connections(mut self, max_connections: u16) -> Self {
         self.max_connections = max_connections;
+        self
+    }
+
+    /// TLS for those who ask for it, with a certificate that the cluster's URLs demand to see.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
         self
     }
 
@@ -77,6 +86,9 @@ impl Builder {
         let mut postgres =
             Postgres { settings: self, account, binaries, port: 0, password, server: None, reaper: None, folder };
         postgres.initialize().await?;
+        if postgres.settings.tls {
+            postgres.certify()?;
+        }
         postgres.start_on_free_port().await?;
         Ok(postgres)
     }
@@ -112,7 +124,10 @@ impl Postgres {
 
     /// Where databases can be created.
     pub fn cluster(&self) -> Cluster {
-        let url = format!("postgres://postgres:{}@127.0.0.1:{}/postgres", self.password, self.port);
+        let mut url = format!("postgres://postgres:{}@127.0.0.1:{}/postgres", self.password, self.port);
+        if self.settings.tls {
+            url += &format!("?sslmode=verify-full&sslrootcert={}", self.certificate().ca.display());
+        }
         // The parts are a port and hexadecimal digits.
         Cluster::parse(&url).unwrap_or_else(|_| unreachable!("{url} is a URL"))
     }
@@ -141,6 +156,18 @@ impl Postgres {
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         ensure!(self.server.is_none(), "the server runs already");
         self.launch().await
+    }
+
+    fn certificate(&self) -> Files {
+        Files::of(self.folder.path(), "postgres")
+    }
+
+    fn certify(&self) -> anyhow::Result<()> {
+        certificates::issue(self.folder.path(), &["postgres"], &["127.0.0.1"])?;
+        let Files { ca, certificate, key } = self.certificate();
+        // The folder, too: who runs the server reads in it.
+        let folder = key.parent().context("a folder")?.to_owned();
+        [ca, certificate, key, folder].iter().try_for_each(|path| self.account.own(path))
     }
 
     fn data(&self) -> PathBuf {
@@ -187,6 +214,12 @@ impl Postgres {
         let log = File::create(self.log())?;
         let fsync = if self.settings.fsync { "on" } else { "off" };
         let mut command = self.command("postgres");
+        if self.settings.tls {
+            let Files { certificate, key, .. } = self.certificate();
+            for (setting, file) in [("ssl_cert_file", certificate), ("ssl_key_file", key)] {
+                command.args(["-c", "ssl=on", "-c", &format!("{setting}={}", file.display())]);
+            }
+        }
         for setting in [
             format!("port={}", self.port),
             format!("max_connections={}", self.settings.max_connections),

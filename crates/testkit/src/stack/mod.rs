@@ -2,6 +2,7 @@
 
 mod builder;
 mod log;
+mod mesh;
 mod network;
 mod process;
 mod service;
@@ -23,6 +24,7 @@ use crate::contract;
 use crate::postgres::Database;
 use crate::{otlp, sms, smtp};
 use log::Log;
+use mesh::Mesh;
 use process::Process;
 
 pub use builder::Builder;
@@ -42,6 +44,7 @@ pub struct Stack {
     instances: BTreeMap<Service, Instance>,
     network: Network,
     sinks: Sinks,
+    mesh: Mesh,
 }
 
 /// What the services talk to.
@@ -71,6 +74,7 @@ impl std::ops::DerefMut for Stack {
 /// A service with all that is needed to start it again.
 #[derive(Debug)]
 struct Instance {
+    service: Service,
     program: PathBuf,
     environment: BTreeMap<String, String>,
     log: Arc<Log>,
@@ -79,12 +83,23 @@ struct Instance {
 }
 
 impl Instance {
-    async fn start(program: PathBuf, mut environment: BTreeMap<String, String>) -> anyhow::Result<Self> {
+    async fn start(
+        service: Service,
+        program: PathBuf,
+        mut environment: BTreeMap<String, String>,
+    ) -> anyhow::Result<Self> {
         let log = Arc::new(Log::default());
         let (process, address) = Process::start(&program, &environment, &log).await?;
         // From now on this port, for a second start and for sub-commands.
         environment.insert("EPRO_LISTEN".to_owned(), address.to_string());
-        Ok(Self { program, environment, log, address, process: Some(process) })
+        Ok(Self { service, program, environment, log, address, process: Some(process) })
+    }
+
+    /// Only the gateway may be reached in cleartext.
+    fn url(&self) -> String {
+        let in_cleartext = self.service == Service::Gateway && !self.environment.contains_key(CERTIFICATE);
+        let scheme = if in_cleartext { "http" } else { "https" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Starts on the same port as before.
@@ -107,7 +122,15 @@ pub struct Replica(Instance);
 impl Replica {
     /// Its base URL.
     pub fn url(&self) -> String {
-        format!("http://{}", self.0.address)
+        self.0.url()
+    }
+
+    /// Waits for a log line; see [`Stack::wait_for_log`].
+    ///
+    /// # Errors
+    /// When the deadline passes first; the message has the last lines.
+    pub async fn wait_for_log(&self, deadline: Duration, wanted: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+        self.0.log.wait_for(deadline, wanted).await
     }
 
     /// Asks it to end, and waits for it.
@@ -134,13 +157,14 @@ impl Stack {
     }
 
     async fn launch(sinks: Sinks, binaries: PathBuf, builder: &Builder) -> anyhow::Result<Self> {
-        let mut stack = Self { instances: BTreeMap::new(), network: Network::default(), sinks };
+        let mesh = Mesh::new()?;
+        let mut stack = Self { instances: BTreeMap::new(), network: Network::default(), sinks, mesh };
         for service in Service::ALL {
             let mut environment = stack.environment(service, builder);
             if builder.proxied {
                 stack.network.lead_through(service, &mut environment).await?;
             }
-            let instance = Instance::start(binaries.join(service.name()), environment).await?;
+            let instance = Instance::start(service, binaries.join(service.name()), environment).await?;
             stack.instances.insert(service, instance);
         }
         stack.wait_until_ready().await?;
@@ -149,6 +173,7 @@ impl Stack {
 
     fn environment(&self, service: Service, builder: &Builder) -> BTreeMap<String, String> {
         let mut environment = builder.environment(service, &self.sinks);
+        environment.extend(self.mesh.environment(service));
         for (callee, setting) in service.callees() {
             environment.insert((*setting).to_owned(), self.url(*callee));
         }
@@ -159,6 +184,14 @@ impl Stack {
     /// The connections between the services and what they need, where they are [`Builder::proxied`].
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// Gives every service a new certificate, of a new authority.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn renew_certificates(&self) -> anyhow::Result<()> {
+        self.mesh.certify()
     }
 
     /// Waits until the gateway says it is ready, as after a restart.
@@ -199,11 +232,9 @@ impl Stack {
         self.instances[&service].address
     }
 
-    /// A service's base URL, HTTP for the gateway and gRPC for the others.
+    /// A service's base URL, HTTP for the gateway and gRPC over mutual TLS for the others.
     pub fn url(&self, service: Service) -> String {
-        let instance = &self.instances[&service];
-        let scheme = if instance.environment.contains_key(CERTIFICATE) { "https" } else { "http" };
-        format!("{scheme}://{}", instance.address)
+        self.instances[&service].url()
     }
 
     /// Kills a service at once, as a crash would.
@@ -244,7 +275,7 @@ impl Stack {
         let mut environment = instance.environment.clone();
         environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         environment.insert("EPRO_LISTEN".to_owned(), "127.0.0.1:0".to_owned());
-        Ok(Replica(Instance::start(instance.program.clone(), environment).await?))
+        Ok(Replica(Instance::start(service, instance.program.clone(), environment).await?))
     }
 
     /// Freezes a service: its port takes connections and answers none.

@@ -1,0 +1,94 @@
+//! What is made of files, and made again when they change.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// A value that follows its files: whoever takes it has what they say now. Files that cannot be used leave it as it was
+/// and are a line in the log.
+pub(crate) struct Reloaded<T> {
+    files: Vec<PathBuf>,
+    make: Box<dyn Fn() -> anyhow::Result<T> + Send + Sync>,
+    current: Mutex<(Vec<State>, Arc<T>)>,
+}
+
+/// When a file was last written and how long it is; nothing if there is none.
+type State = Option<(SystemTime, u64)>;
+
+impl<T> Reloaded<T> {
+    /// # Errors
+    /// When it cannot be made now.
+    pub(crate) fn new(
+        files: Vec<PathBuf>,
+        make: impl Fn() -> anyhow::Result<T> + Send + Sync + 'static,
+    ) -> anyhow::Result<Self> {
+        // Before they are read: what is written in between is seen the next time.
+        let states = states(&files);
+        let value = Arc::new(make()?);
+        Ok(Self { files, make: Box::new(make), current: Mutex::new((states, value)) })
+    }
+
+    /// The value that its files make now, or the last that they did.
+    pub(crate) fn get(&self) -> Arc<T> {
+        let states = states(&self.files);
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.0 != states {
+            current.0 = states;
+            match (self.make)() {
+                Ok(value) => {
+                    current.1 = Arc::new(value);
+                    telemetry::info!("changed files are in use");
+                }
+                // Half written, perhaps; the other half changes them again.
+                Err(error) => telemetry::warn!(error = format!("{error:#}"), "changed files cannot be used"),
+            }
+        }
+        Arc::clone(&current.1)
+    }
+}
+
+impl<T> fmt::Debug for Reloaded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloaded").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+fn states(files: &[PathBuf]) -> Vec<State> {
+    let state = |file: &PathBuf| {
+        let metadata = std::fs::metadata(file).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    };
+    files.iter().map(state).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::ensure;
+
+    use super::*;
+
+    #[test]
+    fn it_follows_its_file_and_outlives_one_that_cannot_be_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        let read = {
+            let file = file.clone();
+            move || {
+                let text = std::fs::read_to_string(&file)?;
+                ensure!(!text.is_empty());
+                Ok(text)
+            }
+        };
+        assert!(Reloaded::new(vec![file.clone()], read.clone()).is_err());
+        std::fs::write(&file, "one").unwrap();
+        let reloaded = Reloaded::new(vec![file.clone()], read).unwrap();
+        // Of other lengths: the clock of a file system may be coarse.
+        for (written, value) in [("three", "three"), ("", "three"), ("four", "four")] {
+            std::fs::write(&file, written).unwrap();
+            assert_eq!(*reloaded.get(), value);
+        }
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(*reloaded.get(), "four");
+    }
+}

@@ -1,0 +1,31 @@
+//! The certificates of a stack's services.
+
+use anyhow::Context;
+use certificates::Files;
+use tempfile::TempDir;
+
+use super::Service;
+
+/// An authority of the stack's own, and a certificate of it for each service.
+#[derive(Debug)]
+pub(super) struct Mesh(TempDir);
+
+impl Mesh {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("epro-mesh-").tempdir().context("a folder for certificates")?;
+        let mesh = Self(folder);
+        mesh.certify()?;
+        Ok(mesh)
+    }
+
+    pub(super) fn certify(&self) -> anyhow::Result<()> {
+        certificates::issue(self.0.path(), &Service::ALL.map(Service::name), &[])
+    }
+
+    /// What tells a service where its files are.
+    pub(super) fn environment(&self, service: Service) -> [(String, String); 3] {
+        let Files { ca, certificate, key } = Files::of(self.0.path(), service.name());
+        [("CA", ca), ("CERTIFICATE", certificate), ("KEY", key)]
+            .map(|(name, path)| (format!("EPRO_MESH__{name}"), path.display().to_string()))
+    }
+}
