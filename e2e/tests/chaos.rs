@@ -1,16 +1,16 @@
-//! Whatever dies, and whenever: an accepted report is stored once and told.
+//! Whatever dies or is cut off, and whenever: an accepted report is stored once and told.
 
 use std::time::Duration;
 
 use testkit::chaos::{self, Plan};
 
-const PLAN: Plan = Plan { kills: 12, seed: 7, phones: 3, sweeper: true, settle: Duration::from_mins(1) };
+const PLAN: Plan = Plan { faults: 12, seed: 7, phones: 3, sweeper: true, settle: Duration::from_mins(1) };
 
 #[tokio::test]
-async fn nothing_is_lost_or_doubled_when_processes_are_killed_at_random_moments() -> anyhow::Result<()> {
+async fn nothing_is_lost_or_doubled_when_processes_are_killed_and_cut_off_at_random_moments() -> anyhow::Result<()> {
     let verdict = chaos::run(&PLAN).await?;
     assert!(verdict.is_good(), "{verdict}");
-    assert!(verdict.acknowledged > 0 && verdict.kills.values().sum::<usize>() == PLAN.kills, "{verdict}");
+    assert!(verdict.acknowledged > 0 && verdict.faults.values().sum::<usize>() == PLAN.faults, "{verdict}");
     Ok(())
 }
 

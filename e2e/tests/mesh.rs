@@ -26,7 +26,7 @@ async fn postgres_is_reached_over_tls_where_its_url_demands_it() -> anyhow::Resu
 async fn the_log_says_why_postgres_cannot_be_reached_over_tls() -> anyhow::Result<()> {
     let stack = Stack::start().await?;
     let url = format!("{}?sslmode=require", stack.database.url("data_svc"));
-    let copy = stack.replicate(Service::DataSvc, &[("EPRO_DATABASE__URL", url)]).await?;
+    let mut copy = stack.replicate(Service::DataSvc, &[("EPRO_DATABASE__URL", url)]).await?;
     let line = copy.wait_for_log(DEADLINE, |line| line["message"] == "not ready").await?;
     let error = line["error"].as_str().unwrap_or_default();
     assert!(error.starts_with("the database cannot be reached over TLS: "), "{error}");

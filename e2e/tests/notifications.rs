@@ -203,8 +203,8 @@ async fn two_copies_of_notify_svc_with_a_data_svc_each_share_the_work_and_send_n
     }
     stack.sms.respond_with(sms::Behaviour::AcceptAfter(Duration::from_millis(500)));
     stack.restart(Service::NotifySvc).await?;
-    let data = stack.replicate(Service::DataSvc, &[]).await?;
-    let copy = stack.replicate(Service::NotifySvc, &[("EPRO_DATA_SVC__URL", data.url())]).await?;
+    let mut data = stack.replicate(Service::DataSvc, &[]).await?;
+    let mut copy = stack.replicate(Service::NotifySvc, &[("EPRO_DATA_SVC__URL", data.url())]).await?;
     wait_for_count(&stack, "%", "delivered", 2 * MESSAGES).await?;
     assert_eq!((stack.sms.journal().all().len(), stack.smtp.journal().all().len()), (MESSAGES, MESSAGES));
 
@@ -246,7 +246,7 @@ async fn what_a_killed_copy_held_is_sent_by_another_when_the_lease_has_run_out()
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     submitted(&client, &token, PATIENT).await?;
     stack.sms.journal().wait_until(DEADLINE, |messages| messages.len() == NURSES_PER_SITE).await?;
-    let copy = stack.replicate(Service::NotifySvc, &[]).await?;
+    let mut copy = stack.replicate(Service::NotifySvc, &[]).await?;
     stack.kill(Service::NotifySvc).await?;
     stack.sms.respond_with(sms::Behaviour::Accept);
 

@@ -68,7 +68,7 @@ async fn recovers(service: Service, peer: Peer) -> anyhow::Result<()> {
     fill_pools(&client, &token).await?;
     told(&stack).await?;
 
-    stack.network().between(service, peer)?.silence();
+    stack.proxy(service, peer)?.silence();
     let start = Instant::now();
     let submitted = until(201, async || client.submit_new(&token, PATIENT.assignment).await).await?;
     until(200, async || client.get("/v1/reports", Some(&token)).await).await?;
@@ -144,7 +144,7 @@ async fn readiness_tells_whether_postgres_can_be_reached() -> anyhow::Result<()>
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     fill_pools(&client, &token).await?;
-    let postgres = stack.network().between(Service::DataSvc, Peer::Postgres)?;
+    let postgres = stack.proxy(Service::DataSvc, Peer::Postgres)?;
     let status = async || Ok(client.get("/readyz", None).await?.status);
 
     postgres.partition();

@@ -1,4 +1,4 @@
-//! `cargo xtask chaos`: kills one process after the other under a steady load, and judges what is left.
+//! `cargo xtask chaos`: under a steady load, kills one process after the other or cuts it off, and judges what is left.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::cargo::build_services;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Processes killed: services and Postgres.
+    /// How often something goes wrong: a service or Postgres is killed, or a network falls silent.
     #[arg(long, default_value_t = 50)]
-    kills: usize,
-    /// Decides about victims and moments.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    faults: usize,
+    /// Decides about what and when; else the day, such as 20251231.
+    #[arg(long)]
+    seed: Option<u64>,
     /// Patients who submit one report after the other.
     #[arg(long, default_value_t = 4)]
     phones: usize,
@@ -27,13 +27,13 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     build_services().await?;
     let plan = Plan {
-        kills: options.kills,
-        seed: options.seed,
+        faults: options.faults,
+        seed: options.seed.map_or_else(today, Ok)?,
         phones: options.phones,
         sweeper: !options.without_sweeper,
         settle: Duration::from_mins(1),
     };
-    eprintln!("killing {} processes ...", plan.kills);
+    eprintln!("{} faults, seed {} ...", plan.faults, plan.seed);
     let verdict = tokio::select! {
         verdict = chaos::run(&plan) => verdict?,
         _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
@@ -41,4 +41,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     println!("{verdict}");
     ensure!(verdict.is_good(), "the stack has not kept its promises (seed {})", plan.seed);
     Ok(())
+}
+
+fn today() -> anyhow::Result<u64> {
+    Ok(chrono::Utc::now().format("%Y%m%d").to_string().parse()?)
 }

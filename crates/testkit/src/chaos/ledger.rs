@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use super::copies::COPIES;
 
 /// What the phones were told, as the truth to compare the database with.
 #[derive(Debug, Default)]
@@ -16,13 +18,21 @@ pub(super) struct Entries {
     pub(super) refused: Vec<String>,
     /// How long each acknowledgement took, from the first request on.
     pub(super) waits: Vec<Duration>,
+    /// When each gateway last acknowledged one.
+    last: [Option<Instant>; COPIES],
 }
 
 impl Ledger {
-    pub(super) fn acknowledge(&self, key: String, report_id: String, wait: Duration) {
+    pub(super) fn acknowledge(&self, key: String, report_id: String, wait: Duration, gateway: usize) {
         let mut entries = self.lock();
+        entries.last[gateway] = Some(Instant::now());
         entries.acknowledged.insert(key, report_id);
         entries.waits.push(wait);
+    }
+
+    /// Whether each gateway has acknowledged a report after `time`.
+    pub(super) fn acknowledged_since(&self, time: Instant) -> bool {
+        self.lock().last.iter().all(|last| last.is_some_and(|last| last > time))
     }
 
     pub(super) fn retry(&self) {

@@ -1,12 +1,14 @@
-//! A steady load on a real stack whose parts are killed one after the other, and what must be true
-//! after it: nothing lost, nothing twice, everybody told, every chain whole.
+//! A steady load on two copies of each service, which are killed or cut off from what they need one after the other, and
+//! what must be true after it: nothing lost, nothing twice, everybody told, every chain whole, and all by itself.
 //!
-//! The same seed gives the same victims, moments and pauses; what they hit depends on the machine.
+//! The same seed gives the same faults, moments and pauses; what they hit depends on the machine.
 
-mod killer;
+mod copies;
+mod fault;
 mod ledger;
 mod orphans;
 mod phone;
+mod recovery;
 mod verdict;
 
 use std::sync::Arc;
@@ -20,8 +22,9 @@ use tokio::time::timeout;
 
 use crate::postgres::Postgres;
 use crate::stack::{Builder, Service, Stack};
-use killer::Killer;
-pub use killer::{Kill, Victim};
+use copies::Copies;
+use fault::Saboteur;
+pub use fault::{Fault, Incident};
 use ledger::Ledger;
 pub use verdict::Verdict;
 
@@ -31,9 +34,9 @@ const LAST_ANSWER: Duration = Duration::from_mins(1);
 /// What to do to a stack.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Processes killed.
-    pub kills: usize,
-    /// Decides about victims and moments.
+    /// How often something goes wrong.
+    pub faults: usize,
+    /// Decides about what and when.
     pub seed: u64,
     /// Patients who submit one report after the other.
     pub phones: usize,
@@ -47,14 +50,15 @@ pub struct Plan {
 /// Carries a plan out on a Postgres and a stack of its own.
 ///
 /// # Errors
-/// When the stack cannot be started, or does not come back after a kill. What got lost is no error:
+/// When the stack cannot be started, or does not come back after a fault. What got lost is no error:
 /// the verdict tells it.
 pub async fn run(plan: &Plan) -> anyhow::Result<Verdict> {
     ensure!(plan.phones > 0, "without phones there is nothing to lose");
     let start = Instant::now();
     let mut postgres = Postgres::builder().start().await?;
     postgres.cluster().create_template().await?;
-    let mut stack = hurried(Stack::builder().cluster(postgres.cluster()), plan).start().await?;
+    let stack = hurried(Stack::builder().proxied().cluster(postgres.cluster()), plan).start().await?;
+    let mut copies = Copies::beside(stack).await?;
 
     let ledger = Arc::new(Ledger::default());
     let (stop, stopped) = watch::channel(false);
@@ -62,17 +66,17 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Verdict> {
         .map(|index| {
             let patient = &PATIENTS[index % PATIENTS.len()];
             let seed = plan.seed.wrapping_add(1 + index as u64);
-            tokio::spawn(phone::run(stack.client(), patient, seed, Arc::clone(&ledger), stopped.clone()))
+            tokio::spawn(phone::run(copies.clients(), patient, seed, Arc::clone(&ledger), stopped.clone()))
         })
         .collect();
-    let kills = Killer::new(plan).run(&mut stack, &mut postgres).await?;
-    stack.wait_until_ready().await?;
+    let incidents = Saboteur::new(plan, &ledger).run(&mut copies, &mut postgres).await?;
+    copies.stack.wait_until_ready().await?;
     stop.send_replace(true);
     let ended = timeout(LAST_ANSWER, join_all(phones)).await;
-    ensure!(ended.is_ok(), "some phones have no answer {LAST_ANSWER:?} after the last kill");
+    ensure!(ended.is_ok(), "some phones have no answer {LAST_ANSWER:?} after the last fault");
 
-    let mut verdict = verdict::judge(&mut stack, &ledger, kills, plan.settle).await?;
-    stack.stop().await?;
+    let mut verdict = verdict::judge(&mut copies, &ledger, incidents, plan.settle).await?;
+    copies.stack.stop().await?;
     postgres.stop().await?;
     verdict.took = start.elapsed();
     Ok(verdict)

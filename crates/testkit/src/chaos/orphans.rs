@@ -3,7 +3,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{Kill, Victim};
+use super::{Fault, Incident};
 use crate::stack::Service;
 use crate::trace::{Kind, Span, Trace};
 
@@ -13,13 +13,13 @@ const EXPORT: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// The orphans of a trace: those that a kill explains, and those that nothing does.
-pub(super) fn sort<'a>(trace: &'a Trace, kills: &[Kill]) -> (Vec<&'a Span>, Vec<&'a Span>) {
-    trace.orphans().into_iter().partition(|orphan| kills.iter().any(|kill| explains(kill, orphan)))
+pub(super) fn sort<'a>(trace: &'a Trace, incidents: &[Incident]) -> (Vec<&'a Span>, Vec<&'a Span>) {
+    trace.orphans().into_iter().partition(|orphan| incidents.iter().any(|incident| explains(incident, orphan)))
 }
 
-fn explains(kill: &Kill, orphan: &Span) -> bool {
-    let Victim::Service(victim) = kill.victim else { return false };
-    let at = kill.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+fn explains(incident: &Incident, orphan: &Span) -> bool {
+    let Fault::Kill(victim) = incident.fault else { return false };
+    let at = incident.at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let start = Duration::from_nanos(orphan.start);
     let parents = match orphan.kind {
         // A late delivery's parent is the submission, which may be long ago.

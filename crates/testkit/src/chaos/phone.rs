@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::copies::COPIES;
 use super::ledger::Ledger;
 use crate::client::{Client, Token, report};
 
@@ -15,29 +16,30 @@ use crate::client::{Client, Token, report};
 const PAUSE: std::ops::Range<u64> = 20..200;
 
 /// Submits one report after the other as a phone does: each is sent again under its key until it is
-/// acknowledged, and only then deleted.
+/// acknowledged, and only then deleted. As behind a load balancer, any gateway may get any request.
 pub(super) async fn run(
-    client: Client,
+    gateways: [Client; COPIES],
     patient: &'static Patient,
     seed: u64,
     ledger: Arc<Ledger>,
     stopped: watch::Receiver<bool>,
 ) {
     let mut rng = Rng::with_seed(seed);
-    let mut token = login(&client, patient, &mut rng).await;
+    let mut token = login(&gateways, patient, &mut rng).await;
     while !*stopped.borrow() {
         let key = Uuid::new_v4().to_string();
         let mut body = report(patient.assignment);
         body["answers"]["pain"] = json!(rng.u8(0..=10));
         let start = Instant::now();
         loop {
-            match client.submit(&token, &key, &body).await {
+            let gateway = rng.usize(..COPIES);
+            match gateways[gateway].submit(&token, &key, &body).await {
                 Ok(answer) if matches!(answer.status, 201 | 202) => {
                     let report_id = answer.json()["report_id"].as_str().unwrap_or_default().to_owned();
-                    ledger.acknowledge(key, report_id, start.elapsed());
+                    ledger.acknowledge(key, report_id, start.elapsed(), gateway);
                     break;
                 }
-                Ok(answer) if answer.status == 401 => token = login(&client, patient, &mut rng).await,
+                Ok(answer) if answer.status == 401 => token = login(&gateways, patient, &mut rng).await,
                 Ok(answer) if answer.status < 500 && answer.status != 409 && answer.status != 429 => {
                     ledger.refuse(format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body)));
                     break;
@@ -52,9 +54,9 @@ pub(super) async fn run(
     }
 }
 
-async fn login(client: &Client, patient: &Patient, rng: &mut Rng) -> Token {
+async fn login(gateways: &[Client; COPIES], patient: &Patient, rng: &mut Rng) -> Token {
     loop {
-        if let Ok(token) = client.login(patient.login, patient.pin).await {
+        if let Ok(token) = gateways[rng.usize(..COPIES)].login(patient.login, patient.pin).await {
             return token;
         }
         pause(rng).await;

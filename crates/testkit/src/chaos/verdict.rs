@@ -7,8 +7,9 @@ use comfy_table::presets::UTF8_BORDERS_ONLY;
 use migrations::demo::{NURSES, SITES};
 use sqlx::Row;
 
+use super::copies::Copies;
 use super::ledger::{Entries, Ledger};
-use super::{Kill, orphans};
+use super::{Fault, Incident, orphans};
 use crate::poll;
 use crate::stack::{Service, Stack};
 
@@ -18,7 +19,13 @@ const MESSAGES: usize = 2 * NURSES.len() / SITES.len();
 /// What was found after the storm. Lists hold ids.
 #[derive(Debug, Default)]
 pub struct Verdict {
-    pub kills: BTreeMap<String, usize>,
+    /// How often each fault was.
+    pub faults: BTreeMap<String, usize>,
+    pub partitions: usize,
+    /// The longest that it took from the end of a partition until everything worked again.
+    pub slowest_recovery: Duration,
+    /// Partitions after which that took too long.
+    pub unrecovered: Vec<String>,
     pub acknowledged: usize,
     pub retries: usize,
     /// How long half of the acknowledgements took at most.
@@ -51,14 +58,18 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// How long everything may take to work again, by itself, from the end of a partition on.
+    pub const RECOVERY: Duration = Duration::from_secs(15);
+
     /// Whether the stack has kept its promises.
     pub fn is_good(&self) -> bool {
         self.failures().iter().all(|(_, count)| *count == 0)
     }
 
     /// Each promise with the number of times it was broken.
-    fn failures(&self) -> [(&'static str, usize); 9] {
+    fn failures(&self) -> [(&'static str, usize); 10] {
         [
+            ("partitions without a recovery in time", self.unrecovered.len()),
             ("reports lost", self.lost.len()),
             ("duplicate reports", self.duplicates),
             ("submissions refused", self.refused.len()),
@@ -76,15 +87,20 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::new();
         table.load_preset(UTF8_BORDERS_ONLY);
-        let total: usize = self.kills.values().sum();
-        let kills: Vec<String> = self.kills.iter().map(|(victim, count)| format!("{victim} {count}")).collect();
-        table.add_row([format!("{total}"), format!("processes killed ({})", kills.join(", "))]);
+        let total: usize = self.faults.values().sum();
+        table.add_row([total.to_string(), "faults".to_owned()]);
+        for (fault, count) in &self.faults {
+            table.add_row([count.to_string(), format!("  {fault}")]);
+        }
+        let recovery =
+            format!("partitions; after the worst everything worked again within {:.1?}", self.slowest_recovery);
+        table.add_row([self.partitions.to_string(), recovery]);
         table.add_row([self.acknowledged.to_string(), "reports acknowledged".to_owned()]);
         table.add_row([self.retries.to_string(), "requests sent again".to_owned()]);
         let waits = format!("acknowledged after, half of them; longest {:.1?}", self.longest_wait);
         table.add_row([format!("{:.0?}", self.median_wait), waits]);
         table.add_row([self.notifications.to_string(), "notifications delivered".to_owned()]);
-        table.add_row([self.double_sends.to_string(), "messages sent twice by a crash".to_owned()]);
+        table.add_row([self.double_sends.to_string(), "messages sent twice by a fault".to_owned()]);
         table.add_row([self.spans.to_string(), "spans received".to_owned()]);
         table.add_row([self.orphans.to_string(), "orphan spans of killed processes".to_owned()]);
         for (name, count) in self.failures() {
@@ -93,6 +109,7 @@ impl fmt::Display for Verdict {
         table.add_row([format!("{:.0?}", self.took), "in all".to_owned()]);
         writeln!(f, "{table}")?;
         let lists = [
+            &self.unrecovered,
             &self.lost,
             &self.refused,
             &self.untold,
@@ -111,22 +128,31 @@ impl fmt::Display for Verdict {
 /// Waits until the stack is at rest, asks the database, the providers and the receiver of spans, and
 /// ends the services, so that their last spans are there.
 pub(super) async fn judge(
-    stack: &mut Stack,
+    copies: &mut Copies,
     ledger: &Ledger,
-    kills: Vec<Kill>,
+    incidents: Vec<Incident>,
     settle: Duration,
 ) -> anyhow::Result<Verdict> {
     let entries = ledger.entries();
     let mut verdict =
         Verdict { acknowledged: entries.acknowledged.len(), retries: entries.retries, ..Verdict::default() };
-    for kill in &kills {
-        *verdict.kills.entry(kill.victim.to_string()).or_default() += 1;
+    for Incident { fault, recovery, .. } in &incidents {
+        *verdict.faults.entry(fault.to_string()).or_default() += 1;
+        if !matches!(fault, Fault::Partition(..)) {
+            continue;
+        }
+        verdict.partitions += 1;
+        verdict.slowest_recovery = verdict.slowest_recovery.max(recovery.unwrap_or_default());
+        if recovery.is_none_or(|recovery| recovery > Verdict::RECOVERY) {
+            verdict.unrecovered.push(format!("{fault}: {recovery:.1?}"));
+        }
     }
     let mut waits = entries.waits.clone();
     waits.sort();
     verdict.median_wait = waits.get(waits.len() / 2).copied().unwrap_or_default();
     verdict.longest_wait = waits.last().copied().unwrap_or_default();
 
+    let stack = &copies.stack;
     rest(stack, settle).await?;
     reports(stack, &entries, &mut verdict).await?;
     notifications(stack, &mut verdict).await?;
@@ -139,13 +165,11 @@ pub(super) async fn judge(
     }
     verdict.refused = entries.refused;
 
-    for service in Service::ALL.into_iter().rev() {
-        stack.terminate(service).await?;
-        let is_panic = |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.contains("panic"));
-        verdict.panics += stack.logs(service).iter().filter(|line| is_panic(line)).count();
-    }
-    for trace in stack.otlp.traces() {
-        let (explained, unexplained) = orphans::sort(&trace, &kills);
+    let lines = copies.end().await?;
+    let is_panic = |line: &&serde_json::Value| line["message"].as_str().is_some_and(|text| text.contains("panic"));
+    verdict.panics = lines.iter().filter(is_panic).count();
+    for trace in copies.stack.otlp.traces() {
+        let (explained, unexplained) = orphans::sort(&trace, &incidents);
         verdict.spans += trace.spans.len();
         verdict.orphans += explained.len();
         let name = |span: &&crate::trace::Span| format!("{} {} of trace {}", span.service, span.name, span.trace_id);

@@ -56,7 +56,7 @@ impl Builder {
         self
     }
 
-    /// A proxy before every connection that the services open, so that it can fall silent: [`Stack::network`].
+    /// A proxy before every connection that the services open, so that it can fall silent: [`Stack::proxy`].
     #[must_use]
     pub fn proxied(mut self) -> Self {
         self.proxied = true;

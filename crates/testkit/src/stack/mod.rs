@@ -1,6 +1,7 @@
 //! The five services as processes, with everything around them.
 
 mod builder;
+mod instance;
 mod log;
 mod mesh;
 mod network;
@@ -22,27 +23,26 @@ use tokio::time::{sleep, timeout};
 use crate::client::Client;
 use crate::contract;
 use crate::postgres::Database;
+use crate::proxy::Proxy;
 use crate::{otlp, sms, smtp};
-use log::Log;
+use instance::Instance;
 use mesh::Mesh;
-use process::Process;
+use network::Network;
 
 pub use builder::Builder;
-pub use network::Network;
+pub use instance::Replica;
 pub use service::{Peer, Service};
 
 /// From the gateway's start to its readiness.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
 const READY_POLL: Duration = Duration::from_millis(10);
-/// The setting that makes a service speak TLS.
-const CERTIFICATE: &str = "EPRO_TLS__CERTIFICATE";
 
 /// A running stack. Nothing of it outlives this value.
 #[derive(Debug)]
 pub struct Stack {
     // Before the sinks, so that the services are gone when their database and ports go.
     instances: BTreeMap<Service, Instance>,
-    network: Network,
+    proxied: bool,
     sinks: Sinks,
     mesh: Mesh,
 }
@@ -71,77 +71,6 @@ impl std::ops::DerefMut for Stack {
     }
 }
 
-/// A service with all that is needed to start it again.
-#[derive(Debug)]
-struct Instance {
-    service: Service,
-    program: PathBuf,
-    environment: BTreeMap<String, String>,
-    log: Arc<Log>,
-    address: SocketAddr,
-    process: Option<Process>,
-}
-
-impl Instance {
-    async fn start(
-        service: Service,
-        program: PathBuf,
-        mut environment: BTreeMap<String, String>,
-    ) -> anyhow::Result<Self> {
-        let log = Arc::new(Log::default());
-        let (process, address) = Process::start(&program, &environment, &log).await?;
-        // From now on this port, for a second start and for sub-commands.
-        environment.insert("EPRO_LISTEN".to_owned(), address.to_string());
-        Ok(Self { service, program, environment, log, address, process: Some(process) })
-    }
-
-    /// Only the gateway may be reached in cleartext.
-    fn url(&self) -> String {
-        let in_cleartext = self.service == Service::Gateway && !self.environment.contains_key(CERTIFICATE);
-        let scheme = if in_cleartext { "http" } else { "https" };
-        format!("{scheme}://{}", self.address)
-    }
-
-    /// Starts on the same port as before.
-    async fn start_again(&mut self) -> anyhow::Result<()> {
-        let (process, _) = Process::start(&self.program, &self.environment, &self.log).await?;
-        self.process = Some(process);
-        Ok(())
-    }
-
-    async fn end(&mut self, signal: Signal) -> anyhow::Result<ExitStatus> {
-        let process = self.process.take().context("the service does not run")?;
-        process.end(signal).await.with_context(|| format!("the last lines:\n{}", self.log))
-    }
-}
-
-/// One more copy of a service. Nothing of it outlives this value.
-#[derive(Debug)]
-pub struct Replica(Instance);
-
-impl Replica {
-    /// Its base URL.
-    pub fn url(&self) -> String {
-        self.0.url()
-    }
-
-    /// Waits for a log line; see [`Stack::wait_for_log`].
-    ///
-    /// # Errors
-    /// When the deadline passes first; the message has the last lines.
-    pub async fn wait_for_log(&self, deadline: Duration, wanted: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
-        self.0.log.wait_for(deadline, wanted).await
-    }
-
-    /// Asks it to end, and waits for it.
-    ///
-    /// # Errors
-    /// When it still runs after 30 s.
-    pub async fn terminate(mut self) -> anyhow::Result<ExitStatus> {
-        self.0.end(Signal::TERM).await
-    }
-}
-
 impl Stack {
     /// Choices, such as ports and settings.
     pub fn builder() -> Builder {
@@ -158,13 +87,11 @@ impl Stack {
 
     async fn launch(sinks: Sinks, binaries: PathBuf, builder: &Builder) -> anyhow::Result<Self> {
         let mesh = Mesh::new()?;
-        let mut stack = Self { instances: BTreeMap::new(), network: Network::default(), sinks, mesh };
+        let mut stack = Self { instances: BTreeMap::new(), proxied: builder.proxied, sinks, mesh };
         for service in Service::ALL {
-            let mut environment = stack.environment(service, builder);
-            if builder.proxied {
-                stack.network.lead_through(service, &mut environment).await?;
-            }
-            let instance = Instance::start(service, binaries.join(service.name()), environment).await?;
+            let environment = stack.environment(service, builder);
+            let network = stack.network(service, &environment).await?;
+            let instance = Instance::start(service, binaries.join(service.name()), environment, network).await?;
             stack.instances.insert(service, instance);
         }
         stack.wait_until_ready().await?;
@@ -181,9 +108,16 @@ impl Stack {
         environment
     }
 
-    /// The connections between the services and what they need, where they are [`Builder::proxied`].
-    pub fn network(&self) -> &Network {
-        &self.network
+    async fn network(&self, service: Service, environment: &BTreeMap<String, String>) -> anyhow::Result<Network> {
+        if self.proxied { Network::before(service, environment).await } else { Ok(Network::default()) }
+    }
+
+    /// What the connections of a service to something lead through, where they are [`Builder::proxied`].
+    ///
+    /// # Errors
+    /// When there is no proxy.
+    pub fn proxy(&self, service: Service, peer: Peer) -> anyhow::Result<&Proxy> {
+        self.instances[&service].network.to(peer).with_context(|| service.to_string())
     }
 
     /// Gives every service a new certificate, of a new authority.
@@ -199,7 +133,7 @@ impl Stack {
     /// # Errors
     /// When it does not within 20 s; the message has its last answer and log lines.
     pub async fn wait_until_ready(&self) -> anyhow::Result<()> {
-        let client = match self.instances[&Service::Gateway].environment.get(CERTIFICATE) {
+        let client = match self.instances[&Service::Gateway].environment.get(instance::CERTIFICATE) {
             Some(file) => Client::trusting(self.url(Service::Gateway), &std::fs::read(file)?)?,
             None => self.client(),
         };
@@ -275,7 +209,8 @@ impl Stack {
         let mut environment = instance.environment.clone();
         environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         environment.insert("EPRO_LISTEN".to_owned(), "127.0.0.1:0".to_owned());
-        Ok(Replica(Instance::start(service, instance.program.clone(), environment).await?))
+        let network = self.network(service, &environment).await?;
+        Ok(Replica(Instance::start(service, instance.program.clone(), environment, network).await?))
     }
 
     /// Freezes a service: its port takes connections and answers none.

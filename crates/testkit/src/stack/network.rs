@@ -1,4 +1,4 @@
-//! The connections of a stack, each through a proxy of its own.
+//! The connections of a service, each through a proxy of its own.
 
 use std::collections::BTreeMap;
 use std::net::ToSocketAddrs;
@@ -9,37 +9,33 @@ use url::Url;
 use super::{Peer, Service};
 use crate::proxy::Proxy;
 
-/// A proxy for each service and what it opens connections to.
+/// A proxy before everything that a service opens connections to; none unless asked for.
 #[derive(Debug, Default)]
-pub struct Network(BTreeMap<(Service, Peer), Proxy>);
+pub(super) struct Network {
+    proxies: BTreeMap<Peer, Proxy>,
+    settings: BTreeMap<String, String>,
+}
 
 impl Network {
-    /// Puts a proxy before every connection of a service and says so in its environment.
-    pub(super) async fn lead_through(
-        &mut self,
-        service: Service,
-        environment: &mut BTreeMap<String, String>,
-    ) -> anyhow::Result<()> {
+    /// A proxy for each address in a service's environment.
+    pub(super) async fn before(service: Service, environment: &BTreeMap<String, String>) -> anyhow::Result<Self> {
+        let mut network = Self::default();
         for (peer, setting) in service.connections() {
-            let url = environment.get_mut(setting).with_context(|| format!("{service} has no {setting}"))?;
+            let url = environment.get(setting).with_context(|| format!("{service} has no {setting}"))?;
             let (behind, proxy) = proxied(url).await.with_context(|| format!("proxy {service} to {peer}"))?;
-            *url = behind;
-            self.0.insert((service, peer), proxy);
+            network.settings.insert(setting.to_owned(), behind);
+            network.proxies.insert(peer, proxy);
         }
-        Ok(())
+        Ok(network)
     }
 
-    /// The connection of a service to something.
-    ///
-    /// # Errors
-    /// When there is none, or no proxy before it.
-    pub fn between(&self, service: Service, peer: Peer) -> anyhow::Result<&Proxy> {
-        self.0.get(&(service, peer)).with_context(|| format!("no proxy between {service} and {peer}"))
+    /// The settings that lead through the proxies.
+    pub(super) fn settings(&self) -> &BTreeMap<String, String> {
+        &self.settings
     }
 
-    /// All connections.
-    pub fn all(&self) -> impl Iterator<Item = (Service, Peer)> {
-        self.0.keys().copied()
+    pub(super) fn to(&self, peer: Peer) -> anyhow::Result<&Proxy> {
+        self.proxies.get(&peer).with_context(|| format!("there is no proxy before {peer}"))
     }
 }
 

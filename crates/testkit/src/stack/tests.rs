@@ -24,7 +24,8 @@ fn named_script(folder: &Path, name: &str, lines: &str) -> anyhow::Result<PathBu
 async fn a_service_that_dies_at_its_start_is_reported_with_its_last_lines() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let program = script(folder.path(), r#"echo '{"message":"bad configuration"}'; echo plain >&2; exit 3"#)?;
-    let error = Instance::start(Service::DataSvc, program, BTreeMap::new()).await.unwrap_err().to_string();
+    let error =
+        Instance::start(Service::DataSvc, program, BTreeMap::new(), Network::default()).await.unwrap_err().to_string();
     assert!(error.contains("exit status: 3"), "{error}");
     assert!(error.contains("bad configuration"), "{error}");
     assert!(error.contains(r#"{"message":"plain","stream":"stderr"}"#), "{error}");
@@ -40,7 +41,8 @@ async fn a_service_is_asked_to_end_and_started_again_on_its_port() -> anyhow::Re
         {LISTENING}; while :; do sleep 0.01; done"#
     );
     let environment = BTreeMap::from([("EPRO_LISTEN".to_owned(), "127.0.0.1:0".to_owned())]);
-    let mut service = Instance::start(Service::DataSvc, script(folder.path(), &lines)?, environment).await?;
+    let mut service =
+        Instance::start(Service::DataSvc, script(folder.path(), &lines)?, environment, Network::default()).await?;
     assert_eq!(service.address, SocketAddr::from(([127, 0, 0, 1], 12345)));
 
     let status = service.end(Signal::TERM).await?;
@@ -60,7 +62,8 @@ async fn a_service_is_asked_to_end_and_started_again_on_its_port() -> anyhow::Re
 async fn a_frozen_service_can_still_be_asked_to_end() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let lines = format!("trap 'exit 0' TERM\n{LISTENING}; while :; do sleep 0.01; done");
-    let mut service = Instance::start(Service::DataSvc, script(folder.path(), &lines)?, BTreeMap::new()).await?;
+    let mut service =
+        Instance::start(Service::DataSvc, script(folder.path(), &lines)?, BTreeMap::new(), Network::default()).await?;
     service.process.as_mut().context("it runs")?.signal(Signal::STOP)?;
     assert!(service.end(Signal::TERM).await?.success());
     Ok(())
