@@ -16,7 +16,7 @@ const APPEND_ONLY: [&str; 8] =
     ["alert", "audit_event", "audit_seal", "audit_seal_head", "delivery_attempt", "fill_window", "report", "review"];
 
 /// Every column that a service may change. Whoever adds one here says why its past need not be kept.
-const CHANGEABLE: [&str; 13] = [
+const CHANGEABLE: [&str; 14] = [
     // A chain's last link moves on; the links themselves stay.
     "clinical.audit_chain.hash",
     "clinical.audit_chain.prev_hash",
@@ -31,6 +31,8 @@ const CHANGEABLE: [&str; 13] = [
     "identity.credential.failures",
     "identity.credential.locked_until",
     "identity.credential.pin_hash",
+    // Erased when the grace time of a used token is over.
+    "identity.refresh_token.successor_seed",
     "identity.refresh_token.used_at",
     "identity.session.revoked_at",
 ];

@@ -8,7 +8,7 @@ use service_kit::respond;
 use telemetry::postgres::Db;
 use tonic::{Request, Response, Status};
 
-use crate::identity::{AccessTokens, Pins, RefreshToken, Sessions};
+use crate::identity::{AccessTokens, Pins, Seed, Sessions};
 use crate::rpc;
 
 #[derive(Debug)]
@@ -31,8 +31,8 @@ impl UserService for Grpc {
     ) -> Result<Response<pb::CreateSessionResponse>, Status> {
         let request = request.into_inner();
         let created = async {
-            let token = RefreshToken::random()?;
-            rpc::create_session(&self.db, &self.pins, &self.tokens, &self.sessions, request, token).await
+            let seed = Seed::random()?;
+            rpc::create_session(&self.db, &self.pins, &self.tokens, &self.sessions, request, &seed).await
         };
         respond(created.await)
     }
@@ -42,8 +42,8 @@ impl UserService for Grpc {
         request: Request<pb::RefreshSessionRequest>,
     ) -> Result<Response<pb::RefreshSessionResponse>, Status> {
         let refreshed = async {
-            let next = RefreshToken::random()?;
-            rpc::refresh_session(&self.db, &self.tokens, &self.sessions, &request.into_inner(), next).await
+            let seed = Seed::random()?;
+            rpc::refresh_session(&self.db, &self.tokens, &self.sessions, &request.into_inner(), &seed).await
         };
         respond(refreshed.await)
     }

@@ -153,6 +153,10 @@ pub(super) async fn with_spent_tokens(stack: &Stack) -> anyhow::Result<Vec<Case>
     let first = session().await?;
     let second = client.post("/v1/sessions/refresh", &json!({"refresh_token": first.text("refresh_token")?})).await?;
     let second = second.expect_status(200)?;
+    // The time is over in which the first one would get its successor again.
+    sqlx::query("UPDATE identity.refresh_token SET used_at = used_at - interval '1 hour'")
+        .execute(&mut stack.database.connect().await?)
+        .await?;
     let ended = session().await?;
     let authorization = format!("Bearer {}", ended.text("access_token")?);
     let logout = client.raw("DELETE", "/v1/sessions/current", &[("authorization", &authorization)], "").await?;

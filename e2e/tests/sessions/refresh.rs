@@ -1,10 +1,20 @@
 //! Tokens for tokens.
 
+use e2e::setup::deactivate;
 use e2e::{PATIENT, problem};
+use futures_util::future::try_join_all;
 use testkit::client::{Session, Token};
-use testkit::stack::Stack;
+use testkit::stack::{Service, Stack};
 
 use super::is_good;
+
+/// Lets the grace time of every used token pass.
+async fn pass_grace(stack: &Stack) -> anyhow::Result<()> {
+    sqlx::query("UPDATE identity.refresh_token SET used_at = used_at - interval '30 seconds'")
+        .execute(&mut stack.database.connect().await?)
+        .await?;
+    Ok(())
+}
 
 #[tokio::test]
 async fn a_refresh_gives_new_tokens_and_keeps_the_session() -> anyhow::Result<()> {
@@ -34,6 +44,7 @@ async fn a_replayed_refresh_token_ends_its_session() -> anyhow::Result<()> {
     let stolen = client.open_session(PATIENT.login, PATIENT.pin).await?;
     let newest = Session::of(&client.refresh(&stolen.refresh).await?.expect_status(200)?)?;
     let other = client.open_session(PATIENT.login, PATIENT.pin).await?;
+    pass_grace(&stack).await?;
     problem(&client.refresh(&stolen.refresh).await?, 401, "invalid-refresh-token")?;
     for ended in [&stolen, &newest] {
         assert!(!is_good(&client, &ended.access).await?);
@@ -45,15 +56,70 @@ async fn a_replayed_refresh_token_ends_its_session() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn of_two_refreshes_at_the_same_time_one_is_a_replay() -> anyhow::Result<()> {
+async fn refreshes_at_the_same_time_get_the_same_successor() -> anyhow::Result<()> {
     let stack = Stack::start().await?;
     let client = stack.client();
+    let first = client.open_session(PATIENT.login, PATIENT.pin).await?;
+    let answers = try_join_all((0..6).map(|_| client.refresh(&first.refresh))).await?;
+    let sessions = answers.into_iter().map(|answer| Session::of(&answer.expect_status(200)?));
+    let sessions = sessions.collect::<anyhow::Result<Vec<_>>>()?;
+    for session in &sessions {
+        assert_eq!(session.refresh, sessions[0].refresh);
+        assert!(is_good(&client, &session.access).await?);
+    }
+    client.refresh(&sessions[0].refresh).await?.expect_status(200)?;
+    let tokens: i64 = sqlx::query_scalar("SELECT count(*) FROM identity.refresh_token")
+        .fetch_one(&mut stack.database.connect().await?)
+        .await?;
+    assert_eq!(tokens, 3);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refresh_whose_answer_was_lost_is_answered_again() -> anyhow::Result<()> {
+    let mut stack = Stack::start().await?;
+    let client = stack.client();
+    let first = client.open_session(PATIENT.login, PATIENT.pin).await?;
+    // Nobody reads the answer, and the next question meets another process.
+    let lost = Session::of(&client.refresh(&first.refresh).await?.expect_status(200)?)?;
+    stack.restart(Service::UserSvc).await?;
+    stack.wait_until_ready().await?;
+    let again = Session::of(&client.refresh(&first.refresh).await?.expect_status(200)?)?;
+    assert_eq!(again.refresh, lost.refresh);
+    // Nor does it matter that somebody went on with the successor.
+    let next = Session::of(&client.refresh(&lost.refresh).await?.expect_status(200)?)?;
+    let late = Session::of(&client.refresh(&first.refresh).await?.expect_status(200)?)?;
+    assert_eq!(late.refresh, lost.refresh);
+    assert_eq!(Session::of(&client.refresh(&late.refresh).await?.expect_status(200)?)?.refresh, next.refresh);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn within_the_grace_time_an_ended_session_stays_ended() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let first = client.open_session(PATIENT.login, PATIENT.pin).await?;
+    let second = Session::of(&client.refresh(&first.refresh).await?.expect_status(200)?)?;
+    client.log_out(&second.access).await?.expect_status(204)?;
+    problem(&client.refresh(&first.refresh).await?, 401, "invalid-refresh-token")?;
+    let other = client.open_session(PATIENT.login, PATIENT.pin).await?;
+    client.refresh(&other.refresh).await?.expect_status(200)?;
+    deactivate(&stack, PATIENT.id).await?;
+    problem(&client.refresh(&other.refresh).await?, 403, "inactive")?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_grace_time_the_second_use_is_a_replay() -> anyhow::Result<()> {
+    let stack = Stack::builder().env(Service::UserSvc, "EPRO_SESSIONS__REFRESH_GRACE", "0s").start().await?;
+    let client = stack.client();
     let session = client.open_session(PATIENT.login, PATIENT.pin).await?;
-    let (one, other) = tokio::try_join!(client.refresh(&session.refresh), client.refresh(&session.refresh))?;
-    let (won, lost) = if one.status == 200 { (one, other) } else { (other, one) };
-    let won = Session::of(&won.expect_status(200)?)?;
-    problem(&lost, 401, "invalid-refresh-token")?;
-    assert!(!is_good(&client, &won.access).await?);
+    let next = Session::of(&client.refresh(&session.refresh).await?.expect_status(200)?)?;
+    problem(&client.refresh(&session.refresh).await?, 401, "invalid-refresh-token")?;
+    assert!(!is_good(&client, &next.access).await?);
     stack.stop().await?;
     Ok(())
 }

@@ -18,7 +18,8 @@ struct Continuation {
 
 /// Exchange a refresh token for new tokens
 ///
-/// A refresh token is good once. One that comes a second time ends its session.
+/// A refresh token is good once. Sent again within a short grace time, because the answer was lost, it gets the same
+/// successor again; one that comes later ends its session.
 #[utoipa::path(
     post,
     path = "/v1/sessions/refresh",

@@ -9,5 +9,5 @@ mod sessions;
 pub(crate) use access_token::{AccessTokens, Signer};
 pub(crate) use new_pin::NewPin;
 pub(crate) use pin::Pins;
-pub(crate) use secret::{ActivationCode, RefreshToken, digest};
+pub(crate) use secret::{ActivationCode, RefreshToken, Seed, digest};
 pub(crate) use sessions::{Lockout, Sessions};

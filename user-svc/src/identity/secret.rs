@@ -2,7 +2,9 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::error::UserError;
 
@@ -11,12 +13,56 @@ pub(crate) fn digest(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-/// A token for the next pair of tokens: 256 random bits, base64url.
+/// 256 random bits that a refresh token is made from.
+pub(crate) struct Seed([u8; 32]);
+
+impl Seed {
+    pub(crate) fn random() -> Result<Self, UserError> {
+        random_bytes().map(Self)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl TryFrom<Vec<u8>> for Seed {
+    type Error = UserError;
+
+    fn try_from(stored: Vec<u8>) -> Result<Self, UserError> {
+        stored.try_into().map(Self).map_err(|_| UserError::Corrupt("seed"))
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seed").finish_non_exhaustive()
+    }
+}
+
+/// A token for the next pair of tokens: its session's id, so that whoever counts requests knows which belong
+/// together, and 256 bits that nobody can guess; base64url.
 pub(crate) struct RefreshToken(String);
 
 impl RefreshToken {
-    pub(crate) fn random() -> Result<Self, UserError> {
-        Ok(Self(URL_SAFE_NO_PAD.encode(random_bytes::<32>()?)))
+    /// A session's first token.
+    pub(crate) fn first(session_id: Uuid, seed: &Seed) -> Self {
+        Self::new(session_id, &seed.0)
+    }
+
+    /// The token that comes after another one of the session: always the same for the same seed. It takes both to
+    /// derive it, and only the seed is ever stored.
+    pub(crate) fn successor(session_id: Uuid, token: &str, seed: &Seed) -> Result<Self, UserError> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&seed.0).map_err(|_| UserError::Corrupt("seed"))?;
+        mac.update(token.as_bytes());
+        Ok(Self::new(session_id, &mac.finalize().into_bytes().into()))
+    }
+
+    fn new(session_id: Uuid, secret: &[u8; 32]) -> Self {
+        let mut bytes = [0; 48];
+        bytes[..16].copy_from_slice(session_id.as_bytes());
+        bytes[16..].copy_from_slice(secret);
+        Self(URL_SAFE_NO_PAD.encode(bytes))
     }
 
     pub(crate) fn digest(&self) -> [u8; 32] {
@@ -81,11 +127,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_refresh_tokens_are_the_same() -> Result<(), UserError> {
-        let (one, other) = (RefreshToken::random()?, RefreshToken::random()?);
+    fn no_two_sessions_begin_with_the_same_refresh_token() -> Result<(), UserError> {
+        let first = || Ok::<_, UserError>(RefreshToken::first(Uuid::nil(), &Seed::random()?));
+        let (one, other) = (first()?, first()?);
         assert_ne!(one.digest(), other.digest());
-        // 256 bits at 6 a character
-        assert_eq!(one.reveal().len(), 43);
+        // 128 and 256 bits at 6 a character
+        assert_eq!(one.reveal().len(), 64);
+        Ok(())
+    }
+
+    #[test]
+    fn a_token_has_one_successor_for_a_seed_and_begins_with_its_session() -> Result<(), UserError> {
+        let (seed, other) = (Seed::random()?, Seed::random()?);
+        let session_id = Uuid::from_u128(7);
+        let successor = |token, seed| Ok::<_, UserError>(RefreshToken::successor(session_id, token, seed)?.reveal());
+        assert_eq!(successor("token", &seed)?, successor("token", &seed)?);
+        assert_ne!(successor("token", &seed)?, successor("token", &other)?);
+        assert_ne!(successor("token", &seed)?, successor("token2", &seed)?);
+        let bytes = URL_SAFE_NO_PAD.decode(successor("token", &seed)?).unwrap_or_default();
+        assert_eq!(&bytes[..16], session_id.as_bytes());
         Ok(())
     }
 
@@ -117,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_debugged_refresh_token_shows_nothing_of_itself() -> Result<(), UserError> {
-        let token = RefreshToken::random()?;
+        let token = RefreshToken::first(Uuid::nil(), &Seed::random()?);
         let debugged = format!("{token:?}");
         assert!(!debugged.contains(&token.reveal()), "{debugged}");
         Ok(())

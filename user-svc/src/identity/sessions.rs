@@ -13,6 +13,9 @@ pub(crate) struct Sessions {
     /// How long an access token is good for; its session may end sooner.
     #[serde(with = "humantime_serde")]
     pub(crate) access_token_lifetime: Duration,
+    /// How long after its first use a refresh token still gets the same successor, in case the answer was lost.
+    #[serde(with = "humantime_serde")]
+    pub(crate) refresh_grace: Duration,
     /// `iss` of the access tokens.
     pub(crate) issuer: String,
     /// `aud` of the access tokens.

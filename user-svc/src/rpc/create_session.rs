@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::tokens::{Moment, tokens};
 use crate::error::UserError;
-use crate::identity::{AccessTokens, Lockout, Pins, RefreshToken, Sessions};
+use crate::identity::{AccessTokens, Lockout, Pins, RefreshToken, Seed, Sessions};
 use crate::store;
 use crate::store::credential::Credential;
 
@@ -18,13 +18,13 @@ pub(crate) async fn create_session(
     access_tokens: &AccessTokens,
     sessions: &Sessions,
     request: pb::CreateSessionRequest,
-    refresh_token: RefreshToken,
+    seed: &Seed,
 ) -> Result<pb::CreateSessionResponse, UserError> {
     // Counts from here, not from where it is awaited.
     let failed_login = tokio::time::sleep(sessions.failed_login_takes);
     let result = async {
         let verified = verify_pin(db, pins, &sessions.lockout, request).await?;
-        open_session(db, access_tokens, sessions, &verified, refresh_token).await
+        open_session(db, access_tokens, sessions, &verified, seed).await
     };
     let result = result.await;
     if matches!(result, Err(UserError::WrongCredentials)) {
@@ -65,7 +65,7 @@ async fn open_session(
     access_tokens: &AccessTokens,
     sessions: &Sessions,
     verified: &Verified,
-    refresh_token: RefreshToken,
+    seed: &Seed,
 ) -> Result<pb::Tokens, UserError> {
     let signer = access_tokens.signer(db).await?;
     let mut tx = db.begin().await?;
@@ -75,6 +75,7 @@ async fn open_session(
         return Err(UserError::Inactive);
     }
     let session = store::session::insert(&mut tx, verified.person_id, sessions.lifetime).await?;
+    let refresh_token = RefreshToken::first(session.session_id, seed);
     store::refresh_token::insert(&mut tx, &refresh_token.digest(), session.session_id).await?;
     let session = Moment { session_id: session.session_id, now: session.created_at, ends_at: session.expires_at };
     let tokens = tokens(&signer, sessions, &session, refresh_token)?;

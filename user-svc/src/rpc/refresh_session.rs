@@ -3,24 +3,26 @@ use telemetry::postgres::Db;
 
 use super::tokens::{Moment, tokens};
 use crate::error::UserError;
-use crate::identity::{AccessTokens, RefreshToken, Sessions, digest};
+use crate::identity::{AccessTokens, RefreshToken, Seed, Sessions, digest};
 use crate::store;
 
 /// Exchanges a refresh token for the next one and a new access token.
 ///
-/// One that comes a second time ends its session: its holder and somebody else have it, and nobody knows
-/// who is who. So does one that is sent again because the answer was lost; the person logs in then.
+/// One that comes again within a grace time gets the same successor again: the answer was lost on its way, or two
+/// requests of the phone crossed. One that comes later ends its session: its holder and somebody else have it, and
+/// nobody knows who is who.
 pub(crate) async fn refresh_session(
     db: &Db,
     access_tokens: &AccessTokens,
     sessions: &Sessions,
     request: &pb::RefreshSessionRequest,
-    next: RefreshToken,
+    seed: &Seed,
 ) -> Result<pb::RefreshSessionResponse, UserError> {
     let signer = access_tokens.signer(db).await?;
     let token_hash = digest(&request.refresh_token);
     let mut tx = db.begin().await?;
-    let Some(spent) = store::refresh_token::spend(&mut tx, &token_hash).await? else {
+    let grace = sessions.refresh_grace;
+    let Some(spent) = store::refresh_token::spend(&mut tx, &token_hash, seed.as_bytes(), grace).await? else {
         store::session::revoke_of_token(&mut tx, &token_hash).await?;
         tx.commit().await?;
         return Err(UserError::InvalidRefreshToken);
@@ -31,9 +33,11 @@ pub(crate) async fn refresh_session(
     if !spent.active {
         return Err(UserError::Inactive);
     }
+    // The one that the token got the first time, if this is not the first.
+    let next = RefreshToken::successor(spent.session_id, &request.refresh_token, &spent.successor_seed.try_into()?)?;
     store::refresh_token::insert(&mut tx, &next.digest(), spent.session_id).await?;
-    // Before the commit: once that is done, the old token is worth nothing.
-    let session = Moment { session_id: spent.session_id, now: spent.used_at, ends_at: spent.expires_at };
+    // Before the commit: once that is done, the old token is worth nothing more.
+    let session = Moment { session_id: spent.session_id, now: spent.now, ends_at: spent.expires_at };
     let tokens = tokens(&signer, sessions, &session, next)?;
     tx.commit().await?;
     Ok(pb::RefreshSessionResponse { tokens: Some(tokens) })

@@ -1,39 +1,57 @@
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use service_kit::database::interval;
 use sqlx::{PgExecutor, query, query_as};
 use uuid::Uuid;
 
-/// A refresh token that has just been used, with what it was for.
+/// A refresh token that is being used, with what it is for.
 pub(crate) struct Spent {
     pub(crate) session_id: Uuid,
     /// Neither revoked nor over.
     pub(crate) live: bool,
     /// Whether the session's person is.
     pub(crate) active: bool,
-    pub(crate) used_at: DateTime<Utc>,
+    /// What the successor is derived from: of the first use.
+    pub(crate) successor_seed: Vec<u8>,
+    pub(crate) now: DateTime<Utc>,
     /// The end of the session.
     pub(crate) expires_at: DateTime<Utc>,
 }
 
+/// Stores a token. One that is there stays: a successor is given again.
 pub(crate) async fn insert(executor: impl PgExecutor<'_>, token_hash: &[u8; 32], session_id: Uuid) -> sqlx::Result<()> {
-    query!("INSERT INTO identity.refresh_token (token_hash, session_id) VALUES ($1, $2)", token_hash, session_id)
-        .execute(executor)
-        .await?;
+    query!(
+        "INSERT INTO identity.refresh_token (token_hash, session_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        token_hash,
+        session_id,
+    )
+    .execute(executor)
+    .await?;
     Ok(())
 }
 
-/// Uses a token; none when it is unknown or was used before. Of two at the same time the second waits
-/// for the first one's transaction.
-pub(crate) async fn spend(executor: impl PgExecutor<'_>, token_hash: &[u8; 32]) -> sqlx::Result<Option<Spent>> {
+/// Uses a token, or uses it again within the grace time. None when it is unknown or was used before that. Of two at
+/// the same time the second waits for the first one's transaction, and gets its seed.
+pub(crate) async fn spend(
+    executor: impl PgExecutor<'_>,
+    token_hash: &[u8; 32],
+    seed: &[u8; 32],
+    grace: Duration,
+) -> sqlx::Result<Option<Spent>> {
     query_as!(
         Spent,
         r#"UPDATE identity.refresh_token
-           SET used_at = now()
+           SET used_at = coalesce(used_at, now()), successor_seed = coalesce(successor_seed, $2)
            FROM identity.session
            JOIN identity.person USING (person_id)
-           WHERE token_hash = $1 AND used_at IS NULL AND session.session_id = refresh_token.session_id
+           WHERE token_hash = $1 AND session.session_id = refresh_token.session_id
+             AND (used_at IS NULL OR (successor_seed IS NOT NULL AND used_at > now() - $3::interval))
            RETURNING session.session_id, revoked_at IS NULL AND expires_at > now() AS "live!", active,
-                     used_at AS "used_at!", expires_at"#,
+                     successor_seed AS "successor_seed!", now() AS "now!", expires_at"#,
         token_hash,
+        seed,
+        interval(grace),
     )
     .fetch_optional(executor)
     .await
