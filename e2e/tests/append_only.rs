@@ -16,7 +16,7 @@ const APPEND_ONLY: [&str; 8] =
     ["alert", "audit_event", "audit_seal", "audit_seal_head", "delivery_attempt", "fill_window", "report", "review"];
 
 /// Every column that a service may change. Whoever adds one here says why its past need not be kept.
-const CHANGEABLE: [&str; 14] = [
+const CHANGEABLE: [&str; 15] = [
     // A chain's last link moves on; the links themselves stay.
     "clinical.audit_chain.hash",
     "clinical.audit_chain.prev_hash",
@@ -27,7 +27,8 @@ const CHANGEABLE: [&str; 14] = [
     "clinical.notification.lease_until",
     "clinical.notification.state",
     "identity.activation.used_at",
-    // Wrong PINs, a lock, a new PIN.
+    // Wrong PINs, a lock, a new PIN; what happened is in the audit trail.
+    "identity.credential.blocked_at",
     "identity.credential.failures",
     "identity.credential.locked_until",
     "identity.credential.pin_hash",

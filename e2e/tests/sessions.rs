@@ -1,9 +1,11 @@
 //! Who is asking.
 
 mod activation;
+mod audit_trail;
 mod forged;
 mod lockout;
 mod refresh;
+mod security_events;
 
 use e2e::setup::deactivate;
 use e2e::{DEADLINE, NURSE, PATIENT, problem};

@@ -10,6 +10,7 @@ use telemetry::postgres::Db;
 use crate::error::UserError;
 use crate::identity::ActivationCode;
 use crate::store;
+use crate::store::audit_event::Action;
 
 /// The service's own commands.
 #[derive(Debug, Subcommand)]
@@ -52,6 +53,7 @@ async fn issue(db: &Db, login: &str, code: &ActivationCode, valid_for: Duration)
     let Some(person_id) = store::credential::hold(&mut tx, login).await? else { return Ok(false) };
     store::activation::spend_all(&mut tx, person_id).await?;
     store::activation::insert(&mut tx, &code.digest(), person_id, valid_for).await?;
+    store::audit_event::insert(&mut tx, person_id, Action::ActivationIssued).await?;
     tx.commit().await?;
     Ok(true)
 }

@@ -20,6 +20,10 @@ pub(crate) enum UserError {
     InvalidToken,
     #[error("this person may not use the study any more")]
     Inactive,
+    #[error("the site is not one of the caller's")]
+    SiteNotFound,
+    #[error("the site has no such patient")]
+    PatientNotFound,
     /// A field that another service of ours must fill in correctly.
     #[error("the request's {0} is malformed")]
     Malformed(&'static str),
@@ -47,6 +51,7 @@ impl DomainError for UserError {
             }
             Self::PinTooSimple => ErrorKind::Invalid,
             Self::Inactive => ErrorKind::Forbidden,
+            Self::SiteNotFound | Self::PatientNotFound => ErrorKind::NotFound,
             Self::Malformed(_) | Self::Signing(_) | Self::Random(_) | Self::Corrupt(_) => ErrorKind::Internal,
             Self::Store(error) => error.kind(),
         }
@@ -60,6 +65,8 @@ impl DomainError for UserError {
             Self::InvalidRefreshToken => Reason::InvalidRefreshToken,
             Self::InvalidToken => Reason::InvalidToken,
             Self::Inactive => Reason::Inactive,
+            Self::SiteNotFound => Reason::SiteNotFound,
+            Self::PatientNotFound => Reason::PatientNotFound,
             Self::Malformed(_) | Self::Signing(_) | Self::Random(_) | Self::Corrupt(_) | Self::Store(_) => {
                 Reason::Other(self.kind())
             }

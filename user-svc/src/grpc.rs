@@ -62,6 +62,20 @@ impl UserService for Grpc {
         respond(rpc::authenticate(&self.db, &self.tokens, &request.into_inner()).await)
     }
 
+    async fn list_security_events(
+        &self,
+        request: Request<pb::ListSecurityEventsRequest>,
+    ) -> Result<Response<pb::ListSecurityEventsResponse>, Status> {
+        respond(rpc::list_security_events(&self.db, &request.into_inner()).await)
+    }
+
+    async fn free_login(
+        &self,
+        request: Request<pb::FreeLoginRequest>,
+    ) -> Result<Response<pb::FreeLoginResponse>, Status> {
+        respond(rpc::free_login(&self.db, &request.into_inner()).await)
+    }
+
     async fn list_site_contacts(
         &self,
         request: Request<pb::ListSiteContactsRequest>,

@@ -78,6 +78,7 @@ fn patient(builder: Builder) -> Builder {
         (Service::Gateway, "EPRO_RATE_LIMITS__ALL_ACTIVATIONS__PER_SECOND"),
         (Service::Gateway, "EPRO_RATE_LIMITS__ALL_ACTIVATIONS__BURST"),
         (Service::UserSvc, "EPRO_SESSIONS__LOCKOUT__FAILURES"),
+        (Service::UserSvc, "EPRO_SESSIONS__LOCKOUT__MOST_FAILURES"),
     ]
     .into_iter()
     .fold(builder, |builder, (service, setting)| builder.env(service, setting, "60000"))

@@ -43,12 +43,14 @@ pub enum Reason {
     PinTooSimple,
     /// The refresh token is unknown, used or expired, or its session has ended.
     InvalidRefreshToken,
+    /// The patient does not exist or is not one of the site's.
+    PatientNotFound,
     /// None beyond the kind.
     Other(ErrorKind),
 }
 
 impl Reason {
-    const NAMED: [Self; 20] = [
+    const NAMED: [Self; 21] = [
         Self::AssignmentNotFound,
         Self::ReportNotFound,
         Self::ProjectNotFound,
@@ -69,6 +71,7 @@ impl Reason {
         Self::InvalidActivationCode,
         Self::PinTooSimple,
         Self::InvalidRefreshToken,
+        Self::PatientNotFound,
     ];
 
     /// The word, as it stands in a problem type and on the wire.
@@ -94,6 +97,7 @@ impl Reason {
             Self::InvalidActivationCode => "invalid-activation-code",
             Self::PinTooSimple => "pin-too-simple",
             Self::InvalidRefreshToken => "invalid-refresh-token",
+            Self::PatientNotFound => "patient-not-found",
             Self::Other(ErrorKind::Invalid) => "invalid",
             Self::Other(ErrorKind::Unauthenticated) => "unauthenticated",
             Self::Other(ErrorKind::Forbidden) => "forbidden",

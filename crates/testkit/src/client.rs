@@ -144,6 +144,15 @@ impl Client {
         self.post("/v1/activations", &json!({"activation_code": activation_code, "pin": pin})).await
     }
 
+    /// Unlocks a patient's login, as a nurse.
+    ///
+    /// # Errors
+    /// When no answer arrives. A refusal is an answer.
+    pub async fn free_login(&self, nurse: &Token, site_id: Uuid, person_id: Uuid) -> anyhow::Result<Response> {
+        let path = format!("/v1/sites/{site_id}/patients/{person_id}/lockout");
+        receive(self.request(Method::DELETE, &path).bearer_auth(&nurse.0)).await
+    }
+
     /// Submits a report; see [`report`] for a valid one.
     ///
     /// # Errors

@@ -109,7 +109,7 @@ async fn a_code_that_is_no_good_does_not_tell_why() -> anyhow::Result<()> {
 async fn a_pin_that_is_too_simple_costs_no_code() -> anyhow::Result<()> {
     let stack = Stack::start().await?;
     let client = stack.client();
-    for pin in ["000000", "123456", "98765", "abcdef", "24680\0"] {
+    for pin in ["000000", "123456", "121212", "112233", "98765", "abcdef", "24680\0"] {
         let refused = problem(&client.activate(NEWCOMER.activation_code, pin).await?, 422, "pin-too-simple")?;
         assert_eq!(codes(&refused), ["pin-too-simple"]);
         assert_eq!(refused["errors"][0]["pointer"], "/pin");

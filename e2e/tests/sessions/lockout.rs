@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::{NEIGHBOUR, PATIENT, problem};
+use e2e::{NEIGHBOUR, NURSE, OTHER_NURSE, PATIENT, problem};
 use futures_util::future::try_join_all;
-use migrations::demo::NEWCOMER;
+use migrations::demo::{NEWCOMER, SITES, STUDY};
 use serde_json::{Value, json};
 use testkit::client::Client;
-use testkit::stack::{Service, Stack};
+use testkit::stack::{Builder, Service, Stack};
 
 const WRONG: &str = "975310";
 
@@ -27,6 +27,33 @@ async fn credential(stack: &Stack, login: &str) -> anyhow::Result<(i32, bool)> {
         "SELECT failures, coalesce(locked_until > now(), false) FROM identity.credential WHERE login = $1",
     );
     Ok(statement.bind(login).fetch_one(&mut stack.database.connect().await?).await?)
+}
+
+/// Minutes until the login's lock ends, rounded up.
+async fn minutes_locked(stack: &Stack, login: &str) -> anyhow::Result<i64> {
+    let statement = sqlx::query_scalar(
+        "SELECT ceil(extract(epoch FROM locked_until - now()) / 60)::bigint FROM identity.credential WHERE login = $1",
+    );
+    Ok(statement.bind(login).fetch_one(&mut stack.database.connect().await?).await?)
+}
+
+/// A stack that locks a login after two wrong PINs and blocks it after four.
+fn strict() -> Builder {
+    Stack::builder()
+        .env(Service::UserSvc, "EPRO_SESSIONS__LOCKOUT__FAILURES", "2")
+        .env(Service::UserSvc, "EPRO_SESSIONS__LOCKOUT__MOST_FAILURES", "4")
+        .env(Service::UserSvc, "EPRO_SESSIONS__FAILED_LOGIN_TAKES", "0s")
+}
+
+/// Four wrong PINs, with the lock between them over.
+async fn block(stack: &Stack, login: &str) -> anyhow::Result<()> {
+    let client = stack.client();
+    for _ in 0..2 {
+        refusal(&client, login, WRONG).await?;
+        refusal(&client, login, WRONG).await?;
+        pass_time(stack).await?;
+    }
+    Ok(())
 }
 
 /// Lets the time of every lock pass.
@@ -51,7 +78,7 @@ async fn too_many_wrong_pins_lock_a_login_for_a_time() -> anyhow::Result<()> {
     for _ in 0..5 {
         refusal(&client, PATIENT.login, WRONG).await?;
     }
-    assert_eq!(credential(&stack, PATIENT.login).await?, (0, true));
+    assert_eq!(credential(&stack, PATIENT.login).await?, (5, true));
     let locked_until = "SELECT locked_until::text FROM identity.credential WHERE locked_until IS NOT NULL";
     let before: String = sqlx::query_scalar(locked_until).fetch_one(&mut stack.database.connect().await?).await?;
     for pin in [PATIENT.pin, WRONG] {
@@ -87,7 +114,85 @@ async fn guesses_at_the_same_time_are_all_counted() -> anyhow::Result<()> {
     try_join_all((0..7).map(|_| refusal(&client, PATIENT.login, WRONG))).await?;
     assert_eq!(credential(&stack, PATIENT.login).await?, (7, false));
     refusal(&client, PATIENT.login, WRONG).await?;
-    assert_eq!(credential(&stack, PATIENT.login).await?, (0, true));
+    assert_eq!(credential(&stack, PATIENT.login).await?, (8, true));
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_lock_is_longer_than_the_one_before() -> anyhow::Result<()> {
+    let stack = Stack::builder()
+        .env(Service::UserSvc, "EPRO_SESSIONS__LOCKOUT__FAILURES", "1")
+        .env(Service::UserSvc, "EPRO_SESSIONS__LOCKOUT__LONGEST", "45m")
+        .env(Service::UserSvc, "EPRO_SESSIONS__FAILED_LOGIN_TAKES", "0s")
+        .start()
+        .await?;
+    let client = stack.client();
+    for minutes in [15, 30, 45, 45] {
+        refusal(&client, PATIENT.login, WRONG).await?;
+        assert_eq!(minutes_locked(&stack, PATIENT.login).await?, minutes);
+        pass_time(&stack).await?;
+    }
+    // The right PIN is the end of the row.
+    client.login(PATIENT.login, PATIENT.pin).await?;
+    refusal(&client, PATIENT.login, WRONG).await?;
+    assert_eq!(minutes_locked(&stack, PATIENT.login).await?, 15);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn too_many_wrong_pins_in_a_row_block_a_login_until_a_nurse_sets_it_free() -> anyhow::Result<()> {
+    let stack = strict().start().await?;
+    let client = stack.client();
+    block(&stack, PATIENT.login).await?;
+    for pin in [PATIENT.pin, WRONG] {
+        refusal(&client, PATIENT.login, pin).await?;
+    }
+    assert_eq!(credential(&stack, PATIENT.login).await?, (4, false));
+    let nurse = client.login(NURSE.login, NURSE.pin).await?;
+    client.free_login(&nurse, SITES[0].id, PATIENT.id).await?.expect_status(204)?;
+    client.login(PATIENT.login, PATIENT.pin).await?;
+    // Again, as after a lost answer.
+    client.free_login(&nurse, SITES[0].id, PATIENT.id).await?.expect_status(204)?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_activation_code_sets_a_blocked_login_free() -> anyhow::Result<()> {
+    let stack = strict().start().await?;
+    let client = stack.client();
+    block(&stack, NURSE.login).await?;
+    refusal(&client, NURSE.login, NURSE.pin).await?;
+    let issued = stack.command(Service::UserSvc, &["activation", "issue", "--login", NURSE.login]).await?;
+    let code = String::from_utf8(issued.stdout)?;
+    client.activate(code.trim(), "864209").await?.expect_status(201)?;
+    client.login(NURSE.login, "864209").await?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_a_nurse_of_the_site_sets_its_patients_free_and_nobody_else() -> anyhow::Result<()> {
+    let stack = strict().start().await?;
+    let client = stack.client();
+    let nurse = client.login(NURSE.login, NURSE.pin).await?;
+    let other = client.login(OTHER_NURSE.login, OTHER_NURSE.pin).await?;
+    let neighbour = client.login(NEIGHBOUR.login, NEIGHBOUR.pin).await?;
+    block(&stack, PATIENT.login).await?;
+    let [berlin, boston] = SITES.each_ref().map(|site| site.id);
+    for (token, site, person, status, name) in [
+        (&other, berlin, PATIENT.id, 404, "site-not-found"),
+        (&other, boston, PATIENT.id, 404, "patient-not-found"),
+        (&nurse, berlin, OTHER_NURSE.id, 404, "patient-not-found"),
+        (&nurse, berlin, NURSE.id, 404, "patient-not-found"),
+        (&nurse, berlin, STUDY, 404, "patient-not-found"),
+        (&neighbour, berlin, PATIENT.id, 403, "wrong-role"),
+    ] {
+        problem(&client.free_login(token, site, person).await?, status, name)?;
+    }
+    refusal(&client, PATIENT.login, PATIENT.pin).await?;
     stack.stop().await?;
     Ok(())
 }

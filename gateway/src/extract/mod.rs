@@ -15,6 +15,6 @@ pub(crate) use fields::Fields;
 pub(crate) use idempotency_key::IdempotencyKey;
 pub(crate) use if_match::IfMatch;
 pub(crate) use json::JsonObject;
-pub(crate) use path_id::PathId;
+pub(crate) use path_id::{PathId, PathIds};
 pub(crate) use principal::{AccessToken, Anyone, Nurse, Patient};
 pub(crate) use query::{Page, Review, Undelivered};

@@ -27,6 +27,7 @@ fn the_description_is_openapi_3_1_and_has_every_route() {
     let names: BTreeSet<_> = operations(&document).into_iter().map(|(name, _)| name).collect();
     let expected = [
         "DELETE /v1/sessions/current",
+        "DELETE /v1/sites/{id}/patients/{person_id}/lockout",
         "GET /livez",
         "GET /problems/{name}",
         "GET /readyz",
@@ -38,6 +39,7 @@ fn the_description_is_openapi_3_1_and_has_every_route() {
         "GET /v1/reports/{id}/audit",
         "GET /v1/sites/{id}/notifications",
         "GET /v1/sites/{id}/reports",
+        "GET /v1/sites/{id}/security-events",
         "POST /v1/activations",
         "POST /v1/reports",
         "POST /v1/reports/{id}/amendments",

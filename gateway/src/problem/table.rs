@@ -47,7 +47,7 @@ table! {
     INVALID_TOKEN = "invalid-token", UNAUTHORIZED, "Invalid access token",
         "The access token is no good, has expired, or its session has ended.";
     WRONG_CREDENTIALS = "wrong-credentials", UNAUTHORIZED, "Wrong credentials",
-        "Login or PIN is wrong, or the login is locked for a while.";
+        "Login or PIN is wrong, or the login is locked.";
     INVALID_ACTIVATION_CODE = "invalid-activation-code", UNAUTHORIZED, "Invalid activation code",
         "The activation code is unknown, used or expired.";
     INVALID_REFRESH_TOKEN = "invalid-refresh-token", UNAUTHORIZED, "Invalid refresh token",
@@ -62,6 +62,7 @@ table! {
     PROJECT_NOT_FOUND = "project-not-found", NOT_FOUND, "Project not found",
         "There is no such study, or you may not see it.";
     SITE_NOT_FOUND = "site-not-found", NOT_FOUND, "Site not found", "There is no such site, or you may not see it.";
+    PATIENT_NOT_FOUND = "patient-not-found", NOT_FOUND, "Patient not found", "The site has no such patient.";
     QUESTIONNAIRE_NOT_FOUND = "questionnaire-not-found", NOT_FOUND, "Questionnaire not found",
         "There is no such questionnaire or version.";
     METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed",
@@ -122,6 +123,7 @@ impl From<Reason> for ProblemType {
             Reason::InvalidToken => Self::INVALID_TOKEN,
             Reason::Inactive => Self::INACTIVE,
             Reason::WrongRole | Reason::Other(ErrorKind::Forbidden) => Self::WRONG_ROLE,
+            Reason::PatientNotFound => Self::PATIENT_NOT_FOUND,
             Reason::QuestionnaireNotFound => Self::QUESTIONNAIRE_NOT_FOUND,
             Reason::SiteNotFound => Self::SITE_NOT_FOUND,
             Reason::IdempotencyKeyInProgress => Self::IDEMPOTENCY_KEY_IN_PROGRESS,

@@ -2,16 +2,14 @@ use std::fmt;
 
 use crate::error::UserError;
 
-/// A PIN that may be chosen: 6 to 12 digits that are not all the same and do not count up or down.
+/// A PIN that may be chosen: 6 to 12 digits that are not among the first that somebody would guess.
 pub(crate) struct NewPin(String);
 
 impl NewPin {
     pub(crate) fn parse(pin: String) -> Result<Self, UserError> {
         let digits = pin.as_bytes();
         let well_formed = (6..=12).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
-        // 9 is followed by 0, as on a keypad.
-        let is_run = |step: u8| digits.windows(2).all(|pair| (pair[0] % 10 + step) % 10 == pair[1] % 10);
-        if !well_formed || [0, 1, 9].into_iter().any(is_run) {
+        if !well_formed || is_sequence(digits) || is_repetition(digits) || is_doubled(digits) {
             return Err(UserError::PinTooSimple);
         }
         Ok(Self(pin))
@@ -20,6 +18,38 @@ impl NewPin {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
+}
+
+/// Digits that are all the same or count up or down: 123456, 654321; or several such pieces of three digits and more:
+/// 123789, 456123, 111222.
+fn is_sequence(digits: &[u8]) -> bool {
+    let mut rest = digits;
+    while !rest.is_empty() {
+        let length = [0, 1, 9].map(|step| run(rest, step)).into_iter().max().unwrap_or_default();
+        if length < 3 {
+            return false;
+        }
+        rest = &rest[length..];
+    }
+    true
+}
+
+/// How many digits from the start on are each `step` more than the one before. 9 is followed by 0, as on a keypad.
+fn run(digits: &[u8], step: u8) -> usize {
+    let follows = |pair: &&[u8]| (pair[0] % 10 + step) % 10 == pair[1] % 10;
+    1 + digits.windows(2).take_while(follows).count()
+}
+
+/// A few digits again and again: 121212, 123123, 1212121.
+fn is_repetition(digits: &[u8]) -> bool {
+    (1..=digits.len() / 2).any(|period| digits.iter().zip(&digits[period..]).all(|(digit, later)| digit == later))
+}
+
+/// Every digit at least twice in a row, but for a first and a last one: 112233, 100000, 1222334.
+fn is_doubled(digits: &[u8]) -> bool {
+    let groups: Vec<_> = digits.chunk_by(|digit, next| digit == next).collect();
+    let inner = groups.get(1..groups.len().saturating_sub(1)).unwrap_or_default();
+    inner.iter().all(|group| group.len() > 1)
 }
 
 impl fmt::Debug for NewPin {
@@ -44,6 +74,20 @@ mod tests {
             "654321",
             "890123",
             "210987",
+            "123321",
+            "789456",
+            "111222",
+            "121212",
+            "1212121",
+            "123123",
+            "112233",
+            "114477",
+            "1122334",
+            "1223344",
+            "100000",
+            "000001",
+            "112211",
+            "246246246246",
             "24680a",
             "24680\0",
             "-246801",
@@ -57,7 +101,7 @@ mod tests {
 
     #[test]
     fn other_pins_of_six_to_twelve_digits_are_taken() {
-        for pin in ["246801", "123457", "112233", "100000", "121212", "246801357924"] {
+        for pin in ["246801", "123457", "112234", "102030", "121213", "159753", "123124", "246801357924"] {
             assert!(NewPin::parse(pin.to_owned()).is_ok(), "{pin}");
         }
     }

@@ -1,7 +1,9 @@
-use std::num::{NonZeroU16, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use serde::Deserialize;
+
+use super::Lockout;
 
 /// The `sessions:` block.
 #[derive(Debug, Deserialize)]
@@ -26,14 +28,4 @@ pub(crate) struct Sessions {
     /// How long a failed login takes at least, so that the time it took does not tell why it failed.
     #[serde(with = "humantime_serde")]
     pub(crate) failed_login_takes: Duration,
-}
-
-/// When a login is locked, and for how long.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Lockout {
-    /// Wrong PINs, one after the other.
-    pub(crate) failures: NonZeroU16,
-    #[serde(with = "humantime_serde")]
-    pub(crate) lasts: Duration,
 }

@@ -4,6 +4,7 @@ use telemetry::postgres::Db;
 use crate::error::UserError;
 use crate::identity::{ActivationCode, NewPin, Pins};
 use crate::store;
+use crate::store::audit_event::Action;
 
 /// Sets the PIN of the person a code was made for. Whoever knew the old one is logged out.
 pub(crate) async fn activate(
@@ -21,6 +22,7 @@ pub(crate) async fn activate(
     let login = store::credential::set_pin(&mut tx, person_id, &pin_hash).await?;
     let login = login.ok_or(UserError::Corrupt("activation"))?;
     store::session::revoke_of_person(&mut tx, person_id).await?;
+    store::audit_event::insert(&mut tx, person_id, Action::PinSet).await?;
     tx.commit().await?;
     Ok(pb::ActivateResponse { login })
 }

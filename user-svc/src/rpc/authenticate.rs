@@ -17,11 +17,7 @@ pub(crate) async fn authenticate(
     if !person.active {
         return Err(UserError::Inactive);
     }
-    let role = match person.role.as_str() {
-        "patient" => pb::Role::Patient,
-        "nurse" => pb::Role::Nurse,
-        _ => return Err(UserError::Corrupt("role")),
-    };
+    let role = super::role(&person.role)?;
     let person_id = person.person_id.to_string();
     let sites = memberships
         .into_iter()

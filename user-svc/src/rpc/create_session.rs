@@ -1,12 +1,20 @@
 use proto::user as pb;
+use telemetry::Counter;
 use telemetry::postgres::Db;
 use uuid::Uuid;
 
 use super::tokens::{Moment, tokens};
 use crate::error::UserError;
-use crate::identity::{AccessTokens, Lockout, Pins, RefreshToken, Seed, Sessions};
+use crate::identity::{AccessTokens, Consequence, Lockout, Pins, RefreshToken, Seed, Sessions};
 use crate::store;
+use crate::store::audit_event::Action;
 use crate::store::credential::Credential;
+
+/// Logins locked for a time.
+static LOCKED: Counter = Counter::new("epro.login.locks", "{login}");
+
+/// Logins that no PIN opens until somebody sets them free.
+static BLOCKED: Counter = Counter::new("epro.login.blocks", "{login}");
 
 /// Opens a session for who knows a login's PIN.
 ///
@@ -23,8 +31,17 @@ pub(crate) async fn create_session(
     // Counts from here, not from where it is awaited.
     let failed_login = tokio::time::sleep(sessions.failed_login_takes);
     let result = async {
-        let verified = verify_pin(db, pins, &sessions.lockout, request).await?;
-        open_session(db, access_tokens, sessions, &verified, seed).await
+        let verified = verify_pin(db, pins, sessions.lockout, request).await?;
+        let opened = open_session(db, access_tokens, sessions, &verified, seed).await;
+        match &opened {
+            // Locked, or the PIN was replaced meanwhile.
+            Err(UserError::WrongCredentials) => note_failure(db, verified.person_id, sessions.lockout).await?,
+            Err(UserError::Inactive) => {
+                store::audit_event::insert(db, verified.person_id, Action::LoginFailed).await?;
+            }
+            _ => {}
+        }
+        opened
     };
     let result = result.await;
     if matches!(result, Err(UserError::WrongCredentials)) {
@@ -42,7 +59,7 @@ struct Verified {
 async fn verify_pin(
     db: &Db,
     pins: &Pins,
-    lockout: &Lockout,
+    lockout: Lockout,
     request: pb::CreateSessionRequest,
 ) -> Result<Verified, UserError> {
     // Postgres knows no NUL, so nobody has such a login.
@@ -53,11 +70,44 @@ async fn verify_pin(
     match credential {
         Some(Credential { person_id, pin_hash: Some(pin_hash) }) if matches => Ok(Verified { person_id, pin_hash }),
         Some(credential) => {
-            store::credential::count_failure(db, credential.person_id, lockout).await?;
+            note_failure(db, credential.person_id, lockout).await?;
             Err(UserError::WrongCredentials)
         }
         None => Err(UserError::WrongCredentials),
     }
+}
+
+/// Keeps that somebody failed to log in, counts it unless the login is locked, and locks it when it is one too many.
+async fn note_failure(db: &Db, person_id: Uuid, lockout: Lockout) -> Result<(), UserError> {
+    let mut tx = db.begin().await?;
+    store::audit_event::insert(&mut tx, person_id, Action::LoginFailed).await?;
+    let failures = store::credential::count_failure(&mut tx, person_id).await?;
+    let consequence = failures.map_or(Consequence::Nothing, |failures| lockout.after(failures.unsigned_abs()));
+    match consequence {
+        Consequence::Nothing => {}
+        Consequence::Lock(time) => {
+            store::credential::lock(&mut tx, person_id, time).await?;
+            store::audit_event::insert(&mut tx, person_id, Action::LoginLocked).await?;
+        }
+        Consequence::Block => {
+            store::credential::block(&mut tx, person_id).await?;
+            store::audit_event::insert(&mut tx, person_id, Action::LoginBlocked).await?;
+        }
+    }
+    tx.commit().await?;
+    // Who it is stands in the audit trail, beside the trace that these lines are of.
+    match consequence {
+        Consequence::Nothing => {}
+        Consequence::Lock(time) => {
+            telemetry::warn!(seconds = time.as_secs(), "login locked after wrong PINs");
+            LOCKED.add(1, &[]);
+        }
+        Consequence::Block => {
+            telemetry::warn!("login blocked after too many wrong PINs, until somebody sets it free");
+            BLOCKED.add(1, &[]);
+        }
+    }
+    Ok(())
 }
 
 async fn open_session(
@@ -75,6 +125,7 @@ async fn open_session(
         return Err(UserError::Inactive);
     }
     let session = store::session::insert(&mut tx, verified.person_id, sessions.lifetime).await?;
+    store::audit_event::insert(&mut tx, verified.person_id, Action::Login(session.session_id)).await?;
     let refresh_token = RefreshToken::first(session.session_id, seed);
     store::refresh_token::insert(&mut tx, &refresh_token.digest(), session.session_id).await?;
     let session = Moment { session_id: session.session_id, now: session.created_at, ends_at: session.expires_at };

@@ -4,6 +4,7 @@ use telemetry::postgres::Db;
 use crate::error::UserError;
 use crate::identity::AccessTokens;
 use crate::store;
+use crate::store::audit_event::Action;
 
 /// Ends the session that an access token names.
 pub(crate) async fn end_session(
@@ -12,9 +13,9 @@ pub(crate) async fn end_session(
     request: &pb::EndSessionRequest,
 ) -> Result<pb::EndSessionResponse, UserError> {
     let session_id = tokens.verify(db, &request.access_token).await?;
-    if store::session::revoke(db, session_id).await? {
-        Ok(pb::EndSessionResponse {})
-    } else {
-        Err(UserError::InvalidToken)
-    }
+    let mut tx = db.begin().await?;
+    let person_id = store::session::revoke(&mut tx, session_id).await?.ok_or(UserError::InvalidToken)?;
+    store::audit_event::insert(&mut tx, person_id, Action::SessionEnded(session_id)).await?;
+    tx.commit().await?;
+    Ok(pb::EndSessionResponse {})
 }

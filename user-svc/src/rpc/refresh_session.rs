@@ -1,10 +1,15 @@
 use proto::user as pb;
+use telemetry::Counter;
 use telemetry::postgres::Db;
 
 use super::tokens::{Moment, tokens};
 use crate::error::UserError;
 use crate::identity::{AccessTokens, RefreshToken, Seed, Sessions, digest};
 use crate::store;
+use crate::store::audit_event::Action;
+
+/// Sessions that have ended because a refresh token came a second time.
+static REPLAYS: Counter = Counter::new("epro.session.replays", "{session}");
 
 /// Exchanges a refresh token for the next one and a new access token.
 ///
@@ -23,8 +28,13 @@ pub(crate) async fn refresh_session(
     let mut tx = db.begin().await?;
     let grace = sessions.refresh_grace;
     let Some(spent) = store::refresh_token::spend(&mut tx, &token_hash, seed.as_bytes(), grace).await? else {
-        store::session::revoke_of_token(&mut tx, &token_hash).await?;
-        tx.commit().await?;
+        if let Some(revoked) = store::session::revoke_of_token(&mut tx, &token_hash).await? {
+            store::audit_event::insert(&mut tx, revoked.person_id, Action::SessionReplayed(revoked.session_id)).await?;
+            tx.commit().await?;
+            // Who it is stands in the audit trail, beside the trace that this line is of.
+            telemetry::warn!("a used refresh token came again: its session has ended");
+            REPLAYS.add(1, &[]);
+        }
         return Err(UserError::InvalidRefreshToken);
     };
     if !spent.live {
@@ -36,6 +46,7 @@ pub(crate) async fn refresh_session(
     // The one that the token got the first time, if this is not the first.
     let next = RefreshToken::successor(spent.session_id, &request.refresh_token, &spent.successor_seed.try_into()?)?;
     store::refresh_token::insert(&mut tx, &next.digest(), spent.session_id).await?;
+    store::audit_event::insert(&mut tx, spent.person_id, Action::SessionRefreshed(spent.session_id)).await?;
     // Before the commit: once that is done, the old token is worth nothing more.
     let session = Moment { session_id: spent.session_id, now: spent.now, ends_at: spent.expires_at };
     let tokens = tokens(&signer, sessions, &session, next)?;

@@ -1,8 +1,8 @@
+use std::time::Duration;
+
 use service_kit::database::interval;
 use sqlx::{PgExecutor, query, query_as, query_scalar};
 use uuid::Uuid;
-
-use crate::identity::Lockout;
 
 pub(crate) struct Credential {
     pub(crate) person_id: Uuid,
@@ -31,25 +31,62 @@ pub(crate) async fn hold(executor: impl PgExecutor<'_>, login: &str) -> sqlx::Re
     .await
 }
 
-/// Counts a wrong PIN and locks the login when it is one too many: in one statement, so that guesses at
-/// the same time count each. A lock that is there is not made longer.
-pub(crate) async fn count_failure(
-    executor: impl PgExecutor<'_>,
-    person_id: Uuid,
-    lockout: &Lockout,
-) -> sqlx::Result<()> {
-    query!(
+/// Counts a wrong PIN and gives how many there were since the last right one. None when the login is locked: a guess
+/// that nobody checks says nothing. Until the transaction ends nobody else's guess is counted.
+pub(crate) async fn count_failure(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<Option<i32>> {
+    query_scalar!(
         "UPDATE identity.credential
-         SET failures = CASE WHEN failures + 1 < $2 THEN failures + 1 ELSE 0 END,
-             locked_until = CASE WHEN failures + 1 < $2 THEN NULL ELSE now() + $3::interval END
-         WHERE person_id = $1 AND (locked_until IS NULL OR locked_until <= now())",
+         SET failures = failures + 1
+         WHERE person_id = $1 AND blocked_at IS NULL AND (locked_until IS NULL OR locked_until <= now())
+         RETURNING failures",
         person_id,
-        i32::from(lockout.failures.get()),
-        interval(lockout.lasts),
+    )
+    .fetch_optional(executor)
+    .await
+}
+
+/// Locks a login for a time.
+pub(crate) async fn lock(executor: impl PgExecutor<'_>, person_id: Uuid, time: Duration) -> sqlx::Result<()> {
+    query!(
+        "UPDATE identity.credential SET locked_until = now() + $2::interval WHERE person_id = $1",
+        person_id,
+        interval(time),
     )
     .execute(executor)
     .await?;
     Ok(())
+}
+
+/// Locks a login until somebody sets it free.
+pub(crate) async fn block(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<()> {
+    query!("UPDATE identity.credential SET blocked_at = now() WHERE person_id = $1", person_id)
+        .execute(executor)
+        .await?;
+    Ok(())
+}
+
+/// Sets a patient of the site free: no lock, no wrong PINs. None when the site has no such patient, else whether there
+/// was anything to forget.
+pub(crate) async fn free(executor: impl PgExecutor<'_>, person_id: Uuid, site_id: Uuid) -> sqlx::Result<Option<bool>> {
+    query_scalar!(
+        r#"WITH before AS MATERIALIZED (
+               SELECT person_id, failures > 0 OR locked_until IS NOT NULL OR blocked_at IS NOT NULL AS had_any
+               FROM identity.credential
+               JOIN identity.person USING (person_id)
+               JOIN identity.site_membership USING (person_id)
+               WHERE person_id = $1 AND site_id = $2 AND role = 'patient'
+               FOR UPDATE OF credential
+           )
+           UPDATE identity.credential
+           SET failures = 0, locked_until = NULL, blocked_at = NULL
+           FROM before
+           WHERE credential.person_id = before.person_id
+           RETURNING had_any AS "had_any!""#,
+        person_id,
+        site_id,
+    )
+    .fetch_optional(executor)
+    .await
 }
 
 /// Forgets the wrong PINs before the right one, whose hash this is. Gives whether the person is active;
@@ -64,7 +101,8 @@ pub(crate) async fn accept(
         "UPDATE identity.credential
          SET failures = 0, locked_until = NULL
          FROM identity.person
-         WHERE credential.person_id = $1 AND pin_hash = $2 AND (locked_until IS NULL OR locked_until <= now())
+         WHERE credential.person_id = $1 AND pin_hash = $2 AND blocked_at IS NULL
+           AND (locked_until IS NULL OR locked_until <= now())
            AND person.person_id = credential.person_id
          RETURNING active",
         person_id,
@@ -82,7 +120,7 @@ pub(crate) async fn set_pin(
 ) -> sqlx::Result<Option<String>> {
     query_scalar!(
         "UPDATE identity.credential
-         SET pin_hash = $2, failures = 0, locked_until = NULL
+         SET pin_hash = $2, failures = 0, locked_until = NULL, blocked_at = NULL
          WHERE person_id = $1
          RETURNING login",
         person_id,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 /// A refresh token that is being used, with what it is for.
 pub(crate) struct Spent {
     pub(crate) session_id: Uuid,
+    pub(crate) person_id: Uuid,
     /// Neither revoked nor over.
     pub(crate) live: bool,
     /// Whether the session's person is.
@@ -47,7 +48,7 @@ pub(crate) async fn spend(
            JOIN identity.person USING (person_id)
            WHERE token_hash = $1 AND session.session_id = refresh_token.session_id
              AND (used_at IS NULL OR (successor_seed IS NOT NULL AND used_at > now() - $3::interval))
-           RETURNING session.session_id, revoked_at IS NULL AND expires_at > now() AS "live!", active,
+           RETURNING session.session_id, person_id, revoked_at IS NULL AND expires_at > now() AS "live!", active,
                      successor_seed AS "successor_seed!", now() AS "now!", expires_at"#,
         token_hash,
         seed,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use service_kit::database::interval;
-use sqlx::{PgExecutor, query, query_as};
+use sqlx::{PgExecutor, query, query_as, query_scalar};
 use uuid::Uuid;
 
 pub(crate) struct Session {
@@ -60,31 +60,42 @@ pub(crate) async fn find_memberships(executor: impl PgExecutor<'_>, session_id: 
     .await
 }
 
-/// Ends a session. False when it has ended before.
-pub(crate) async fn revoke(executor: impl PgExecutor<'_>, session_id: Uuid) -> sqlx::Result<bool> {
-    let revoked = query!(
+/// Ends a session and gives whose it was. None when it has ended before.
+pub(crate) async fn revoke(executor: impl PgExecutor<'_>, session_id: Uuid) -> sqlx::Result<Option<Uuid>> {
+    query_scalar!(
         "UPDATE identity.session
          SET revoked_at = now()
-         WHERE session_id = $1 AND revoked_at IS NULL AND expires_at > now()",
+         WHERE session_id = $1 AND revoked_at IS NULL AND expires_at > now()
+         RETURNING person_id",
         session_id,
     )
-    .execute(executor)
-    .await?;
-    Ok(revoked.rows_affected() > 0)
+    .fetch_optional(executor)
+    .await
 }
 
-/// Ends the session that a refresh token belongs to, if there is such a token.
-pub(crate) async fn revoke_of_token(executor: impl PgExecutor<'_>, token_hash: &[u8; 32]) -> sqlx::Result<()> {
-    query!(
+/// A session that has ended because of a token, and whose it was.
+pub(crate) struct Revoked {
+    pub(crate) session_id: Uuid,
+    pub(crate) person_id: Uuid,
+}
+
+/// Ends the session that a refresh token belongs to. None when there is no such token, or the session has ended before.
+pub(crate) async fn revoke_of_token(
+    executor: impl PgExecutor<'_>,
+    token_hash: &[u8; 32],
+) -> sqlx::Result<Option<Revoked>> {
+    query_as!(
+        Revoked,
         "UPDATE identity.session
          SET revoked_at = now()
          FROM identity.refresh_token
-         WHERE token_hash = $1 AND session.session_id = refresh_token.session_id AND revoked_at IS NULL",
+         WHERE token_hash = $1 AND session.session_id = refresh_token.session_id
+           AND revoked_at IS NULL AND expires_at > now()
+         RETURNING session.session_id, person_id",
         token_hash,
     )
-    .execute(executor)
-    .await?;
-    Ok(())
+    .fetch_optional(executor)
+    .await
 }
 
 /// Ends all sessions of a person.

@@ -1,0 +1,115 @@
+use chrono::{DateTime, Utc};
+use sqlx::{PgExecutor, query, query_as};
+use telemetry::TraceContext;
+use uuid::Uuid;
+
+/// What happened to somebody's login or session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Action {
+    /// With the session that began.
+    Login(Uuid),
+    LoginFailed,
+    LoginLocked,
+    /// Until somebody sets it free.
+    LoginBlocked,
+    /// By this nurse.
+    LoginFreed(Uuid),
+    SessionRefreshed(Uuid),
+    /// A refresh token came a second time, and the session has ended for it.
+    SessionReplayed(Uuid),
+    SessionEnded(Uuid),
+    ActivationIssued,
+    PinSet,
+}
+
+impl Action {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Login(_) => "login",
+            Self::LoginFailed => "login.fail",
+            Self::LoginLocked => "login.lock",
+            Self::LoginBlocked => "login.block",
+            Self::LoginFreed(_) => "login.free",
+            Self::SessionRefreshed(_) => "session.refresh",
+            Self::SessionReplayed(_) => "session.replay",
+            Self::SessionEnded(_) => "session.end",
+            Self::ActivationIssued => "activation.issue",
+            Self::PinSet => "pin.set",
+        }
+    }
+
+    fn session_id(self) -> Option<Uuid> {
+        match self {
+            Self::Login(id) | Self::SessionRefreshed(id) | Self::SessionReplayed(id) | Self::SessionEnded(id) => {
+                Some(id)
+            }
+            _ => None,
+        }
+    }
+
+    fn actor_id(self) -> Option<Uuid> {
+        match self {
+            Self::LoginFreed(nurse) => Some(nurse),
+            _ => None,
+        }
+    }
+}
+
+/// Adds an event, with the trace it happens in, to the trail of the person it is about.
+pub(crate) async fn insert(executor: impl PgExecutor<'_>, person_id: Uuid, action: Action) -> sqlx::Result<()> {
+    let trace_id = TraceContext::current().trace_id().to_string();
+    query!(
+        "INSERT INTO identity.audit_event (person_id, action, session_id, actor_id, trace_id)
+         VALUES ($1, $2, $3, $4, nullif($5, repeat('0', 32)))",
+        person_id,
+        action.as_str(),
+        action.session_id(),
+        action.actor_id(),
+        trace_id,
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// An event that may be an attack, with what became of its login.
+pub(crate) struct Attack {
+    pub(crate) audit_event_id: Uuid,
+    pub(crate) person_id: Uuid,
+    pub(crate) login: String,
+    pub(crate) role: String,
+    pub(crate) action: String,
+    pub(crate) trace_id: Option<String>,
+    pub(crate) recorded_at: DateTime<Utc>,
+    /// Whether the login is locked or blocked now.
+    pub(crate) locked: bool,
+}
+
+/// The locks and replays of a site's people, newest first, after a place in the list.
+pub(crate) async fn list_attacks(
+    executor: impl PgExecutor<'_>,
+    site_id: Uuid,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> sqlx::Result<Vec<Attack>> {
+    let (after_time, after_id) = after.unzip();
+    query_as!(
+        Attack,
+        r#"SELECT audit_event_id, person_id, login, role, action, trace_id, recorded_at,
+                  blocked_at IS NOT NULL OR coalesce(locked_until > now(), false) AS "locked!"
+           FROM identity.audit_event
+           JOIN identity.person USING (person_id)
+           JOIN identity.credential USING (person_id)
+           JOIN identity.site_membership USING (person_id)
+           WHERE site_id = $1 AND action IN ('login.lock', 'login.block', 'session.replay')
+             AND ($2::timestamptz IS NULL OR (recorded_at, audit_event_id) < ($2, $3::uuid))
+           ORDER BY recorded_at DESC, audit_event_id DESC
+           LIMIT $4"#,
+        site_id,
+        after_time,
+        after_id,
+        limit,
+    )
+    .fetch_all(executor)
+    .await
+}
