@@ -54,7 +54,7 @@ pub fn unhurried() -> Builder {
     let builder = Stack::builder().env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "1h").env(
         Service::NotifySvc,
         "EPRO_DELIVERY__LEASE",
-        "2m",
+        "5m",
     );
     limits.into_iter().fold(builder, |builder, (service, name)| builder.env(service, name, LIMIT))
 }

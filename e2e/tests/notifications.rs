@@ -4,6 +4,7 @@ mod backlog;
 mod dead;
 mod quiet;
 mod reconcile;
+mod uncertain;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -234,11 +235,13 @@ async fn two_copies_of_notify_svc_with_a_data_svc_each_share_the_work_and_send_n
 #[tokio::test]
 async fn what_a_killed_copy_held_is_sent_by_another_when_the_lease_has_run_out() -> anyhow::Result<()> {
     let mut stack = eager()
-        .env(Service::NotifySvc, "EPRO_DELIVERY__LEASE", "8s")
+        .env(Service::NotifySvc, "EPRO_DELIVERY__LEASE", "17s")
         .env(Service::NotifySvc, "EPRO_USER_SVC__TIMEOUT", "1s")
-        .env(Service::NotifySvc, "EPRO_DATA_SVC__TIMEOUT", "2s")
-        .env(Service::NotifySvc, "EPRO_SMS__TIMEOUT", "2s")
-        .env(Service::NotifySvc, "EPRO_SMTP__TIMEOUT", "2s")
+        .env(Service::NotifySvc, "EPRO_DATA_SVC__TIMEOUT", "1s")
+        .env(Service::NotifySvc, "EPRO_SMS__TIMEOUT", "1s")
+        .env(Service::NotifySvc, "EPRO_SMS__ANSWER_TIMEOUT", "3s")
+        .env(Service::NotifySvc, "EPRO_SMTP__TIMEOUT", "1s")
+        .env(Service::NotifySvc, "EPRO_SMTP__ANSWER_TIMEOUT", "2s")
         .start()
         .await?;
     stack.sms.respond_with(sms::Behaviour::Hang);

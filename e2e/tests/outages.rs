@@ -1,14 +1,12 @@
 //! What is down comes back, and nothing is lost meanwhile.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, is_whole, rows};
-use migrations::demo::NURSES;
 use testkit::client::{Client, Response, Token, report};
 use testkit::contract;
 use testkit::postgres::Postgres;
 use testkit::sms::Behaviour;
-use testkit::smtp;
 use testkit::stack::{Service, Stack};
 use testkit::trace::{Kind, Trace};
 
@@ -215,43 +213,6 @@ async fn a_locked_table_gives_503_and_the_trace_names_the_statement() -> anyhow:
     let trace = stack.otlp.wait_for(&trace_id, DEADLINE, |trace| is_whole(trace, "INSERT clinical.report")).await?;
     let insert = trace.one("data-svc", "INSERT clinical.report", Kind::Client)?;
     assert_eq!(insert.text("db.response.status_code"), Some("57014"));
-    stack.stop().await?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_mail_server_that_is_slow_and_then_refuses_gets_no_mail_marked_as_delivered() -> anyhow::Result<()> {
-    let stack = Stack::builder()
-        .env(Service::NotifySvc, "EPRO_SMTP__TIMEOUT", "300ms")
-        .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "0s")
-        .env(Service::NotifySvc, "EPRO_SWEEP__INTERVAL", "100ms")
-        .env(Service::NotifySvc, "EPRO_DELIVERY__BACKOFF__CAP", "100ms")
-        .start()
-        .await?;
-    let team: Vec<_> = NURSES.iter().filter(|nurse| nurse.site == PATIENT.site).collect();
-    for nurse in &team {
-        stack.smtp.respond_to(nurse.email, smtp::Behaviour::AcceptAfter(Duration::from_millis(900)));
-    }
-    let client = stack.client();
-    let token = client.login(PATIENT.login, PATIENT.pin).await?;
-    client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?;
-    stack.smtp.journal().wait_until(DEADLINE, |mails| mails.len() >= team.len()).await?;
-    for nurse in &team {
-        stack.smtp.respond_to(nurse.email, smtp::Behaviour::RefuseRecipient);
-    }
-    let mut database = stack.database.connect().await?;
-    let start = Instant::now();
-    loop {
-        let states: Vec<String> =
-            sqlx::query_scalar("SELECT DISTINCT state FROM clinical.notification WHERE channel = 'email'")
-                .fetch_all(&mut database)
-                .await?;
-        if states == ["dead"] {
-            break;
-        }
-        assert!(!states.contains(&"delivered".to_owned()), "{states:?}");
-        assert!(start.elapsed() < DEADLINE, "{states:?}");
-    }
     stack.stop().await?;
     Ok(())
 }

@@ -51,11 +51,13 @@ async fn a_kill_during_the_send_takes_only_the_spans_along_that_were_running() -
     let mut stack = Stack::builder()
         .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "0s")
         .env(Service::NotifySvc, "EPRO_SWEEP__INTERVAL", "100ms")
-        .env(Service::NotifySvc, "EPRO_DELIVERY__LEASE", "10s")
+        .env(Service::NotifySvc, "EPRO_DELIVERY__LEASE", "17s")
         .env(Service::NotifySvc, "EPRO_USER_SVC__TIMEOUT", "1s")
         .env(Service::NotifySvc, "EPRO_DATA_SVC__TIMEOUT", "1s")
-        .env(Service::NotifySvc, "EPRO_SMS__TIMEOUT", "3s")
-        .env(Service::NotifySvc, "EPRO_SMTP__TIMEOUT", "3s")
+        .env(Service::NotifySvc, "EPRO_SMS__TIMEOUT", "1s")
+        .env(Service::NotifySvc, "EPRO_SMS__ANSWER_TIMEOUT", "3s")
+        .env(Service::NotifySvc, "EPRO_SMTP__TIMEOUT", "1s")
+        .env(Service::NotifySvc, "EPRO_SMTP__ANSWER_TIMEOUT", "2s")
         .start()
         .await?;
     stack.sms.respond_next([Behaviour::Hang; NURSES_PER_SITE]);

@@ -2,7 +2,6 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::ensure;
 use proto::notify::notify_service_server::NotifyServiceServer;
 use serde::Deserialize;
 use service_kit::grpc::Upstream;
@@ -16,6 +15,7 @@ use crate::channel::{Channels, email, sms};
 use crate::clients::{Data, User};
 use crate::delivery::{self, Delivery};
 use crate::grpc::Grpc;
+use crate::lease;
 use crate::message::Messages;
 use crate::sweeper::{self, Sweeper};
 
@@ -68,10 +68,10 @@ impl Service for App {
 
     async fn build(config: Config) -> anyhow::Result<Self> {
         let mesh = Mesh::open(config.mesh.as_ref())?;
-        check_lease(&config)?;
         let data = Data::new(config.data_svc.channel("data-svc", &mesh)?);
         let user = User::new(config.user_svc.channel("user-svc", &mesh)?);
         let channels = Channels::new(&config.sms, &config.smtp, config.breaker)?;
+        lease::check(config.delivery.lease, config.data_svc.timeout, config.user_svc.timeout, channels.longest())?;
         let messages = Messages::new(config.report_url)?;
         let delivery = Arc::new(Delivery::new(config.delivery, data, user, channels, messages));
         let sweeper = Sweeper::new(config.sweep, Arc::clone(&delivery))?;
@@ -98,16 +98,4 @@ impl Service for App {
     async fn command(_: Config, command: NoCommand) -> anyhow::Result<ExitCode> {
         match command {}
     }
-}
-
-/// A claim that ends while its delivery may still be well has another worker send the same again.
-fn check_lease(config: &Config) -> anyhow::Result<()> {
-    let slowest = config.sms.longest().max(config.smtp.longest());
-    let steps = config.user_svc.timeout.saturating_add(slowest).saturating_add(config.data_svc.timeout);
-    ensure!(
-        config.delivery.lease > steps,
-        "delivery.lease must be longer than user_svc.timeout, twice the longer of sms.timeout and smtp.timeout, and \
-         data_svc.timeout together"
-    );
-    Ok(())
 }

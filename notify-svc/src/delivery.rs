@@ -33,6 +33,10 @@ pub(crate) struct Config {
     pub(crate) lease: Duration,
     /// How long a temporary failure waits for its next attempt.
     backoff: Backoff,
+    /// How long an attempt waits for its next one that may have been delivered.
+    uncertain: Backoff,
+    /// The same for urgent news, which rather comes twice than not at all.
+    urgent_uncertain: Backoff,
     /// How old a notification may be at its last attempt.
     #[serde(with = "humantime_serde")]
     give_up_after: Duration,
@@ -191,7 +195,14 @@ impl Delivery {
             None if gate == Gate::One => line.breaker.probe_again(Instant::now()),
             None => {}
         }
-        let wait = self.config.backoff.wait(notification.attempt, self.random(), outcome.retry_after());
+        let wait = match outcome {
+            // Another copy is to be rare: no part of the wait is left to chance.
+            Outcome::Uncertain if notification.urgent => {
+                self.config.urgent_uncertain.wait(notification.attempt, 1.0, None)
+            }
+            Outcome::Uncertain => self.config.uncertain.wait(notification.attempt, 1.0, None),
+            _ => self.config.backoff.wait(notification.attempt, self.random(), outcome.retry_after()),
+        };
         self.data.record_delivery(notification, outcome, wait, self.config.give_up_after).await
     }
 

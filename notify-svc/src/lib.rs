@@ -8,6 +8,7 @@ mod clients;
 mod delivery;
 mod error;
 mod grpc;
+mod lease;
 mod message;
 mod room;
 mod rpc;

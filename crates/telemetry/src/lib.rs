@@ -27,6 +27,7 @@ mod panic;
 #[cfg(feature = "sqlx")]
 pub mod postgres;
 mod propagation;
+mod retry_after;
 mod sampling;
 #[cfg(feature = "lettre")]
 pub mod smtp;

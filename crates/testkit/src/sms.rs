@@ -39,7 +39,7 @@ pub enum Behaviour {
     Accept,
     /// As `Accept`, but the answer comes later, perhaps too late for a sender that gives up.
     AcceptAfter(Duration),
-    /// This status, with a provider's error document.
+    /// This status, with a provider's error document; 400 says that the number is none.
     Refuse(u16),
     /// 400 with the provider's code for a sender that is none.
     RefuseSender,
@@ -181,6 +181,7 @@ async fn answer(behaviour: Behaviour, idempotency_key: Option<String>) -> Respon
             (StatusCode::CREATED, Json(json!({"sid": format!("SM{}", id.replace('-', "")), "status": "queued"})))
                 .into_response()
         }
+        Behaviour::Refuse(400) => refusal(400, Some(21211)).into_response(),
         Behaviour::Refuse(status) => refusal(status, None).into_response(),
         Behaviour::RefuseSender => refusal(400, Some(21212)).into_response(),
         Behaviour::TooManyRequests { retry_after } => {

@@ -20,6 +20,7 @@ pub(crate) async fn list_notifications(
     let state = match request.state() {
         pb::NotificationState::Dead => "dead",
         pb::NotificationState::Cancelled => "cancelled",
+        pb::NotificationState::Uncertain => "uncertain",
         pb::NotificationState::Unspecified => return Err(DataError::Malformed("state")),
     };
     let after = parse::cursor(request.after.as_ref())?;

@@ -17,6 +17,9 @@ static ATTEMPTS: Counter = Counter::new("epro.delivery.attempts", "{attempt}");
 /// Notifications that nobody will try to deliver any more, although the nurse was to be told.
 static DEAD: Counter = Counter::new("epro.notification.dead", "{notification}");
 
+/// Notifications that nobody will try to deliver any more, although it is not known whether the nurse was told.
+static UNCERTAIN: Counter = Counter::new("epro.notification.uncertain", "{notification}");
+
 /// Stores one delivery attempt and moves its notification on. Where there was none, the claim is given back.
 pub(crate) async fn record_delivery(
     db: &Db,
@@ -34,22 +37,36 @@ pub(crate) async fn record_delivery(
     let (channel, outcome) = (channel_name(channel(&moved.channel)?)?, verdict.outcome);
     let attributes = [(DELIVERY_CHANNEL, channel), (DELIVERY_OUTCOME, outcome)];
     ATTEMPTS.add(1, &attributes);
-    if moved.state == "dead" {
-        DEAD.add(1, &attributes);
-        telemetry::warn!(%notification_id, channel, outcome, attempt, "notification is dead");
+    match moved.state.as_str() {
+        "dead" => {
+            DEAD.add(1, &attributes);
+            telemetry::warn!(%notification_id, channel, outcome, attempt, "notification is dead");
+        }
+        "uncertain" => {
+            UNCERTAIN.add(1, &attributes);
+            telemetry::warn!(%notification_id, channel, outcome, attempt, "notification is given up as uncertain");
+        }
+        _ if verdict.uncertain => {
+            telemetry::warn!(%notification_id, channel, attempt, "it is not known whether a notification arrived");
+        }
+        _ => {}
     }
     Ok(pb::RecordDeliveryResponse {})
 }
 
+/// The class of an attempt that may have been delivered.
+const UNKNOWN: &str = "uncertain";
+
 /// What an attempt's outcome means for its notification; `None` when there was no attempt.
 fn verdict(request: &pb::RecordDeliveryRequest) -> Result<Option<Verdict>, DataError> {
     let last = |outcome, state| {
-        Ok(Some(Verdict { outcome, state, retry_after: Duration::ZERO, give_up_after: Duration::ZERO }))
+        let (retry_after, give_up_after) = (Duration::ZERO, Duration::ZERO);
+        Ok(Some(Verdict { outcome, state, uncertain: false, retry_after, give_up_after }))
     };
     let temporary = |outcome| {
         let retry_after = parse::duration("retry_after", request.retry_after)?;
         let give_up_after = parse::duration("give_up_after", request.give_up_after)?;
-        Ok(Some(Verdict { outcome, state: "pending", retry_after, give_up_after }))
+        Ok(Some(Verdict { outcome, state: "pending", uncertain: outcome == UNKNOWN, retry_after, give_up_after }))
     };
     match request.outcome() {
         pb::Outcome::Delivered => last("delivered", "delivered"),
@@ -59,6 +76,8 @@ fn verdict(request: &pb::RecordDeliveryRequest) -> Result<Option<Verdict>, DataE
         pb::Outcome::Throttled => temporary("throttled"),
         pb::Outcome::ProviderError => temporary("provider_error"),
         pb::Outcome::Connection => temporary("connection"),
+        pb::Outcome::Deferred => temporary("deferred"),
+        pb::Outcome::Uncertain => temporary(UNKNOWN),
         pb::Outcome::Panic => temporary("panic"),
         pb::Outcome::ProviderUnavailable => Ok(None),
         pb::Outcome::Unspecified => Err(DataError::Malformed("outcome")),

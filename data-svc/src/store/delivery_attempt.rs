@@ -9,9 +9,11 @@ use uuid::Uuid;
 pub(crate) struct Verdict {
     pub(crate) outcome: &'static str,
     pub(crate) state: &'static str,
+    /// Whether it may have been delivered.
+    pub(crate) uncertain: bool,
     /// How long a notification that stays `pending` waits for its next attempt.
     pub(crate) retry_after: Duration,
-    /// How old a notification may be at its next attempt: past that it is `dead`.
+    /// How old a notification may be at its next attempt: past that it is `dead`, or `uncertain`.
     pub(crate) give_up_after: Duration,
 }
 
@@ -22,7 +24,8 @@ pub(crate) struct Moved {
 }
 
 /// Stores an attempt and moves its notification on; `None` when a later attempt has begun, which moves it
-/// instead, unless this one has delivered it: then there is nothing left to attempt. One statement, so that both happen or neither, in one round trip.
+/// instead, unless this one has delivered it: then there is nothing left to attempt. One statement, so that both
+/// happen or neither, in one round trip.
 pub(crate) async fn record(
     executor: impl PgExecutor<'_>,
     notification_id: Uuid,
@@ -37,7 +40,10 @@ pub(crate) async fn record(
              ON CONFLICT DO NOTHING
          )
          UPDATE clinical.notification
-         SET state = CASE WHEN $4 = 'pending' AND now() + $5 - created_at > $6::interval THEN 'dead' ELSE $4 END,
+         SET state = CASE WHEN $4 <> 'pending' OR now() + $5 - coalesce(resent_at, created_at) <= $6::interval THEN $4
+                          WHEN uncertain OR $8 THEN 'uncertain'
+                          ELSE 'dead' END,
+             uncertain = uncertain OR $8,
              due_at = now() + $5,
              lease_until = NULL
          WHERE notification_id = $1 AND (attempts = $2 OR $4 = 'delivered') AND state = 'pending'
@@ -49,6 +55,7 @@ pub(crate) async fn record(
         interval(verdict.retry_after),
         interval(verdict.give_up_after),
         TraceContext::current().trace_id().to_string(),
+        verdict.uncertain,
     )
     .fetch_optional(executor)
     .await

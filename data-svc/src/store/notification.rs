@@ -229,7 +229,8 @@ pub(crate) async fn put_back(executor: impl PgExecutor<'_>, held: &[(&Claimed, D
     .map(drop)
 }
 
-/// A site's notifications that are `dead` or `cancelled`, newest first, from the one after `after`.
+/// A site's notifications that are `dead`, `cancelled`, or `uncertain`, the last of which may still be tried again;
+/// newest first, from the one after `after`.
 pub(crate) async fn list_untold(
     executor: impl PgExecutor<'_>,
     site_id: Uuid,
@@ -250,7 +251,9 @@ pub(crate) async fn list_untold(
              ORDER BY attempt DESC
              LIMIT 1
          ) AS last
-         WHERE site_id = $1 AND state = $2 AND state IN ('dead', 'cancelled')
+         WHERE site_id = $1
+           AND (state = $2 AND state IN ('dead', 'cancelled')
+                OR $2 = 'uncertain' AND uncertain AND state IN ('pending', 'uncertain'))
            AND ($3::timestamptz IS NULL OR (created_at, notification_id) < ($3, $4::uuid))
          ORDER BY created_at DESC, notification_id DESC
          LIMIT $5",
@@ -316,7 +319,7 @@ pub(crate) async fn list_stuck(
          FROM clinical.notification JOIN clinical.site USING (site_id)
          WHERE CASE state
              WHEN 'pending' THEN greatest(due_at, lease_until) < now() - $1::interval
-                 OR created_at < now() - $2::interval
+                 OR coalesce(resent_at, created_at) < now() - $2::interval
                                  - CASE WHEN urgent OR quiet_from IS NULL THEN interval '0' ELSE interval '1 day' END
              ELSE NOT EXISTS (
                  SELECT
@@ -324,6 +327,7 @@ pub(crate) async fn list_stuck(
                  WHERE delivery_attempt.notification_id = notification.notification_id
                    AND state = CASE outcome WHEN 'delivered' THEN 'delivered'
                                             WHEN 'no_recipient' THEN 'cancelled'
+                                            WHEN 'uncertain' THEN 'uncertain'
                                             ELSE 'dead' END
              )
          END

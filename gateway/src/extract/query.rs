@@ -90,6 +90,7 @@ impl<S: Sync> FromRequestParts<S> for Undelivered {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         match parameter(parts, "state")?.as_deref() {
             None | Some("dead") => Ok(Self(NotificationState::Dead)),
+            Some("uncertain") => Ok(Self(NotificationState::Uncertain)),
             Some("cancelled") => Ok(Self(NotificationState::Cancelled)),
             Some(_) => Err(Problem::MALFORMED_PARAMETER),
         }
@@ -166,13 +167,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_dead_are_listed_unless_the_cancelled_are_asked_for() {
+    async fn the_dead_are_listed_unless_others_are_asked_for() {
         let state = async |query: &str| {
             let found = Undelivered::from_request_parts(&mut parts(query), &()).await;
             found.map(|Undelivered(state)| data::NotificationState::from(state))
         };
         assert_eq!(state("").await, Ok(data::NotificationState::Dead));
         assert_eq!(state("?state=dead").await, Ok(data::NotificationState::Dead));
+        assert_eq!(state("?state=uncertain").await, Ok(data::NotificationState::Uncertain));
         assert_eq!(state("?state=cancelled").await, Ok(data::NotificationState::Cancelled));
         for query in ["?state=", "?state=pending", "?state=Dead", "?state=dead&state=dead"] {
             assert_eq!(state(query).await, Err(Problem::MALFORMED_PARAMETER), "{query}");

@@ -52,11 +52,13 @@ enum Channel {
 }
 
 /// How a notification ended that nobody got: `dead` was refused for good or not delivered in time;
-/// for `cancelled` the nurse had left or had no address.
+/// for `cancelled` the nurse had left or had no address. `uncertain` may have been delivered: whether it was, the
+/// provider has not said. It is tried again now and then.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum NotificationState {
     Dead,
+    Uncertain,
     Cancelled,
 }
 
@@ -64,6 +66,7 @@ impl From<NotificationState> for pb::NotificationState {
     fn from(state: NotificationState) -> Self {
         match state {
             NotificationState::Dead => Self::Dead,
+            NotificationState::Uncertain => Self::Uncertain,
             NotificationState::Cancelled => Self::Cancelled,
         }
     }

@@ -7,7 +7,7 @@ mod outcome;
 pub(crate) mod sms;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use proto::data::Channel as ChannelId;
 use proto::user::Contact;
@@ -35,7 +35,10 @@ pub(crate) trait Channel: std::fmt::Debug + Send + Sync {
     /// Name of the task that sends, as the trace shows it.
     fn task(&self) -> &'static str;
 
-    /// Hands the message to the provider, within the channel's own time limit.
+    /// How long one message takes at most, its wait for its turn included.
+    fn longest(&self) -> Duration;
+
+    /// Hands the message to the provider, within the channel's own time limits.
     async fn send(&self, message: Message) -> Outcome;
 }
 
@@ -57,6 +60,11 @@ impl Channels {
     pub(crate) fn new(sms: &sms::Config, email: &email::Config, breaker: breaker::Config) -> anyhow::Result<Self> {
         let line = |channel| Line { channel, breaker: Breaker::new(breaker) };
         Ok(Self { sms: line(Arc::new(sms::Sms::new(sms)?)), email: line(Arc::new(email::Email::new(email)?)) })
+    }
+
+    /// How long the slowest message takes at most.
+    pub(crate) fn longest(&self) -> Duration {
+        self.sms.channel.longest().max(self.email.channel.longest())
     }
 
     pub(crate) fn get(&self, id: ChannelId) -> Option<&Line> {

@@ -10,18 +10,24 @@ pub(crate) enum Outcome {
     Delivered,
     /// The nurse has left or has no address here.
     NoRecipient,
+    /// What is kept as the nurse's address is none: nobody was asked.
+    Unaddressable,
     /// The provider will not take it, whenever it is sent.
     Rejected,
+    /// The provider is well and has no room for this nurse now.
+    Deferred,
     /// Too many others were being sent: no attempt was made.
     Busy,
-    /// No answer in time.
+    /// No answer in time, before the message was handed over.
     Timeout,
     /// The provider asks for fewer messages, and perhaps for how long.
     Throttled { retry_after: Option<Duration> },
     /// The provider failed, has no room for it now, or does not know us; perhaps it says until when.
     ProviderError { retry_after: Option<Duration> },
-    /// The provider was not reached, or went away before it answered.
+    /// The provider was not reached, or went away before the message was handed over.
     Connection,
+    /// The message was handed over and the provider has not said what has become of it.
+    Uncertain,
     /// The attempt broke down on our side.
     Panic,
 }
@@ -35,12 +41,17 @@ impl Outcome {
         }
     }
 
-    /// Whether the provider is well; `None` when that was not learned.
+    /// Whether the provider is well; `None` when that was not learned. Well is only who has said something of this
+    /// message.
     pub(crate) fn provider_is_well(self) -> Option<bool> {
         match self {
-            Self::Delivered | Self::Rejected => Some(true),
-            Self::Timeout | Self::Throttled { .. } | Self::ProviderError { .. } | Self::Connection => Some(false),
-            Self::NoRecipient | Self::Busy | Self::Panic => None,
+            Self::Delivered | Self::Rejected | Self::Deferred => Some(true),
+            Self::Timeout
+            | Self::Throttled { .. }
+            | Self::ProviderError { .. }
+            | Self::Connection
+            | Self::Uncertain => Some(false),
+            Self::NoRecipient | Self::Unaddressable | Self::Busy | Self::Panic => None,
         }
     }
 }
@@ -52,12 +63,14 @@ impl Classified for Outcome {
         match self {
             Self::Delivered => "delivered",
             Self::NoRecipient => "no_recipient",
-            Self::Rejected => "rejected",
+            Self::Unaddressable | Self::Rejected => "rejected",
+            Self::Deferred => "deferred",
             Self::Busy => "busy",
             Self::Timeout => "timeout",
             Self::Throttled { .. } => "throttled",
             Self::ProviderError { .. } => "provider_error",
             Self::Connection => "connection",
+            Self::Uncertain => "uncertain",
             Self::Panic => "panic",
         }
     }

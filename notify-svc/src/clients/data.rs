@@ -15,6 +15,11 @@ const AGAIN_AFTER: [Duration; 3] = [Duration::from_millis(200), Duration::from_s
 #[derive(Debug, Clone)]
 pub(crate) struct Data(DataServiceClient<Channel>);
 
+/// How long it takes at most to record an attempt, when one call may take `timeout`.
+pub(crate) fn longest_record(timeout: Duration) -> Duration {
+    AGAIN_AFTER.iter().fold(timeout, |sum, pause| sum.saturating_add(*pause).saturating_add(timeout))
+}
+
 impl Data {
     pub(crate) fn new(channel: Channel) -> Self {
         Self(DataServiceClient::new(channel))
@@ -65,12 +70,14 @@ impl Data {
         let outcome = match outcome {
             Outcome::Delivered => pb::Outcome::Delivered,
             Outcome::NoRecipient => pb::Outcome::NoRecipient,
-            Outcome::Rejected => pb::Outcome::Rejected,
+            Outcome::Unaddressable | Outcome::Rejected => pb::Outcome::Rejected,
+            Outcome::Deferred => pb::Outcome::Deferred,
             Outcome::Busy => pb::Outcome::ProviderUnavailable,
             Outcome::Timeout => pb::Outcome::Timeout,
             Outcome::Throttled { .. } => pb::Outcome::Throttled,
             Outcome::ProviderError { .. } => pb::Outcome::ProviderError,
             Outcome::Connection => pb::Outcome::Connection,
+            Outcome::Uncertain => pb::Outcome::Uncertain,
             Outcome::Panic => pb::Outcome::Panic,
         };
         let mut pauses = AGAIN_AFTER.into_iter();

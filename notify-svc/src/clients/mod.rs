@@ -3,5 +3,5 @@
 mod data;
 mod user;
 
-pub(crate) use data::Data;
+pub(crate) use data::{Data, longest_record};
 pub(crate) use user::User;

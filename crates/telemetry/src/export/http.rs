@@ -1,16 +1,17 @@
 use std::io::Write;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use ::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Client, StatusCode, Url};
 
 use super::otlp::{CONNECT, Failure, Retry};
 use super::tls;
 use crate::config::settings::Otlp;
+use crate::retry_after::retry_after;
 
 /// The longest answer that is read, in bytes.
 const ANSWER: u64 = 64 * 1024;
@@ -65,7 +66,7 @@ fn compressed(message: &Bytes) -> Bytes {
 
 /// What may be sent again, by <https://opentelemetry.io/docs/specs/otlp/#failures-1>.
 fn failure(status: StatusCode, headers: &HeaderMap) -> Failure {
-    let pause = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let pause = retry_after(headers, SystemTime::now());
     let (class, is_temporary) = match status {
         StatusCode::TOO_MANY_REQUESTS => ("429", true),
         StatusCode::BAD_GATEWAY => ("502", true),
@@ -79,7 +80,7 @@ fn failure(status: StatusCode, headers: &HeaderMap) -> Failure {
         StatusCode::INTERNAL_SERVER_ERROR => ("500", false),
         _ => ("_OTHER", false),
     };
-    let retry = match pause.map(Duration::from_secs) {
+    let retry = match pause {
         _ if !is_temporary => Retry::Never,
         Some(pause) => Retry::After(pause),
         None => Retry::Later,

@@ -1,39 +1,44 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use lettre::{AsyncSmtpTransport, Message, Tokio1Executor};
+use lettre::Message;
+use lettre::transport::smtp::client::Tls;
+use lettre::transport::smtp::extension::ClientId;
 use opentelemetry::trace::SpanKind;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Recorder, WORDS, assert_failed, assert_not_failed, attributes, text};
-use crate::smtp::Mailer;
+use crate::smtp::{Command, EnhancedCode, Error, Mailer, Reply, Server};
 
-/// A mail server that answers every recipient with `to_recipient`.
-async fn serve(to_recipient: &'static str) -> SocketAddr {
+/// A mail server that answers the command `command` with `reply`, or with nothing if that is empty, and hangs up
+/// after "hang up".
+async fn serve(command: &'static str, reply: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        converse(BufReader::new(stream), to_recipient).await
+        converse(BufReader::new(stream), command, reply).await
     });
     address
 }
 
-async fn converse(mut stream: BufReader<TcpStream>, to_recipient: &str) -> std::io::Result<()> {
+async fn converse(mut stream: BufReader<TcpStream>, command: &str, reply: &str) -> std::io::Result<()> {
     stream.write_all(b"220 hello\r\n").await?;
     let (mut line, mut in_data) = (String::new(), false);
     while stream.read_line(&mut line).await? > 0 {
         let answer = match line.split([' ', '\r']).next() {
+            Some(said) if said == command && (said == "." || !in_data) => reply,
             Some(".") => "250 stored",
             _ if in_data => "",
-            Some("RCPT") => to_recipient,
             Some("DATA") => "354 go on",
             _ => "250 ok",
         };
         in_data = answer.starts_with("354") || (in_data && answer.is_empty());
-        if !answer.is_empty() {
-            stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
+        match answer {
+            "" => {}
+            "hang up" => return Ok(()),
+            _ => stream.write_all(format!("{answer}\r\n").as_bytes()).await?,
         }
         line.clear();
     }
@@ -41,11 +46,15 @@ async fn converse(mut stream: BufReader<TcpStream>, to_recipient: &str) -> std::
 }
 
 fn mailer(address: SocketAddr) -> Mailer {
-    let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
-        .port(address.port())
-        .timeout(Some(Duration::from_secs(5)))
-        .build();
-    Mailer::new(transport, ("127.0.0.1".to_owned(), address.port()))
+    Mailer::new(Server {
+        host: "127.0.0.1".to_owned(),
+        port: address.port(),
+        tls: Tls::None,
+        credentials: None,
+        hello_name: ClientId::Domain("shop.example.org".to_owned()),
+        timeout: Duration::from_secs(5),
+        answer_timeout: Duration::from_millis(200),
+    })
 }
 
 fn mail() -> Message {
@@ -53,11 +62,15 @@ fn mail() -> Message {
     message.to(format!("{WORDS}@example.org").parse().unwrap()).subject(WORDS).body(WORDS.to_owned()).unwrap()
 }
 
+fn refused(command: Command, code: u16, enhanced: Option<EnhancedCode>) -> Result<(), Error> {
+    Err(Error::Refused { command, reply: Reply { code, enhanced } })
+}
+
 #[tokio::test]
 async fn a_submission_shows_the_server_and_its_code_and_nothing_of_the_mail() {
     let mut recorder = Recorder::start();
-    let address = serve("250 ok").await;
-    mailer(address).send(mail()).await.unwrap();
+    let address = serve("RCPT", "250 ok").await;
+    mailer(address).send(&mail()).await.unwrap();
     let span = recorder.only().await;
     assert_eq!((&*span.name, &span.span_kind), ("SMTP submit", &SpanKind::Client));
     assert_eq!(text(&span, "server.address"), "127.0.0.1");
@@ -67,25 +80,51 @@ async fn a_submission_shows_the_server_and_its_code_and_nothing_of_the_mail() {
 }
 
 #[tokio::test]
-async fn a_refused_recipient_is_a_permanent_failure_without_the_servers_words() {
-    let mut recorder = Recorder::start();
-    let address = serve("550 no mailbox Jane-Doe-feels-bad").await;
-    assert!(mailer(address).send(mail()).await.unwrap_err().is_permanent());
-    let span = recorder.only().await;
-    assert_failed(&span, "550");
-    recorder.assert_discreet();
+async fn a_refused_recipient_is_told_from_a_refused_text_without_the_servers_words() {
+    for (command, refused_at) in [("RCPT", Command::Recipient), (".", Command::Text)] {
+        let mut recorder = Recorder::start();
+        let address = serve(command, "550 5.1.1 no mailbox Jane-Doe-feels-bad").await;
+        let enhanced = Some(EnhancedCode { class: 5, subject: 1, detail: 1 });
+        assert_eq!(mailer(address).send(&mail()).await, refused(refused_at, 550, enhanced));
+        let span = recorder.only().await;
+        assert_failed(&span, "550");
+        recorder.assert_discreet();
+    }
 }
 
 #[tokio::test]
-async fn a_full_mailbox_is_a_transient_failure() {
+async fn a_full_mailbox_is_a_refusal_for_now() {
     let mut recorder = Recorder::start();
-    assert!(mailer(serve("452 full").await).send(mail()).await.is_err());
+    let address = serve("RCPT", "452 full").await;
+    assert_eq!(mailer(address).send(&mail()).await, refused(Command::Recipient, 452, None));
     assert_failed(&recorder.only().await, "452");
+}
+
+#[tokio::test]
+async fn a_text_that_is_not_answered_may_have_been_taken() {
+    for reply in ["", "hang up", "what?"] {
+        let mut recorder = Recorder::start();
+        assert_eq!(mailer(serve(".", reply).await).send(&mail()).await, Err(Error::Unanswered), "{reply}");
+        assert_failed(&recorder.only().await, "unanswered");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_leaves_before_the_text_has_not_taken_it() {
+    for command in ["EHLO", "MAIL", "RCPT", "DATA"] {
+        let address = serve(command, "hang up").await;
+        assert_eq!(mailer(address).send(&mail()).await, Err(Error::Connection), "{command}");
+    }
+}
+
+#[tokio::test]
+async fn a_goodbye_that_is_not_answered_makes_no_difference() {
+    assert_eq!(mailer(serve("QUIT", "").await).send(&mail()).await, Ok(()));
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_failed_connection() {
     let mut recorder = Recorder::start();
-    assert!(mailer("127.0.0.1:1".parse().unwrap()).send(mail()).await.is_err());
+    assert_eq!(mailer("127.0.0.1:1".parse().unwrap()).send(&mail()).await, Err(Error::Connection));
     assert_failed(&recorder.only().await, "connection");
 }

@@ -27,9 +27,12 @@ pub(crate) struct Config {
     token: SecretString,
     /// The sender's number, E.164.
     from: String,
-    /// How long one message may take.
+    /// How long a message may wait for its turn, and after that how long it may take to reach the provider.
     #[serde(with = "humantime_serde")]
     timeout: Duration,
+    /// How long handing it over may take, and the answer.
+    #[serde(with = "humantime_serde")]
+    answer_timeout: Duration,
     /// Messages handed over at the same time.
     concurrency: NonZeroUsize,
 }
@@ -50,9 +53,9 @@ trait Provider: std::fmt::Debug + Send + Sync {
 }
 
 impl Config {
-    /// How long one message takes at most: it may wait that long for its turn, too.
-    pub(crate) fn longest(&self) -> Duration {
-        self.timeout.saturating_mul(2)
+    /// How long one message may take once it is its turn.
+    fn limit(&self) -> Duration {
+        self.timeout.saturating_add(self.answer_timeout)
     }
 }
 
@@ -67,13 +70,14 @@ fn provider(config: &Config) -> anyhow::Result<Box<dyn Provider>> {
 pub(crate) struct Sms {
     provider: Box<dyn Provider>,
     timeout: Duration,
+    limit: Duration,
     permits: Semaphore,
 }
 
 impl Sms {
     pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
         let permits = Semaphore::new(config.concurrency.get());
-        Ok(Self { provider: provider(config)?, timeout: config.timeout, permits })
+        Ok(Self { provider: provider(config)?, timeout: config.timeout, limit: config.limit(), permits })
     }
 }
 
@@ -87,13 +91,17 @@ impl Channel for Sms {
         "send sms"
     }
 
+    fn longest(&self) -> Duration {
+        self.timeout.saturating_add(self.limit)
+    }
+
     async fn send(&self, message: Message) -> Outcome {
         let to = &message.contact.phone;
         if to.is_empty() {
             return Outcome::NoRecipient;
         }
         let Ok(Ok(_permit)) = timeout(self.timeout, self.permits.acquire()).await else { return Outcome::Busy };
-        let submitted = timeout(self.timeout, self.provider.submit(to, &message.text, &message.notification_id));
-        submitted.await.unwrap_or(Outcome::Timeout)
+        let submitted = timeout(self.limit, self.provider.submit(to, &message.text, &message.notification_id));
+        submitted.await.unwrap_or(Outcome::Uncertain)
     }
 }

@@ -1,0 +1,100 @@
+//! `SMTP submit` CLIENT spans for lettre.
+
+mod dialogue;
+mod error;
+
+use std::time::Duration;
+
+use lettre::Message;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::Tls;
+use lettre::transport::smtp::extension::ClientId;
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{KeyValue, StringValue};
+
+use crate::conventions::{NETWORK_PROTOCOL_NAME, SERVER_ADDRESS, SERVER_PORT, SERVICE_PEER_NAME};
+use crate::span::Span;
+use crate::telemetry::Owner;
+
+pub use error::{Command, EnhancedCode, Error, Reply};
+
+/// A mail server and how it is spoken to.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// A name or an address, without brackets.
+    pub host: String,
+    pub port: u16,
+    pub tls: Tls,
+    pub credentials: Option<Credentials>,
+    /// What we call ourselves in EHLO: the machine's name in the DNS (RFC 5321, section 4.1.4).
+    pub hello_name: ClientId,
+    /// From the beginning until the server waits for the text.
+    pub timeout: Duration,
+    /// How long the text and the answer to it may take. RFC 5321, section 4.5.3.2.6, wants ten minutes: who gives up
+    /// earlier does not know whether the mail was taken.
+    pub answer_timeout: Duration,
+}
+
+impl Server {
+    /// How long one mail takes at most.
+    pub fn longest(&self) -> Duration {
+        self.timeout.saturating_add(self.answer_timeout).saturating_add(dialogue::GOODBYE)
+    }
+}
+
+/// Hands mails to a server, each on a connection of its own and in a CLIENT span. It shows the server and, when the
+/// server refuses, its reply code, never an address, a subject or the server's own words.
+#[derive(Debug, Clone)]
+pub struct Mailer {
+    server: Server,
+    peer: Option<&'static str>,
+    owner: Owner,
+}
+
+impl Mailer {
+    pub fn new(server: Server) -> Self {
+        Self { server, peer: None, owner: Owner::of_caller() }
+    }
+
+    /// Shows who is on the other side, by the name one calls it.
+    #[must_use]
+    pub fn peer(self, name: &'static str) -> Self {
+        Self { peer: Some(name), ..self }
+    }
+
+    /// Hands a mail to the server.
+    ///
+    /// # Errors
+    /// When the server refuses it or cannot be reached, and when it does not say what has become of it.
+    pub async fn send(&self, message: &Message) -> Result<(), Error> {
+        let (telemetry, parent) = self.owner.inside();
+        let span = Span::start(&telemetry.0, parent, SpanKind::Client, || "SMTP submit", || self.attributes());
+        let answer = span.attach(dialogue::submit(&self.server, message)).await;
+        if let Err(error) = &answer {
+            span.fail(class(*error));
+        }
+        span.end();
+        answer
+    }
+
+    fn attributes(&self) -> Vec<KeyValue> {
+        let mut attributes = vec![
+            KeyValue::new(NETWORK_PROTOCOL_NAME, "smtp"),
+            KeyValue::new(SERVER_ADDRESS, self.server.host.clone()),
+            KeyValue::new(SERVER_PORT, i64::from(self.server.port)),
+        ];
+        attributes.extend(self.peer.map(|name| KeyValue::new(SERVICE_PEER_NAME, name)));
+        attributes
+    }
+}
+
+/// The server's reply code (RFC 5321, section 4.2), or why there is none.
+fn class(error: Error) -> StringValue {
+    match error {
+        Error::Refused { reply, .. } => reply.code.to_string().into(),
+        Error::Timeout => "timeout".into(),
+        Error::Connection => "connection".into(),
+        Error::Unable => "unable".into(),
+        Error::Unanswered => "unanswered".into(),
+    }
+}
