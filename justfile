@@ -80,7 +80,7 @@ demo *ARGS:
 test *ARGS:
     cargo xtask test {{ ARGS }}
 
-# Kills services and Postgres under load: `just chaos --kills 200 --seed 1`.
+# Kills services and Postgres and cuts them off under load: `just chaos --faults 200 --seed 1`.
 chaos *ARGS:
     cargo xtask chaos {{ ARGS }}
 

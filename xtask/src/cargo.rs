@@ -3,10 +3,11 @@
 use anyhow::{Context, ensure};
 use tokio::process::Command;
 
-/// The five services' binaries, in the profile that xtask itself was built in.
+/// The five services' binaries, in the profile that xtask itself was built in. Cargo shows how far it is: a bar on a
+/// terminal, a line for each crate elsewhere.
 pub(crate) async fn build_services() -> anyhow::Result<()> {
     let mut command = cargo();
-    command.args(["build", "--quiet"]);
+    command.arg("build");
     for service in testkit::stack::Service::ALL {
         command.args(["--package", service.name()]);
     }

@@ -45,7 +45,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 }
 
 async fn demonstrate(options: &Options) -> anyhow::Result<()> {
-    eprintln!("building the services ...");
+    eprintln!("building the services, which takes minutes the first time ...");
     build_services().await?;
     let start = Instant::now();
     let mut postgres = Postgres::builder().fsync(false).start().await?;
