@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use e2e::{DEADLINE, NURSE, OTHER_NURSE, PATIENT, amendment, problem, rows, seen, submitted, unhurried};
 use futures_util::future::try_join_all;
-use migrations::demo::{NURSES, SITES};
+use migrations::demo::{NURSES, SITES, STUDY};
 use serde_json::{Value, json};
 use sqlx::Connection;
-use testkit::client::{Client, Token};
+use testkit::client::{Client, Token, report};
 use testkit::poll;
 use testkit::stack::Stack;
 
@@ -76,6 +76,56 @@ async fn what_is_reviewed_leaves_the_list_of_pending_ones_until_it_is_amended() 
     assert_eq!(old["review"]["outcome"], "approved", "the verdict on the old revision stays with it");
     problem(&client.review(&nurse, first, "rejected").await?, 409, "report-superseded")?;
     client.review(&nurse, &amended, "approved").await?.expect_status(201)?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_urgent_alert_stays_through_amendments_until_somebody_reviews_the_revision_that_set_it_off()
+-> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let patient = client.login(PATIENT.login, PATIENT.pin).await?;
+    let nurse = client.login(NURSE.login, NURSE.pin).await?;
+    let answers = |of_harm: i64| {
+        let mut answers: serde_json::Map<_, _> = (1..=9).map(|item| (format!("phq9-{item}"), json!(0))).collect();
+        if of_harm > 0 {
+            answers.extend([("phq9-9".to_owned(), json!(of_harm)), ("phq9-difficulty".to_owned(), json!(1))]);
+        }
+        answers
+    };
+    let mut body = report(PATIENT.phq9);
+    body["answers"] = answers(3).into();
+    let first = client.submit(&patient, "key", &body).await?.expect_status(201)?.text("report_id")?;
+    let taken_back = json!({"answers": answers(0), "reason": "I did not mean it."});
+    let second = client.amend(&patient, &first, "\"1\"", &taken_back).await?.expect_status(201)?.text("report_id")?;
+
+    let line = async |review: &str| {
+        let page = seen(&client, &nurse, &format!("/v1/sites/{}/reports?review={review}", SITES[0].id)).await?;
+        let line = page["reports"][0].clone();
+        anyhow::Ok((line["report_id"].clone(), line["urgent"].clone(), line["urgent_revisions"].clone()))
+    };
+    let pending = async || {
+        let project = seen(&client, &nurse, &format!("/v1/projects/{STUDY}")).await?;
+        anyhow::Ok(project["sites"][0]["pending_reviews"].clone())
+    };
+    let open = json!([{"report_id": first, "revision": 1}]);
+    let waits = (json!(second), json!(true), open.clone());
+    assert_eq!((line("pending").await?, pending().await?), (waits.clone(), json!(1)));
+    for id in [&first, &second] {
+        let path = format!("/v1/reports/{id}");
+        assert_eq!(seen(&client, &nurse, &path).await?["urgent_revisions"], open, "of every revision");
+        assert_eq!(seen(&client, &patient, &path).await?.get("urgent_revisions"), None, "for nurses only");
+    }
+    // Who has looked at the harmless revision has not looked at the other one.
+    client.review(&nurse, &second, "approved").await?.expect_status(201)?;
+    assert_eq!((line("pending").await?, pending().await?), (waits, json!(1)));
+    assert_eq!(line("done").await?.0, Value::Null);
+
+    client.review(&nurse, &first, "has_issues").await?.expect_status(201)?;
+    assert_eq!(line("done").await?, (json!(second), json!(false), Value::Null));
+    assert_eq!((line("pending").await?.0, pending().await?), (Value::Null, json!(0)));
+    problem(&client.review(&nurse, &first, "approved").await?, 409, "already-reviewed")?;
     stack.stop().await?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 use proto::data as pb;
 use telemetry::postgres::Db;
 
-use super::{assessment, parse, review};
+use super::{assessment, parse, review, urgent_revision};
 use crate::error::DataError;
 use crate::store;
 use crate::store::report::Report;
@@ -40,5 +40,6 @@ fn message(report: Report) -> Result<pb::GetReportResponse, DataError> {
         superseded_by: parse::text(report.superseded_by),
         current_revision: report.current_revision.unsigned_abs(),
         review: report.review.as_ref().map(review::message).transpose()?,
+        urgent_revisions: report.urgent_revisions.iter().map(urgent_revision::message).collect(),
     })
 }

@@ -2,7 +2,7 @@ use proto::data as pb;
 use telemetry::postgres::Db;
 use uuid::Uuid;
 
-use super::{assessment, page, parse, review};
+use super::{assessment, page, parse, review, urgent_revision};
 use crate::error::DataError;
 use crate::store;
 use crate::store::report::{Scope, Summary};
@@ -53,7 +53,8 @@ fn message(report: Summary) -> Result<pb::ReportSummary, DataError> {
         received_at: Some(parse::timestamp(report.received_at)),
         disposition: assessment::disposition(&report.disposition)?.into(),
         review: review.into(),
-        urgent: report.urgent,
+        urgent: !report.urgent_revisions.is_empty(),
+        urgent_revisions: report.urgent_revisions.iter().map(urgent_revision::message).collect(),
     })
 }
 

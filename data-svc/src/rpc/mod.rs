@@ -19,6 +19,7 @@ mod review;
 mod save_amendment;
 mod save_report;
 mod save_review;
+mod urgent_revision;
 mod window;
 
 pub(crate) use claim_due_notifications::claim_due_notifications;

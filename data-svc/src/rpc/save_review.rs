@@ -8,6 +8,9 @@ use crate::store;
 use crate::store::audit_event::{Action, Event};
 
 /// Stores a nurse's verdict on a report of her sites, and its audit event. Both or nothing.
+///
+/// A revision that was replaced waits for no verdict any more, unless it has set off an urgent alert: that one stays
+/// until somebody says that they have seen it.
 pub(crate) async fn save_review(db: &Db, request: &pb::SaveReviewRequest) -> Result<pb::SaveReviewResponse, DataError> {
     let report_id = parse::id("report_id", &request.report_id)?;
     let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
@@ -19,7 +22,7 @@ pub(crate) async fn save_review(db: &Db, request: &pb::SaveReviewRequest) -> Res
     store::audit_chain::hold(&mut tx, report_id).await?;
     let target = store::report::find_target(&mut tx, report_id, None, &site_ids).await?;
     let target = target.ok_or(DataError::ReportNotFound)?;
-    if target.superseded {
+    if target.superseded && !target.urgent {
         return Err(DataError::ReportSuperseded);
     }
     let review_id = store::review::insert(&mut tx, report_id, reviewer_id, outcome).await.map_err(|error| {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 mod read;
 
-pub(crate) use read::{Report, Scope, Summary, count_by_site, find, list};
+pub(crate) use read::{Report, Scope, Summary, UrgentRevision, count_by_site, find, list};
 
 /// A window takes one first revision.
 pub(crate) const ONE_PER_WINDOW: &str = "report_window_id_revision_key";
@@ -41,6 +41,8 @@ pub(crate) struct Contents<'a> {
 pub(crate) struct Target {
     pub(crate) enrolment_id: Uuid,
     pub(crate) superseded: bool,
+    /// Whether it has set off an urgent alert.
+    pub(crate) urgent: bool,
     pub(crate) study_closed: bool,
 }
 
@@ -154,7 +156,8 @@ pub(crate) async fn find_target(
     query_as!(
         Target,
         r#"SELECT enrolment_id, coalesce(closed_at <= now(), false) AS "study_closed!",
-                  EXISTS (SELECT FROM clinical.report WHERE supersedes = $1) AS "superseded!"
+                  EXISTS (SELECT FROM clinical.report WHERE supersedes = $1) AS "superseded!",
+                  EXISTS (SELECT FROM clinical.alert WHERE report_id = $1 AND urgent) AS "urgent!"
            FROM clinical.report
            JOIN clinical.enrolment USING (enrolment_id)
            JOIN clinical.study USING (study_id)

@@ -11,6 +11,7 @@ mod review_outcome;
 mod time;
 mod tokens;
 mod trace_reference;
+mod urgent_revision;
 
 pub(crate) use answers::Answers;
 pub(crate) use disposition::Disposition;
@@ -22,3 +23,4 @@ pub(crate) use review_outcome::ReviewOutcome;
 pub(crate) use time::rfc3339;
 pub(crate) use tokens::Tokens;
 pub(crate) use trace_reference::TraceReference;
+pub(crate) use urgent_revision::UrgentRevision;

@@ -3,7 +3,7 @@ use proto::user::Role;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Disposition, QuestionnaireReference, ReviewOutcome, rfc3339};
+use super::{Disposition, QuestionnaireReference, ReviewOutcome, UrgentRevision, rfc3339};
 use crate::extract::Cursor;
 use crate::problem::Problem;
 
@@ -38,10 +38,15 @@ pub(crate) struct ReportSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     review: Option<ReviewOutcome>,
-    /// Whether an alert asks for somebody at once; for nurses only.
+    /// Whether an alert asks for somebody at once, of this revision or of an earlier one, that nobody has reviewed;
+    /// for nurses only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     urgent: Option<bool>,
+    /// The revisions whose alerts do, oldest first: each waits for a review. For nurses only, absent if there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    urgent_revisions: Vec<UrgentRevision>,
 }
 
 impl ReportPage {
@@ -54,10 +59,12 @@ impl ReportPage {
 
 impl ReportSummary {
     fn new(report: pb::ReportSummary, role: Role) -> Result<Self, Problem> {
+        let is_nurse = role == Role::Nurse;
         Ok(Self {
             disposition: report.disposition().try_into()?,
             review: ReviewOutcome::of(report.review()),
-            urgent: (role == Role::Nurse).then_some(report.urgent),
+            urgent: is_nurse.then_some(report.urgent),
+            urgent_revisions: report.urgent_revisions.into_iter().filter(|_| is_nurse).map(Into::into).collect(),
             report_id: report.report_id,
             assignment_id: report.assignment_id,
             questionnaire: QuestionnaireReference { id: report.questionnaire_id, version: report.version },

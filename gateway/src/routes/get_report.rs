@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::extract::{Anyone, PathId};
 use crate::problem::Problem;
-use crate::representation::{Answers, Disposition, QuestionnaireReference, ReviewOutcome, rfc3339};
+use crate::representation::{Answers, Disposition, QuestionnaireReference, ReviewOutcome, UrgentRevision, rfc3339};
 use crate::router::Shared;
 
 /// One revision of a report.
@@ -58,6 +58,11 @@ pub(crate) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     alerts: Option<Vec<Alert>>,
+    /// Revisions of this report with an urgent alert that nobody has reviewed, oldest first; for nurses only, absent
+    /// if there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    urgent_revisions: Vec<UrgentRevision>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -136,6 +141,7 @@ impl Report {
             review: report.review.map(Review::try_from).transpose()?,
             score: assessment.score.filter(|_| is_nurse).map(Into::into),
             alerts: is_nurse.then(|| assessment.alerts.into_iter().map(Into::into).collect()),
+            urgent_revisions: report.urgent_revisions.into_iter().filter(|_| is_nurse).map(Into::into).collect(),
         })
     }
 }

@@ -28,13 +28,14 @@ pub(crate) struct Reviewed {
 
 /// Review a report
 ///
-/// A revision is reviewed once.
+/// A revision is reviewed once. One that was replaced can still be reviewed if it has set off an urgent alert: until
+/// then the report stays urgent and among those that wait.
 #[utoipa::path(
     post,
     path = "/v1/reports/{id}/reviews",
     tag = "reviews",
     security(("bearer" = [])),
-    params(("id" = Uuid, Path, description = "The newest revision.")),
+    params(("id" = Uuid, Path, description = "The newest revision, or an urgent one.")),
     request_body = Verdict,
     responses((status = 201, description = "Stored.", body = Reviewed)),
     extensions(("x-problems" = json!(["wrong-role", "report-not-found", "already-reviewed", "report-superseded"]))),

@@ -31,6 +31,13 @@ pub(crate) struct Report {
     /// Number of the newest revision.
     pub(crate) current_revision: i32,
     pub(crate) review: Option<Review>,
+    pub(crate) urgent_revisions: Vec<UrgentRevision>,
+}
+
+/// A revision that has set off an urgent alert and that nobody has reviewed.
+pub(crate) struct UrgentRevision {
+    pub(crate) report_id: Uuid,
+    pub(crate) revision: i32,
 }
 
 /// A line in a list of reports.
@@ -45,8 +52,8 @@ pub(crate) struct Summary {
     pub(crate) disposition: String,
     /// The review's outcome.
     pub(crate) review: Option<String>,
-    /// Whether an alert asks for somebody at once.
-    pub(crate) urgent: bool,
+    /// Oldest first. One that was amended is among them: what a patient takes back may have been true.
+    pub(crate) urgent_revisions: Vec<UrgentRevision>,
 }
 
 /// Whose reports a list holds.
@@ -68,7 +75,7 @@ impl Scope {
     }
 }
 
-/// A site's reports, and those of them that nobody has reviewed.
+/// A site's reports, and those of them that wait for a review.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) reports: u64,
@@ -83,25 +90,32 @@ pub(crate) async fn find(
     site_ids: &[Uuid],
 ) -> sqlx::Result<Option<Report>> {
     let row = query!(
-        r#"SELECT report.report_id, report.assignment_id, questionnaire_id, version, revision, captured_at,
+        r#"SELECT report.report_id, report.assignment_id, questionnaire_id, version, report.revision, captured_at,
                   captured_offset_seconds, received_at, answers, disposition, held_because, score, score_band,
                   supersedes, reason,
                   ARRAY(SELECT rule FROM clinical.alert WHERE alert.report_id = $1 ORDER BY rule) AS "rules!",
                   ARRAY(SELECT urgent FROM clinical.alert WHERE alert.report_id = $1 ORDER BY rule) AS "urgent!",
                   (SELECT newer.report_id FROM clinical.report AS newer WHERE newer.supersedes = $1) AS superseded_by,
-                  (WITH RECURSIVE later AS (
-                       SELECT $1::uuid AS report_id, report.revision
-                       UNION ALL
-                       SELECT newer.report_id, newer.revision
-                       FROM later JOIN clinical.report AS newer ON newer.supersedes = later.report_id
-                   )
-                   SELECT max(revision) FROM later) AS "current_revision!",
+                  newest.revision AS "current_revision!",
+                  ARRAY(SELECT one.report_id FROM clinical.urgent_revisions(newest.report_id) AS one
+                        ORDER BY one.revision) AS "urgent_ids!",
+                  ARRAY(SELECT one.revision FROM clinical.urgent_revisions(newest.report_id) AS one
+                        ORDER BY one.revision) AS "urgent_numbers!",
                   review_id AS "review_id?", reviewer_id AS "reviewer_id?", outcome AS "outcome?",
                   recorded_at AS "recorded_at?"
            FROM clinical.report
            JOIN clinical.enrolment USING (enrolment_id)
            JOIN clinical.assignment ON assignment.assignment_id = report.assignment_id
            JOIN clinical.questionnaire_version USING (questionnaire_version_id)
+           CROSS JOIN LATERAL (
+               WITH RECURSIVE later AS (
+                   SELECT report.report_id, report.revision
+                   UNION ALL
+                   SELECT newer.report_id, newer.revision
+                   FROM later JOIN clinical.report AS newer ON newer.supersedes = later.report_id
+               )
+               SELECT report_id, revision FROM later ORDER BY revision DESC LIMIT 1
+           ) AS newest
            LEFT JOIN clinical.review ON review.report_id = report.report_id
            WHERE report.report_id = $1 AND (person_id = $2 OR site_id = ANY($3))"#,
         report_id,
@@ -129,11 +143,13 @@ pub(crate) async fn find(
         superseded_by: row.superseded_by,
         current_revision: row.current_revision,
         review: Review::from_columns(row.review_id, row.reviewer_id, row.outcome, row.recorded_at),
+        urgent_revisions: UrgentRevision::from_columns(row.urgent_ids, row.urgent_numbers),
     }))
 }
 
-/// Current revisions, newest first, from the one after a time of arrival and id; with or without a review if
-/// `reviewed` says so.
+/// Current revisions, newest first, from the one after a time of arrival and id; those that wait for a review or
+/// those that do not, if `reviewed` says so. One that is reviewed waits as long as an earlier revision's urgent alert
+/// does.
 pub(crate) async fn list(
     executor: impl PgExecutor<'_>,
     scope: Scope,
@@ -146,7 +162,10 @@ pub(crate) async fn list(
     let rows = query!(
         r#"SELECT report.report_id, report.assignment_id, questionnaire_id, version, revision, captured_at,
                   captured_offset_seconds, received_at, disposition, outcome AS "outcome?",
-                  EXISTS (SELECT FROM clinical.alert WHERE alert.report_id = report.report_id AND urgent) AS "urgent!"
+                  ARRAY(SELECT one.report_id FROM clinical.urgent_revisions(report.report_id) AS one
+                        ORDER BY one.revision) AS "urgent_ids!",
+                  ARRAY(SELECT one.revision FROM clinical.urgent_revisions(report.report_id) AS one
+                        ORDER BY one.revision) AS "urgent_numbers!"
            FROM clinical.report
            JOIN clinical.assignment ON assignment.assignment_id = report.assignment_id
            JOIN clinical.questionnaire_version USING (questionnaire_version_id)
@@ -161,7 +180,9 @@ pub(crate) async fn list(
                      AND (one.received_at, one.report_id) < (coalesce($4::timestamptz, 'infinity'), $5::uuid)
                      AND NOT EXISTS (SELECT FROM clinical.report AS newer WHERE newer.supersedes = one.report_id)
                      AND ($3::boolean IS NULL
-                          OR $3 = EXISTS (SELECT FROM clinical.review WHERE review.report_id = one.report_id))
+                          OR $3 = (EXISTS (SELECT FROM clinical.review WHERE review.report_id = one.report_id)
+                                   AND (one.supersedes IS NULL
+                                        OR NOT EXISTS (SELECT FROM clinical.urgent_revisions(one.report_id)))))
                    ORDER BY one.received_at DESC, one.report_id DESC
                    LIMIT $6
                ) AS page
@@ -189,7 +210,7 @@ pub(crate) async fn list(
         received_at: row.received_at,
         disposition: row.disposition,
         review: row.outcome,
-        urgent: row.urgent,
+        urgent_revisions: UrgentRevision::from_columns(row.urgent_ids, row.urgent_numbers),
     });
     Ok(summaries.collect())
 }
@@ -202,7 +223,12 @@ pub(crate) async fn count_by_site(
 ) -> sqlx::Result<HashMap<Uuid, Counts>> {
     let rows = query!(
         r#"SELECT site_id, count(*) FILTER (WHERE report.revision = 1) AS "reports!",
-                  count(*) FILTER (WHERE review_id IS NULL AND newer.report_id IS NULL) AS "pending!"
+                  count(*) FILTER (
+                      WHERE newer.report_id IS NULL
+                        AND (review_id IS NULL
+                             OR report.supersedes IS NOT NULL
+                                AND EXISTS (SELECT FROM clinical.urgent_revisions(report.report_id)))
+                  ) AS "pending!"
            FROM clinical.report
            JOIN clinical.enrolment USING (enrolment_id)
            LEFT JOIN clinical.report AS newer ON newer.supersedes = report.report_id
@@ -217,6 +243,12 @@ pub(crate) async fn count_by_site(
     let counts =
         |reports: i64, pending: i64| Counts { reports: reports.unsigned_abs(), pending: pending.unsigned_abs() };
     Ok(rows.into_iter().map(|row| (row.site_id, counts(row.reports, row.pending))).collect())
+}
+
+impl UrgentRevision {
+    fn from_columns(report_ids: Vec<Uuid>, revisions: Vec<i32>) -> Vec<Self> {
+        report_ids.into_iter().zip(revisions).map(|(report_id, revision)| Self { report_id, revision }).collect()
+    }
 }
 
 fn at_offset(time: DateTime<Utc>, offset_seconds: i32) -> DateTime<FixedOffset> {

@@ -1,0 +1,9 @@
+//! Revisions with an urgent alert as messages.
+
+use proto::data as pb;
+
+use crate::store::report::UrgentRevision;
+
+pub(super) fn message(one: &UrgentRevision) -> pb::UrgentRevision {
+    pb::UrgentRevision { report_id: one.report_id.to_string(), revision: one.revision.unsigned_abs() }
+}
