@@ -43,7 +43,8 @@ pending SITE=site:
 # Reviews a report as a nurse: approved, has_issues or rejected.
 review ID OUTCOME="approved":
     @token=$(just login nurse-berlin-1 735201) && {{ curl }} {{ gateway }}/v1/reports/{{ ID }}/reviews \
-        --header "authorization: Bearer $token" --data '{"outcome": "{{ OUTCOME }}"}' | jq .
+        --header "authorization: Bearer $token" --header "idempotency-key: {{ uuid() }}" \
+        --data '{"outcome": "{{ OUTCOME }}"}' | jq .
 
 # Prints a report of patient-1.
 report ID:

@@ -24,6 +24,8 @@ pub(crate) enum DataError {
     StudyClosed,
     #[error("a newer revision replaces the report")]
     ReportSuperseded,
+    #[error("the report has another revision or review by now")]
+    RevisionMismatch,
     #[error("the report has been reviewed before")]
     AlreadyReviewed,
     /// A field that another service of ours, or the store, must fill in correctly.
@@ -53,6 +55,7 @@ impl DomainError for DataError {
             | Self::StudyClosed
             | Self::ReportSuperseded
             | Self::AlreadyReviewed => ErrorKind::Conflict,
+            Self::RevisionMismatch => ErrorKind::Stale,
             Self::Malformed(_) => ErrorKind::Internal,
             Self::Store(error) => error.kind(),
         }
@@ -71,6 +74,7 @@ impl DomainError for DataError {
             Self::StudyClosed => Reason::StudyClosed,
             Self::ReportSuperseded => Reason::ReportSuperseded,
             Self::AlreadyReviewed => Reason::AlreadyReviewed,
+            Self::RevisionMismatch => Reason::RevisionMismatch,
             Self::Malformed(_) | Self::Store(_) => Reason::Other(self.kind()),
         }
     }

@@ -54,7 +54,7 @@ async fn an_amendment_is_a_new_revision_and_changes_nothing_of_the_old_one() -> 
     assert_eq!((&listed["reports"][0]["report_id"], &listed["reports"][0]["revision"]), (&json!(new_id), &json!(2)));
     // Its nurses hear of it: one message for each revision, nurse and channel.
     let rows = rows(&stack).await?;
-    assert_eq!((rows.reports, rows.keys, rows.audit_events), (2, 1, 2));
+    assert_eq!((rows.reports, rows.keys, rows.audit_events), (2, 2, 2));
     assert_eq!(rows.notifications, 2 * 2 * i64::try_from(NURSES_PER_SITE)?);
     stack.stop().await?;
     Ok(())
@@ -83,6 +83,36 @@ async fn an_amendment_says_which_revision_it_is_about() -> anyhow::Result<()> {
         client.amend(&token, &second, "\"1\", \"2\"", &amendment()).await?.expect_status(201)?.text("report_id")?;
     let fourth = client.amend(&token, &third, "*", &amendment()).await?.expect_status(201)?;
     assert_eq!(fourth.json()["revision"], 4);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_amends_what_they_have_not_seen_judged() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let nurse = client.login(NURSE.login, NURSE.pin).await?;
+    let first = submitted(&client, &token, PATIENT).await?;
+    let mut tags = vec![look(&client, &token, &first).await?.1, look(&client, &nurse, &first).await?.1];
+    client.review(&nurse, &first, "has_issues").await?.expect_status(201)?;
+    problem(&client.amend(&token, &first, &tags[0], &amendment()).await?, 412, "revision-mismatch")?;
+    assert_eq!(rows(&stack).await?.reports, 1);
+
+    let (seen, tag) = look(&client, &token, &first).await?;
+    assert_eq!(seen["review"]["outcome"], "has_issues");
+    let second = client.amend(&token, &first, &tag, &amendment()).await?.expect_status(201)?.text("report_id")?;
+    tags.push(tag);
+    // Of each revision after each change, for whoever sees something else there.
+    for (token, report_id) in [(&token, &first), (&nurse, &first)] {
+        tags.push(look(&client, token, report_id).await?.1);
+    }
+    client.review(&nurse, &second, "approved").await?.expect_status(201)?;
+    for token in [&token, &nurse] {
+        tags.push(look(&client, token, &second).await?.1);
+    }
+    let different: std::collections::BTreeSet<_> = tags.iter().collect();
+    assert_eq!(different.len(), tags.len(), "{tags:?}");
     stack.stop().await?;
     Ok(())
 }

@@ -14,6 +14,7 @@ mod outages;
 mod privacy;
 mod reads;
 mod recovery;
+mod retries;
 mod reviews;
 mod sessions;
 mod silence;

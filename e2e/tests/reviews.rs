@@ -69,7 +69,7 @@ async fn what_is_reviewed_leaves_the_list_of_pending_ones_until_it_is_amended() 
     assert_eq!(listed(&client, &nurse, "review=done").await?, ids([first, second]));
     assert_eq!(listed(&client, &nurse, "").await?, ids([first, second, third]));
 
-    let amended = client.amend(&patient, first, "\"1\"", &amendment()).await?.expect_status(201)?.text("report_id")?;
+    let amended = client.amend(&patient, first, "\"2\"", &amendment()).await?.expect_status(201)?.text("report_id")?;
     assert_eq!(listed(&client, &nurse, "review=pending").await?, ids([third, &amended]));
     assert_eq!(listed(&client, &nurse, "review=done").await?, ids([second]));
     let old = seen(&client, &nurse, &format!("/v1/reports/{first}")).await?;
@@ -192,6 +192,35 @@ async fn a_review_that_was_overtaken_by_an_amendment_is_refused() -> anyhow::Res
     amended.expect_status(201)?;
     problem(&reviewed, 409, "report-superseded")?;
     assert_eq!(rows(&stack).await?.audit_events, 2);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_amendment_that_was_overtaken_by_a_review_is_refused() -> anyhow::Result<()> {
+    let stack = unhurried().start().await?;
+    let client = stack.client();
+    let patient = client.login(PATIENT.login, PATIENT.pin).await?;
+    let nurse = client.login(NURSE.login, NURSE.pin).await?;
+    let report_id = submitted(&client, &patient, PATIENT).await?;
+    let mut database = stack.database.connect().await?;
+    let mut lock = database.begin().await?;
+    sqlx::query("SELECT FROM clinical.audit_chain FOR UPDATE").execute(&mut *lock).await?;
+    let change = amendment();
+    let (reviewed, amended, ()) = tokio::try_join!(
+        client.review(&nurse, &report_id, "approved"),
+        async {
+            waiting(&stack, 1).await?;
+            client.amend(&patient, &report_id, "\"1\"", &change).await
+        },
+        async {
+            waiting(&stack, 2).await?;
+            Ok(lock.rollback().await?)
+        },
+    )?;
+    reviewed.expect_status(201)?;
+    problem(&amended, 412, "revision-mismatch")?;
+    assert_eq!(rows(&stack).await?.reports, 1);
     stack.stop().await?;
     Ok(())
 }

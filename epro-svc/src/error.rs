@@ -13,7 +13,7 @@ pub(crate) enum ReportError {
     WindowUsed,
     #[error("the study takes no reports any more")]
     StudyClosed,
-    #[error("the report has another revision by now")]
+    #[error("the report has another revision or review by now")]
     RevisionMismatch,
     #[error("a newer revision replaces the report")]
     Superseded,

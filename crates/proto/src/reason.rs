@@ -11,7 +11,7 @@ pub enum Reason {
     ProjectNotFound,
     /// The report breaks rules; they are listed.
     ReportInvalid,
-    /// The idempotency key was used with another body.
+    /// The idempotency key was used for something else.
     IdempotencyKeyReused,
     /// Login or PIN is wrong.
     WrongCredentials,
@@ -35,7 +35,7 @@ pub enum Reason {
     AlreadyReviewed,
     /// A newer revision replaces the report.
     ReportSuperseded,
-    /// The report has another revision by now than the client has seen.
+    /// The report has another revision or review by now than the client has seen.
     RevisionMismatch,
     /// The activation code is unknown, used or expired.
     InvalidActivationCode,

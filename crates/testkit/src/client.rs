@@ -197,7 +197,7 @@ impl Client {
         receive(self.request(Method::POST, path).bearer_auth(&token.0).json(body)).await
     }
 
-    /// Replaces a report's revision, if the current one has this tag, such as `"1"` with its quotes.
+    /// Replaces a report's revision, if the report has this tag, such as `"1"` with its quotes, under a key of its own.
     ///
     /// # Errors
     /// When no answer arrives. A refusal is an answer.
@@ -208,16 +208,47 @@ impl Client {
         if_match: &str,
         amendment: &Value,
     ) -> anyhow::Result<Response> {
-        let request = self.request(Method::POST, &format!("/v1/reports/{report_id}/amendments"));
-        receive(request.bearer_auth(&token.0).header("If-Match", if_match).json(amendment)).await
+        self.amend_under(token, &Uuid::new_v4().to_string(), report_id, if_match, amendment).await
     }
 
-    /// Gives a nurse's verdict on a report.
+    /// As [`amend`](Self::amend), under this key.
+    ///
+    /// # Errors
+    /// When no answer arrives. A refusal is an answer.
+    pub async fn amend_under(
+        &self,
+        token: &Token,
+        idempotency_key: &str,
+        report_id: &str,
+        if_match: &str,
+        amendment: &Value,
+    ) -> anyhow::Result<Response> {
+        let request = self.request(Method::POST, &format!("/v1/reports/{report_id}/amendments"));
+        let request = request.bearer_auth(&token.0).header("Idempotency-Key", idempotency_key);
+        receive(request.header("If-Match", if_match).json(amendment)).await
+    }
+
+    /// Gives a nurse's verdict on a report, under a key of its own.
     ///
     /// # Errors
     /// When no answer arrives. A refusal is an answer.
     pub async fn review(&self, token: &Token, report_id: &str, outcome: &str) -> anyhow::Result<Response> {
-        self.post_as(token, &format!("/v1/reports/{report_id}/reviews"), &json!({"outcome": outcome})).await
+        self.review_under(token, &Uuid::new_v4().to_string(), report_id, outcome).await
+    }
+
+    /// As [`review`](Self::review), under this key.
+    ///
+    /// # Errors
+    /// When no answer arrives. A refusal is an answer.
+    pub async fn review_under(
+        &self,
+        token: &Token,
+        idempotency_key: &str,
+        report_id: &str,
+        outcome: &str,
+    ) -> anyhow::Result<Response> {
+        let request = self.request(Method::POST, &format!("/v1/reports/{report_id}/reviews")).bearer_auth(&token.0);
+        receive(request.header("Idempotency-Key", idempotency_key).json(&json!({"outcome": outcome}))).await
     }
 
     /// Sends exactly these headers and bytes, for input that no phone would send.

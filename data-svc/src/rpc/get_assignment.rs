@@ -21,6 +21,7 @@ pub(crate) async fn get_assignment(
             report_id: stored.report_id.to_string(),
             fingerprint: stored.fingerprint,
             disposition: assessment::disposition(&stored.disposition)?.into(),
+            revision: stored.revision.unsigned_abs(),
         })
     });
     Ok(pb::GetAssignmentResponse {

@@ -40,6 +40,7 @@ fn message(report: Report) -> Result<pb::GetReportResponse, DataError> {
         superseded_by: parse::text(report.superseded_by),
         current_revision: report.current_revision.unsigned_abs(),
         review: report.review.as_ref().map(review::message).transpose()?,
+        state_number: report.state_number.unsigned_abs(),
         urgent_revisions: report.urgent_revisions.iter().map(urgent_revision::message).collect(),
     })
 }

@@ -15,6 +15,7 @@ mod notification;
 mod page;
 mod parse;
 mod record_delivery;
+mod replay;
 mod review;
 mod save_amendment;
 mod save_report;

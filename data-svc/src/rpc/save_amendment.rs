@@ -1,16 +1,18 @@
 use proto::data as pb;
-use telemetry::postgres::Db;
+use telemetry::postgres::{Db, Tx};
+use uuid::Uuid;
 
-use super::assessment::assessed;
+use super::assessment::{assessed, disposition};
 use super::notification::note_untold;
-use super::parse;
+use super::{parse, replay};
 use crate::error::DataError;
 use crate::store;
 use crate::store::audit_event::{Action, Event};
-use crate::store::report::{Amended, Answers};
+use crate::store::idempotency::Claimed;
+use crate::store::report::Answers;
 
-/// Stores a new revision of a patient's own report with its alerts, audit event and notifications. All of it
-/// or nothing.
+/// Stores a new revision of a patient's own report with the key that found it, its alerts, audit event and
+/// notifications. All of it or nothing.
 pub(crate) async fn save_amendment(
     db: &Db,
     request: pb::SaveAmendmentRequest,
@@ -22,17 +24,26 @@ pub(crate) async fn save_amendment(
     let assessed = assessed(&assessment, Answers::from(request.answers), &request.raw_body, &request.fingerprint)?;
 
     let mut tx = db.begin().await?;
+    let (key, key_fingerprint) = (&request.idempotency_key, &request.key_fingerprint);
+    // The key before the chain, as everybody does, so that no two can wait for each other.
+    let claim = store::idempotency::claim_amendment(&mut tx, supersedes, person_id, key, key_fingerprint).await;
+    let Some(Claimed { enrolment_id, report_id }) = claim.map_err(replay::claim_failed)? else {
+        return replayed(tx, supersedes, person_id, key, key_fingerprint).await;
+    };
     store::audit_chain::hold(&mut tx, supersedes).await?;
     let target = store::report::find_target(&mut tx, supersedes, Some(person_id), &[]).await?;
     let target = target.ok_or(DataError::ReportNotFound)?;
     if target.superseded {
         return Err(DataError::ReportSuperseded);
     }
+    if !request.expected_states.is_empty() && !request.expected_states.contains(&target.state_number.unsigned_abs()) {
+        return Err(DataError::RevisionMismatch);
+    }
     if target.study_closed {
         return Err(DataError::StudyClosed);
     }
-    let amended = store::report::amend(&mut tx, supersedes, &request.reason, assessed.contents).await;
-    let Amended { report_id, revision } = amended.map_err(|error| {
+    let amended = store::report::amend(&mut tx, report_id, supersedes, &request.reason, assessed.contents).await;
+    let revision = amended.map_err(|error| {
         // Another amendment was faster.
         let lost = [store::report::ONE_SUCCESSOR, store::report::ONE_PER_WINDOW];
         if lost.iter().any(|name| store::breaks(&error, name)) { DataError::ReportSuperseded } else { error.into() }
@@ -40,9 +51,9 @@ pub(crate) async fn save_amendment(
     if !assessed.alerts.is_empty() {
         store::alert::insert(&mut tx, report_id, &assessed.alerts).await?;
     }
-    store::notification::enqueue(&mut tx, report_id, target.enrolment_id, &recipients, assessed.urgent).await?;
+    store::notification::enqueue(&mut tx, report_id, enrolment_id, &recipients, assessed.urgent).await?;
     let event = Event {
-        enrolment_id: target.enrolment_id,
+        enrolment_id,
         actor_id: person_id,
         action: Action::Amend,
         object_id: report_id,
@@ -52,5 +63,31 @@ pub(crate) async fn save_amendment(
     store::audit_event::insert(&mut tx, event).await?;
     tx.commit().await?;
     note_untold(report_id, &recipients, assessed.urgent);
-    Ok(pb::SaveAmendmentResponse { report_id: report_id.to_string(), revision: revision.unsigned_abs() })
+    Ok(pb::SaveAmendmentResponse {
+        report_id: report_id.to_string(),
+        revision: revision.unsigned_abs(),
+        replayed: false,
+        disposition: assessment.disposition,
+    })
+}
+
+/// The answer to a request whose key could not be taken.
+async fn replayed(
+    mut tx: Tx<'_>,
+    supersedes: Uuid,
+    person_id: Uuid,
+    key: &str,
+    fingerprint: &[u8],
+) -> Result<pb::SaveAmendmentResponse, DataError> {
+    let target = store::report::find_target(&mut tx, supersedes, Some(person_id), &[]).await?;
+    target.ok_or(DataError::ReportNotFound)?;
+    let stored = store::idempotency::find(&mut tx, supersedes, key).await?;
+    tx.rollback().await?;
+    let stored = replay::same(stored, fingerprint)?;
+    Ok(pb::SaveAmendmentResponse {
+        report_id: stored.report_id.to_string(),
+        revision: stored.revision.unsigned_abs(),
+        replayed: true,
+        disposition: disposition(&stored.disposition)?.into(),
+    })
 }

@@ -1,12 +1,11 @@
 use chrono::DateTime;
 use proto::data as pb;
-use service_kit::database;
 use telemetry::postgres::{Db, Tx};
 use uuid::Uuid;
 
 use super::assessment::{assessed, disposition};
 use super::notification::note_untold;
-use super::parse;
+use super::{parse, replay};
 use crate::error::DataError;
 use crate::store;
 use crate::store::audit_event::{Action, Event};
@@ -28,11 +27,8 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
     let mut tx = db.begin().await?;
     let key = &request.idempotency_key;
     let claim = store::idempotency::claim(&mut tx, assignment_id, person_id, key, &request.fingerprint).await;
-    // It has waited for nothing but another request with the key.
-    let claim =
-        claim.map_err(|error| if database::timed_out(&error) { DataError::KeyInProgress } else { error.into() });
-    let Some(Claimed { enrolment_id, report_id }) = claim? else {
-        return replay(tx, assignment_id, person_id, key, &request.fingerprint).await;
+    let Some(Claimed { enrolment_id, report_id }) = claim.map_err(replay::claim_failed)? else {
+        return replayed(tx, assignment_id, person_id, key, &request.fingerprint).await;
     };
     let contents = assessed.contents;
     let report = NewReport { report_id, assignment_id, enrolment_id, window_id, captured_at, contents };
@@ -63,7 +59,7 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
 }
 
 /// The answer to a request whose key could not be taken.
-async fn replay(
+async fn replayed(
     mut tx: Tx<'_>,
     assignment_id: Uuid,
     person_id: Uuid,
@@ -73,15 +69,13 @@ async fn replay(
     let refusal = store::idempotency::explain(&mut tx, assignment_id, person_id, key).await?;
     tx.rollback().await?;
     let refusal = refusal.ok_or(DataError::AssignmentNotFound)?;
-    match refusal.stored {
-        Some(stored) if stored.fingerprint == fingerprint => Ok(pb::SaveReportResponse {
-            report_id: stored.report_id.to_string(),
-            replayed: true,
-            disposition: disposition(&stored.disposition)?.into(),
-        }),
-        Some(_) => Err(DataError::KeyReused),
-        None if refusal.study_closed => Err(DataError::StudyClosed),
-        // What stood in the way is gone.
-        None => Err(DataError::KeyInProgress),
+    if refusal.study_closed && refusal.stored.is_none() {
+        return Err(DataError::StudyClosed);
     }
+    let stored = replay::same(refusal.stored, fingerprint)?;
+    Ok(pb::SaveReportResponse {
+        report_id: stored.report_id.to_string(),
+        replayed: true,
+        disposition: disposition(&stored.disposition)?.into(),
+    })
 }

@@ -1,13 +1,15 @@
 use proto::data as pb;
 use proto::report::ReviewOutcome;
-use telemetry::postgres::Db;
+use telemetry::postgres::{Db, Tx};
+use uuid::Uuid;
 
-use super::parse;
+use super::{parse, replay};
 use crate::error::DataError;
 use crate::store;
 use crate::store::audit_event::{Action, Event};
 
-/// Stores a nurse's verdict on a report of her sites, and its audit event. Both or nothing.
+/// Stores a nurse's verdict on a report of her sites, the key that found it, and its audit event. All of it or
+/// nothing.
 ///
 /// A revision that was replaced waits for no verdict any more, unless it has set off an urgent alert: that one stays
 /// until somebody says that they have seen it.
@@ -19,13 +21,19 @@ pub(crate) async fn save_review(db: &Db, request: &pb::SaveReviewRequest) -> Res
     let outcome = outcome(request.outcome())?;
 
     let mut tx = db.begin().await?;
+    let (key, fingerprint) = (&request.idempotency_key, &request.key_fingerprint);
+    // The key before the chain, as everybody does, so that no two can wait for each other.
+    let claim = store::idempotency::claim_review(&mut tx, report_id, &site_ids, key, fingerprint).await;
+    let Some(review_id) = claim.map_err(replay::claim_failed)? else {
+        return replayed(tx, report_id, &site_ids, key, fingerprint).await;
+    };
     store::audit_chain::hold(&mut tx, report_id).await?;
     let target = store::report::find_target(&mut tx, report_id, None, &site_ids).await?;
     let target = target.ok_or(DataError::ReportNotFound)?;
     if target.superseded && !target.urgent {
         return Err(DataError::ReportSuperseded);
     }
-    let review_id = store::review::insert(&mut tx, report_id, reviewer_id, outcome).await.map_err(|error| {
+    store::review::insert(&mut tx, review_id, report_id, reviewer_id, outcome).await.map_err(|error| {
         if store::breaks(&error, store::review::ONE_PER_REPORT) { DataError::AlreadyReviewed } else { error.into() }
     })?;
     let event = Event {
@@ -38,6 +46,22 @@ pub(crate) async fn save_review(db: &Db, request: &pb::SaveReviewRequest) -> Res
     };
     store::audit_event::insert(&mut tx, event).await?;
     tx.commit().await?;
+    Ok(pb::SaveReviewResponse { review_id: review_id.to_string() })
+}
+
+/// The answer to a request whose key could not be taken.
+async fn replayed(
+    mut tx: Tx<'_>,
+    report_id: Uuid,
+    site_ids: &[Uuid],
+    key: &str,
+    fingerprint: &[u8],
+) -> Result<pb::SaveReviewResponse, DataError> {
+    let target = store::report::find_target(&mut tx, report_id, None, site_ids).await?;
+    target.ok_or(DataError::ReportNotFound)?;
+    let stored = store::idempotency::find(&mut tx, report_id, key).await?;
+    tx.rollback().await?;
+    let review_id = replay::same(stored, fingerprint)?.review_id.ok_or(DataError::Malformed("idempotency_key"))?;
     Ok(pb::SaveReviewResponse { review_id: review_id.to_string() })
 }
 

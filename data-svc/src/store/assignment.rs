@@ -59,7 +59,7 @@ pub(crate) async fn find(
                    WHERE used.window_id = fill_window.window_id
                    ORDER BY used.revision DESC LIMIT 1) AS used_by,
                   stored.report_id AS "stored_id?", stored.disposition AS "disposition?",
-                  idempotency.fingerprint AS "fingerprint?"
+                  stored.revision AS "revision?", idempotency.fingerprint AS "fingerprint?", idempotency.review_id
            FROM clinical.assignment
            JOIN clinical.enrolment USING (enrolment_id)
            JOIN clinical.study USING (study_id)
@@ -86,12 +86,7 @@ pub(crate) async fn find(
         definition: row.definition,
         retired_at: row.retired_at,
         window: Window::from_columns(row.window_id, row.opens_at, row.closes_at, row.sync_until, row.used_by),
-        stored: match (row.stored_id, row.fingerprint, row.disposition) {
-            (Some(report_id), Some(fingerprint), Some(disposition)) => {
-                Some(Stored { report_id, fingerprint, disposition })
-            }
-            _ => None,
-        },
+        stored: Stored::from_columns(row.stored_id, row.revision, row.fingerprint, row.disposition, row.review_id),
     }))
 }
 

@@ -1,8 +1,8 @@
-use sqlx::{query, query_as};
+use sqlx::{query, query_as, query_scalar};
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
-/// A key that was free and is now taken for a new report.
+/// A key that was free and is now taken for a new report or a new revision.
 pub(crate) struct Claimed {
     pub(crate) enrolment_id: Uuid,
     pub(crate) report_id: Uuid,
@@ -16,9 +16,32 @@ pub(crate) struct Refusal {
 
 /// What the key stored before.
 pub(crate) struct Stored {
+    /// The revision that was stored or reviewed.
     pub(crate) report_id: Uuid,
+    pub(crate) revision: i32,
     pub(crate) fingerprint: Vec<u8>,
     pub(crate) disposition: String,
+    /// What was stored, if it was a review.
+    pub(crate) review_id: Option<Uuid>,
+}
+
+impl Stored {
+    /// What a key stored out of an outer join: nothing without an id.
+    pub(super) fn from_columns(
+        report_id: Option<Uuid>,
+        revision: Option<i32>,
+        fingerprint: Option<Vec<u8>>,
+        disposition: Option<String>,
+        review_id: Option<Uuid>,
+    ) -> Option<Self> {
+        Some(Self {
+            report_id: report_id?,
+            revision: revision?,
+            fingerprint: fingerprint?,
+            disposition: disposition?,
+            review_id,
+        })
+    }
 }
 
 /// Takes the key for a new report. `None` when it is taken, the study is closed, or the assignment is not
@@ -51,6 +74,75 @@ pub(crate) async fn claim(
     .await
 }
 
+/// Takes the key for a new revision of a person's own report. `None` when it is taken, or the report is another's.
+/// Waits as [`claim`] does.
+pub(crate) async fn claim_amendment(
+    tx: &mut Tx<'_>,
+    supersedes: Uuid,
+    person_id: Uuid,
+    key: &str,
+    fingerprint: &[u8],
+) -> sqlx::Result<Option<Claimed>> {
+    query_as!(
+        Claimed,
+        "INSERT INTO clinical.idempotency (enrolment_id, key, fingerprint, report_id)
+         SELECT enrolment_id, $3, $4, gen_random_uuid()
+         FROM clinical.report
+         JOIN clinical.enrolment USING (enrolment_id)
+         WHERE report_id = $1 AND person_id = $2
+         ON CONFLICT DO NOTHING
+         RETURNING enrolment_id, report_id",
+        supersedes,
+        person_id,
+        key,
+        fingerprint,
+    )
+    .fetch_optional(tx)
+    .await
+}
+
+/// Takes the key for a review of a report of one of the sites; gives the review's id. `None` when it is taken, or
+/// the report is of another site. Waits as [`claim`] does.
+pub(crate) async fn claim_review(
+    tx: &mut Tx<'_>,
+    report_id: Uuid,
+    site_ids: &[Uuid],
+    key: &str,
+    fingerprint: &[u8],
+) -> sqlx::Result<Option<Uuid>> {
+    query_scalar!(
+        r#"INSERT INTO clinical.idempotency (enrolment_id, key, fingerprint, report_id, review_id)
+           SELECT enrolment_id, $3, $4, report_id, gen_random_uuid()
+           FROM clinical.report
+           JOIN clinical.enrolment USING (enrolment_id)
+           WHERE report_id = $1 AND site_id = ANY($2)
+           ON CONFLICT DO NOTHING
+           RETURNING review_id AS "review_id!""#,
+        report_id,
+        site_ids,
+        key,
+        fingerprint,
+    )
+    .fetch_optional(tx)
+    .await
+}
+
+/// What a key of a report's enrolment stored before.
+pub(crate) async fn find(tx: &mut Tx<'_>, report_id: Uuid, key: &str) -> sqlx::Result<Option<Stored>> {
+    query_as!(
+        Stored,
+        "SELECT stored.report_id, stored.revision, fingerprint, stored.disposition, review_id
+         FROM clinical.report AS asked
+         JOIN clinical.idempotency ON idempotency.enrolment_id = asked.enrolment_id AND idempotency.key = $2
+         JOIN clinical.report AS stored ON stored.report_id = idempotency.report_id
+         WHERE asked.report_id = $1",
+        report_id,
+        key,
+    )
+    .fetch_optional(tx)
+    .await
+}
+
 /// Why [`claim`] took nothing. `None` when the assignment is not the person's.
 pub(crate) async fn explain(
     tx: &mut Tx<'_>,
@@ -60,7 +152,8 @@ pub(crate) async fn explain(
 ) -> sqlx::Result<Option<Refusal>> {
     let row = query!(
         r#"SELECT coalesce(closed_at <= now(), false) AS "study_closed!", idempotency.report_id AS "report_id?",
-                  idempotency.fingerprint AS "fingerprint?", report.disposition AS "disposition?"
+                  idempotency.fingerprint AS "fingerprint?", report.disposition AS "disposition?",
+                  report.revision AS "revision?", idempotency.review_id
            FROM clinical.assignment
            JOIN clinical.enrolment USING (enrolment_id)
            JOIN clinical.study USING (study_id)
@@ -76,11 +169,6 @@ pub(crate) async fn explain(
     .await?;
     Ok(row.map(|row| Refusal {
         study_closed: row.study_closed,
-        stored: match (row.report_id, row.fingerprint, row.disposition) {
-            (Some(report_id), Some(fingerprint), Some(disposition)) => {
-                Some(Stored { report_id, fingerprint, disposition })
-            }
-            _ => None,
-        },
+        stored: Stored::from_columns(row.report_id, row.revision, row.fingerprint, row.disposition, row.review_id),
     }))
 }

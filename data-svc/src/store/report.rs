@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, FixedOffset};
 use proto::report::{Answer, answer};
 use serde_json::{Map, Value};
-use sqlx::{query, query_as};
+use sqlx::{query, query_as, query_scalar};
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
@@ -43,13 +43,9 @@ pub(crate) struct Target {
     pub(crate) superseded: bool,
     /// Whether it has set off an urgent alert.
     pub(crate) urgent: bool,
+    /// How many revisions and reviews the report has up to this one.
+    pub(crate) state_number: i32,
     pub(crate) study_closed: bool,
-}
-
-/// A revision that was added to a report.
-pub(crate) struct Amended {
-    pub(crate) report_id: Uuid,
-    pub(crate) revision: i32,
 }
 
 /// Answers by `link_id`, as they are stored: a JSON object of plain values.
@@ -115,23 +111,23 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, report: NewReport<'_>) -> sqlx::Resu
     .map(drop)
 }
 
-/// Stores a revision in the place of another: of the same assignment, window and time of capture.
+/// Stores a revision in the place of another: of the same assignment, window and time of capture. Gives its number.
 pub(crate) async fn amend(
     tx: &mut Tx<'_>,
+    report_id: Uuid,
     supersedes: Uuid,
     reason: &str,
     contents: Contents<'_>,
-) -> sqlx::Result<Amended> {
-    query_as!(
-        Amended,
-        "INSERT INTO clinical.report (assignment_id, enrolment_id, window_id, revision, supersedes, captured_at,
+) -> sqlx::Result<i32> {
+    query_scalar!(
+        "INSERT INTO clinical.report (report_id, assignment_id, enrolment_id, window_id, revision, supersedes, captured_at,
                                       captured_offset_seconds, reason, answers, raw_body, raw_sha256,
                                       disposition, held_because, score, score_band)
-         SELECT assignment_id, enrolment_id, window_id, revision + 1, report_id, captured_at,
+         SELECT $10, assignment_id, enrolment_id, window_id, revision + 1, report_id, captured_at,
                 captured_offset_seconds, $2, $3, $4, $5, $6, $7, $8, $9
          FROM clinical.report
          WHERE report_id = $1
-         RETURNING report_id, revision",
+         RETURNING revision",
         supersedes,
         reason,
         contents.answers.0,
@@ -141,6 +137,7 @@ pub(crate) async fn amend(
         contents.held_because,
         contents.score,
         contents.score_band,
+        report_id,
     )
     .fetch_one(tx)
     .await
@@ -157,7 +154,8 @@ pub(crate) async fn find_target(
         Target,
         r#"SELECT enrolment_id, coalesce(closed_at <= now(), false) AS "study_closed!",
                   EXISTS (SELECT FROM clinical.report WHERE supersedes = $1) AS "superseded!",
-                  EXISTS (SELECT FROM clinical.alert WHERE report_id = $1 AND urgent) AS "urgent!"
+                  EXISTS (SELECT FROM clinical.alert WHERE report_id = $1 AND urgent) AS "urgent!",
+                  clinical.state_number($1) AS "state_number!"
            FROM clinical.report
            JOIN clinical.enrolment USING (enrolment_id)
            JOIN clinical.study USING (study_id)

@@ -1,5 +1,5 @@
 use chrono::{DateTime, Utc};
-use sqlx::{query, query_scalar};
+use sqlx::query;
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
@@ -26,16 +26,24 @@ impl Review {
     }
 }
 
-/// Stores a nurse's verdict on one revision; gives its id.
-pub(crate) async fn insert(tx: &mut Tx<'_>, report_id: Uuid, reviewer_id: Uuid, outcome: &str) -> sqlx::Result<Uuid> {
-    query_scalar!(
-        "INSERT INTO clinical.review (report_id, reviewer_id, outcome) VALUES ($1, $2, $3) RETURNING review_id",
+/// Stores a nurse's verdict on one revision.
+pub(crate) async fn insert(
+    tx: &mut Tx<'_>,
+    review_id: Uuid,
+    report_id: Uuid,
+    reviewer_id: Uuid,
+    outcome: &str,
+) -> sqlx::Result<()> {
+    query!(
+        "INSERT INTO clinical.review (review_id, report_id, reviewer_id, outcome) VALUES ($1, $2, $3, $4)",
+        review_id,
         report_id,
         reviewer_id,
         outcome,
     )
-    .fetch_one(tx)
+    .execute(tx)
     .await
+    .map(drop)
 }
 
 /// The first review, with its report's enrolment, that has not exactly one event which tells where it comes from.

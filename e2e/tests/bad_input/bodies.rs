@@ -49,10 +49,14 @@ pub(super) fn on_every_route(patient: &Token, nurse: &Token, report_id: &str) ->
             .header("if-match", "\"1\""),
         Case::new("truncated, to reviews", "POST", format!("/v1/reports/{report_id}/reviews")).bearer(nurse),
     ];
-    cases.map(|case| case.json(format!("{{\"{MARK}\":")).expect(400, "malformed-json")).into()
+    cases
+        .map(|case| {
+            case.header("idempotency-key", "truncated").json(format!("{{\"{MARK}\":")).expect(400, "malformed-json")
+        })
+        .into()
 }
 
-pub(super) fn keys_and_tags(patient: &Token, report_id: &str) -> Vec<Case> {
+pub(super) fn keys_and_tags(patient: &Token, nurse: &Token, report_id: &str) -> Vec<Case> {
     let keyless = |name| Case::submission(name, patient, plain()).without("idempotency-key");
     let keyed = |name, key: &str| keyless(name).header("idempotency-key", key);
     let keys = [
@@ -73,8 +77,15 @@ pub(super) fn keys_and_tags(patient: &Token, report_id: &str) -> Vec<Case> {
         untagged("a word for a tag").header("if-match", MARK),
         untagged("an empty tag").header("if-match", ""),
     ];
-    keys.map(|case| case.expect(400, "idempotency-key"))
-        .into_iter()
+    let keyless = [
+        untagged("no key, to amend").header("if-match", "\"1\""),
+        Case::new("no key, to review", "POST", format!("/v1/reports/{report_id}/reviews"))
+            .bearer(nurse)
+            .json(json!({"outcome": "approved"}).to_string()),
+    ];
+    keys.into_iter()
+        .chain(keyless)
+        .map(|case| case.expect(400, "idempotency-key"))
         .chain(tags.map(|case| case.expect(400, "if-match")))
         .chain([untagged("no tag").expect(428, "precondition-required")])
         .collect()

@@ -5,6 +5,7 @@ use e2e::{NURSE, PATIENT, amendment, submitted};
 use serde_json::json;
 use testkit::client::{Token, report};
 use testkit::stack::Stack;
+use uuid::Uuid;
 
 use super::case::{Case, MARK, changed};
 
@@ -12,12 +13,14 @@ fn amend(name: &'static str, patient: &Token, report_id: &str, tag: &str) -> Cas
     Case::new(name, "POST", format!("/v1/reports/{report_id}/amendments"))
         .bearer(patient)
         .header("if-match", tag)
+        .header("idempotency-key", Uuid::new_v4().to_string())
         .json(amendment().to_string())
 }
 
 fn review(name: &'static str, nurse: &Token, report_id: &str) -> Case {
     Case::new(name, "POST", format!("/v1/reports/{report_id}/reviews"))
         .bearer(nurse)
+        .header("idempotency-key", Uuid::new_v4().to_string())
         .json(json!({"outcome": "rejected"}).to_string())
 }
 
@@ -45,10 +48,18 @@ pub(super) async fn with_earlier_requests(stack: &Stack) -> anyhow::Result<Vec<C
             .expect(409, "window-used"),
         review("a second review", &nurse, &reviewed).expect(409, "already-reviewed"),
         review("a review of what was replaced", &nurse, &amended).expect(409, "report-superseded"),
+        amend("an amendment under a report's key", &patient, &current, "\"2\"")
+            .instead("idempotency-key", "key")
+            .expect(422, "idempotency-key-reused"),
+        review("a review under a report's key", &nurse, &current)
+            .instead("idempotency-key", "key")
+            .expect(422, "idempotency-key-reused"),
         amend("an amendment of what was replaced", &patient, &amended, "\"2\"").expect(409, "report-superseded"),
         amend("an amendment of an earlier revision", &patient, &amended, "\"1\"").expect(412, "revision-mismatch"),
         amend("an amendment by an old tag", &patient, &current, "\"1\"").expect(412, "revision-mismatch"),
         amend("an amendment by a tag to come", &patient, &current, "\"3\"").expect(412, "revision-mismatch"),
+        amend("an amendment by a tag from before a review", &patient, &reviewed, "\"1\"")
+            .expect(412, "revision-mismatch"),
         amend("an amendment by a weak tag", &patient, &current, "W/\"2\"").expect(412, "revision-mismatch"),
     ])
 }
@@ -67,6 +78,6 @@ pub(super) async fn with_a_closed_study(stack: &Stack) -> anyhow::Result<Vec<Cas
         Case::submission("a report for a closed study", &patient, report(PATIENT.assignment).to_string())
             .instead("idempotency-key", "after")
             .expect(409, "study-closed"),
-        amend("an amendment in a closed study", &patient, &stored, "\"1\"").expect(409, "study-closed"),
+        amend("an amendment in a closed study", &patient, &stored, "\"2\"").expect(409, "study-closed"),
     ])
 }

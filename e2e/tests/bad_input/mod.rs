@@ -48,7 +48,7 @@ async fn what_cannot_be_read_is_refused_and_stores_nothing() -> anyhow::Result<(
     let report_id = submitted(&client, &patient, PATIENT).await?;
     refuse(&stack, bodies::unreadable(&patient)).await?;
     refuse(&stack, bodies::on_every_route(&patient, &nurse, &report_id)).await?;
-    refuse(&stack, bodies::keys_and_tags(&patient, &report_id)).await?;
+    refuse(&stack, bodies::keys_and_tags(&patient, &nurse, &report_id)).await?;
     refuse(&stack, bodies::ids_and_pages(&patient, &nurse)).await?;
     refuse(&stack, surface::paths_and_methods(&patient, &report_id)).await?;
     refuse(&stack, surface::media_and_sizes(&patient)).await?;

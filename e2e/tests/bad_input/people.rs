@@ -24,12 +24,14 @@ fn routes(report_id: &str, patient: &Token, nurse: &Token) -> (Vec<Case>, Vec<Ca
         of("to amend", "POST", &format!("{path}/amendments"))
             .bearer(patient)
             .header("if-match", "\"1\"")
+            .header("idempotency-key", "amend")
             .json(e2e::amendment().to_string()),
     ];
     let nurses = vec![
         of("to list a site's reports", "GET", &format!("/v1/sites/{}/reports", SITES[0].id)).bearer(nurse),
         of("to review", "POST", &format!("{path}/reviews"))
             .bearer(nurse)
+            .header("idempotency-key", "review")
             .json(json!({"outcome": "approved"}).to_string()),
         of("to read the audit trail", "GET", &format!("{path}/audit")).bearer(nurse),
         of("to read the study", "GET", &format!("/v1/projects/{STUDY}")).bearer(nurse),

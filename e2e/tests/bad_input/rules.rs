@@ -176,10 +176,11 @@ pub(super) async fn retired(stack: &Stack, patient: &Token) -> anyhow::Result<Ve
 /// On the other routes.
 pub(super) fn elsewhere(patient: &Token, nurse: &Token, report_id: &str) -> Vec<Case> {
     let post = |name, path: &str, body: Value| Case::new(name, "POST", path).json(body.to_string());
-    let amend = |name, body: Value| {
-        post(name, &format!("/v1/reports/{report_id}/amendments"), body).bearer(patient).header("if-match", "\"1\"")
+    let change = |name, path: &str, body| {
+        post(name, &format!("/v1/reports/{report_id}/{path}"), body).header("idempotency-key", "change")
     };
-    let review = |name, body: Value| post(name, &format!("/v1/reports/{report_id}/reviews"), body).bearer(nurse);
+    let amend = |name, body: Value| change(name, "amendments", body).bearer(patient).header("if-match", "\"1\"");
+    let review = |name, body: Value| change(name, "reviews", body).bearer(nurse);
     let activate = |name, pin: &str| {
         let body = json!({"activation_code": NEWCOMER.activation_code, "pin": pin});
         post(name, "/v1/activations", body).expect(422, "pin-too-simple")

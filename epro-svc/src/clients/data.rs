@@ -45,15 +45,8 @@ impl Data {
 
     pub(crate) async fn save_review(
         &self,
-        principal: &Principal,
-        report_id: String,
-        outcome: proto::report::ReviewOutcome,
+        request: pb::SaveReviewRequest,
     ) -> Result<pb::SaveReviewResponse, CallError> {
-        let request = pb::SaveReviewRequest {
-            viewer: Some(pb::Viewer::of(principal.clone())),
-            report_id,
-            outcome: outcome.into(),
-        };
         Ok(self.0.clone().save_review(request).await?.into_inner())
     }
 }

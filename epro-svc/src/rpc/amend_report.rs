@@ -1,8 +1,8 @@
-use proto::data::{GetAssignmentRequest, GetReportResponse, SaveAmendmentRequest};
+use proto::data::{GetAssignmentRequest, GetReportResponse, SaveAmendmentRequest, StoredSubmission};
 use proto::report::{AmendReportRequest, AmendReportResponse};
 use proto::user::Role;
 
-use super::{care_team, fingerprint, principal_as, validate};
+use super::{care_team, change_fingerprint, fingerprint, principal_as, validate};
 use crate::assessment::assess;
 use crate::assignment::Assignment;
 use crate::clients::{Data, Notify};
@@ -10,8 +10,8 @@ use crate::error::ReportError;
 use crate::filled_in::FilledIn;
 use crate::rules;
 
-/// Stores a new revision of a patient's own report. What the first one was held for holds for it, too:
-/// other answers do not make it less late.
+/// Stores a new revision of a patient's own report; the same one again gets the first one's answer. What the first
+/// revision was held for holds for it, too: other answers do not make it less late.
 pub(crate) async fn amend_report(
     data: &Data,
     notify: &Notify,
@@ -19,45 +19,66 @@ pub(crate) async fn amend_report(
 ) -> Result<AmendReportResponse, ReportError> {
     let principal = principal_as(Role::Patient, request.principal)?;
     let original = data.get_report(&principal, request.report_id.clone()).await?;
-    may_replace(&original, &request.expected_revisions)?;
-    let held_because = original.assessment.ok_or(ReportError::Missing("assessment"))?.held_because;
-    let assignment: Assignment = data
+    let mut response = data
         .get_assignment(GetAssignmentRequest {
-            assignment_id: original.assignment_id,
+            assignment_id: original.assignment_id.clone(),
             person_id: principal.person_id.clone(),
-            idempotency_key: String::new(),
+            idempotency_key: request.idempotency_key.clone(),
             captured_at: None,
         })
-        .await?
-        .try_into()?;
+        .await?;
+    let fingerprint = fingerprint(&request.raw_body);
+    let key_fingerprint = change_fingerprint("amend", &request.report_id, &principal, &fingerprint);
+    // Before what the report has become since: a retry finds it as its first try has left it.
+    if let Some(stored) = response.stored.take() {
+        return replay(stored, &key_fingerprint);
+    }
+    may_replace(&original, &request.expected_states)?;
 
+    let held_because = original.assessment.ok_or(ReportError::Missing("assessment"))?.held_because;
+    let assignment = Assignment::try_from(response)?;
     let filled_in = FilledIn::new(&assignment.questionnaire, &request.answers);
     validate(|| rules::broken_by_amendment(&filled_in, &request.reason))?;
     if assignment.study_closed {
         return Err(ReportError::StudyClosed);
     }
-    let assessment = assess(&filled_in, held_because);
-    let disposition = assessment.disposition;
 
     let saved = data
         .save_amendment(SaveAmendmentRequest {
             recipients: care_team(&principal, &assignment.site_id),
             person_id: principal.person_id,
             report_id: request.report_id,
+            assessment: Some(assess(&filled_in, held_because)),
             answers: request.answers,
             reason: request.reason,
-            fingerprint: fingerprint(&request.raw_body),
+            fingerprint,
             raw_body: request.raw_body,
-            assessment: Some(assessment),
+            expected_states: request.expected_states,
+            idempotency_key: request.idempotency_key,
+            key_fingerprint,
         })
         .await?;
-    notify.hint(saved.report_id.clone());
-    Ok(AmendReportResponse { report_id: saved.report_id, revision: saved.revision, disposition })
+    if !saved.replayed {
+        notify.hint(saved.report_id.clone());
+    }
+    let (revision, disposition) = (saved.revision, saved.disposition);
+    Ok(AmendReportResponse { report_id: saved.report_id, revision, disposition })
 }
 
-/// Nobody replaces a revision that they have not seen, or one that has been replaced before.
-fn may_replace(original: &GetReportResponse, expected_revisions: &[u32]) -> Result<(), ReportError> {
-    if !expected_revisions.is_empty() && !expected_revisions.contains(&original.current_revision) {
+/// What the key's first amendment was told.
+fn replay(stored: StoredSubmission, key_fingerprint: &[u8]) -> Result<AmendReportResponse, ReportError> {
+    if stored.fingerprint == key_fingerprint {
+        let (revision, disposition) = (stored.revision, stored.disposition);
+        Ok(AmendReportResponse { report_id: stored.report_id, revision, disposition })
+    } else {
+        Err(ReportError::KeyReused)
+    }
+}
+
+/// Nobody replaces a revision that they have not seen as it is now, verdict and all, or one that has been replaced
+/// before.
+fn may_replace(original: &GetReportResponse, expected_states: &[u32]) -> Result<(), ReportError> {
+    if !expected_states.is_empty() && !expected_states.contains(&original.state_number) {
         return Err(ReportError::RevisionMismatch);
     }
     if original.superseded_by.is_empty() { Ok(()) } else { Err(ReportError::Superseded) }
@@ -67,29 +88,31 @@ fn may_replace(original: &GetReportResponse, expected_revisions: &[u32]) -> Resu
 mod tests {
     use super::*;
 
-    fn revision(number: u32, current_revision: u32) -> GetReportResponse {
-        let superseded_by = if number < current_revision { "a newer one".to_owned() } else { String::new() };
-        GetReportResponse { revision: number, current_revision, superseded_by, ..GetReportResponse::default() }
+    /// A revision of a report with two of them and one review.
+    fn revision(number: u32) -> GetReportResponse {
+        let superseded_by = if number < 2 { "a newer one".to_owned() } else { String::new() };
+        let (current_revision, state_number) = (2, 3);
+        GetReportResponse { revision: number, current_revision, state_number, superseded_by, ..Default::default() }
     }
 
     #[test]
-    fn the_current_revision_is_replaced_by_who_has_seen_it_or_does_not_care() {
-        for expected in [&[2][..], &[1, 2], &[]] {
-            assert!(may_replace(&revision(2, 2), expected).is_ok(), "{expected:?}");
+    fn the_current_revision_is_replaced_by_who_has_seen_its_state_or_does_not_care() {
+        for expected in [&[3][..], &[1, 3], &[]] {
+            assert!(may_replace(&revision(2), expected).is_ok(), "{expected:?}");
         }
     }
 
     #[test]
-    fn who_has_seen_another_revision_is_told_before_anything_else() {
-        for original in [revision(2, 2), revision(1, 2)] {
-            assert!(matches!(may_replace(&original, &[1, 3]), Err(ReportError::RevisionMismatch)));
+    fn who_has_seen_another_state_is_told_before_anything_else() {
+        for original in [revision(2), revision(1)] {
+            assert!(matches!(may_replace(&original, &[1, 2, 4]), Err(ReportError::RevisionMismatch)));
         }
     }
 
     #[test]
     fn an_older_revision_is_not_replaced_again() {
-        for expected in [&[2][..], &[]] {
-            assert!(matches!(may_replace(&revision(1, 2), expected), Err(ReportError::Superseded)), "{expected:?}");
+        for expected in [&[3][..], &[]] {
+            assert!(matches!(may_replace(&revision(1), expected), Err(ReportError::Superseded)), "{expected:?}");
         }
     }
 }

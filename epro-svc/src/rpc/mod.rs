@@ -30,6 +30,14 @@ fn fingerprint(raw_body: &[u8]) -> Vec<u8> {
     Sha256::digest(raw_body).to_vec()
 }
 
+/// What a key of a change to a report stands for: the kind of change, the report, who makes it, and the content. A key
+/// of one is none of another.
+fn change_fingerprint(change: &str, report_id: &str, principal: &Principal, content: &[u8]) -> Vec<u8> {
+    let parts = [change.as_bytes(), report_id.as_bytes(), principal.person_id.as_bytes(), content];
+    let hash = parts.into_iter().fold(Sha256::new(), |hash, part| hash.chain_update(Sha256::digest(part)));
+    hash.finalize().to_vec()
+}
+
 /// The nurses to tell: those of the site where the patient takes part.
 fn care_team(principal: &Principal, site_id: &str) -> Vec<String> {
     principal
@@ -38,4 +46,27 @@ fn care_team(principal: &Principal, site_id: &str) -> Vec<String> {
         .filter(|site| site.site_id == site_id)
         .flat_map(|site| site.care_team.iter().cloned())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_key_of_one_change_is_none_of_another() {
+        let person = |person_id: &str| Principal { person_id: person_id.to_owned(), ..Principal::default() };
+        let fingerprints: BTreeSet<_> = [
+            ("amend", "report", "person", "content"),
+            ("review", "report", "person", "content"),
+            ("amend", "other", "person", "content"),
+            ("amend", "report", "other", "content"),
+            ("amend", "report", "person", "other"),
+            ("amend", "reportp", "erson", "content"),
+        ]
+        .map(|(change, report, by, content)| change_fingerprint(change, report, &person(by), content.as_bytes()))
+        .into();
+        assert_eq!(fingerprints.len(), 6);
+    }
 }

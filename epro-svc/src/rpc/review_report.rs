@@ -1,11 +1,12 @@
+use proto::data::{SaveReviewRequest, Viewer};
 use proto::report::{ReviewOutcome, ReviewReportRequest, ReviewReportResponse};
 use proto::user::Role;
 
-use super::principal_as;
+use super::{change_fingerprint, principal_as};
 use crate::clients::Data;
 use crate::error::ReportError;
 
-/// Stores a nurse's verdict on a report of one of her sites.
+/// Stores a nurse's verdict on a report of one of her sites; the same one again gets the first one's answer.
 pub(crate) async fn review_report(
     data: &Data,
     request: ReviewReportRequest,
@@ -15,6 +16,14 @@ pub(crate) async fn review_report(
     if outcome == ReviewOutcome::Unspecified {
         return Err(ReportError::Missing("outcome"));
     }
-    let saved = data.save_review(&principal, request.report_id, outcome).await?;
+    let content = outcome.as_str_name().as_bytes();
+    let request = SaveReviewRequest {
+        key_fingerprint: change_fingerprint("review", &request.report_id, &principal, content),
+        viewer: Some(Viewer::of(principal)),
+        report_id: request.report_id,
+        outcome: outcome.into(),
+        idempotency_key: request.idempotency_key,
+    };
+    let saved = data.save_review(request).await?;
     Ok(ReviewReportResponse { review_id: saved.review_id })
 }

@@ -5,13 +5,13 @@ use http::request::Parts;
 use super::header::single;
 use crate::problem::Problem;
 
-/// The revisions of a report that the client takes for the current one; none: any (`*`).
+/// The states of a report that the client takes for the current one, by their number; none: any (`*`).
 ///
 /// The `headers` crate's type of that name does not tell which tags it holds, and takes what is none.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct IfMatch(pub(crate) Vec<u32>);
 
-/// A revision that no report has.
+/// A state that no report has.
 const NEVER: u32 = 0;
 
 impl<S: Sync> FromRequestParts<S> for IfMatch {
@@ -26,9 +26,9 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
             return Ok(Self(Vec::new()));
         }
         let tags = entity_tags(text).filter(|tags| !tags.is_empty()).ok_or(Problem::IF_MATCH)?;
-        let revisions: Vec<_> = tags.iter().filter_map(revision).collect();
+        let states: Vec<_> = tags.iter().filter_map(state_number).collect();
         // None would mean any.
-        Ok(Self(if revisions.is_empty() { vec![NEVER] } else { revisions }))
+        Ok(Self(if states.is_empty() { vec![NEVER] } else { states }))
     }
 }
 
@@ -60,11 +60,11 @@ fn entity_tags(text: &str) -> Option<Vec<EntityTag<'_>>> {
     }
 }
 
-/// The revision whose tag this is. A weak one is no match for any (RFC 9110, section 13.1.1), and tags are
-/// compared byte by byte, so that `"01"` is not `"1"`.
-fn revision(tag: &EntityTag<'_>) -> Option<u32> {
-    let revision: u32 = tag.opaque.parse().ok()?;
-    (!tag.weak && revision.to_string() == tag.opaque).then_some(revision)
+/// The state whose tag this is, for a patient: see [`report_tag`](crate::representation::report_tag). A weak one is
+/// no match for any (RFC 9110, section 13.1.1), and tags are compared byte by byte, so that `"01"` is not `"1"`.
+fn state_number(tag: &EntityTag<'_>) -> Option<u32> {
+    let number: u32 = tag.opaque.parse().ok()?;
+    (!tag.weak && number.to_string() == tag.opaque).then_some(number)
 }
 
 #[cfg(test)]
@@ -79,20 +79,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tags_are_revisions() {
-        for (value, revisions) in [
+    async fn tags_are_states() {
+        for (value, states) in [
             ("\"1\"", vec![1]),
             (" \"1\" , \"2\",,\"30\" ", vec![1, 2, 30]),
             ("\"1\", \"of,another\", W/\"2\"", vec![1]),
             ("*", vec![]),
         ] {
-            assert_eq!(if_match(&[value]).await, Ok(IfMatch(revisions)), "{value}");
+            assert_eq!(if_match(&[value]).await, Ok(IfMatch(states)), "{value}");
         }
     }
 
     #[tokio::test]
-    async fn tags_that_are_no_revisions_match_nothing() {
-        for value in ["\"abc\"", "\"\"", "W/\"1\"", "\"01\"", "\"+1\"", "\"4294967296\"", "\"-1\""] {
+    async fn tags_that_are_no_states_match_nothing() {
+        for value in ["\"abc\"", "\"1-nurse\"", "\"\"", "W/\"1\"", "\"01\"", "\"+1\"", "\"4294967296\"", "\"-1\""] {
             assert_eq!(if_match(&[value]).await, Ok(IfMatch(vec![NEVER])), "{value}");
         }
     }

@@ -77,7 +77,7 @@ table! {
     IDEMPOTENCY_KEY_IN_PROGRESS = "idempotency-key-in-progress", CONFLICT, "Idempotency-Key in progress",
         "Another request with this Idempotency-Key has not ended yet. Try again with the same key.";
     REVISION_MISMATCH = "revision-mismatch", PRECONDITION_FAILED, "Revision mismatch",
-        "The report has another revision by now: read it again.";
+        "The report has another revision or review by now: read it again.";
     TOO_LARGE = "too-large", PAYLOAD_TOO_LARGE, "Body too large", "The body is too large.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",
         "Send application/json in UTF-8, without a Content-Encoding.";
@@ -85,7 +85,7 @@ table! {
         "The report breaks the rules listed.";
     INVALID_BODY = "invalid-body", UNPROCESSABLE_ENTITY, "Invalid body", "The body breaks the API's schema.";
     IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "Idempotency-Key reused",
-        "The Idempotency-Key was used with another body.";
+        "The Idempotency-Key was used for something else.";
     PIN_TOO_SIMPLE = "pin-too-simple", UNPROCESSABLE_ENTITY, "PIN too simple",
         "Choose 6 to 12 digits that are not easily guessed.";
     PRECONDITION_REQUIRED = "precondition-required", PRECONDITION_REQUIRED, "Precondition required",

@@ -6,7 +6,7 @@ use proto::report::AmendReportRequest;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::extract::{Fields, IfMatch, JsonObject, PathId, Patient};
+use crate::extract::{Fields, IdempotencyKey, IfMatch, JsonObject, PathId, Patient};
 use crate::problem::Problem;
 use crate::representation::{Answers, Disposition, TraceReference};
 use crate::router::Shared;
@@ -38,7 +38,9 @@ pub(crate) struct Amended {
 
 /// Amend a report
 ///
-/// The report stays as it is; a new revision with an id of its own replaces it.
+/// The report stays as it is; a new revision with an id of its own replaces it. Nobody amends what they have not
+/// seen: after a review, too, the report has another `ETag`. An exact retry with the same key gets the first answer again
+/// and stores nothing new.
 #[utoipa::path(
     post,
     path = "/v1/reports/{id}/amendments",
@@ -49,6 +51,9 @@ pub(crate) struct Amended {
         ("If-Match" = String, Header,
          pattern = r#"^(\*|[ \t,]*(W/)?"[!#-~]*"([ \t]*,[ \t,]*(W/)?"[!#-~]*")*[ \t,]*)$"#, example = "\"1\"",
          description = "The report's ETag as it was read, a list of such, or `*` for any."),
+        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
+         description = "The client's name for this amendment, such as a UUID; a retry sends the same one.",
+         example = "6f1c0d52-7a58-4f0b-9f0e-3c2b1a0d9e8f"),
     ),
     request_body = Amendment,
     responses((
@@ -56,14 +61,16 @@ pub(crate) struct Amended {
         headers(("location" = String, description = "Path of the new revision.")),
     )),
     extensions(("x-problems" = json!([
-        "wrong-role", "report-not-found", "revision-mismatch", "report-superseded", "study-closed", "report-invalid",
+        "wrong-role", "report-not-found", "revision-mismatch", "report-superseded", "study-closed",
+        "idempotency-key-in-progress", "idempotency-key-reused", "report-invalid",
     ]))),
 )]
 pub(crate) async fn amend_report(
     State(shared): State<Shared>,
     Patient(principal): Patient,
     PathId(id): PathId,
-    IfMatch(expected_revisions): IfMatch,
+    IfMatch(expected_states): IfMatch,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
     body: JsonObject,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Amended>), Problem> {
     let mut fields = Fields::of(body.object);
@@ -73,7 +80,8 @@ pub(crate) async fn amend_report(
     let request = AmendReportRequest {
         principal: Some(principal),
         report_id: id.to_string(),
-        expected_revisions,
+        expected_states,
+        idempotency_key,
         answers,
         reason,
         raw_body: body.raw.into(),

@@ -9,7 +9,9 @@ use utoipa::ToSchema;
 
 use crate::extract::{Anyone, PathId};
 use crate::problem::Problem;
-use crate::representation::{Answers, Disposition, QuestionnaireReference, ReviewOutcome, UrgentRevision, rfc3339};
+use crate::representation::{
+    Answers, Disposition, QuestionnaireReference, ReviewOutcome, UrgentRevision, report_tag, rfc3339,
+};
 use crate::router::Shared;
 
 /// One revision of a report.
@@ -103,7 +105,7 @@ struct Alert {
     params(("id" = Uuid, Path, description = "Any revision.")),
     responses((
         status = 200, description = "The report.", body = Report,
-        headers(("etag" = String, description = "Number of the newest revision, in quotes: what If-Match asks for.")),
+        headers(("etag" = String, description = "Another one after every revision and review: what If-Match asks for.")),
     )),
     extensions(("x-problems" = json!(["report-not-found"]))),
 )]
@@ -114,7 +116,7 @@ pub(crate) async fn get_report(
 ) -> Result<([(HeaderName, String); 1], Json<Report>), Problem> {
     let role = principal.role();
     let report = shared.data.get_report(principal, id).await?;
-    let etag = format!("\"{}\"", report.current_revision);
+    let etag = report_tag(report.state_number, role);
     Ok(([(ETAG, etag)], Json(Report::new(report, role)?)))
 }
 

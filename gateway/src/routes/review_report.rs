@@ -5,7 +5,7 @@ use proto::report as pb;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::extract::{Fields, JsonObject, Nurse, PathId};
+use crate::extract::{Fields, IdempotencyKey, JsonObject, Nurse, PathId};
 use crate::problem::Problem;
 use crate::representation::{ReviewOutcome, TraceReference};
 use crate::router::Shared;
@@ -29,21 +29,30 @@ pub(crate) struct Reviewed {
 /// Review a report
 ///
 /// A revision is reviewed once. One that was replaced can still be reviewed if it has set off an urgent alert: until
-/// then the report stays urgent and among those that wait.
+/// then the report stays urgent and among those that wait. An exact retry with the same key gets the first answer again.
 #[utoipa::path(
     post,
     path = "/v1/reports/{id}/reviews",
     tag = "reviews",
     security(("bearer" = [])),
-    params(("id" = Uuid, Path, description = "The newest revision, or an urgent one.")),
+    params(
+        ("id" = Uuid, Path, description = "The newest revision, or an urgent one."),
+        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
+         description = "The client's name for this review, such as a UUID; a retry sends the same one.",
+         example = "6f1c0d52-7a58-4f0b-9f0e-3c2b1a0d9e8f"),
+    ),
     request_body = Verdict,
     responses((status = 201, description = "Stored.", body = Reviewed)),
-    extensions(("x-problems" = json!(["wrong-role", "report-not-found", "already-reviewed", "report-superseded"]))),
+    extensions(("x-problems" = json!([
+        "wrong-role", "report-not-found", "already-reviewed", "report-superseded", "idempotency-key-in-progress",
+        "idempotency-key-reused",
+    ]))),
 )]
 pub(crate) async fn review_report(
     State(shared): State<Shared>,
     Nurse(principal): Nurse,
     PathId(id): PathId,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
     body: JsonObject,
 ) -> Result<(StatusCode, Json<Reviewed>), Problem> {
     let verdict = verdict(body)?;
@@ -51,6 +60,7 @@ pub(crate) async fn review_report(
         principal: Some(principal),
         report_id: id.to_string(),
         outcome: pb::ReviewOutcome::from(verdict.outcome).into(),
+        idempotency_key,
     };
     let review_id = shared.report.review(request).await?.review_id;
     let trace = TraceReference::current(shared.trace_url.as_deref());

@@ -32,6 +32,8 @@ pub(crate) struct Report {
     pub(crate) current_revision: i32,
     pub(crate) review: Option<Review>,
     pub(crate) urgent_revisions: Vec<UrgentRevision>,
+    /// How many revisions and reviews there are of the whole report.
+    pub(crate) state_number: i32,
 }
 
 /// A revision that has set off an urgent alert and that nobody has reviewed.
@@ -96,7 +98,7 @@ pub(crate) async fn find(
                   ARRAY(SELECT rule FROM clinical.alert WHERE alert.report_id = $1 ORDER BY rule) AS "rules!",
                   ARRAY(SELECT urgent FROM clinical.alert WHERE alert.report_id = $1 ORDER BY rule) AS "urgent!",
                   (SELECT newer.report_id FROM clinical.report AS newer WHERE newer.supersedes = $1) AS superseded_by,
-                  newest.revision AS "current_revision!",
+                  newest.revision AS "current_revision!", clinical.state_number(newest.report_id) AS "state_number!",
                   ARRAY(SELECT one.report_id FROM clinical.urgent_revisions(newest.report_id) AS one
                         ORDER BY one.revision) AS "urgent_ids!",
                   ARRAY(SELECT one.revision FROM clinical.urgent_revisions(newest.report_id) AS one
@@ -144,6 +146,7 @@ pub(crate) async fn find(
         current_revision: row.current_revision,
         review: Review::from_columns(row.review_id, row.reviewer_id, row.outcome, row.recorded_at),
         urgent_revisions: UrgentRevision::from_columns(row.urgent_ids, row.urgent_numbers),
+        state_number: row.state_number,
     }))
 }
 

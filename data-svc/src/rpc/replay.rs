@@ -1,0 +1,21 @@
+//! Requests that are sent again under the same key.
+
+use service_kit::database;
+
+use crate::error::DataError;
+use crate::store::idempotency::Stored;
+
+/// Why a key could not be taken: it has waited for nothing but another request with the key.
+pub(super) fn claim_failed(error: sqlx::Error) -> DataError {
+    if database::timed_out(&error) { DataError::KeyInProgress } else { error.into() }
+}
+
+/// What the key stored before, if it was for the same.
+pub(super) fn same(stored: Option<Stored>, fingerprint: &[u8]) -> Result<Stored, DataError> {
+    match stored {
+        Some(stored) if stored.fingerprint == fingerprint => Ok(stored),
+        Some(_) => Err(DataError::KeyReused),
+        // What stood in the way is gone.
+        None => Err(DataError::KeyInProgress),
+    }
+}
