@@ -249,7 +249,24 @@ async fn json_is_sent_to_whoever_does_not_exclude_it() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_large_head_gets_a_problem_and_a_larger_one_at_least_its_status() -> anyhow::Result<()> {
+async fn a_problem_type_is_a_page_for_a_person_and_json_for_a_program() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let browser = [("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")];
+    let page = client.raw("GET", "/problems/report-invalid", &browser, "").await?.expect_status(200)?;
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let text = String::from_utf8_lossy(&page.body);
+    assert!(text.contains("<h1>Report invalid</h1>") && text.contains("/problems/report-invalid"), "{text}");
+
+    let answer = client.get("/problems/report-invalid", None).await?.expect_status(200)?;
+    assert_eq!(answer.json()["title"], "Report invalid");
+    assert_eq!(answer.header("vary"), Some("accept"));
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_or_none_gets_a_problem() -> anyhow::Result<()> {
     let stack = Stack::start().await?;
     let client = stack.client();
     let get = |path: &str, headers: &str| {
@@ -266,9 +283,14 @@ async fn a_large_head_gets_a_problem_and_a_larger_one_at_least_its_status() -> a
     }
     client.wire(&get("/nothing", &format!("X: {}\r\n", "x".repeat(31 * 1024)))).await?.expect_status(404)?;
     client.wire(&get(&long(31 * 1024), &many(90))).await?.expect_status(404)?;
-    // Beyond what the server reads at all there is no problem document.
-    client.wire(&get("/nothing", &many(300))).await?.expect_status(431)?;
-    client.wire(b"\x16\x03\x01 is no HTTP\r\n\r\n").await?.expect_status(400)?;
+    // Beyond what the server reads at all.
+    problem(&client.wire(&get("/nothing", &many(300))).await?, 431, "head-too-large")?;
+    problem(
+        &client.wire(&get("/nothing", &format!("X: {}\r\n", "x".repeat(200 * 1024)))).await?,
+        431,
+        "head-too-large",
+    )?;
+    problem(&client.wire(b"\x16\x03\x01 is no HTTP\r\n\r\n").await?, 400, "bad-request")?;
     stack.stop().await?;
     Ok(())
 }

@@ -16,32 +16,42 @@ pub(crate) async fn require_json(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// RFC 9110, section 12.5.1: the most specific range decides. Parameters other than `q` are passed over, so
-/// that `application/json;charset=utf-8` is what its sender means by it.
 fn takes_json(headers: &HeaderMap) -> bool {
+    quality(headers, "application", "json") > 0.0
+}
+
+/// Whether a person reads the answer: a browser asks for pages before anything else.
+pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
+    quality(headers, "text", "html") > quality(headers, "application", "json")
+}
+
+/// How much a media type is wanted, from 0 to 1. RFC 9110, section 12.5.1: the most specific range decides. Parameters
+/// other than `q` are passed over, so that `application/json;charset=utf-8` is what its sender means by it.
+fn quality(headers: &HeaderMap, kind: &str, subtype: &str) -> f32 {
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut ranges = values.flat_map(|value| value.split(',')).filter(|range| !range.trim().is_empty()).peekable();
     if ranges.peek().is_none() {
-        return true;
+        return 1.0;
     }
-    ranges.filter_map(preference).max().is_some_and(|(_, wanted)| wanted)
+    let preferences = ranges.filter_map(|range| preference(range, kind, subtype));
+    preferences.max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))).map_or(0.0, |(_, quality)| quality)
 }
 
-/// How specific a range is and whether it is wanted, if JSON is in it.
-fn preference(range: &str) -> Option<(u8, bool)> {
+/// How specific a range is and how much it is wanted, if the media type is in it.
+fn preference(range: &str, kind: &str, subtype: &str) -> Option<(u8, f32)> {
     let (range, parameters) = range.split_once(';').unwrap_or((range, ""));
-    let specificity = match range.trim().to_ascii_lowercase().as_str() {
-        "application/json" => 2,
-        "application/*" => 1,
-        "*/*" => 0,
+    let specificity = match range.trim().to_ascii_lowercase().split_once('/')? {
+        (first, second) if first == kind && second == subtype => 2,
+        (first, "*") if first == kind => 1,
+        ("*", "*") => 0,
         _ => return None,
     };
     let quality = parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
     });
-    // Zero in any of its spellings; what is no number does not say that JSON is unwanted.
-    Some((specificity, quality.is_none_or(|quality| quality.parse::<f32>().map_or(true, |quality| quality > 0.0))))
+    // What is no number does not say that the type is unwanted.
+    Some((specificity, quality.map_or(1.0, |quality| quality.parse().unwrap_or(1.0))))
 }
 
 #[cfg(test)]
@@ -85,5 +95,17 @@ mod tests {
         ] {
             assert!(!takes(accept), "{accept:?}");
         }
+    }
+
+    #[test]
+    fn a_browser_prefers_pages_and_a_program_does_not() {
+        const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        let prefers =
+            |accept: &'static str| prefers_html(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]));
+        assert!(prefers(BROWSER) && prefers("text/html") && prefers("application/json;q=0.5, text/html;q=0.6"));
+        for accept in ["*/*", "application/json", "application/json, text/html", "text/html;q=0, */*", "text/plain"] {
+            assert!(!prefers(accept), "{accept}");
+        }
+        assert!(!prefers_html(&HeaderMap::new()));
     }
 }

@@ -40,6 +40,7 @@ pub use generated::epro::report::v1 as report;
 pub use generated::epro::user::v1 as user;
 
 /// The services that may call the RPC of this path, `/epro.data.v1.DataService/SaveReport`: what its `.proto` says.
+#[expect(clippy::match_same_arms, reason = "generated")]
 pub fn callers(path: &str) -> &'static [&'static str] {
     include!(concat!(env!("OUT_DIR"), "/callers.rs"))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::Router;
 use axum_server::accept::Accept;
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
@@ -17,6 +18,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tower_service::Service;
 
+use crate::http::unreadable::Answered;
 use crate::reloaded::Reloaded;
 use crate::tls::Tls;
 use crate::write_timeout::WriteTimeout;
@@ -29,6 +31,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Acceptor {
     tls: Option<Arc<Reloaded<ServerConfig>>>,
     slots: Arc<Semaphore>,
+    router: Router,
 }
 
 impl Acceptor {
@@ -38,7 +41,12 @@ impl Acceptor {
     /// When a file that `tls` names cannot be used; the message names the setting.
     pub fn new(tls: Option<&Tls>, max_connections: u16) -> anyhow::Result<Self> {
         let tls = tls.map(Tls::server).transpose()?.map(Arc::new);
-        Ok(Self { tls, slots: Arc::new(Semaphore::new(max_connections.into())) })
+        Ok(Self { tls, slots: Arc::new(Semaphore::new(max_connections.into())), router: Router::new() })
+    }
+
+    /// The router that answers what cannot be read.
+    pub(crate) fn answering(self, router: Router) -> Self {
+        Self { router, ..self }
     }
 
     async fn admit<S>(self, stream: TcpStream, service: S) -> io::Result<(Stream, Admitted<S>)> {
@@ -52,6 +60,7 @@ impl Acceptor {
                 Either::Right(timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??)
             }
         };
+        let stream = Answered::new(stream, self.router);
         Ok((stream, Admitted { service, _slot: Arc::new(slot) }))
     }
 }
@@ -63,7 +72,7 @@ impl std::fmt::Debug for Acceptor {
 }
 
 /// The time limit is below TLS, which takes in what it cannot send yet.
-type Stream = Either<WriteTimeout<TcpStream>, TlsStream<WriteTimeout<TcpStream>>>;
+type Stream = Answered<Either<WriteTimeout<TcpStream>, TlsStream<WriteTimeout<TcpStream>>>>;
 
 impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
     type Stream = Stream;

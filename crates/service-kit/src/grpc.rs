@@ -69,12 +69,12 @@ impl Upstream {
         let uri: Uri = self.url.parse().with_context(|| format!("{setting}.url: {} is no URL", self.url))?;
         let connector = mesh.connector(name)?;
         let channel = match (uri.scheme_str(), connector) {
-            (Some("http"), None) => self.endpoint(uri.clone()).connect_lazy(),
+            (Some("http"), None) => endpoint(uri.clone()).connect_lazy(),
             // For tonic, https would be TLS of its own.
             (Some("https"), Some(connector)) => {
                 let mut parts = uri.clone().into_parts();
                 parts.scheme = Some(Scheme::HTTP);
-                self.endpoint(Uri::from_parts(parts)?).origin(uri.clone()).connect_with_connector_lazy(connector)
+                endpoint(Uri::from_parts(parts)?).origin(uri.clone()).connect_with_connector_lazy(connector)
             }
             (Some("https"), None) => {
                 bail!("{setting}.url is https, and there is no mesh block that says whom to trust")
@@ -84,16 +84,16 @@ impl Upstream {
         };
         Ok((channel, uri))
     }
+}
 
-    fn endpoint(&self, uri: Uri) -> Endpoint {
-        Endpoint::from(uri)
-            .connect_timeout(Duration::from_secs(1))
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-            // Else it is the next call that finds out, and fails.
-            .keep_alive_while_idle(true)
-    }
+fn endpoint(uri: Uri) -> Endpoint {
+    Endpoint::from(uri)
+        .connect_timeout(Duration::from_secs(1))
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        // Else it is the next call that finds out, and fails.
+        .keep_alive_while_idle(true)
 }
 
 /// Serves one gRPC service and its health until told to stop, then finishes the calls it has begun.
@@ -131,7 +131,7 @@ where
         .layer(deadline::ServerLayer)
         .add_service(health)
         .add_service(service)
-        .serve_with_incoming_shutdown(incoming(listener, mesh), shutdown.clone().cancelled_owned());
+        .serve_with_incoming_shutdown(Box::pin(incoming(listener, mesh)), shutdown.clone().cancelled_owned());
     tokio::select! {
         result = server => result.context("serve gRPC"),
         never = readiness.report(reporter, shutdown) => match never {},

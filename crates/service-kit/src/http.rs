@@ -12,12 +12,14 @@ use crate::service::{DRAIN, Shutdown};
 
 pub use crate::accept::Acceptor;
 pub use crate::tls::Tls;
+pub use unreadable::Unreadable;
+
+pub(crate) mod unreadable;
 
 /// How long a connection may take to send a request's head, and may wait between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most bytes and most headers of a request's head. Beyond them, and to bytes that are no HTTP request at
-/// all, hyper itself answers (431, 414 or 400) without a body and closes the connection: no router sees that
-/// request. A router that wants to answer a large head in its own words sets lower limits of its own.
+/// Most bytes and most headers of a request's head. Beyond them, and to bytes that are no HTTP request at all, the
+/// answer is 431, 414 or 400 in the words of the router: [`Unreadable`].
 const HEAD_LIMIT: usize = 128 * 1024;
 const HEADERS_LIMIT: usize = 256;
 
@@ -34,7 +36,7 @@ pub async fn serve(
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener.into_std()?)
         .context("take over the listener")?
-        .acceptor(acceptor)
+        .acceptor(acceptor.answering(router.clone()))
         .handle(handle.clone())
         .http1_only();
     server

@@ -1,7 +1,8 @@
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, StatusCode, Uri};
+use service_kit::http::Unreadable;
 
 use crate::problem::Problem;
 
@@ -10,8 +11,13 @@ const BYTES: usize = 32 * 1024;
 /// Most header lines.
 const LINES: usize = 100;
 
-/// Answers 431 to a head beyond the limits. What is larger than the server itself reads never comes here.
-pub(crate) async fn refuse_large_head(request: Request, next: Next) -> Response {
+/// Answers 431 to a head beyond the limits, and what there is to say to a request that could not be read at all.
+pub(crate) async fn refuse_bad_head(request: Request, next: Next) -> Response {
+    match request.extensions().get() {
+        Some(Unreadable(StatusCode::BAD_REQUEST)) => return Problem::BAD_REQUEST.into_response(),
+        Some(Unreadable(_)) => return Problem::HEAD_TOO_LARGE.into_response(),
+        None => {}
+    }
     if is_too_large(request.uri(), request.headers()) {
         return Problem::HEAD_TOO_LARGE.into_response();
     }

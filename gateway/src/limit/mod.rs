@@ -3,5 +3,5 @@
 mod head;
 mod rate;
 
-pub(crate) use head::refuse_large_head;
+pub(crate) use head::refuse_bad_head;
 pub(crate) use rate::{RateLimits, Rates};

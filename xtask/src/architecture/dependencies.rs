@@ -4,17 +4,18 @@ use super::SERVICES;
 use super::workspace::{Locked, Member};
 
 /// What each member may depend on inside the workspace, dev- and build-dependencies included.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("gateway", SERVICE),
     ("user-svc", SERVICE),
     ("epro-svc", SERVICE),
     ("data-svc", SERVICE),
     ("notify-svc", SERVICE),
-    ("service-kit", &["telemetry", "proto"]),
+    ("service-kit", &["telemetry", "proto", "certificates"]),
     ("telemetry", &[]),
     ("proto", &[]),
     ("migrations", &[]),
-    ("testkit", &["migrations"]),
+    ("certificates", &[]),
+    ("testkit", &["migrations", "certificates"]),
     ("e2e", &["testkit", "migrations", "proto"]),
     ("xtask", &["testkit", "migrations"]),
     (VIOLATIONS, &[]),

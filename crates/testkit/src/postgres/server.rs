@@ -124,10 +124,9 @@ impl Postgres {
 
     /// Where databases can be created.
     pub fn cluster(&self) -> Cluster {
-        let mut url = format!("postgres://postgres:{}@127.0.0.1:{}/postgres", self.password, self.port);
-        if self.settings.tls {
-            url += &format!("?sslmode=verify-full&sslrootcert={}", self.certificate().ca.display());
-        }
+        let tls = || format!("?sslmode=verify-full&sslrootcert={}", self.certificate().ca.display());
+        let query = self.settings.tls.then(tls).unwrap_or_default();
+        let url = format!("postgres://postgres:{}@127.0.0.1:{}/postgres{query}", self.password, self.port);
         // The parts are a port and hexadecimal digits.
         Cluster::parse(&url).unwrap_or_else(|_| unreachable!("{url} is a URL"))
     }

@@ -1,5 +1,6 @@
 //! The mail server, out of the settings.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -43,7 +44,7 @@ pub(super) fn server(config: &Config) -> anyhow::Result<Server> {
 
 fn credentials(url: &Url) -> anyhow::Result<Option<Credentials>> {
     let Some(password) = url.password() else { return Ok(None) };
-    let decoded = |text| percent_decode_str(text).decode_utf8().map(|text| text.into_owned());
+    let decoded = |text| percent_decode_str(text).decode_utf8().map(Cow::into_owned);
     match (decoded(url.username()), decoded(password)) {
         (Ok(user), Ok(password)) => Ok(Some(Credentials::new(user, password))),
         _ => bail!("smtp.url: user and password are not UTF-8"),
