@@ -16,6 +16,7 @@ use crate::grpc::Grpc;
 use crate::outbox;
 use crate::reconcile;
 use crate::schedule::materialise::{self, Materialiser};
+use crate::untold;
 
 /// How long one statement of a command may run: each one reads a whole table.
 const CHECK_TIMEOUT: Duration = Duration::from_hours(1);
@@ -31,6 +32,7 @@ pub struct Config {
     audit: audit::Config,
     schedule: materialise::Config,
     outbox: outbox::Config,
+    untold: untold::Config,
 }
 
 /// What the service's program can do beside serving.
@@ -54,6 +56,7 @@ pub struct App {
     sealer: Sealer,
     materialiser: Materialiser,
     outbox: outbox::Meter,
+    untold: untold::Finder,
 }
 
 impl Service for App {
@@ -82,9 +85,10 @@ impl Service for App {
         let sealer = Sealer::new(&config.audit, db.clone())?;
         let materialiser = Materialiser::new(config.schedule, db.clone())?;
         let outbox = outbox::Meter::new(config.outbox, db.clone())?;
+        let untold = untold::Finder::new(config.untold, db.clone())?;
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, mesh, db, sealer, materialiser, outbox })
+        Ok(Self { listener, address, mesh, db, sealer, materialiser, outbox, untold })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -99,7 +103,8 @@ impl Service for App {
             serving,
             self.sealer.run(shutdown.clone()),
             self.materialiser.run(shutdown.clone()),
-            self.outbox.run(shutdown),
+            self.outbox.run(shutdown.clone()),
+            self.untold.run(shutdown),
         )?;
         self.db.close().await;
         Ok(())

@@ -28,6 +28,10 @@ pub(crate) enum DataError {
     RevisionMismatch,
     #[error("the report has been reviewed before")]
     AlreadyReviewed,
+    #[error("no such notification")]
+    NotificationNotFound,
+    #[error("the notification is on its way or was delivered")]
+    NothingToResend,
     /// A field that another service of ours, or the store, must fill in correctly.
     #[error("{0} is malformed")]
     Malformed(&'static str),
@@ -48,13 +52,15 @@ impl DomainError for DataError {
             | Self::ReportNotFound
             | Self::ProjectNotFound
             | Self::SiteNotFound
-            | Self::QuestionnaireNotFound => ErrorKind::NotFound,
+            | Self::QuestionnaireNotFound
+            | Self::NotificationNotFound => ErrorKind::NotFound,
             Self::KeyReused => ErrorKind::Invalid,
             Self::KeyInProgress
             | Self::WindowUsed
             | Self::StudyClosed
             | Self::ReportSuperseded
-            | Self::AlreadyReviewed => ErrorKind::Conflict,
+            | Self::AlreadyReviewed
+            | Self::NothingToResend => ErrorKind::Conflict,
             Self::RevisionMismatch => ErrorKind::Stale,
             Self::Malformed(_) => ErrorKind::Internal,
             Self::Store(error) => error.kind(),
@@ -75,6 +81,8 @@ impl DomainError for DataError {
             Self::ReportSuperseded => Reason::ReportSuperseded,
             Self::AlreadyReviewed => Reason::AlreadyReviewed,
             Self::RevisionMismatch => Reason::RevisionMismatch,
+            Self::NotificationNotFound => Reason::NotificationNotFound,
+            Self::NothingToResend => Reason::NothingToResend,
             Self::Malformed(_) | Self::Store(_) => Reason::Other(self.kind()),
         }
     }

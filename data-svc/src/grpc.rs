@@ -112,6 +112,34 @@ impl DataService for Grpc {
         respond(rpc::list_notifications(&self.db, &request.into_inner()).await)
     }
 
+    async fn resend_notification(
+        &self,
+        request: Request<pb::ResendNotificationRequest>,
+    ) -> Result<Response<pb::ResendNotificationResponse>, Status> {
+        respond(rpc::resend_notification(&self.db, &request.into_inner()).await)
+    }
+
+    async fn claim_untold_reports(
+        &self,
+        request: Request<pb::ClaimUntoldReportsRequest>,
+    ) -> Result<Response<pb::ClaimUntoldReportsResponse>, Status> {
+        respond(rpc::claim_untold_reports(&self.db, &request.into_inner()).await)
+    }
+
+    async fn escalate_report(
+        &self,
+        request: Request<pb::EscalateReportRequest>,
+    ) -> Result<Response<pb::EscalateReportResponse>, Status> {
+        respond(rpc::escalate_report(&self.db, &request.into_inner()).await)
+    }
+
+    async fn list_untold_reports(
+        &self,
+        request: Request<pb::ListUntoldReportsRequest>,
+    ) -> Result<Response<pb::ListUntoldReportsResponse>, Status> {
+        respond(rpc::list_untold_reports(&self.db, &request.into_inner()).await)
+    }
+
     async fn record_delivery(
         &self,
         request: Request<pb::RecordDeliveryRequest>,

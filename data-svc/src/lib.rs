@@ -10,6 +10,7 @@ mod reconcile;
 mod rpc;
 mod schedule;
 mod store;
+mod untold;
 mod wall_clock;
 
 pub use app::{App, Config};

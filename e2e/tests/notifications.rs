@@ -5,6 +5,7 @@ mod dead;
 mod quiet;
 mod reconcile;
 mod uncertain;
+mod untold;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 use proto::{CallError, DomainError, ErrorKind, Reason, Violation};
 
-/// Why epro-svc did not take a report, a new revision or a review.
+/// Why epro-svc did not take a report, a new revision, a review or a wish of a nurse.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReportError {
     #[error("the role may not do this")]

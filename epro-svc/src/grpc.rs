@@ -37,4 +37,11 @@ impl ReportService for Grpc {
     ) -> Result<Response<pb::ReviewReportResponse>, Status> {
         respond(rpc::review_report(&self.data, request.into_inner()).await)
     }
+
+    async fn resend_notification(
+        &self,
+        request: Request<pb::ResendNotificationRequest>,
+    ) -> Result<Response<pb::ResendNotificationResponse>, Status> {
+        respond(rpc::resend_notification(&self.data, request.into_inner()).await)
+    }
 }

@@ -56,6 +56,8 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(routes::list_notifications::list_notifications))
         .routes(routes!(routes::list_security_events::list_security_events))
         .routes(routes!(routes::free_login::free_login))
+        .routes(routes!(routes::list_untold_reports::list_untold_reports))
+        .routes(routes!(routes::resend_notification::resend_notification))
         .routes(routes!(routes::review_report::review_report))
         .routes(routes!(routes::list_audit_events::list_audit_events))
         .routes(routes!(routes::get_project::get_project))

@@ -14,6 +14,7 @@ use crate::breaker;
 use crate::channel::{Channels, email, sms};
 use crate::clients::{Data, User};
 use crate::delivery::{self, Delivery};
+use crate::escalation::Escalator;
 use crate::grpc::Grpc;
 use crate::lease;
 use crate::message::Messages;
@@ -29,6 +30,7 @@ pub struct Config {
     data_svc: Upstream,
     user_svc: Upstream,
     report_url: String,
+    project_url: String,
     sms: sms::Config,
     smtp: email::Config,
     breaker: breaker::Config,
@@ -44,6 +46,7 @@ pub struct App {
     mesh: Mesh,
     delivery: Arc<Delivery>,
     sweeper: Sweeper,
+    escalator: Escalator,
 }
 
 impl Service for App {
@@ -72,12 +75,13 @@ impl Service for App {
         let user = User::new(config.user_svc.channel("user-svc", &mesh)?);
         let channels = Channels::new(&config.sms, &config.smtp, config.breaker)?;
         lease::check(config.delivery.lease, config.data_svc.timeout, config.user_svc.timeout, channels.longest())?;
-        let messages = Messages::new(config.report_url)?;
-        let delivery = Arc::new(Delivery::new(config.delivery, data, user, channels, messages));
+        let messages = Messages::new(config.report_url, config.project_url)?;
+        let delivery = Arc::new(Delivery::new(config.delivery, data.clone(), user.clone(), channels, messages));
         let sweeper = Sweeper::new(config.sweep, Arc::clone(&delivery))?;
+        let escalator = Escalator::new(sweeper.interval(), data, user, Arc::clone(&delivery));
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, mesh, delivery, sweeper })
+        Ok(Self { listener, address, mesh, delivery, sweeper, escalator })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -92,7 +96,8 @@ impl Service for App {
             self.delivery.stop();
             Ok(())
         };
-        tokio::try_join!(serving, self.sweeper.run(shutdown.clone()), stopping).map(drop)
+        tokio::try_join!(serving, self.sweeper.run(shutdown.clone()), self.escalator.run(shutdown.clone()), stopping)
+            .map(drop)
     }
 
     async fn command(_: Config, command: NoCommand) -> anyhow::Result<ExitCode> {

@@ -1,8 +1,9 @@
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use proto::CallError;
 use proto::data::{self as pb, Channel as ChannelId, DueReport, Notification};
 use proto::user::Contact;
@@ -158,9 +159,7 @@ impl Delivery {
     /// Sends what was claimed of a report, each nurse and channel on its own. What fails here is not lost:
     /// the lease runs out and the sweeper comes by.
     async fn send_all(&self, report_id: &str, notifications: &[Notification], gate: Gate) -> Result<(), CallError> {
-        // A report belongs to one site.
-        let Some(first) = notifications.first() else { return Ok(()) };
-        let contacts = match self.user.list_site_contacts(&first.site_id).await {
+        let contacts = match self.contacts(notifications).await {
             Ok(contacts) => contacts,
             Err(error) => {
                 let released = notifications.iter().map(|held| self.data.release(held, WITHOUT_CONTACTS));
@@ -168,10 +167,25 @@ impl Delivery {
             }
         };
         let done = join_all(notifications.iter().map(|notification| {
-            let contact = contacts.iter().find(|contact| contact.person_id == notification.recipient_id);
+            let site = contacts.iter().find(|(site_id, _)| **site_id == notification.site_id);
+            let mut team = site.into_iter().flat_map(|(_, team)| team);
+            let contact = team.find(|contact| contact.person_id == notification.recipient_id);
             self.send_and_record(report_id, notification, contact.cloned(), gate)
         }));
         done.await.into_iter().collect()
+    }
+
+    /// The nurses of the sites that these are for: mostly one, unless the whole study is told.
+    async fn contacts<'n>(
+        &self,
+        notifications: &'n [Notification],
+    ) -> Result<Vec<(&'n String, Vec<Contact>)>, CallError> {
+        let site_ids: BTreeSet<_> = notifications.iter().map(|notification| &notification.site_id).collect();
+        let contacts = site_ids.into_iter().map(async |site_id| {
+            let team = self.user.list_site_contacts(site_id).await?;
+            Ok((site_id, team))
+        });
+        try_join_all(contacts).await
     }
 
     async fn send_and_record(
@@ -209,7 +223,7 @@ impl Delivery {
     async fn send(&self, line: &Line, report_id: &str, notification: &Notification, contact: Contact) -> Outcome {
         let channel = Arc::clone(&line.channel);
         let (notification_id, urgent) = (notification.notification_id.clone(), notification.urgent);
-        let Ok(text) = self.messages.render(channel.name(), report_id, urgent) else { return Outcome::Panic };
+        let Ok(text) = self.messages.render(channel.name(), report_id, notification) else { return Outcome::Panic };
         let message = Message { notification_id, contact, urgent, text };
         let task = Task::internal(channel.task())
             .attribute(DELIVERY_ATTEMPT, i64::from(notification.attempt))

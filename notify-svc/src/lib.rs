@@ -7,6 +7,7 @@ mod channel;
 mod clients;
 mod delivery;
 mod error;
+mod escalation;
 mod grpc;
 mod lease;
 mod message;

@@ -1,26 +1,41 @@
 use anyhow::Context as _;
 use minijinja::{Environment, UndefinedBehavior, context};
+use proto::data::Notification;
 
-/// What a nurse is told: fixed words and a link that needs a login, nothing a patient has typed.
+/// What a nurse is told: fixed words, a number and a link that needs a login, nothing a patient has typed.
 #[derive(Debug)]
 pub(crate) struct Messages {
     templates: Environment<'static>,
     report_url: String,
+    project_url: String,
 }
 
 impl Messages {
-    pub(crate) fn new(report_url: String) -> anyhow::Result<Self> {
+    pub(crate) fn new(report_url: String, project_url: String) -> anyhow::Result<Self> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         templates.add_template("sms", include_str!("../templates/sms.txt")).context("SMS template")?;
         templates.add_template("email", include_str!("../templates/email.txt")).context("mail template")?;
-        Ok(Self { templates, report_url })
+        Ok(Self { templates, report_url, project_url })
     }
 
-    /// The text for a channel, with a word in front when an alert asks for somebody at once.
-    pub(crate) fn render(&self, template: &str, report_id: &str, urgent: bool) -> Result<String, minijinja::Error> {
-        let link = format!("{}{report_id}", self.report_url);
-        self.templates.get_template(template)?.render(context! { link, urgent })
+    /// The text for a channel, with a word in front when an alert asks for somebody at once. Who is told because nobody
+    /// was at the report's own site cannot open the report: her link is the study's list.
+    pub(crate) fn render(
+        &self,
+        template: &str,
+        report_id: &str,
+        notification: &Notification,
+    ) -> Result<String, minijinja::Error> {
+        let Notification { urgent, project_id, .. } = notification;
+        let escalated = !project_id.is_empty();
+        let link = if escalated {
+            format!("{}{project_id}/untold-reports", self.project_url)
+        } else {
+            format!("{}{report_id}", self.report_url)
+        };
+        let count = 1;
+        self.templates.get_template(template)?.render(context! { link, urgent, escalated, count })
     }
 }
 
@@ -28,24 +43,40 @@ impl Messages {
 mod tests {
     use super::*;
 
+    fn messages() -> Messages {
+        let url = |path| format!("https://epro.example.org/{path}/");
+        Messages::new(url("reports"), url("projects")).unwrap()
+    }
+
     #[test]
     fn a_message_is_the_fixed_text_with_a_link() -> anyhow::Result<()> {
-        let messages = Messages::new("https://epro.example.org/reports/".to_owned())?;
+        let notification = Notification::default();
         assert_eq!(
-            messages.render("sms", "42", false)?,
+            messages().render("sms", "42", &notification)?,
             "ePRO: a new report at your site needs review. https://epro.example.org/reports/42"
         );
-        assert!(messages.render("email", "42", false)?.contains("https://epro.example.org/reports/42\n"));
+        let mail = messages().render("email", "42", &notification)?;
+        assert!(mail.contains("\n\nhttps://epro.example.org/reports/42\n\n"), "{mail}");
         Ok(())
     }
 
     #[test]
     fn urgent_news_says_so_first_on_both_channels() -> anyhow::Result<()> {
-        let messages = Messages::new("https://epro.example.org/reports/".to_owned())?;
         for channel in ["sms", "email"] {
-            let text = messages.render(channel, "42", true)?;
+            let text = messages().render(channel, "42", &Notification { urgent: true, ..Notification::default() })?;
             assert!(text.starts_with("URGENT ePRO: a new report at your site needs review."), "{text}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn who_cannot_open_the_report_is_sent_to_the_list_of_the_study() -> anyhow::Result<()> {
+        let notification = Notification { project_id: "7".to_owned(), ..Notification::default() };
+        assert_eq!(
+            messages().render("sms", "42", &notification)?,
+            "ePRO: nobody was told of a report at another site of your study. \
+             https://epro.example.org/projects/7/untold-reports"
+        );
         Ok(())
     }
 }

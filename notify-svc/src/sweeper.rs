@@ -38,6 +38,11 @@ impl Sweeper {
         Ok(Self { config, delivery })
     }
 
+    /// How often it looks.
+    pub(crate) fn interval(&self) -> Duration {
+        self.config.interval
+    }
+
     /// Sweeps until told to stop.
     pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let mut ticks = interval(self.config.interval);

@@ -45,12 +45,16 @@ pub enum Reason {
     InvalidRefreshToken,
     /// The patient does not exist or is not one of the site's.
     PatientNotFound,
+    /// The notification does not exist or may not be seen.
+    NotificationNotFound,
+    /// The notification is on its way, or was delivered.
+    NothingToResend,
     /// None beyond the kind.
     Other(ErrorKind),
 }
 
 impl Reason {
-    const NAMED: [Self; 21] = [
+    const NAMED: [Self; 23] = [
         Self::AssignmentNotFound,
         Self::ReportNotFound,
         Self::ProjectNotFound,
@@ -72,6 +76,8 @@ impl Reason {
         Self::PinTooSimple,
         Self::InvalidRefreshToken,
         Self::PatientNotFound,
+        Self::NotificationNotFound,
+        Self::NothingToResend,
     ];
 
     /// The word, as it stands in a problem type and on the wire.
@@ -98,6 +104,8 @@ impl Reason {
             Self::PinTooSimple => "pin-too-simple",
             Self::InvalidRefreshToken => "invalid-refresh-token",
             Self::PatientNotFound => "patient-not-found",
+            Self::NotificationNotFound => "notification-not-found",
+            Self::NothingToResend => "nothing-to-resend",
             Self::Other(ErrorKind::Invalid) => "invalid",
             Self::Other(ErrorKind::Unauthenticated) => "unauthenticated",
             Self::Other(ErrorKind::Forbidden) => "forbidden",

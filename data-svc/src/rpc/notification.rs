@@ -2,26 +2,13 @@
 
 use proto::data as pb;
 
-use service_kit::attribute::REPORT_URGENT;
 use service_kit::database::StoreError;
-use telemetry::Counter;
 use telemetry::postgres::Db;
-use uuid::Uuid;
 
+use super::parse;
 use crate::error::DataError;
 use crate::store;
 use crate::store::notification::Claimed;
-
-/// Accepted reports of which nobody was told.
-static UNTOLD: Counter = Counter::new("epro.report.untold", "{report}");
-
-/// Says so when a report that was stored just now has nobody to be told of it.
-pub(super) fn note_untold(report_id: Uuid, recipients: &[Uuid], urgent: bool) {
-    if recipients.is_empty() {
-        UNTOLD.add(1, &[(REPORT_URGENT, if urgent { "true" } else { "false" })]);
-        telemetry::warn!(%report_id, urgent, "nobody is told of this report");
-    }
-}
 
 /// What of these claims can be told now. A claim is the last moment to see that a site has its quiet hours,
 /// whatever has put the notification off until then; the others are given back until those end.
@@ -41,6 +28,7 @@ pub(super) fn claimed(claim: &Claimed) -> Result<pb::Notification, DataError> {
         channel: channel(&claim.channel)?.into(),
         attempt: claim.attempts.unsigned_abs(),
         urgent: claim.urgent,
+        project_id: parse::text(claim.study_id),
     })
 }
 

@@ -10,6 +10,7 @@ use super::parse;
 use crate::error::DataError;
 use crate::store;
 use crate::store::delivery_attempt::Verdict;
+use crate::untold;
 
 /// Attempts to deliver a notification, by what they came to.
 static ATTEMPTS: Counter = Counter::new("epro.delivery.attempts", "{attempt}");
@@ -34,6 +35,10 @@ pub(crate) async fn record_delivery(
     };
     let moved = store::delivery_attempt::record(db, notification_id, attempt, &verdict).await?;
     let Some(moved) = moved else { return Ok(pb::RecordDeliveryResponse {}) };
+    if !matches!(moved.state.as_str(), "pending" | "delivered") {
+        // After the commit: of two that end at once the later one sees that both have.
+        untold::note(db, &[moved.report_id]).await?;
+    }
     let (channel, outcome) = (channel_name(channel(&moved.channel)?)?, verdict.outcome);
     let attributes = [(DELIVERY_CHANNEL, channel), (DELIVERY_OUTCOME, outcome)];
     ATTEMPTS.add(1, &attributes);

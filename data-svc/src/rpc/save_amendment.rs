@@ -3,13 +3,13 @@ use telemetry::postgres::{Db, Tx};
 use uuid::Uuid;
 
 use super::assessment::{assessed, disposition};
-use super::notification::note_untold;
 use super::{parse, replay};
 use crate::error::DataError;
 use crate::store;
 use crate::store::audit_event::{Action, Event};
 use crate::store::idempotency::Claimed;
 use crate::store::report::Answers;
+use crate::untold;
 
 /// Stores a new revision of a patient's own report with the key that found it, its alerts, audit event and
 /// notifications. All of it or nothing.
@@ -52,6 +52,7 @@ pub(crate) async fn save_amendment(
         store::alert::insert(&mut tx, report_id, &assessed.alerts).await?;
     }
     store::notification::enqueue(&mut tx, report_id, enrolment_id, &recipients, assessed.urgent).await?;
+    let untold = untold::note_if(recipients.is_empty(), &mut tx, report_id).await?;
     let event = Event {
         enrolment_id,
         actor_id: person_id,
@@ -62,7 +63,7 @@ pub(crate) async fn save_amendment(
     };
     store::audit_event::insert(&mut tx, event).await?;
     tx.commit().await?;
-    note_untold(report_id, &recipients, assessed.urgent);
+    untold::announce(&untold);
     Ok(pb::SaveAmendmentResponse {
         report_id: report_id.to_string(),
         revision: revision.unsigned_abs(),

@@ -4,13 +4,13 @@ use telemetry::postgres::{Db, Tx};
 use uuid::Uuid;
 
 use super::assessment::{assessed, disposition};
-use super::notification::note_untold;
 use super::{parse, replay};
 use crate::error::DataError;
 use crate::store;
 use crate::store::audit_event::{Action, Event};
 use crate::store::idempotency::Claimed;
 use crate::store::report::{Answers, NewReport};
+use crate::untold;
 
 /// Stores a report with everything that must be true whenever it is: the key that found it, alerts, the
 /// audit event, and the notifications. All of it or nothing.
@@ -39,6 +39,7 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
         store::alert::insert(&mut tx, report_id, &assessed.alerts).await?;
     }
     store::notification::enqueue(&mut tx, report_id, enrolment_id, &recipients, assessed.urgent).await?;
+    let untold = untold::note_if(recipients.is_empty(), &mut tx, report_id).await?;
     let event = Event {
         enrolment_id,
         actor_id: person_id,
@@ -50,7 +51,7 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
     // The last one: from here to the commit the enrolment's chain is locked.
     store::audit_event::insert(&mut tx, event).await?;
     tx.commit().await?;
-    note_untold(report_id, &recipients, assessed.urgent);
+    untold::announce(&untold);
     Ok(pb::SaveReportResponse {
         report_id: report_id.to_string(),
         replayed: false,

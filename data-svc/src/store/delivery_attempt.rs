@@ -19,6 +19,7 @@ pub(crate) struct Verdict {
 
 /// Where an attempt has moved its notification.
 pub(crate) struct Moved {
+    pub(crate) report_id: Uuid,
     pub(crate) state: String,
     pub(crate) channel: String,
 }
@@ -47,7 +48,7 @@ pub(crate) async fn record(
              due_at = now() + $5,
              lease_until = NULL
          WHERE notification_id = $1 AND (attempts = $2 OR $4 = 'delivered') AND state = 'pending'
-         RETURNING state, channel",
+         RETURNING report_id, state, channel",
         notification_id,
         attempt,
         verdict.outcome,

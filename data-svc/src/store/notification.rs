@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -23,6 +24,8 @@ pub(crate) struct Claimed {
     pub(crate) claimed_at: DateTime<Utc>,
     /// Microseconds since it was enqueued.
     pub(crate) age: i64,
+    /// The study, for a nurse of another site than the report's.
+    pub(crate) study_id: Option<Uuid>,
     /// Its site's, unless it is urgent.
     quiet_hours: Option<Vec<String>>,
 }
@@ -112,6 +115,42 @@ async fn insert(
     .map(|rows| rows.into_iter().next())
 }
 
+/// Puts notifications of a report that nobody was told of into the outbox, for those nurses who had none yet; gives how
+/// many nurses those are. `recipients` and `site_ids` are of one length: each nurse and the site where she works.
+pub(crate) async fn escalate(
+    executor: impl PgExecutor<'_>,
+    report_id: Uuid,
+    recipients: &[Uuid],
+    site_ids: &[Uuid],
+) -> sqlx::Result<usize> {
+    let message = Message { system: "postgresql", destination: OUTBOX, id: report_id.to_string() };
+    Task::create("create notification", message)
+        .run(async {
+            let context = TraceContext::current();
+            let told: Vec<Uuid> = query_scalar!(
+                "INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, urgent, gathered,
+                                                    study_id, traceparent, tracestate)
+                 SELECT report_id, given.site_id, given.recipient_id, channel, urgent, NOT urgent,
+                        CASE WHEN given.site_id <> untold_report.site_id THEN study_id END, $4, $5
+                 FROM clinical.untold_report,
+                      unnest($2::uuid[], $3::uuid[]) AS given (recipient_id, site_id),
+                      unnest(ARRAY['sms', 'email']) AS channel
+                 WHERE report_id = $1
+                 ON CONFLICT (dedupe_key) DO NOTHING
+                 RETURNING recipient_id",
+                report_id,
+                recipients,
+                site_ids,
+                context.to_string(),
+                context.trace_state(),
+            )
+            .fetch_all(executor)
+            .await?;
+            Ok(told.into_iter().collect::<HashSet<_>>().len())
+        })
+        .await
+}
+
 async fn hold_back(tx: &mut Tx<'_>, report_id: Uuid, until: DateTime<Utc>) -> sqlx::Result<()> {
     query!("UPDATE clinical.notification SET due_at = $2 WHERE report_id = $1", report_id, until)
         .execute(tx)
@@ -138,7 +177,7 @@ pub(crate) async fn claim(
                FOR UPDATE SKIP LOCKED
            )
            RETURNING notification_id, report_id, site_id, recipient_id, channel, urgent, attempts, traceparent,
-                     tracestate,
+                     tracestate, study_id,
                      now() AS "claimed_at!", clinical.micros(now()) - clinical.micros(created_at) AS "age!",
                      (SELECT ARRAY[quiet_from::text, quiet_until::text, time_zone]
                       FROM clinical.site
@@ -175,7 +214,7 @@ pub(crate) async fn claim_due(
                FOR UPDATE SKIP LOCKED
            )
            RETURNING notification_id, report_id, site_id, recipient_id, channel, urgent, attempts, traceparent,
-                     tracestate,
+                     tracestate, study_id,
                      now() AS "claimed_at!", clinical.micros(now()) - clinical.micros(created_at) AS "age!",
                      (SELECT ARRAY[quiet_from::text, quiet_until::text, time_zone]
                       FROM clinical.site
@@ -267,6 +306,46 @@ pub(crate) async fn list_untold(
     .await
 }
 
+/// Makes a notification of one of the sites due that was given up or may not have arrived; says whether there was such
+/// a one, held by nobody.
+pub(crate) async fn resend(
+    executor: impl PgExecutor<'_>,
+    notification_id: Uuid,
+    nurse_id: Uuid,
+    site_ids: &[Uuid],
+) -> sqlx::Result<bool> {
+    let done = query!(
+        "UPDATE clinical.notification
+         SET state = 'pending', due_at = now(), lease_until = NULL, resent_at = now(), resent_by = $2
+         WHERE notification_id = $1 AND site_id = ANY($3)
+           AND (state IN ('dead', 'cancelled', 'uncertain')
+                OR uncertain AND state = 'pending' AND (lease_until IS NULL OR lease_until <= now()))",
+        notification_id,
+        nurse_id,
+        site_ids,
+    )
+    .execute(executor)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Whether there is such a notification of one of the sites.
+pub(crate) async fn exists(
+    executor: impl PgExecutor<'_>,
+    notification_id: Uuid,
+    site_ids: &[Uuid],
+) -> sqlx::Result<bool> {
+    query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM clinical.notification WHERE notification_id = $1 AND site_id = ANY($2)
+           ) AS "exists!""#,
+        notification_id,
+        site_ids,
+    )
+    .fetch_one(executor)
+    .await
+}
+
 /// How much waits in the outbox.
 pub(crate) struct Backlog {
     /// Notifications that have come to no end.
@@ -287,35 +366,26 @@ pub(crate) async fn backlog(executor: impl PgExecutor<'_>) -> sqlx::Result<Backl
     .await
 }
 
-/// Reports of which nobody is told.
-pub(crate) async fn reports_without(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Uuid>> {
-    query_scalar!(
-        "SELECT report_id
-         FROM clinical.report
-         WHERE NOT EXISTS (SELECT FROM clinical.notification WHERE notification.report_id = report.report_id)
-         ORDER BY received_at",
-    )
-    .fetch_all(executor)
-    .await
-}
-
 /// A notification that does not move on, or that has come to an end which no attempt explains.
 pub(crate) struct Stuck {
     pub(crate) notification_id: Uuid,
     pub(crate) state: String,
+    /// How many there are of them.
+    pub(crate) total: i64,
 }
 
-/// Those that nobody has touched for `stuck_after` although they are due, those that came to no end within
+/// The first `limit` of those that nobody has touched for `stuck_after` although they are due, those that came to no end within
 /// `pending_after`, and those whose attempts do not say what their state says. Quiet hours, of less than a day,
 /// may have come before a last attempt.
 pub(crate) async fn list_stuck(
     executor: impl PgExecutor<'_>,
     stuck_after: Duration,
     pending_after: Duration,
+    limit: i64,
 ) -> sqlx::Result<Vec<Stuck>> {
     query_as!(
         Stuck,
-        "SELECT notification_id, state
+        r#"SELECT notification_id, state, count(*) OVER () AS "total!"
          FROM clinical.notification JOIN clinical.site USING (site_id)
          WHERE CASE state
              WHEN 'pending' THEN greatest(due_at, lease_until) < now() - $1::interval
@@ -331,9 +401,11 @@ pub(crate) async fn list_stuck(
                                             ELSE 'dead' END
              )
          END
-         ORDER BY created_at",
+         ORDER BY created_at
+         LIMIT $3"#,
         interval(stuck_after),
         interval(pending_after),
+        limit,
     )
     .fetch_all(executor)
     .await

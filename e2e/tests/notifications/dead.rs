@@ -115,3 +115,32 @@ async fn a_dead_notification_is_counted_by_its_channel_and_why() -> anyhow::Resu
     stack.stop().await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_nurse_has_a_dead_notification_sent_again() -> anyhow::Result<()> {
+    // What is sent again has all its time again.
+    let stack = eager().env(Service::NotifySvc, "EPRO_DELIVERY__GIVE_UP_AFTER", "10s").start().await?;
+    stack.sms.respond_to(NURSE.phone, sms::Behaviour::Refuse(400));
+    let client = stack.client();
+    let patient = client.login(PATIENT.login, PATIENT.pin).await?;
+    let nurse = client.login(NURSES[1].login, NURSES[1].pin).await?;
+    let stranger = client.login(OTHER_NURSE.login, OTHER_NURSE.pin).await?;
+    submitted(&client, &patient, PATIENT).await?;
+    wait_for_count(&stack, "sms", "dead", 1).await?;
+    sqlx::query("UPDATE clinical.notification SET created_at = now() - interval '1 hour' WHERE state = 'dead'")
+        .execute(&mut stack.database.connect().await?)
+        .await?;
+    let found = listed(&client, &nurse, "").await?;
+    let path = format!("/v1/notifications/{}/retries", found[0]["notification_id"].as_str().unwrap_or_default());
+
+    problem(&client.post_as(&stranger, &path, &json!({})).await?, 404, "notification-not-found")?;
+    problem(&client.post_as(&patient, &path, &json!({})).await?, 403, "wrong-role")?;
+    stack.sms.respond_to(NURSE.phone, sms::Behaviour::Accept);
+    stack.sms.respond_next([sms::Behaviour::Refuse(503)]);
+    client.post_as(&nurse, &path, &json!({})).await?.expect_status(202)?;
+    wait_for_count(&stack, "sms", "delivered", NURSES_PER_SITE).await?;
+    problem(&client.post_as(&nurse, &path, &json!({})).await?, 409, "nothing-to-resend")?;
+    assert_eq!(listed(&client, &nurse, "").await?, Vec::<Value>::new());
+    stack.stop().await?;
+    Ok(())
+}

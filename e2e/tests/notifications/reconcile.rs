@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{eager, wait_for_count};
 
 /// What it says when everything adds up.
-pub(super) const CLEAN: &str = "0 reports without notifications, 0 stuck notifications\n";
+pub(super) const CLEAN: &str = "0 reports that nobody was told of, 0 stuck notifications\n";
 
 /// What `data-svc reconcile` says, and its exit code.
 pub(super) async fn reconcile(stack: &Stack, options: &[&str]) -> anyhow::Result<(String, Option<i32>)> {
@@ -27,7 +27,7 @@ async fn reconciliation_names_what_is_stuck_and_who_was_never_told() -> anyhow::
     let clean = (CLEAN.to_owned(), Some(0));
     assert_eq!(reconcile(&stack, &[]).await?, clean);
     let (text, code) = reconcile(&stack, &["--stuck-after", "0s"]).await?;
-    assert!(text.starts_with("0 reports without notifications, 4 stuck notifications\n"), "{text}");
+    assert!(text.starts_with("0 reports that nobody was told of, 4 stuck notifications\n"), "{text}");
     let mut database = stack.database.connect().await?;
     let ids: Vec<Uuid> =
         sqlx::query_scalar("SELECT notification_id FROM clinical.notification").fetch_all(&mut database).await?;
@@ -45,7 +45,7 @@ async fn reconciliation_names_what_is_stuck_and_who_was_never_told() -> anyhow::
         (&line["report_id"], &line["urgent"], &line["level"]),
         (&json!(report_id), &json!(false), &json!("WARN"))
     );
-    let expected = format!("1 reports without notifications, 0 stuck notifications\nreport {report_id}\n");
+    let expected = format!("1 reports that nobody was told of, 0 stuck notifications\nreport {report_id}\n");
     assert_eq!(reconcile(&stack, &["--stuck-after", "0s"]).await?, (expected, Some(1)));
     stack.stop().await?;
     Ok(())
@@ -65,7 +65,7 @@ async fn what_is_put_off_again_and_again_shows_after_a_day() -> anyhow::Result<(
     .execute(&mut database)
     .await?;
     let (text, code) = reconcile(&stack, &[]).await?;
-    assert!(text.starts_with("0 reports without notifications, 4 stuck notifications\n"), "{text}");
+    assert!(text.starts_with("0 reports that nobody was told of, 4 stuck notifications\n"), "{text}");
     assert_eq!(code, Some(1));
     assert_eq!(reconcile(&stack, &["--pending-after", "27h"]).await?, (CLEAN.to_owned(), Some(0)));
     // Its last attempt may have had to wait for a night to end.

@@ -49,4 +49,14 @@ impl Data {
     ) -> Result<pb::SaveReviewResponse, CallError> {
         Ok(self.0.clone().save_review(request).await?.into_inner())
     }
+
+    pub(crate) async fn resend_notification(
+        &self,
+        principal: &Principal,
+        notification_id: String,
+    ) -> Result<pb::ResendNotificationResponse, CallError> {
+        let viewer = Some(pb::Viewer::of(principal.clone()));
+        let request = pb::ResendNotificationRequest { viewer, notification_id };
+        Ok(self.0.clone().resend_notification(request).await?.into_inner())
+    }
 }

@@ -1,6 +1,7 @@
 //! One file per RPC; here is what several of them do.
 
 mod amend_report;
+mod resend_notification;
 mod review_report;
 mod submit_report;
 
@@ -11,6 +12,7 @@ use crate::error::ReportError;
 use crate::rules::Broken;
 
 pub(crate) use amend_report::amend_report;
+pub(crate) use resend_notification::resend_notification;
 pub(crate) use review_report::review_report;
 pub(crate) use submit_report::submit_report;
 

@@ -95,6 +95,22 @@ impl Data {
         Ok(self.0.clone().list_notifications(request).await?.into_inner())
     }
 
+    /// The reports of a study that nobody was told of until now, newest first.
+    pub(crate) async fn list_untold_reports(
+        &self,
+        principal: Principal,
+        project_id: Uuid,
+        page: Page,
+    ) -> Result<pb::ListUntoldReportsResponse, CallError> {
+        let request = pb::ListUntoldReportsRequest {
+            viewer: Some(pb::Viewer::of(principal)),
+            project_id: project_id.to_string(),
+            limit: page.limit,
+            after: page.after.map(|cursor| cursor.0),
+        };
+        Ok(self.0.clone().list_untold_reports(request).await?.into_inner())
+    }
+
     pub(crate) async fn list_audit_events(
         &self,
         principal: Principal,

@@ -23,4 +23,9 @@ impl Report {
     pub(crate) async fn review(&self, request: pb::ReviewReportRequest) -> Result<pb::ReviewReportResponse, CallError> {
         Ok(self.0.clone().review_report(request).await?.into_inner())
     }
+
+    pub(crate) async fn resend_notification(&self, request: pb::ResendNotificationRequest) -> Result<(), CallError> {
+        self.0.clone().resend_notification(request).await?;
+        Ok(())
+    }
 }

@@ -57,6 +57,8 @@ table! {
     NOT_FOUND = "not-found", NOT_FOUND, "Not found", "There is nothing here, or nothing that you may see.";
     ASSIGNMENT_NOT_FOUND = "assignment-not-found", NOT_FOUND, "Assignment not found",
         "There is no such assignment, or it is not yours.";
+    NOTIFICATION_NOT_FOUND = "notification-not-found", NOT_FOUND, "Notification not found",
+        "There is no such notification, or it is not of one of your sites.";
     REPORT_NOT_FOUND = "report-not-found", NOT_FOUND, "Report not found",
         "There is no such report, or you may not see it.";
     PROJECT_NOT_FOUND = "project-not-found", NOT_FOUND, "Project not found",
@@ -76,6 +78,8 @@ table! {
     REPORT_SUPERSEDED = "report-superseded", CONFLICT, "Report superseded", "A newer revision replaces the report.";
     IDEMPOTENCY_KEY_IN_PROGRESS = "idempotency-key-in-progress", CONFLICT, "Idempotency-Key in progress",
         "Another request with this Idempotency-Key has not ended yet. Try again with the same key.";
+    NOTHING_TO_RESEND = "nothing-to-resend", CONFLICT, "Nothing to resend",
+        "The notification is on its way, or was delivered.";
     REVISION_MISMATCH = "revision-mismatch", PRECONDITION_FAILED, "Revision mismatch",
         "The report has another revision or review by now: read it again.";
     TOO_LARGE = "too-large", PAYLOAD_TOO_LARGE, "Body too large", "The body is too large.";
@@ -135,6 +139,8 @@ impl From<Reason> for ProblemType {
             Reason::InvalidActivationCode => Self::INVALID_ACTIVATION_CODE,
             Reason::PinTooSimple => Self::PIN_TOO_SIMPLE,
             Reason::InvalidRefreshToken => Self::INVALID_REFRESH_TOKEN,
+            Reason::NotificationNotFound => Self::NOTIFICATION_NOT_FOUND,
+            Reason::NothingToResend => Self::NOTHING_TO_RESEND,
             Reason::Other(ErrorKind::Unauthenticated) => Self::UNAUTHENTICATED,
             Reason::Other(ErrorKind::NotFound) => Self::NOT_FOUND,
             Reason::Other(ErrorKind::Throttled) => Self::THROTTLED,

@@ -95,6 +95,27 @@ impl Data {
         }
     }
 
+    /// Takes reports that nobody was told of and that are due to be escalated; if nobody is told after all they are due
+    /// again after `again_after`.
+    pub(crate) async fn claim_untold_reports(
+        &self,
+        limit: u32,
+        again_after: Duration,
+    ) -> Result<Vec<pb::UntoldReport>, CallError> {
+        let request = pb::ClaimUntoldReportsRequest { limit, again_after: wire(again_after) };
+        Ok(self.0.clone().claim_untold_reports(request).await?.into_inner().reports)
+    }
+
+    /// Has these nurses told of a report, as far as they have not been; gives how many that are.
+    pub(crate) async fn escalate_report(
+        &self,
+        report_id: &str,
+        recipients: Vec<pb::Recipient>,
+    ) -> Result<u32, CallError> {
+        let request = pb::EscalateReportRequest { report_id: report_id.to_owned(), recipients };
+        Ok(self.0.clone().escalate_report(request).await?.into_inner().recipients)
+    }
+
     /// Gives a claim back that came to no attempt; it is due again after `retry_after`.
     pub(crate) async fn release(
         &self,

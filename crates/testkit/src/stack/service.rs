@@ -75,6 +75,7 @@ impl Service {
                 ("EPRO_SMTP__URL", sinks.smtp.url()),
                 ("EPRO_SMTP__FROM", "study@example.org".to_owned()),
                 ("EPRO_REPORT_URL", "https://study.example.org/reports/".to_owned()),
+                ("EPRO_PROJECT_URL", "https://study.example.org/projects/".to_owned()),
             ]),
             Self::EproSvc | Self::Gateway => {}
         }

@@ -1,0 +1,27 @@
+use proto::data as pb;
+use telemetry::postgres::Db;
+
+use super::parse;
+use crate::error::DataError;
+use crate::store;
+use crate::store::untold_report::Escalation;
+
+/// Reports that one caller can take at once.
+const LIMIT: u32 = 100;
+
+/// Takes reports that nobody was told of and that are due to be escalated.
+pub(crate) async fn claim_untold_reports(
+    db: &Db,
+    request: &pb::ClaimUntoldReportsRequest,
+) -> Result<pb::ClaimUntoldReportsResponse, DataError> {
+    let again_after = parse::duration("again_after", request.again_after)?;
+    let claimed = store::untold_report::claim(db, request.limit.min(LIMIT).into(), again_after).await?;
+    Ok(pb::ClaimUntoldReportsResponse { reports: claimed.iter().map(untold).collect() })
+}
+
+fn untold(escalation: &Escalation) -> pb::UntoldReport {
+    pb::UntoldReport {
+        report_id: escalation.report_id.to_string(),
+        site_ids: escalation.site_ids.iter().map(ToString::to_string).collect(),
+    }
+}

@@ -1,0 +1,36 @@
+use proto::data as pb;
+use telemetry::postgres::Db;
+
+use super::{page, parse};
+use crate::error::DataError;
+use crate::store;
+use crate::store::untold_report::Listed;
+
+/// The reports of a study that nobody was told of until now, for all its nurses: there may be none at the report's site.
+pub(crate) async fn list_untold_reports(
+    db: &Db,
+    request: &pb::ListUntoldReportsRequest,
+) -> Result<pb::ListUntoldReportsResponse, DataError> {
+    let study_id = parse::id("project_id", &request.project_id)?;
+    let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
+    let site_ids = parse::ids("viewer.site_ids", &viewer.site_ids)?;
+    let after = parse::cursor(request.after.as_ref())?;
+    let limit = parse::limit(request.limit)?;
+    store::study::find(db, study_id, &site_ids).await?.ok_or(DataError::ProjectNotFound)?;
+    let mut found = store::untold_report::list(db, study_id, after, limit + 1).await?;
+    let next = page::cut(&mut found, limit, place);
+    Ok(pb::ListUntoldReportsResponse { reports: found.iter().map(listed).collect(), next })
+}
+
+fn place(listed: &Listed) -> pb::Cursor {
+    pb::Cursor { time: Some(parse::timestamp(listed.found_at)), id: listed.report_id.to_string() }
+}
+
+fn listed(listed: &Listed) -> pb::ListedReport {
+    pb::ListedReport {
+        report_id: listed.report_id.to_string(),
+        site_id: listed.site_id.to_string(),
+        urgent: listed.urgent,
+        since: Some(parse::timestamp(listed.found_at)),
+    }
+}

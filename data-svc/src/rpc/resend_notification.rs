@@ -1,0 +1,23 @@
+use proto::data as pb;
+use telemetry::postgres::Db;
+
+use super::parse;
+use crate::error::DataError;
+use crate::store;
+
+/// Has a notification tried again that was given up or may not have arrived, for a nurse of its site. It has all the
+/// time again that a new one has.
+pub(crate) async fn resend_notification(
+    db: &Db,
+    request: &pb::ResendNotificationRequest,
+) -> Result<pb::ResendNotificationResponse, DataError> {
+    let notification_id = parse::id("notification_id", &request.notification_id)?;
+    let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
+    let nurse_id = parse::id("viewer.person_id", &viewer.person_id)?;
+    let site_ids = parse::ids("viewer.site_ids", &viewer.site_ids)?;
+    if store::notification::resend(db, notification_id, nurse_id, &site_ids).await? {
+        return Ok(pb::ResendNotificationResponse {});
+    }
+    let exists = store::notification::exists(db, notification_id, &site_ids).await?;
+    Err(if exists { DataError::NothingToResend } else { DataError::NotificationNotFound })
+}

@@ -1,0 +1,150 @@
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use service_kit::database::interval;
+use sqlx::{PgExecutor, query_as, query_scalar};
+use uuid::Uuid;
+
+/// A report that was found to have nobody who was told of it, or is being told.
+pub(crate) struct Untold {
+    pub(crate) report_id: Uuid,
+    pub(crate) urgent: bool,
+}
+
+/// Keeps these reports as ones that nobody was told of, as far as that is so; gives those of which it was not known.
+pub(crate) async fn note(executor: impl PgExecutor<'_>, report_ids: &[Uuid]) -> sqlx::Result<Vec<Untold>> {
+    query_as!(
+        Untold,
+        "INSERT INTO clinical.untold_report (report_id, study_id, site_id, urgent, escalate_at)
+         SELECT report_id, study_id, site_id, worst.urgent,
+                now() + CASE WHEN worst.urgent THEN interval '0' ELSE escalate_after END
+         FROM clinical.untold
+         JOIN clinical.enrolment USING (enrolment_id)
+         JOIN clinical.study USING (study_id)
+         CROSS JOIN LATERAL (
+             SELECT EXISTS (SELECT FROM clinical.alert WHERE alert.report_id = untold.report_id AND alert.urgent) AS urgent
+         ) AS worst
+         WHERE report_id = ANY($1)
+         ON CONFLICT (report_id) DO UPDATE SET escalate_at = excluded.escalate_at, found_at = excluded.found_at
+         WHERE untold_report.escalate_at IS NULL
+         RETURNING report_id, urgent",
+        report_ids,
+    )
+    .fetch_all(executor)
+    .await
+}
+
+/// Reports of which a notification has ended and that may have been overlooked: whoever was to note it has died.
+pub(crate) async fn overlooked(executor: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<Vec<Uuid>> {
+    query_scalar!(
+        r#"SELECT DISTINCT report_id
+           FROM clinical.notification AS ended
+           WHERE state IN ('dead', 'uncertain', 'cancelled')
+             AND NOT EXISTS (SELECT FROM clinical.untold_report WHERE untold_report.report_id = ended.report_id)
+             AND NOT EXISTS (
+                 SELECT
+                 FROM clinical.notification AS other
+                 WHERE other.report_id = ended.report_id AND state IN ('pending', 'delivered')
+             )
+           LIMIT $1"#,
+        limit,
+    )
+    .fetch_all(executor)
+    .await
+}
+
+/// A report for which the nurses of the whole study are to be told.
+pub(crate) struct Escalation {
+    pub(crate) report_id: Uuid,
+    pub(crate) site_ids: Vec<Uuid>,
+}
+
+/// Takes reports that are due to be escalated, urgent ones first. Those that nobody is told of after all are due again
+/// after `again_after`; those that somebody was told of meanwhile are left out, for good.
+pub(crate) async fn claim(
+    executor: impl PgExecutor<'_>,
+    limit: i64,
+    again_after: Duration,
+) -> sqlx::Result<Vec<Escalation>> {
+    query_as!(
+        Escalation,
+        r#"WITH claimed AS (
+               UPDATE clinical.untold_report
+               SET escalate_at = CASE
+                       WHEN EXISTS (SELECT FROM clinical.untold WHERE untold.report_id = untold_report.report_id)
+                       THEN now() + $2
+                   END
+               WHERE report_id IN (
+                   SELECT report_id
+                   FROM clinical.untold_report
+                   WHERE escalate_at <= now()
+                   ORDER BY urgent DESC, escalate_at
+                   LIMIT $1
+                   FOR UPDATE SKIP LOCKED
+               )
+               RETURNING report_id, study_id, escalate_at
+           )
+           SELECT report_id,
+                  (SELECT array_agg(site_id) FROM clinical.site WHERE site.study_id = claimed.study_id) AS "site_ids!"
+           FROM claimed
+           WHERE escalate_at IS NOT NULL"#,
+        limit,
+        interval(again_after),
+    )
+    .fetch_all(executor)
+    .await
+}
+
+/// A report on the list of a study.
+pub(crate) struct Listed {
+    pub(crate) report_id: Uuid,
+    pub(crate) site_id: Uuid,
+    pub(crate) urgent: bool,
+    pub(crate) found_at: DateTime<Utc>,
+}
+
+/// A study's reports that nobody was told of until now, newest first, from the one after `after`.
+pub(crate) async fn list(
+    executor: impl PgExecutor<'_>,
+    study_id: Uuid,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> sqlx::Result<Vec<Listed>> {
+    let (time, id) = after.unzip();
+    query_as!(
+        Listed,
+        "SELECT report_id, site_id, urgent, found_at
+         FROM clinical.untold_report
+         WHERE study_id = $1
+           AND ($2::timestamptz IS NULL OR (found_at, report_id) < ($2, $3::uuid))
+           AND EXISTS (SELECT FROM clinical.untold WHERE untold.report_id = untold_report.report_id)
+         ORDER BY found_at DESC, report_id DESC
+         LIMIT $4",
+        study_id,
+        time,
+        id,
+        limit,
+    )
+    .fetch_all(executor)
+    .await
+}
+
+/// A report of which nobody was told, and how many there are.
+pub(crate) struct Found {
+    pub(crate) report_id: Uuid,
+    pub(crate) total: i64,
+}
+
+/// The first `limit` of all the reports that nobody was told of, known or not.
+pub(crate) async fn survey(executor: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<Vec<Found>> {
+    query_as!(
+        Found,
+        r#"SELECT report_id AS "report_id!", count(*) OVER () AS "total!"
+           FROM clinical.untold
+           ORDER BY received_at
+           LIMIT $1"#,
+        limit,
+    )
+    .fetch_all(executor)
+    .await
+}

@@ -1,0 +1,78 @@
+//! Reports that nobody was told of: found, warned of, counted, and kept to be escalated.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use service_kit::Shutdown;
+use service_kit::attribute::REPORT_URGENT;
+use service_kit::database::StoreError;
+use sqlx::PgExecutor;
+use telemetry::Counter;
+use telemetry::postgres::{Db, Tx};
+use uuid::Uuid;
+
+use crate::store::untold_report::{self, Untold};
+
+/// Reports of which nobody was told, whenever that is found.
+static UNTOLD: Counter = Counter::new("epro.report.untold", "{report}");
+
+/// Reports that are looked at together.
+const BATCH: i64 = 1000;
+
+/// The `untold:` block.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// How often to look for reports that were overlooked because who was to note them has died.
+    #[serde(with = "humantime_serde")]
+    look_every: Duration,
+}
+
+/// Keeps those of these reports that nobody was told of, and says so the first time.
+pub(crate) async fn note(executor: impl PgExecutor<'_>, report_ids: &[Uuid]) -> Result<(), StoreError> {
+    announce(&untold_report::note(executor, report_ids).await?);
+    Ok(())
+}
+
+/// Keeps a report that is being stored, if nobody is to be told of it. [`announce`] it after the commit.
+pub(crate) async fn note_if(nobody: bool, tx: &mut Tx<'_>, report_id: Uuid) -> Result<Vec<Untold>, StoreError> {
+    if nobody { Ok(untold_report::note(tx, &[report_id]).await?) } else { Ok(Vec::new()) }
+}
+
+/// Says that nobody was told of these.
+pub(crate) fn announce(found: &[Untold]) {
+    for Untold { report_id, urgent } in found {
+        UNTOLD.add(1, &[(REPORT_URGENT, if *urgent { "true" } else { "false" })]);
+        telemetry::warn!(%report_id, urgent, "nobody is told of this report");
+    }
+}
+
+/// Finds what was overlooked. Every copy of the service does.
+#[derive(Debug)]
+pub(crate) struct Finder {
+    every: Duration,
+    db: Db,
+}
+
+impl Finder {
+    pub(crate) fn new(config: Config, db: Db) -> anyhow::Result<Self> {
+        anyhow::ensure!(!config.look_every.is_zero(), "untold.look_every is zero");
+        Ok(Self { every: config.look_every, db })
+    }
+
+    /// Looks until told to stop.
+    pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        service_kit::every(self.every, &shutdown, || self.look()).await;
+        Ok(())
+    }
+
+    async fn look(&self) {
+        let looked = async {
+            let overlooked = untold_report::overlooked(&self.db, BATCH).await?;
+            if overlooked.is_empty() { Ok(()) } else { note(&self.db, &overlooked).await }
+        };
+        if let Err(error) = looked.await {
+            service_kit::note_failure::<StoreError>(&error);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! A report that nobody was told of is found, shown to the nurses of the study, and told to them.
+
+use e2e::setup::deactivate;
+use e2e::{DEADLINE, NURSES_PER_SITE, OTHER_NURSE, PATIENT, problem, seen, submitted};
+use migrations::demo::{NURSES, STUDY};
+use serde_json::{Value, json};
+use testkit::client::{Client, Token, report};
+use testkit::stack::{Service, Stack};
+use testkit::{poll, sms, smtp};
+
+use super::reconcile::{CLEAN, reconcile};
+use super::{eager, wait_for_count};
+
+/// Lets no message to a nurse of the patient's site arrive.
+fn cut_off(stack: &Stack) {
+    for nurse in NURSES.iter().filter(|nurse| nurse.site == PATIENT.site) {
+        stack.sms.respond_to(nurse.phone, sms::Behaviour::Refuse(400));
+        stack.smtp.respond_to(nurse.email, smtp::Behaviour::RefuseRecipient);
+    }
+}
+
+/// The list of the study, as a nurse of the other site sees it.
+async fn listed(client: &Client, nurse: &Token, query: &str) -> anyhow::Result<Value> {
+    seen(client, nurse, &format!("/v1/projects/{STUDY}/untold-reports{query}")).await
+}
+
+/// Waits until there is a line in the log with this message.
+async fn logged(stack: &Stack, service: Service, message: &str) -> anyhow::Result<Value> {
+    stack.wait_for_log(service, DEADLINE, |line| line["message"] == message).await
+}
+
+#[tokio::test]
+async fn an_urgent_report_that_reached_nobody_is_told_to_the_whole_study_at_once() -> anyhow::Result<()> {
+    let stack = eager()
+        .env(Service::DataSvc, "EPRO_TELEMETRY__METRICS", "otlp")
+        .env(Service::DataSvc, "OTEL_METRIC_EXPORT_INTERVAL", "200")
+        .start()
+        .await?;
+    cut_off(&stack);
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let mut body = report(PATIENT.assignment);
+    body["answers"]["pain"] = json!(9);
+    let report_id = client.submit(&token, "key", &body).await?.expect_status(201)?.text("report_id")?;
+
+    let line = logged(&stack, Service::DataSvc, "nobody is told of this report").await?;
+    assert_eq!(
+        (&line["report_id"], &line["urgent"], &line["level"]),
+        (&json!(report_id), &json!(true), &json!("WARN"))
+    );
+    wait_for_count(&stack, "%", "delivered", 2 * NURSES_PER_SITE).await?;
+    let expected = format!(
+        "URGENT ePRO: nobody was told of a report at another site of your study. \
+         https://study.example.org/projects/{STUDY}/untold-reports"
+    );
+    for message in stack.sms.accepted() {
+        assert!(NURSES.iter().any(|nurse| nurse.site == OTHER_NURSE.site && nurse.phone == message.to));
+        assert_eq!(message.body, expected);
+    }
+    assert_eq!((stack.sms.accepted().len(), stack.smtp.accepted().len()), (NURSES_PER_SITE, NURSES_PER_SITE));
+    let count = async || Ok(stack.otlp.sum("epro.report.untold", &[]));
+    assert_eq!(poll::until(DEADLINE, count, |count| *count > 0).await?, 1);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_can_wait_is_listed_until_somebody_is_told() -> anyhow::Result<()> {
+    let stack = eager().start().await?;
+    cut_off(&stack);
+    let client = stack.client();
+    let patient = client.login(PATIENT.login, PATIENT.pin).await?;
+    let nurse = client.login(OTHER_NURSE.login, OTHER_NURSE.pin).await?;
+    let report_id = submitted(&client, &patient, PATIENT).await?;
+    logged(&stack, Service::DataSvc, "nobody is told of this report").await?;
+
+    let answer = listed(&client, &nurse, "").await?;
+    let mut shown = answer["reports"].as_array().cloned().unwrap_or_default();
+    assert!(shown[0]["since"].take().is_string(), "{answer}");
+    assert_eq!(shown, [json!({"report_id": report_id, "site_id": PATIENT.site, "urgent": false, "since": null})]);
+    let path = format!("/v1/projects/{STUDY}/untold-reports");
+    problem(&client.get(&path, Some(&patient)).await?, 403, "wrong-role")?;
+    let other = format!("/v1/projects/{}/untold-reports", PATIENT.site);
+    problem(&client.get(&other, Some(&nurse)).await?, 404, "project-not-found")?;
+    let untold = format!("1 reports that nobody was told of, 0 stuck notifications\nreport {report_id}\n");
+    assert_eq!(reconcile(&stack, &[]).await?, (untold, Some(1)));
+
+    // As if the study's time for it had passed.
+    sqlx::query("UPDATE clinical.untold_report SET escalate_at = now()")
+        .execute(&mut stack.database.connect().await?)
+        .await?;
+    wait_for_count(&stack, "%", "delivered", 2 * NURSES_PER_SITE).await?;
+    assert_eq!(listed(&client, &nurse, "").await?["reports"], json!([]));
+    assert_eq!(reconcile(&stack, &[]).await?, (CLEAN.to_owned(), Some(0)));
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_report_that_a_nurse_has_reviewed_is_known_to_somebody() -> anyhow::Result<()> {
+    let stack = eager().start().await?;
+    cut_off(&stack);
+    let client = stack.client();
+    let patient = client.login(PATIENT.login, PATIENT.pin).await?;
+    let nurse = client.login(NURSES[0].login, NURSES[0].pin).await?;
+    let report_id = submitted(&client, &patient, PATIENT).await?;
+    logged(&stack, Service::DataSvc, "nobody is told of this report").await?;
+    client.review(&nurse, &report_id, "approved").await?.expect_status(201)?;
+    assert_eq!(listed(&client, &nurse, "").await?["reports"], json!([]));
+    assert_eq!(reconcile(&stack, &[]).await?, (CLEAN.to_owned(), Some(0)));
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_nobody_can_be_told_at_all_it_is_an_error_and_lists_have_a_bound() -> anyhow::Result<()> {
+    let stack = eager().start().await?;
+    let client = stack.client();
+    let patient = client.login(PATIENT.login, PATIENT.pin).await?;
+    let nurse = client.login(OTHER_NURSE.login, OTHER_NURSE.pin).await?;
+    for nurse in NURSES.iter().filter(|nurse| nurse.site == PATIENT.site) {
+        deactivate(&stack, nurse.id).await?;
+    }
+    let first = submitted(&client, &patient, PATIENT).await?;
+    submitted(&client, &patient, PATIENT).await?;
+    let page = listed(&client, &nurse, "?limit=1").await?;
+    assert_eq!(page["reports"].as_array().map(Vec::len), Some(1), "{page}");
+    let next = format!("?limit=1&cursor={}", page["next_cursor"].as_str().unwrap_or_default());
+    let last = listed(&client, &nurse, &next).await?;
+    assert_eq!((&last["reports"][0]["report_id"], &last["next_cursor"]), (&json!(first), &Value::Null));
+    let expected =
+        format!("2 reports that nobody was told of, 0 stuck notifications\nreport {first}\nand 1 more reports\n");
+    assert_eq!(reconcile(&stack, &["--limit", "1"]).await?, (expected, Some(1)));
+
+    for nurse in NURSES.iter().filter(|nurse| nurse.site == OTHER_NURSE.site) {
+        deactivate(&stack, nurse.id).await?;
+    }
+    sqlx::query("UPDATE clinical.untold_report SET escalate_at = now()")
+        .execute(&mut stack.database.connect().await?)
+        .await?;
+    let line = logged(&stack, Service::NotifySvc, "nobody in the study can be told of this report").await?;
+    assert_eq!(line["level"], "ERROR");
+    stack.stop().await?;
+    Ok(())
+}

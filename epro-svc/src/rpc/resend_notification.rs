@@ -1,0 +1,16 @@
+use proto::report::{ResendNotificationRequest, ResendNotificationResponse};
+use proto::user::Role;
+
+use super::principal_as;
+use crate::clients::Data;
+use crate::error::ReportError;
+
+/// Has a notification tried again for a nurse of its site. There is no hint: the sweeper finds it at once.
+pub(crate) async fn resend_notification(
+    data: &Data,
+    request: ResendNotificationRequest,
+) -> Result<ResendNotificationResponse, ReportError> {
+    let principal = principal_as(Role::Nurse, request.principal)?;
+    data.resend_notification(&principal, request.notification_id).await?;
+    Ok(ResendNotificationResponse {})
+}

@@ -1,0 +1,71 @@
+use axum::Json;
+use axum::extract::State;
+use proto::data as pb;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::extract::{Cursor, Nurse, Page, PathId};
+use crate::problem::Problem;
+use crate::representation::rfc3339;
+use crate::router::Shared;
+
+/// Some reports of a list, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UntoldReportPage {
+    reports: Vec<UntoldReport>,
+    /// The `cursor` of the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<String>)]
+    next_cursor: Option<Cursor>,
+}
+
+/// A report that nobody was told of. Only the nurses of its site can open it.
+#[derive(Serialize, ToSchema)]
+struct UntoldReport {
+    #[schema(format = Uuid)]
+    report_id: String,
+    #[schema(format = Uuid)]
+    site_id: String,
+    /// Whether an alert of the report asks for somebody at once.
+    urgent: bool,
+    /// Since when it has been known that nobody was told.
+    #[schema(format = DateTime)]
+    since: String,
+}
+
+/// List the reports of a study that nobody was told of
+///
+/// Of each of them no message was delivered and none is on its way, and nobody has reviewed it: its site has no nurses,
+/// or none that could be reached. Newest first, to the nurses of all sites of the study.
+#[utoipa::path(
+    get,
+    path = "/v1/projects/{id}/untold-reports",
+    tag = "reviews",
+    security(("bearer" = [])),
+    params(
+        ("id" = Uuid, Path, description = "A study with one of the nurse's sites.",
+         example = "5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e00"),
+        Page,
+    ),
+    responses((status = 200, description = "A page of reports.", body = UntoldReportPage)),
+    extensions(("x-problems" = json!(["wrong-role", "project-not-found"]))),
+)]
+pub(crate) async fn list_untold_reports(
+    State(shared): State<Shared>,
+    Nurse(principal): Nurse,
+    PathId(id): PathId,
+    page: Page,
+) -> Result<Json<UntoldReportPage>, Problem> {
+    let response = shared.data.list_untold_reports(principal, id, page).await?;
+    let reports = response.reports.into_iter().map(report).collect::<Result<_, _>>()?;
+    Ok(Json(UntoldReportPage { reports, next_cursor: response.next.map(Cursor) }))
+}
+
+fn report(listed: pb::ListedReport) -> Result<UntoldReport, Problem> {
+    Ok(UntoldReport {
+        report_id: listed.report_id,
+        site_id: listed.site_id,
+        urgent: listed.urgent,
+        since: rfc3339(listed.since)?,
+    })
+}

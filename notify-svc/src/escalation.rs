@@ -1,0 +1,69 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use proto::CallError;
+use proto::data::{Recipient, UntoldReport};
+use service_kit::Shutdown;
+use telemetry::Task;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::clients::{Data, User};
+use crate::delivery::Delivery;
+
+/// Reports that are taken at once.
+const BATCH: u32 = 20;
+
+/// How long a report waits that nobody can be told of, or whose nurses could not be looked up.
+const AGAIN_AFTER: Duration = Duration::from_mins(5);
+
+/// Has the nurses of a whole study told of what nobody was told of at its own site.
+#[derive(Debug)]
+pub(crate) struct Escalator {
+    every: Duration,
+    data: Data,
+    user: User,
+    delivery: Arc<Delivery>,
+}
+
+impl Escalator {
+    /// One that looks so often.
+    pub(crate) fn new(every: Duration, data: Data, user: User, delivery: Arc<Delivery>) -> Self {
+        Self { every, data, user, delivery }
+    }
+
+    /// Escalates until told to stop.
+    pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let mut ticks = interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            let claim = self.data.claim_untold_reports(BATCH, AGAIN_AFTER);
+            let claimed = telemetry::unsampled(async { claim.await.inspect_err(service_kit::note_failure) }).await;
+            for report in claimed.unwrap_or_default() {
+                let escalated = Task::internal("escalate report").root().run(self.escalate(&report)).await;
+                let _ = escalated.inspect_err(service_kit::note_failure);
+            }
+        }
+        Ok(())
+    }
+
+    async fn escalate(&self, report: &UntoldReport) -> Result<(), CallError> {
+        let sites = report.site_ids.iter();
+        let contacts = try_join_all(sites.map(|site_id| self.user.list_site_contacts(site_id))).await?;
+        let mut known = HashSet::new();
+        let recipients = report.site_ids.iter().zip(contacts).flat_map(|(site_id, contacts)| {
+            let recipient = |person_id| Recipient { person_id, site_id: site_id.clone() };
+            contacts.into_iter().map(move |contact| recipient(contact.person_id))
+        });
+        let recipients = recipients.filter(|recipient| known.insert(recipient.person_id.clone())).collect();
+        let report_id = &report.report_id;
+        if self.data.escalate_report(report_id, recipients).await? == 0 {
+            telemetry::error!(%report_id, "nobody in the study can be told of this report");
+        } else {
+            telemetry::warn!(%report_id, "the nurses of the whole study are told of this report");
+            self.delivery.try_start(report_id.clone());
+        }
+        Ok(())
+    }
+}
