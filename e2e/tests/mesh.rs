@@ -3,6 +3,7 @@
 use e2e::{DEADLINE, PATIENT};
 use testkit::postgres::Postgres;
 use testkit::stack::{Service, Stack};
+use testkit::stranger;
 
 #[tokio::test]
 async fn postgres_is_reached_over_tls_where_its_url_demands_it() -> anyhow::Result<()> {
@@ -31,6 +32,23 @@ async fn the_log_says_why_postgres_cannot_be_reached_over_tls() -> anyhow::Resul
     let error = line["error"].as_str().unwrap_or_default();
     assert!(error.starts_with("the database cannot be reached over TLS: "), "{error}");
     copy.terminate().await?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stranger_on_the_network_is_unauthenticated_everywhere() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let ca = stack.ca()?;
+    for (service, rpc) in [
+        (Service::UserSvc, "/epro.user.v1.UserService/ListSiteContacts"),
+        (Service::EproSvc, "/epro.report.v1.ReportService/SubmitReport"),
+        (Service::DataSvc, "/epro.data.v1.DataService/ListReports"),
+        (Service::NotifySvc, "/epro.notify.v1.NotifyService/Notify"),
+    ] {
+        let code = stranger::call(stack.address(service), &ca, service.name(), rpc).await?;
+        assert_eq!(format!("{code:?}"), "Unauthenticated", "{service}");
+    }
     stack.stop().await?;
     Ok(())
 }

@@ -21,11 +21,12 @@ fn proxied() -> Builder {
     [
         ("EPRO_SWEEP__OVERDUE", "1s"),
         ("EPRO_DELIVERY__BACKOFF__BASE", "100ms"),
+        ("EPRO_DELIVERY__UNCERTAIN__BASE", "100ms"),
+        ("EPRO_DELIVERY__URGENT_UNCERTAIN__BASE", "100ms"),
         ("EPRO_SMS__TIMEOUT", "1s"),
+        ("EPRO_SMS__ANSWER_TIMEOUT", "2s"),
         ("EPRO_SMTP__TIMEOUT", "1s"),
-        ("EPRO_USER_SVC__TIMEOUT", "2s"),
-        ("EPRO_DATA_SVC__TIMEOUT", "3s"),
-        ("EPRO_DELIVERY__LEASE", "9s"),
+        ("EPRO_SMTP__ANSWER_TIMEOUT", "2s"),
     ]
     .into_iter()
     .fold(Stack::builder().proxied(), |builder, (name, value)| builder.env(Service::NotifySvc, name, value))

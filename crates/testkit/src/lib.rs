@@ -42,4 +42,5 @@ mod server_task;
 pub mod sms;
 pub mod smtp;
 pub mod stack;
+pub mod stranger;
 pub mod trace;

@@ -60,7 +60,7 @@ const RESERVED: &[Reserved] = &[
     },
     Reserved {
         packages: &["hyper", "hyper-util"],
-        members: &["telemetry", "service-kit", "testkit", "e2e"],
+        members: &["telemetry", "service-kit", "testkit", "e2e", VIOLATIONS],
         instead: "use telemetry::http::Client",
     },
 ];

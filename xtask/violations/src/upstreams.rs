@@ -1,5 +1,6 @@
 //! Calls that would carry no trace.
 
+use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::{Request, RequestBuilder, blocking};
 use tonic::transport::{Channel, Endpoint};
 
@@ -33,6 +34,14 @@ pub async fn connect(endpoint: Endpoint) {
 
 pub fn connect_lazy(endpoint: &Endpoint) {
     drop(endpoint.connect_lazy());
+}
+
+pub async fn connect_with_connector(endpoint: Endpoint, connector: HttpConnector) {
+    drop(endpoint.connect_with_connector(connector).await);
+}
+
+pub fn connect_with_connector_lazy(endpoint: &Endpoint, connector: HttpConnector) {
+    drop(endpoint.connect_with_connector_lazy(connector));
 }
 
 pub fn balance_list(endpoints: Vec<Endpoint>) {

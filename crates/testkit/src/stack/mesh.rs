@@ -22,6 +22,12 @@ impl Mesh {
         certificates::issue(self.0.path(), &Service::ALL.map(Service::name), &[])
     }
 
+    /// The authority that its services believe, in PEM.
+    pub(super) fn ca(&self) -> anyhow::Result<Vec<u8>> {
+        let file = Files::of(self.0.path(), Service::Gateway.name()).ca;
+        std::fs::read(&file).with_context(|| format!("read {}", file.display()))
+    }
+
     /// What tells a service where its files are.
     pub(super) fn environment(&self, service: Service) -> [(String, String); 3] {
         let Files { ca, certificate, key } = Files::of(self.0.path(), service.name());

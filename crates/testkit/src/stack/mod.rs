@@ -120,6 +120,14 @@ impl Stack {
         self.instances[&service].network.to(peer).with_context(|| service.to_string())
     }
 
+    /// The authority that the services believe, in PEM.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn ca(&self) -> anyhow::Result<Vec<u8>> {
+        self.mesh.ca()
+    }
+
     /// Gives every service a new certificate, of a new authority.
     ///
     /// # Errors

@@ -1,0 +1,28 @@
+//! Somebody on the network who has no certificate.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use http::uri::PathAndQuery;
+use tonic::client::Grpc;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
+use tonic::{Code, Request};
+use tonic_prost::ProstCodec;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How an RPC such as `/epro.data.v1.DataService/ListReports`, called with an empty message over TLS, ends for whoever
+/// believes the authority `ca`, in PEM, but has no certificate of it. `name` is whom they expect at the address.
+///
+/// # Errors
+/// When no connection can be made.
+#[expect(clippy::disallowed_methods, reason = "a stranger has no trace")]
+pub async fn call(address: SocketAddr, ca: &[u8], name: &str, rpc: &'static str) -> anyhow::Result<Code> {
+    let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca)).domain_name(name);
+    let endpoint = Endpoint::from_shared(format!("https://{address}"))?.timeout(TIMEOUT).tls_config(tls)?;
+    let mut client = Grpc::new(endpoint.connect().await.with_context(|| format!("connect to {name}"))?);
+    client.ready().await.with_context(|| format!("use the connection to {name}"))?;
+    let answer = client.unary(Request::new(()), PathAndQuery::from_static(rpc), ProstCodec::<(), ()>::default()).await;
+    Ok(answer.map_or_else(|status| status.code(), |_| Code::Ok))
+}
