@@ -12,6 +12,7 @@ mod metrics;
 mod notifications;
 mod outages;
 mod privacy;
+mod rate_limits;
 mod reads;
 mod recovery;
 mod retries;

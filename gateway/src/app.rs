@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::clients::{Data, Peers, Report, User};
 use crate::limit::{RateLimits, Rates};
+use crate::proxies::{self, Proxies};
 use crate::router::{self, Limits, Shared};
 
 /// The service's settings; `config.yaml` holds the defaults.
@@ -32,6 +33,7 @@ pub struct Config {
     max_connections: u16,
     tls: Option<Tls>,
     rate_limits: RateLimits,
+    proxies: proxies::Config,
     trace_url: String,
 }
 
@@ -77,6 +79,7 @@ impl Service for App {
             data: Data::new(config.data_svc.channel("data-svc", &mesh)?),
             peers: Peers::new(&config.user_svc, &config.epro_svc, &config.data_svc, &mesh)?,
             rates: Arc::new(Rates::new(config.rate_limits)),
+            proxies: Arc::new(Proxies::new(config.proxies)?),
             trace_url: (!config.trace_url.is_empty()).then(|| config.trace_url.into()),
         };
         let limits = Limits { request_timeout: config.request_timeout, body: config.body_limit };

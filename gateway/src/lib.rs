@@ -7,6 +7,7 @@ mod extract;
 mod limit;
 mod openapi;
 mod problem;
+mod proxies;
 mod representation;
 mod router;
 mod routes;

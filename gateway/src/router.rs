@@ -18,6 +18,7 @@ use crate::clients::{Data, Peers, Report, User};
 use crate::limit::{Rates, refuse_bad_head};
 use crate::openapi;
 use crate::problem::{self, Problem};
+use crate::proxies::Proxies;
 use crate::routes;
 use crate::security_headers;
 
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) data: Data,
     pub(crate) peers: Peers,
     pub(crate) rates: Arc<Rates>,
+    pub(crate) proxies: Arc<Proxies>,
     /// Where people look at a trace; the id is added.
     pub(crate) trace_url: Option<Arc<str>>,
 }

@@ -67,6 +67,14 @@ fn is_panic(line: &serde_json::Value) -> bool {
 /// Limits that a single fast client would run into, and that have tests of their own.
 fn patient(builder: Builder) -> Builder {
     [
+        (Service::Gateway, "EPRO_RATE_LIMITS__ADDRESS__LOGINS__PER_MINUTE"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__ADDRESS__LOGINS__BURST"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__ADDRESS__ACTIVATIONS__PER_MINUTE"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__ADDRESS__ACTIVATIONS__BURST"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__ADDRESS__STRANGERS__PER_MINUTE"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__ADDRESS__STRANGERS__BURST"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__PERSON__PER_SECOND"),
+        (Service::Gateway, "EPRO_RATE_LIMITS__PERSON__BURST"),
         (Service::Gateway, "EPRO_RATE_LIMITS__LOGIN__PER_MINUTE"),
         (Service::Gateway, "EPRO_RATE_LIMITS__LOGIN__BURST"),
         (Service::Gateway, "EPRO_RATE_LIMITS__ALL_LOGINS__PER_SECOND"),

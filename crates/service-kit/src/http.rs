@@ -1,5 +1,6 @@
 //! Serving over HTTP.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,6 +12,7 @@ use tokio::net::TcpListener;
 use crate::service::{DRAIN, Shutdown};
 
 pub use crate::accept::Acceptor;
+pub use crate::network::{Networks, subnet};
 pub use crate::tls::Tls;
 pub use unreadable::Unreadable;
 
@@ -23,7 +25,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_LIMIT: usize = 128 * 1024;
 const HEADERS_LIMIT: usize = 256;
 
-/// Serves HTTP/1.1 until told to stop, then finishes the requests it has begun.
+/// Serves HTTP/1.1, with the peer's address as an extension of each request ([`axum::extract::ConnectInfo`]), until told to stop, then finishes the requests it has begun.
 ///
 /// # Errors
 /// When the listener fails.
@@ -46,7 +48,7 @@ pub async fn serve(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_LIMIT)
         .max_headers(HEADERS_LIMIT);
-    let serving = server.serve(router.into_make_service());
+    let serving = server.serve(router.into_make_service_with_connect_info::<SocketAddr>());
     tokio::pin!(serving);
     tokio::select! {
         ended = &mut serving => return ended.context("serve HTTP"),

@@ -13,6 +13,7 @@ mod accept;
 mod config;
 mod error;
 mod every;
+mod network;
 mod reloaded;
 mod service;
 mod tls;

@@ -1,5 +1,6 @@
 //! The API as a phone uses it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -90,6 +91,14 @@ impl Client {
     /// `base_url` is the gateway's, such as `http://127.0.0.1:8080`.
     pub fn new(base_url: impl Into<String>) -> Self {
         Self { base_url: base_url.into(), http: plain_http() }
+    }
+
+    /// A client with another address of the loopback network than 127.0.0.1, such as 127.0.0.2.
+    ///
+    /// # Errors
+    /// When an HTTP client cannot be made.
+    pub fn from_address(base_url: impl Into<String>, address: IpAddr) -> anyhow::Result<Self> {
+        Ok(Self { base_url: base_url.into(), http: http_builder().local_address(address).build()? })
     }
 
     /// A client that trusts one certificate authority, or self-signed certificate, and no other.

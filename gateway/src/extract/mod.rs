@@ -1,5 +1,6 @@
 //! Parts of requests as types that cannot hold a bad value.
 
+mod client_address;
 mod cursor;
 mod fields;
 mod header;
@@ -10,6 +11,7 @@ mod path_id;
 mod principal;
 mod query;
 
+pub(crate) use client_address::ClientAddress;
 pub(crate) use cursor::Cursor;
 pub(crate) use fields::Fields;
 pub(crate) use idempotency_key::IdempotencyKey;

@@ -3,6 +3,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use proto::user::{Principal, Role};
 
+use super::ClientAddress;
 use super::header::single;
 use crate::problem::Problem;
 use crate::router::Shared;
@@ -25,7 +26,8 @@ impl FromRequestParts<Shared> for AccessToken {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
         let token = bearer(parts).ok_or(Problem::UNAUTHENTICATED)?;
-        shared.rates.access_token(&token)?;
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, shared).await?;
+        shared.rates.access_token(address, &token)?;
         Ok(Self(token))
     }
 }
@@ -35,7 +37,9 @@ impl FromRequestParts<Shared> for Anyone {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
         let AccessToken(token) = AccessToken::from_request_parts(parts, shared).await?;
-        shared.user.authenticate(token).await?.map(Self).ok_or(Problem::INTERNAL)
+        let principal = shared.user.authenticate(token.clone()).await?.ok_or(Problem::INTERNAL)?;
+        shared.rates.authenticated(&token, &principal.person_id)?;
+        Ok(Self(principal))
     }
 }
 

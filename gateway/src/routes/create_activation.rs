@@ -5,7 +5,7 @@ use proto::user::ActivateRequest;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::extract::{Fields, JsonObject};
+use crate::extract::{ClientAddress, Fields, JsonObject};
 use crate::problem::Problem;
 use crate::representation::TraceReference;
 use crate::router::Shared;
@@ -45,12 +45,13 @@ pub(crate) struct Activated {
 )]
 pub(crate) async fn create_activation(
     State(shared): State<Shared>,
+    ClientAddress(address): ClientAddress,
     body: JsonObject,
 ) -> Result<(StatusCode, Json<Activated>), Problem> {
     let mut fields = Fields::of(body.object);
     let activation = Activation { activation_code: fields.string("activation_code"), pin: fields.string("pin") };
     fields.finish()?;
-    shared.rates.activation()?;
+    shared.rates.activation(address)?;
     let request = ActivateRequest { activation_code: activation.activation_code, pin: activation.pin };
     let login = shared.user.activate(request).await?.login;
     let trace = TraceReference::current(shared.trace_url.as_deref());

@@ -3,7 +3,7 @@ use axum::extract::State;
 use proto::user::CreateSessionRequest;
 use utoipa::ToSchema;
 
-use crate::extract::{Fields, JsonObject};
+use crate::extract::{ClientAddress, Fields, JsonObject};
 use crate::problem::Problem;
 use crate::representation::Tokens;
 use crate::router::Shared;
@@ -29,11 +29,17 @@ struct Credentials {
     responses((status = 200, description = "The session has begun.", body = Tokens)),
     extensions(("x-problems" = json!(["wrong-credentials", "inactive"]))),
 )]
-pub(crate) async fn create_session(State(shared): State<Shared>, body: JsonObject) -> Result<Json<Tokens>, Problem> {
+pub(crate) async fn create_session(
+    State(shared): State<Shared>,
+    ClientAddress(address): ClientAddress,
+    body: JsonObject,
+) -> Result<Json<Tokens>, Problem> {
     let mut fields = Fields::of(body.object);
     let credentials = Credentials { login: fields.string("login"), pin: fields.string("pin") };
     fields.finish()?;
-    shared.rates.login(&credentials.login)?;
+    shared.rates.login(address, &credentials.login)?;
     let request = CreateSessionRequest { login: credentials.login, pin: credentials.pin };
-    Ok(Json(shared.user.create_session(request).await?.try_into()?))
+    let tokens = shared.user.create_session(request).await?;
+    shared.rates.logged_in(address);
+    Ok(Json(tokens.try_into()?))
 }

@@ -2,7 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use utoipa::ToSchema;
 
-use crate::extract::{Fields, JsonObject};
+use crate::extract::{ClientAddress, Fields, JsonObject};
 use crate::problem::Problem;
 use crate::representation::Tokens;
 use crate::router::Shared;
@@ -28,10 +28,14 @@ struct Continuation {
     responses((status = 200, description = "The session goes on.", body = Tokens)),
     extensions(("x-problems" = json!(["invalid-refresh-token", "inactive"]))),
 )]
-pub(crate) async fn refresh_session(State(shared): State<Shared>, body: JsonObject) -> Result<Json<Tokens>, Problem> {
+pub(crate) async fn refresh_session(
+    State(shared): State<Shared>,
+    ClientAddress(address): ClientAddress,
+    body: JsonObject,
+) -> Result<Json<Tokens>, Problem> {
     let mut fields = Fields::of(body.object);
     let continuation = Continuation { refresh_token: fields.string("refresh_token") };
     fields.finish()?;
-    shared.rates.refresh_token(&continuation.refresh_token)?;
+    shared.rates.refresh_token(address, &continuation.refresh_token)?;
     Ok(Json(shared.user.refresh_session(continuation.refresh_token).await?.try_into()?))
 }

@@ -1,0 +1,161 @@
+//! Limits that cannot be walked around, and floods that keep nobody else out.
+
+use std::net::Ipv4Addr;
+
+use e2e::{NEIGHBOUR, NURSE, PATIENT, problem};
+use futures_util::future::try_join_all;
+use serde_json::json;
+use testkit::client::{Client, Response, Session};
+use testkit::stack::{Builder, Service, Stack};
+
+const WRONG: &str = "975310";
+
+fn setting(builder: Builder, name: &str, value: &str) -> Builder {
+    builder.env(Service::Gateway, &format!("EPRO_{name}"), value)
+}
+
+/// A gateway that takes five attempts to log in from one address, and ten from all together.
+fn few_logins() -> Builder {
+    [
+        ("RATE_LIMITS__ADDRESS__LOGINS__PER_MINUTE", "1"),
+        ("RATE_LIMITS__ADDRESS__LOGINS__BURST", "5"),
+        ("RATE_LIMITS__ALL_LOGINS__PER_SECOND", "1"),
+        ("RATE_LIMITS__ALL_LOGINS__BURST", "10"),
+    ]
+    .into_iter()
+    .fold(Stack::builder(), |builder, (name, value)| setting(builder, name, value))
+}
+
+/// How many of 40 guesses at as many logins were not throttled, each sent as `headers` say.
+async fn flood(client: &Client, headers: impl Fn(usize) -> Vec<(&'static str, String)>) -> anyhow::Result<usize> {
+    let guesses = (0..40).map(|number| {
+        let headers = headers(number);
+        async move {
+            let body = json!({"login": format!("guess-{number}"), "pin": WRONG}).to_string();
+            let mut all = vec![("content-type", "application/json")];
+            all.extend(headers.iter().map(|(name, value)| (*name, value.as_str())));
+            client.raw("POST", "/v1/sessions", &all, body).await
+        }
+    });
+    let answers = try_join_all(guesses).await?;
+    Ok(answers.iter().filter(|answer| answer.status != 429).count())
+}
+
+/// Logs in as `headers` say.
+async fn log_in(client: &Client, headers: &[(&str, &str)]) -> anyhow::Result<Response> {
+    let body = json!({"login": PATIENT.login, "pin": PATIENT.pin}).to_string();
+    client.raw("POST", "/v1/sessions", &[&[("content-type", "application/json")], headers].concat(), body).await
+}
+
+#[tokio::test]
+async fn a_right_pin_logs_in_during_a_flood_from_another_address() -> anyhow::Result<()> {
+    let stack = few_logins().start().await?;
+    let client = stack.client();
+    assert_eq!(flood(&client, |_| vec![]).await?, 5);
+    let other = Client::from_address(stack.url(Service::Gateway), Ipv4Addr::new(127, 0, 0, 2).into())?;
+    other.login(PATIENT.login, PATIENT.pin).await?;
+    problem(&log_in(&client, &[]).await?, 429, "throttled")?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_gets_more_by_a_header_that_no_trusted_proxy_has_sent() -> anyhow::Result<()> {
+    let spoofed =
+        |number| vec![("x-forwarded-for", format!("192.0.2.{number}")), ("forwarded", format!("for=192.0.2.{number}"))];
+    let stack = few_logins().start().await?;
+    assert_eq!(flood(&stack.client(), spoofed).await?, 5);
+    stack.stop().await?;
+    let proxied = setting(few_logins(), "PROXIES__HEADER", "x-forwarded-for");
+    let stack = setting(proxied, "PROXIES__TRUSTED", "10.0.0.0/8").start().await?;
+    assert_eq!(flood(&stack.client(), spoofed).await?, 5);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_client_is_counted_by_its_own_address() -> anyhow::Result<()> {
+    let proxied = setting(few_logins(), "PROXIES__HEADER", "x-forwarded-for");
+    let stack = setting(proxied, "PROXIES__TRUSTED", "127.0.0.1, 10.0.0.0/8").start().await?;
+    let client = stack.client();
+    // What the client itself had sent stands before the proxies' entries.
+    let flooded =
+        flood(&client, |number| vec![("x-forwarded-for", format!("192.0.2.{number}, 198.51.100.1, 10.0.0.9"))]);
+    assert_eq!(flooded.await?, 5);
+    log_in(&client, &[("x-forwarded-for", "198.51.100.2")]).await?.expect_status(200)?;
+    problem(&log_in(&client, &[("x-forwarded-for", "198.51.100.1")]).await?, 429, "throttled")?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refresh_gives_a_session_no_new_budget() -> anyhow::Result<()> {
+    let builder = setting(Stack::builder(), "RATE_LIMITS__ACCESS_TOKEN__PER_SECOND", "1");
+    let stack = setting(builder, "RATE_LIMITS__ACCESS_TOKEN__BURST", "5").start().await?;
+    let client = stack.client();
+    let mut sessions = vec![client.open_session(PATIENT.login, PATIENT.pin).await?];
+    for _ in 0..5 {
+        let refreshed = client.refresh(&sessions[sessions.len() - 1].refresh).await?.expect_status(200)?;
+        sessions.push(Session::of(&refreshed)?);
+    }
+    let tokens = sessions.iter().flat_map(|session| [&session.access; 10]);
+    let answers = try_join_all(tokens.map(|token| client.get("/v1/me/assignments", Some(token)))).await?;
+    let answered = answers.iter().filter(|answer| answer.status == 200).count();
+    // Some more than the burst, if that took some seconds.
+    assert!((5..20).contains(&answered), "{answered} of 60");
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_is_refreshed_only_so_often_although_each_token_is_another_one() -> anyhow::Result<()> {
+    let builder = setting(Stack::builder(), "RATE_LIMITS__REFRESH_TOKEN__PER_MINUTE", "1");
+    let stack = setting(builder, "RATE_LIMITS__REFRESH_TOKEN__BURST", "3").start().await?;
+    let client = stack.client();
+    let mut session = client.open_session(PATIENT.login, PATIENT.pin).await?;
+    for _ in 0..3 {
+        session = Session::of(&client.refresh(&session.refresh).await?.expect_status(200)?)?;
+    }
+    problem(&client.refresh(&session.refresh).await?, 429, "throttled")?;
+    let other = client.open_session(PATIENT.login, PATIENT.pin).await?;
+    client.refresh(&other.refresh).await?.expect_status(200)?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_person_has_one_budget_in_however_many_sessions() -> anyhow::Result<()> {
+    let builder = setting(Stack::builder(), "RATE_LIMITS__PERSON__PER_SECOND", "1");
+    let stack = setting(builder, "RATE_LIMITS__PERSON__BURST", "5").start().await?;
+    let client = stack.client();
+    let tokens = try_join_all((0..4).map(|_| client.login(PATIENT.login, PATIENT.pin))).await?;
+    let requests = tokens.iter().flat_map(|token| [token; 10]);
+    let answers = try_join_all(requests.map(|token| client.get("/v1/me/assignments", Some(token)))).await?;
+    let answered = answers.iter().filter(|answer| answer.status == 200).count();
+    assert!((5..20).contains(&answered), "{answered} of 40");
+    for answer in answers.iter().filter(|answer| answer.status != 200) {
+        problem(answer, 429, "throttled")?;
+    }
+    let neighbour = client.login(NEIGHBOUR.login, NEIGHBOUR.pin).await?;
+    client.get("/v1/me/assignments", Some(&neighbour)).await?.expect_status(200)?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn made_up_tokens_are_counted_by_their_address_and_good_ones_are_not() -> anyhow::Result<()> {
+    let builder = setting(Stack::builder(), "RATE_LIMITS__ADDRESS__STRANGERS__PER_MINUTE", "1");
+    let stack = setting(builder, "RATE_LIMITS__ADDRESS__STRANGERS__BURST", "8").start().await?;
+    let client = stack.client();
+    let token = client.login(NURSE.login, NURSE.pin).await?;
+    let questionnaire = "/v1/questionnaires/phq-9/versions/1.0";
+    client.get(questionnaire, Some(&token)).await?.expect_status(200)?;
+    let guesses: Vec<_> = (0..40).map(|number| testkit::client::Token(format!("guess-{number}"))).collect();
+    let answers = try_join_all(guesses.iter().map(|guess| client.get(questionnaire, Some(guess)))).await?;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 7);
+    for _ in 0..10 {
+        client.get(questionnaire, Some(&token)).await?.expect_status(200)?;
+    }
+    stack.stop().await?;
+    Ok(())
+}
