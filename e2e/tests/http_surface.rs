@@ -1,5 +1,8 @@
 //! What HTTP itself is guarded with: limits, headers of every answer, TLS.
 
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
 use e2e::{DEADLINE, NURSE, PATIENT, problem, rows, submitted};
 use flate2::read::GzDecoder;
 use futures_util::future::try_join_all;
@@ -296,6 +299,74 @@ async fn a_head_that_is_too_large_or_none_gets_a_problem() -> anyhow::Result<()>
 }
 
 #[tokio::test]
+async fn a_request_names_its_host_once() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let get = |path: &str, version: &str, hosts: &str| {
+        format!("GET {path} HTTP/{version}\r\n{hosts}Connection: close\r\n\r\n").into_bytes()
+    };
+    for hosts in ["", "Host: x\r\nHost: x\r\n", "Host: x\r\nHost: y\r\n", "Host: a b\r\n", "Host: user@x\r\n"] {
+        problem(&client.wire(&get("/v1/reports", "1.1", hosts)).await?, 400, "bad-request")?;
+    }
+    problem(&client.wire(&get("http://x/v1/reports", "1.1", "")).await?, 400, "bad-request")?;
+    client.wire(&get("/livez", "1.1", "")).await?.expect_status(400)?;
+    client.wire(&get("/livez", "1.1", "Host: x\r\n")).await?.expect_status(204)?;
+    client.wire(&get("/livez", "1.0", "")).await?.expect_status(204)?;
+    stack.stop().await?;
+    Ok(())
+}
+
+/// Opens connections that each send a large part of a head and then wait. Gives those that were not closed.
+async fn unfinished_heads(stack: &Stack, number: usize) -> anyhow::Result<Vec<TcpStream>> {
+    let head = format!("GET /livez HTTP/1.1\r\nHost: x\r\nX: {}", "x".repeat(120 * 1024));
+    let mut sent = Vec::new();
+    for _ in 0..number {
+        let mut connection = TcpStream::connect(stack.address(Service::Gateway)).await?;
+        // It may be closed before it has taken in everything.
+        let _ = connection.write_all(head.as_bytes()).await;
+        sent.push(connection);
+    }
+    let mut open = Vec::new();
+    for connection in sent {
+        let closed = timeout(Duration::from_millis(200), connection.readable()).await.is_ok();
+        if !closed {
+            open.push(connection);
+        }
+    }
+    Ok(open)
+}
+
+#[tokio::test]
+async fn unfinished_heads_take_up_so_much_memory_and_keep_nobody_else_out() -> anyhow::Result<()> {
+    let stack = Stack::builder().env(Service::Gateway, "EPRO_CONNECTIONS__UNANSWERED", "1048576").start().await?;
+    let open = unfinished_heads(&stack, 60).await?;
+    // Each takes 104 KiB of the 1,024 beyond its own 16.
+    assert!((1..=9).contains(&open.len()), "{} of 60", open.len());
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    submitted(&client, &token, PATIENT).await?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_address_has_so_many_connections_and_keeps_no_other_out() -> anyhow::Result<()> {
+    let stack = Stack::builder().env(Service::Gateway, "EPRO_CONNECTIONS__MOST_OF_ADDRESS", "5").start().await?;
+    let open = async || {
+        let held = unfinished_heads(&stack, 10).await?;
+        Ok(held)
+    };
+    // The one that has asked whether all are ready may still have its slot.
+    let held = poll::until(DEADLINE, open, |held| held.len() == 5).await?;
+    assert_eq!(held.len(), 5);
+    assert!(stack.client().get("/livez", None).await.is_err());
+    let other = Client::from_address(stack.url(Service::Gateway), Ipv4Addr::new(127, 0, 0, 2).into())?;
+    other.get("/livez", None).await?.expect_status(204)?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_arrive_is_given_up_with_408() -> anyhow::Result<()> {
     let stack = Stack::start().await?;
     let mut connection = TcpStream::connect(stack.address(Service::Gateway)).await?;
@@ -310,7 +381,7 @@ async fn a_body_that_does_not_arrive_is_given_up_with_408() -> anyhow::Result<()
 
 #[tokio::test]
 async fn who_asks_for_much_and_reads_nothing_loses_the_connection() -> anyhow::Result<()> {
-    let stack = Stack::builder().env(Service::Gateway, "EPRO_MAX_CONNECTIONS", "1").start().await?;
+    let stack = Stack::builder().env(Service::Gateway, "EPRO_CONNECTIONS__MOST", "1").start().await?;
     // More than the buffers between here and there hold.
     let requests = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
     let mut greedy = None;

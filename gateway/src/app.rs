@@ -7,7 +7,7 @@ use axum::Router;
 use serde::Deserialize;
 use service_kit::grpc::Upstream;
 use service_kit::health::Probe;
-use service_kit::http::{Acceptor, Tls};
+use service_kit::http::{Acceptor, Room, Tls};
 use service_kit::mesh::{self, Mesh};
 use service_kit::{NoCommand, Service, Shutdown};
 use tokio::net::TcpListener;
@@ -30,7 +30,7 @@ pub struct Config {
     #[serde(with = "humantime_serde")]
     request_timeout: Duration,
     body_limit: usize,
-    max_connections: u16,
+    connections: Room,
     tls: Option<Tls>,
     rate_limits: RateLimits,
     proxies: proxies::Config,
@@ -72,7 +72,7 @@ impl Service for App {
 
     async fn build(config: Config) -> anyhow::Result<Self> {
         let mesh = Mesh::open(config.mesh.as_ref())?;
-        let acceptor = Acceptor::new(config.tls.as_ref(), config.max_connections)?;
+        let acceptor = Acceptor::new(config.tls.as_ref(), config.connections, config.proxies.trusted.clone())?;
         let shared = Shared {
             user: User::new(config.user_svc.channel("user-svc", &mesh)?),
             report: Report::new(config.epro_svc.channel("epro-svc", &mesh)?),

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use crate::accept::require_json;
 use crate::clients::{Data, Peers, Report, User};
-use crate::limit::{Rates, refuse_bad_head};
+use crate::limit::{Rates, refuse_bad_head, require_host};
 use crate::openapi;
 use crate::problem::{self, Problem};
 use crate::proxies::Proxies;
@@ -82,6 +82,7 @@ pub(crate) fn new(shared: Shared, limits: Limits, over_tls: bool) -> anyhow::Res
         .layer(DefaultBodyLimit::max(limits.body))
         .layer(from_fn_with_state(limits, hold_to_deadline))
         .layer(from_fn(require_json))
+        .layer(from_fn(require_host))
         .layer(from_fn(refuse_bad_head))
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Problem::INTERNAL.into_response()))
         .layer(map_response_with_state(shared.trace_url.clone(), problem::render))

@@ -4,21 +4,26 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
 use axum_server::accept::Accept;
+use pin_project_lite::pin_project;
 use rustls::ServerConfig;
+use serde::Deserialize;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tower_service::Service;
 
+use crate::attribute::CONNECTION_LIMIT;
+use crate::connections::{Connections, Full, Slot};
 use crate::http::unreadable::Answered;
+use crate::intake::{Counted, Intake, REFUSED, Store};
+use crate::network::Networks;
 use crate::reloaded::Reloaded;
 use crate::tls::Tls;
 use crate::write_timeout::WriteTimeout;
@@ -30,18 +35,34 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Acceptor {
     tls: Option<Arc<Reloaded<ServerConfig>>>,
-    slots: Arc<Semaphore>,
+    connections: Arc<Connections>,
+    store: Store,
     router: Router,
 }
 
+/// How much room there is for connections.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Room {
+    /// Connections at once.
+    pub most: u16,
+    /// Connections of one address at once.
+    pub most_of_address: u16,
+    /// Bytes that all requests together may take up that are still on their way, beyond the 16 KiB that each connection
+    /// has for itself.
+    pub unanswered: usize,
+}
+
 impl Acceptor {
-    /// `max_connections` are served at once; one more is closed at once, so that it costs nobody else anything.
+    /// A connection for which there is no room is closed at once, so that it costs nobody else anything. `proxies` have as
+    /// many as all together.
     ///
     /// # Errors
     /// When a file that `tls` names cannot be used; the message names the setting.
-    pub fn new(tls: Option<&Tls>, max_connections: u16) -> anyhow::Result<Self> {
+    pub fn new(tls: Option<&Tls>, room: Room, proxies: Networks) -> anyhow::Result<Self> {
         let tls = tls.map(Tls::server).transpose()?.map(Arc::new);
-        Ok(Self { tls, slots: Arc::new(Semaphore::new(max_connections.into())), router: Router::new() })
+        let connections = Arc::new(Connections::new(room.most, room.most_of_address, proxies));
+        Ok(Self { tls, connections, store: Store::new(room.unanswered), router: Router::new() })
     }
 
     /// The router that answers what cannot be read.
@@ -50,9 +71,10 @@ impl Acceptor {
     }
 
     async fn admit<S>(self, stream: TcpStream, service: S) -> io::Result<(Stream, Admitted<S>)> {
-        let slot = self.slots.try_acquire_owned().map_err(io::Error::other)?;
+        let slot = self.connections.admit(stream.peer_addr()?.ip()).map_err(refuse)?;
         stream.set_nodelay(true)?;
-        let stream = WriteTimeout::new(stream);
+        let intake = self.store.intake();
+        let stream = Counted::new(WriteTimeout::new(stream), Arc::clone(&intake));
         let stream = match self.tls {
             None => Either::Left(stream),
             Some(tls) => {
@@ -61,8 +83,17 @@ impl Acceptor {
             }
         };
         let stream = Answered::new(stream, self.router);
-        Ok((stream, Admitted { service, _slot: Arc::new(slot) }))
+        Ok((stream, Admitted { service, intake, _slot: Arc::new(slot) }))
     }
+}
+
+fn refuse(full: Full) -> io::Error {
+    let limit = match full {
+        Full::All => "all",
+        Full::Address => "address",
+    };
+    REFUSED.add(1, &[(CONNECTION_LIMIT, limit)]);
+    io::ErrorKind::ConnectionRefused.into()
 }
 
 impl std::fmt::Debug for Acceptor {
@@ -71,8 +102,9 @@ impl std::fmt::Debug for Acceptor {
     }
 }
 
-/// The time limit is below TLS, which takes in what it cannot send yet.
-type Stream = Answered<Either<WriteTimeout<TcpStream>, TlsStream<WriteTimeout<TcpStream>>>>;
+/// The limits are below TLS, which takes in what it cannot send yet, and handshakes of any length.
+type Stream = Answered<Either<Tcp, TlsStream<Tcp>>>;
+type Tcp = Counted<WriteTimeout<TcpStream>>;
 
 impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
     type Stream = Stream;
@@ -88,19 +120,41 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
 #[derive(Debug, Clone)]
 pub struct Admitted<S> {
     service: S,
-    _slot: Arc<OwnedSemaphorePermit>,
+    intake: Arc<Intake>,
+    _slot: Arc<Slot>,
 }
 
 impl<S: Service<R>, R> Service<R> for Admitted<S> {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = Answer<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.service.poll_ready(cx)
     }
 
-    fn call(&mut self, request: R) -> S::Future {
-        self.service.call(request)
+    fn call(&mut self, request: R) -> Answer<S::Future> {
+        Answer { answer: self.service.call(request), intake: Arc::clone(&self.intake) }
+    }
+}
+
+pin_project! {
+    /// An answer that is being made. Then what was sent for it takes up no room any more.
+    #[derive(Debug)]
+    pub struct Answer<F> {
+        #[pin]
+        answer: F,
+        intake: Arc<Intake>,
+    }
+}
+
+impl<F: Future> Future for Answer<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let answer = ready!(this.answer.poll(cx));
+        this.intake.answered();
+        Poll::Ready(answer)
     }
 }

@@ -1,5 +1,7 @@
 //! Names of attributes that are this application's own. All others are OpenTelemetry's.
 
+/// What a connection was closed for: `all`, `address` or `memory`.
+pub const CONNECTION_LIMIT: &str = "epro.connection.limit";
 /// A number: how often a notification was tried to be delivered, this time included.
 pub const DELIVERY_ATTEMPT: &str = "epro.delivery.attempt";
 /// `sms` or `email`.

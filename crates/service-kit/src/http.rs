@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::service::{DRAIN, Shutdown};
 
-pub use crate::accept::Acceptor;
+pub use crate::accept::{Acceptor, Room};
 pub use crate::network::{Networks, subnet};
 pub use crate::tls::Tls;
 pub use unreadable::Unreadable;
@@ -25,7 +25,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_LIMIT: usize = 128 * 1024;
 const HEADERS_LIMIT: usize = 256;
 
-/// Serves HTTP/1.1, with the peer's address as an extension of each request ([`axum::extract::ConnectInfo`]), until told to stop, then finishes the requests it has begun.
+/// Serves HTTP/1.1 until told to stop, then finishes the requests it has begun. Each request has the peer's address as an
+/// extension, [`axum::extract::ConnectInfo`].
 ///
 /// # Errors
 /// When the listener fails.

@@ -11,8 +11,10 @@ pub mod mesh;
 
 mod accept;
 mod config;
+mod connections;
 mod error;
 mod every;
+mod intake;
 mod network;
 mod reloaded;
 mod service;

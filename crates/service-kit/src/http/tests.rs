@@ -7,11 +7,13 @@ use serde::de::value::{Error, MapDeserializer};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::*;
 use crate::health::Probe;
 
 const PROBE: Probe = Probe::Http("/readyz");
+const ROOM: Room = Room { most: 1, most_of_address: 1, unanswered: 0 };
 
 /// A certificate of its own, for a name that nothing here is reached by.
 fn certificate(folder: &Path, name: &str) -> Tls {
@@ -29,10 +31,11 @@ fn settings(files: [(&str, String); 2]) -> Tls {
 }
 
 /// Runs a test against a server, which ends with it.
-async fn against(tls: Option<&Tls>, max_connections: u16, test: impl AsyncFnOnce(SocketAddr)) {
+async fn against(tls: Option<&Tls>, most: u16, test: impl AsyncFnOnce(SocketAddr)) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let acceptor = Acceptor::new(tls, max_connections).unwrap();
+    let room = Room { most, most_of_address: most, unanswered: 64 * 1024 };
+    let acceptor = Acceptor::new(tls, room, Networks::default()).unwrap();
     let shutdown = Shutdown::new();
     let router = Router::new().route("/readyz", get(async || "ready"));
     let serving = serve(listener, acceptor, router, shutdown.clone());
@@ -76,7 +79,7 @@ fn a_file_that_cannot_be_used_is_named_by_its_setting() {
         (&certificate, &other_key, "tls.certificate and tls.key"),
     ] {
         let tls = settings([("certificate", certificate.to_owned()), ("key", key.to_owned())]);
-        let error = Acceptor::new(Some(&tls), 1).unwrap_err();
+        let error = Acceptor::new(Some(&tls), ROOM, Networks::default()).unwrap_err();
         assert!(format!("{error:#}").starts_with(setting), "{error:#}");
     }
 }
@@ -91,6 +94,61 @@ async fn a_connection_too_many_is_closed_and_its_slot_comes_back() {
         drop(held);
         // The server notices in its own time.
         while PROBE.ask(address, None, None).await.is_err() {}
+    })
+    .await;
+}
+
+/// Whether the server hangs up within a moment, having said nothing.
+async fn is_closed(connection: &mut TcpStream) -> bool {
+    matches!(timeout(Duration::from_millis(500), connection.read(&mut [0; 1])).await, Ok(Ok(0) | Err(_)))
+}
+
+#[tokio::test]
+async fn unfinished_heads_take_up_so_much_and_no_more() {
+    against(None, 100, async |address| {
+        let mut unfinished = Vec::new();
+        for _ in 0..6 {
+            let mut connection = TcpStream::connect(address).await.unwrap();
+            let head = format!("GET /readyz HTTP/1.1\r\nHost: x\r\nX: {}", "x".repeat(48 * 1024));
+            // It may be closed before it has taken in everything.
+            let _ = connection.write_all(head.as_bytes()).await;
+            unfinished.push(connection);
+        }
+        let mut open = 0;
+        for connection in &mut unfinished {
+            open += u8::from(!is_closed(connection).await);
+        }
+        assert_eq!(open, 1, "two would need more than the 64 KiB there are beside what each has for itself");
+        // Small requests are served meanwhile, and a large one again when the others have gone.
+        PROBE.ask(address, None, None).await.unwrap();
+        drop(unfinished);
+        let large =
+            format!("GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: {}\r\n\r\n", "x".repeat(48 * 1024));
+        loop {
+            let mut connection = TcpStream::connect(address).await.unwrap();
+            let _ = connection.write_all(large.as_bytes()).await;
+            let mut answer = Vec::new();
+            let _ = connection.read_to_end(&mut answer).await;
+            if answer.starts_with(b"HTTP/1.1 200 ") {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_answered_may_send_as_much_again() {
+    against(None, 1, async |address| {
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        for _ in 0..20 {
+            let request = format!("GET /readyz HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(48 * 1024));
+            connection.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"ready") {
+                assert_ne!(connection.read_buf(&mut answer).await.unwrap(), 0);
+            }
+        }
     })
     .await;
 }
