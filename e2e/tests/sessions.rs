@@ -3,6 +3,7 @@
 mod activation;
 mod audit_trail;
 mod forged;
+mod housekeeping;
 mod lockout;
 mod refresh;
 mod security_events;

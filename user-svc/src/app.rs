@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::command::Command;
 use crate::grpc::Grpc;
+use crate::housekeeping::{self, Housekeeper};
 use crate::identity::{AccessTokens, Pins, Sessions};
 
 /// The service's settings; `config.yaml` holds the defaults.
@@ -23,6 +24,7 @@ pub struct Config {
     mesh: Option<mesh::Config>,
     database: database::Config,
     sessions: Sessions,
+    housekeeping: housekeeping::Config,
 }
 
 /// user-svc, bound to its port.
@@ -33,6 +35,7 @@ pub struct App {
     mesh: Mesh,
     db: Db,
     grpc: Grpc,
+    housekeeper: Housekeeper,
 }
 
 impl Service for App {
@@ -59,6 +62,7 @@ impl Service for App {
         let mesh = Mesh::open(config.mesh.as_ref())?;
         let db = database::open(&config.database)?;
         let sessions = config.sessions;
+        let housekeeper = Housekeeper::new(config.housekeeping, sessions.refresh_grace, db.clone())?;
         let grpc = Grpc {
             db: db.clone(),
             pins: Arc::new(Pins::new(sessions.concurrent_logins)?),
@@ -67,7 +71,7 @@ impl Service for App {
         };
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, mesh, db, grpc })
+        Ok(Self { listener, address, mesh, db, grpc, housekeeper })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -76,8 +80,9 @@ impl Service for App {
 
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = UserServiceServer::new(self.grpc);
-        service_kit::grpc::serve(self.listener, self.mesh, service, Readiness::Database(self.db.clone()), shutdown)
-            .await?;
+        let readiness = Readiness::Database(self.db.clone());
+        let serving = service_kit::grpc::serve(self.listener, self.mesh, service, readiness, shutdown.clone());
+        tokio::try_join!(serving, self.housekeeper.run(shutdown))?;
         self.db.close().await;
         Ok(())
     }

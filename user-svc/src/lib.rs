@@ -4,6 +4,7 @@ mod app;
 mod command;
 mod error;
 mod grpc;
+mod housekeeping;
 mod identity;
 mod rpc;
 mod store;

@@ -8,6 +8,8 @@ pub const DELIVERY_ATTEMPT: &str = "epro.delivery.attempt";
 pub const DELIVERY_CHANNEL: &str = "epro.delivery.channel";
 /// The class of what an attempt came to, such as `delivered` or `throttled`.
 pub const DELIVERY_OUTCOME: &str = "epro.delivery.outcome";
+/// What housekeeping has deleted from: a table's name, or a part of one.
+pub const HOUSEKEEPING_TABLE: &str = "epro.housekeeping.table";
 /// `true` if an alert of the report asks for somebody at once.
 pub const REPORT_URGENT: &str = "epro.report.urgent";
 /// The id of a rule that a report breaks, such as `answers.range`.

@@ -51,3 +51,13 @@ pub(crate) async fn spend_all(executor: impl PgExecutor<'_>, person_id: Uuid) ->
         .await?;
     Ok(())
 }
+
+/// Deletes codes that were used or expired so long ago. Gives how many.
+pub(crate) async fn delete_over(executor: impl PgExecutor<'_>, ago: Duration, most: i32) -> sqlx::Result<u64> {
+    let deleted = query_scalar!(
+        r#"SELECT identity.delete_activations(now() - $1::interval, $2) AS "deleted!""#,
+        interval(ago),
+        most,
+    );
+    Ok(deleted.fetch_one(executor).await?.unsigned_abs())
+}

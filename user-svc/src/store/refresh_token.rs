@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use service_kit::database::interval;
-use sqlx::{PgExecutor, query, query_as};
+use sqlx::{PgExecutor, query, query_as, query_scalar};
 use uuid::Uuid;
 
 /// A refresh token that is being used, with what it is for.
@@ -56,4 +56,34 @@ pub(crate) async fn spend(
     )
     .fetch_optional(executor)
     .await
+}
+
+/// Erases what the successors of used tokens are derived from, when the grace time is over. Gives how many.
+pub(crate) async fn erase_seeds(executor: impl PgExecutor<'_>, grace: Duration, most: i32) -> sqlx::Result<u64> {
+    let erased = query!(
+        "UPDATE identity.refresh_token
+         SET successor_seed = NULL
+         WHERE token_hash IN (
+             SELECT token_hash
+             FROM identity.refresh_token
+             WHERE successor_seed IS NOT NULL AND used_at <= now() - $1::interval
+             LIMIT $2
+             FOR UPDATE SKIP LOCKED
+         )",
+        interval(grace),
+        i64::from(most),
+    )
+    .execute(executor)
+    .await?;
+    Ok(erased.rows_affected())
+}
+
+/// Deletes tokens of sessions that ended so long ago. Gives how many.
+pub(crate) async fn delete_ended(executor: impl PgExecutor<'_>, ago: Duration, most: i32) -> sqlx::Result<u64> {
+    let deleted = query_scalar!(
+        r#"SELECT identity.delete_refresh_tokens(now() - $1::interval, $2) AS "deleted!""#,
+        interval(ago),
+        most,
+    );
+    Ok(deleted.fetch_one(executor).await?.unsigned_abs())
 }

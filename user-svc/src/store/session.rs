@@ -105,3 +105,13 @@ pub(crate) async fn revoke_of_person(executor: impl PgExecutor<'_>, person_id: U
         .await?;
     Ok(())
 }
+
+/// Deletes sessions that ended so long ago and have no refresh tokens any more. Gives how many.
+pub(crate) async fn delete_ended(executor: impl PgExecutor<'_>, ago: Duration, most: i32) -> sqlx::Result<u64> {
+    let deleted = query_scalar!(
+        r#"SELECT identity.delete_sessions(now() - $1::interval, $2) AS "deleted!""#,
+        interval(ago),
+        most
+    );
+    Ok(deleted.fetch_one(executor).await?.unsigned_abs())
+}

@@ -1,0 +1,109 @@
+//! What is over is deleted, a little at a time.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::Deserialize;
+use service_kit::Shutdown;
+use service_kit::database::StoreError;
+use telemetry::Counter;
+use telemetry::postgres::Db;
+
+use crate::store;
+
+/// Sessions, refresh tokens and activation codes that were deleted, by the table.
+static DELETED: Counter = Counter::new("epro.housekeeping.deleted", "{row}");
+
+/// The `housekeeping:` block.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// How often to look.
+    #[serde(with = "humantime_serde")]
+    every: Duration,
+    /// How long sessions and codes are kept after their end.
+    #[serde(with = "humantime_serde")]
+    keep: Duration,
+    /// Rows deleted at once.
+    batch: NonZeroU32,
+    /// Batches of one table in a round.
+    batches: NonZeroU32,
+}
+
+/// Deletes what is over. Every copy of the service does, each passing over what another has in hand.
+#[derive(Debug)]
+pub(crate) struct Housekeeper {
+    config: Config,
+    refresh_grace: Duration,
+    db: Db,
+}
+
+/// What is deleted, in an order in which nothing is left behind without what it belongs to.
+#[derive(Debug, Clone, Copy)]
+enum Chore {
+    /// What a successor of a used token is derived from, once no answer is given again.
+    Seeds,
+    RefreshTokens,
+    Sessions,
+    Activations,
+}
+
+impl Chore {
+    const ALL: [Self; 4] = [Self::Seeds, Self::RefreshTokens, Self::Sessions, Self::Activations];
+
+    fn table(self) -> &'static str {
+        match self {
+            Self::Seeds => "refresh_token_seed",
+            Self::RefreshTokens => "refresh_token",
+            Self::Sessions => "session",
+            Self::Activations => "activation",
+        }
+    }
+}
+
+impl Housekeeper {
+    pub(crate) fn new(config: Config, refresh_grace: Duration, db: Db) -> anyhow::Result<Self> {
+        anyhow::ensure!(!config.every.is_zero(), "housekeeping.every is zero");
+        Ok(Self { config, refresh_grace, db })
+    }
+
+    /// Keeps house until told to stop.
+    pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        service_kit::every(self.config.every, &shutdown, || self.round()).await;
+        Ok(())
+    }
+
+    async fn round(&self) {
+        for chore in Chore::ALL {
+            if let Err(error) = self.finish(chore).await {
+                service_kit::note_failure(&StoreError::from(error));
+            }
+        }
+    }
+
+    /// Batch by batch, until there is nothing left or the round has done its share: each is a transaction of its own, so
+    /// that nobody waits for a lock longer than one takes.
+    async fn finish(&self, chore: Chore) -> sqlx::Result<()> {
+        for _ in 0..self.config.batches.get() {
+            let deleted = self.batch(chore).await?;
+            if deleted > 0 {
+                DELETED.add(deleted, &[(service_kit::attribute::HOUSEKEEPING_TABLE, chore.table())]);
+            }
+            if deleted < self.config.batch.get().into() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn batch(&self, chore: Chore) -> sqlx::Result<u64> {
+        let Config { keep, batch, .. } = self.config;
+        let most = i32::try_from(batch.get()).unwrap_or(i32::MAX);
+        match chore {
+            Chore::Seeds => store::refresh_token::erase_seeds(&self.db, self.refresh_grace, most).await,
+            Chore::RefreshTokens => store::refresh_token::delete_ended(&self.db, keep, most).await,
+            Chore::Sessions => store::session::delete_ended(&self.db, keep, most).await,
+            Chore::Activations => store::activation::delete_over(&self.db, keep, most).await,
+        }
+    }
+}
