@@ -16,10 +16,12 @@ const APPEND_ONLY: [&str; 8] =
     ["alert", "audit_event", "audit_seal", "audit_seal_head", "delivery_attempt", "fill_window", "report", "review"];
 
 /// Every column that a service may change. Whoever adds one here says why its past need not be kept.
-const CHANGEABLE: [&str; 15] = [
+const CHANGEABLE: [&str; 17] = [
     // A chain's last link moves on; the links themselves stay.
+    "clinical.audit_chain.context_hash",
     "clinical.audit_chain.hash",
     "clinical.audit_chain.prev_hash",
+    "clinical.audit_chain.recorded_at",
     "clinical.audit_chain.seq",
     // The state of a delivery; its attempts stay.
     "clinical.notification.attempts",

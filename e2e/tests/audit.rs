@@ -11,6 +11,10 @@ use testkit::poll;
 use testkit::stack::{Service, Stack};
 use uuid::Uuid;
 
+mod context;
+mod pages;
+mod unsealed;
+
 /// What a forger touches.
 const TABLES: [&str; 7] = ["report", "alert", "review", "audit_event", "audit_chain", "audit_seal", "audit_seal_head"];
 
@@ -193,6 +197,15 @@ async fn a_trail_that_many_have_written_at_the_same_time_holds() -> anyhow::Resu
         assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
         assert!(answers.iter().all(|answer| [201, 409, 412].contains(&answer.status)));
     }
+    let backwards: i64 = sqlx::query_scalar(
+        "SELECT count(*)
+         FROM (SELECT recorded_at < lag(recorded_at) OVER (PARTITION BY enrolment_id ORDER BY seq) AS backwards
+               FROM clinical.audit_event) AS event
+         WHERE backwards",
+    )
+    .fetch_one(&mut stack.database.connect().await?)
+    .await?;
+    assert_eq!(backwards, 0, "times run backwards along a chain");
     all_sealed(&stack).await?;
     let noted = logged_seal(&stack).await?;
     let (status, said) = verify(&stack, &["--seal", &noted]).await?;

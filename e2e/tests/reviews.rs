@@ -264,10 +264,12 @@ async fn the_audit_trail_is_a_chain_that_names_actor_reason_and_trace() -> anyho
     // The hashes are what the database makes of the rows.
     let wrong: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM clinical.audit_event
-         WHERE hash <> clinical.audit_event_hash(prev_hash, enrolment_id, seq, actor_id, action, object_id,
-                                                 before_hash, after_hash, reason, trace_id, recorded_at)
+         WHERE hash <> clinical.audit_event_hash_2(
+                           prev_hash, enrolment_id, seq, actor_id, actor_role, action, object_id, before_hash,
+                           after_hash, context_hash, changes, reason, trace_id, recorded_at)
+            OR context_hash <> clinical.current_context(enrolment_id)
             OR after_hash <> CASE action WHEN 'report.review' THEN clinical.review_digest(object_id)
-                                         ELSE clinical.report_digest(object_id) END",
+                                         ELSE clinical.report_digest_2(object_id) END",
     )
     .fetch_one(&mut stack.database.connect().await?)
     .await?;

@@ -14,6 +14,8 @@ use testkit::postgres::Cluster;
 use testkit::stack::{Service, Stack};
 use uuid::Uuid;
 
+mod moves;
+
 /// Submits a report of the diary as captured at a time.
 async fn capture(client: &Client, token: &Token, assignment_id: Uuid, captured_at: &str) -> anyhow::Result<Response> {
     let mut body = report(assignment_id);

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use proto::report::report_service_server::ReportServiceServer;
@@ -21,6 +22,15 @@ pub struct Config {
     mesh: Option<mesh::Config>,
     data_svc: Upstream,
     notify_svc: Upstream,
+    amendments: Amendments,
+}
+
+/// The `amendments:` block.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Amendments {
+    /// Revisions that a report may have, the first one included.
+    max_revisions: NonZeroU32,
 }
 
 /// epro-svc, bound to its port.
@@ -57,6 +67,7 @@ impl Service for App {
         let grpc = Grpc {
             data: Data::new(config.data_svc.channel("data-svc", &mesh)?),
             notify: Notify::new(config.notify_svc.channel("notify-svc", &mesh)?),
+            max_revisions: config.amendments.max_revisions.get(),
         };
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;

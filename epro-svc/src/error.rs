@@ -17,6 +17,8 @@ pub(crate) enum ReportError {
     RevisionMismatch,
     #[error("a newer revision replaces the report")]
     Superseded,
+    #[error("the report has as many revisions as it may have")]
+    RevisionLimit,
     /// A field that another service of ours must fill in.
     #[error("{0} is missing")]
     Missing(&'static str),
@@ -38,7 +40,7 @@ impl DomainError for ReportError {
         match self {
             Self::WrongRole => ErrorKind::Forbidden,
             Self::Invalid(_) | Self::KeyReused => ErrorKind::Invalid,
-            Self::WindowUsed | Self::StudyClosed | Self::Superseded => ErrorKind::Conflict,
+            Self::WindowUsed | Self::StudyClosed | Self::Superseded | Self::RevisionLimit => ErrorKind::Conflict,
             Self::RevisionMismatch => ErrorKind::Stale,
             Self::Missing(_) | Self::Questionnaire { .. } => ErrorKind::Internal,
             Self::Call(error) => error.kind(),
@@ -54,6 +56,7 @@ impl DomainError for ReportError {
             Self::StudyClosed => Reason::StudyClosed,
             Self::RevisionMismatch => Reason::RevisionMismatch,
             Self::Superseded => Reason::ReportSuperseded,
+            Self::RevisionLimit => Reason::RevisionLimit,
             Self::Missing(_) | Self::Questionnaire { .. } => Reason::Other(self.kind()),
             Self::Call(error) => error.reason(),
         }

@@ -13,6 +13,7 @@ use crate::rpc;
 pub(crate) struct Grpc {
     pub(crate) data: Data,
     pub(crate) notify: Notify,
+    pub(crate) max_revisions: u32,
 }
 
 #[tonic::async_trait]
@@ -28,7 +29,7 @@ impl ReportService for Grpc {
         &self,
         request: Request<pb::AmendReportRequest>,
     ) -> Result<Response<pb::AmendReportResponse>, Status> {
-        respond(rpc::amend_report(&self.data, &self.notify, request.into_inner()).await)
+        respond(rpc::amend_report(&self.data, &self.notify, self.max_revisions, request.into_inner()).await)
     }
 
     async fn review_report(

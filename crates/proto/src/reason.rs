@@ -35,6 +35,8 @@ pub enum Reason {
     AlreadyReviewed,
     /// A newer revision replaces the report.
     ReportSuperseded,
+    /// The report has as many revisions as it may have.
+    RevisionLimit,
     /// The report has another revision or review by now than the client has seen.
     RevisionMismatch,
     /// The activation code is unknown, used or expired.
@@ -54,7 +56,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const NAMED: [Self; 23] = [
+    const NAMED: [Self; 24] = [
         Self::AssignmentNotFound,
         Self::ReportNotFound,
         Self::ProjectNotFound,
@@ -71,6 +73,7 @@ impl Reason {
         Self::StudyClosed,
         Self::AlreadyReviewed,
         Self::ReportSuperseded,
+        Self::RevisionLimit,
         Self::RevisionMismatch,
         Self::InvalidActivationCode,
         Self::PinTooSimple,
@@ -99,6 +102,7 @@ impl Reason {
             Self::StudyClosed => "study-closed",
             Self::AlreadyReviewed => "already-reviewed",
             Self::ReportSuperseded => "report-superseded",
+            Self::RevisionLimit => "revision-limit",
             Self::RevisionMismatch => "revision-mismatch",
             Self::InvalidActivationCode => "invalid-activation-code",
             Self::PinTooSimple => "pin-too-simple",

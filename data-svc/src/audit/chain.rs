@@ -20,6 +20,7 @@ pub(super) struct Broken {
 pub(super) enum Place {
     Event { enrolment_id: Uuid, seq: i64, object_id: Option<Uuid> },
     Object { enrolment_id: Uuid, object_id: Uuid },
+    Enrolment { enrolment_id: Uuid },
     Seal { study_id: Uuid, seq: i64 },
     SealedHead { study_id: Uuid, seal_seq: i64, enrolment_id: Uuid, event_seq: i64 },
     Questionnaire { questionnaire_version_id: Uuid },
@@ -34,6 +35,7 @@ impl fmt::Display for Broken {
                 object_id.map_or(Ok(()), |object_id| write!(f, ", object {object_id}"))
             }
             Place::Object { enrolment_id, object_id } => write!(f, "enrolment {enrolment_id}, object {object_id}"),
+            Place::Enrolment { enrolment_id } => write!(f, "enrolment {enrolment_id}"),
             Place::Seal { study_id, seq } => write!(f, "study {study_id}, seal {seq}"),
             Place::SealedHead { study_id, seal_seq, enrolment_id, event_seq } => {
                 write!(f, "study {study_id}, seal {seal_seq}, enrolment {enrolment_id}, event {event_seq}")
@@ -49,6 +51,8 @@ impl fmt::Display for Broken {
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     last: Option<Link>,
+    /// Who the enrolment was, and where, as far as the way goes.
+    context: Option<Vec<u8>>,
     pub(super) events: u64,
     pub(super) chains: u64,
 }
@@ -58,6 +62,7 @@ impl Walk {
     pub(super) fn step(&mut self, link: Link) -> Result<(), Broken> {
         if self.last.as_ref().is_none_or(|last| last.enrolment_id != link.enrolment_id) {
             self.end()?;
+            self.context = None;
             self.chains += 1;
         }
         let (last_seq, last_hash) = self.last.as_ref().map_or((0, &GENESIS[..]), |last| (last.seq, &last.hash));
@@ -75,8 +80,13 @@ impl Walk {
             "a report or review was changed"
         } else if link.replaced != link.before_hash {
             "an event does not name the revision that was replaced"
+        } else if !self.is_in_time(&link) {
+            "an event is earlier than the one before it"
+        } else if !self.is_in_context(&link) {
+            "who the reports are about, or where, was changed without an event"
         } else {
             self.events += 1;
+            self.context = link.context_hash.clone().or(self.context.take());
             self.last = Some(link);
             return Ok(());
         };
@@ -84,11 +94,26 @@ impl Walk {
         Err(Broken { what, place })
     }
 
+    /// Events from before contexts were noted have the time at which their transaction had begun.
+    fn is_in_time(&self, link: &Link) -> bool {
+        link.context_hash.is_none() || self.last.as_ref().is_none_or(|last| last.recorded_at <= link.recorded_at)
+    }
+
+    /// Whether the event goes on from the context of those before it.
+    fn is_in_context(&self, link: &Link) -> bool {
+        let before = if link.changes_context { &link.before_hash } else { &link.context_hash };
+        link.context_hash.is_none() || self.context.is_none() || self.context == *before
+    }
+
     /// After the last event of a chain.
     pub(super) fn end(&mut self) -> Result<(), Broken> {
         let Some(last) = self.last.take() else { return Ok(()) };
         if last.head_seq == Some(last.seq) && last.head_hash.as_ref() == Some(&last.hash) {
-            return Ok(());
+            if self.context.is_none() || self.context == last.current_context {
+                return Ok(());
+            }
+            let place = Place::Enrolment { enrolment_id: last.enrolment_id };
+            return Err(Broken { what: "who the reports are about, or where, was changed without an event", place });
         }
         let place = Place::Event { enrolment_id: last.enrolment_id, seq: last.seq, object_id: Some(last.object_id) };
         Err(Broken { what: "a chain does not end with this event", place })
@@ -97,6 +122,8 @@ impl Walk {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, TimeDelta};
+
     use super::*;
 
     const ENROLMENT: Uuid = Uuid::from_u128(1);
@@ -113,6 +140,10 @@ mod tests {
             prev_hash: hash(seq - 1),
             hash: hash(seq),
             recomputed: hash(seq),
+            context_hash: Some(hash(200)),
+            changes_context: false,
+            recorded_at: DateTime::UNIX_EPOCH + TimeDelta::seconds(seq.into()),
+            current_context: Some(hash(200)),
             object: Some(hash(100 + seq)),
             replaced: None,
             head_seq: Some(seq.into()),
@@ -147,6 +178,34 @@ mod tests {
     }
 
     #[test]
+    fn who_a_chain_is_about_changes_by_events_alone() {
+        let what = "who the reports are about, or where, was changed without an event";
+        let (before, after) = (Some(vec![200; 32]), Some(vec![201; 32]));
+        let change = |seq, before_hash: &Option<Vec<u8>>| Link {
+            changes_context: true,
+            before_hash: before_hash.clone(),
+            replaced: before_hash.clone(),
+            context_hash: after.clone(),
+            current_context: after.clone(),
+            ..link(seq)
+        };
+        let later = Link { context_hash: after.clone(), current_context: after.clone(), ..link(3) };
+        assert_eq!(walk([link(1), change(2, &before), later.clone()]), Ok((3, 1)));
+        assert_eq!(walk([link(1), change(2, &after)]), Err(what));
+        assert_eq!(walk([link(1), link(2), later]), Err(what));
+        let changed_since = Link { current_context: after.clone(), ..link(2) };
+        assert_eq!(walk([link(1), changed_since]), Err(what));
+        assert_eq!(walk([link(1), Link { current_context: None, ..link(2) }]), Err(what));
+    }
+
+    #[test]
+    fn events_from_before_contexts_were_noted_have_none_and_may_be_out_of_time() {
+        let old = |link: Link| Link { context_hash: None, ..link };
+        let early = Link { recorded_at: DateTime::UNIX_EPOCH, ..old(link(2)) };
+        assert_eq!(walk([old(link(1)), early, link(3)]), Ok((3, 1)));
+    }
+
+    #[test]
     fn what_was_changed_shows_with_its_place() {
         let other = || vec![9; 32];
         for (second, what) in [
@@ -155,6 +214,11 @@ mod tests {
             (Link { object: None, ..link(2) }, "an event's report or review is missing"),
             (Link { object: Some(other()), ..link(2) }, "a report or review was changed"),
             (Link { replaced: Some(other()), ..link(2) }, "an event does not name the revision that was replaced"),
+            (Link { recorded_at: DateTime::UNIX_EPOCH, ..link(2) }, "an event is earlier than the one before it"),
+            (
+                Link { context_hash: Some(other()), ..link(2) },
+                "who the reports are about, or where, was changed without an event",
+            ),
         ] {
             let mut walk = Walk::default();
             let broken = walk.step(link(1)).and_then(|()| walk.step(second)).err().map(|broken| broken.to_string());

@@ -6,8 +6,10 @@ mod sealer;
 mod verify;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Subcommand;
+use humantime_serde::re::humantime;
 use telemetry::postgres::Db;
 
 use noted::NotedSeal;
@@ -23,6 +25,9 @@ pub enum Command {
         /// A seal from the log, which must still be there. May be given more than once.
         #[arg(long = "seal", value_name = "STUDY:SEQ:HASH")]
         seals: Vec<NotedSeal>,
+        /// How long an event may wait for its seal; longer than `audit.seal_every`.
+        #[arg(long, default_value = "15m", value_parser = humantime::parse_duration)]
+        unsealed_after: Duration,
     },
 }
 
@@ -31,8 +36,8 @@ pub enum Command {
 /// # Errors
 /// When the database cannot be asked.
 pub(crate) async fn run(db: &Db, command: Command) -> anyhow::Result<ExitCode> {
-    let Command::Verify { seals } = command;
-    match verify::verify(db, seals).await {
+    let Command::Verify { seals, unsealed_after } = command;
+    match verify::verify(db, seals, unsealed_after).await {
         Ok(tally) => println!("{tally}"),
         Err(Failure::Broken(broken)) => {
             println!("{broken}");

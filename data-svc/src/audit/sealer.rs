@@ -3,9 +3,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use service_kit::Shutdown;
 use service_kit::database::StoreError;
+use telemetry::Gauge;
 use telemetry::postgres::Db;
 
 use crate::store;
+
+/// How long the event has waited for a seal that has waited longest.
+const WAIT: Gauge = Gauge::new("epro.audit.unsealed.age", "s");
 
 /// The `audit:` block.
 #[derive(Debug, Deserialize)]
@@ -42,6 +46,13 @@ impl Sealer {
                 telemetry::info!(study_id = %seal.study_id, seq = seal.seq, hash = seal.hash, "audit trail sealed");
             }),
             // The next round seals this one's part as well.
+            Err(error) => service_kit::note_failure(&StoreError::from(error)),
+        }
+        if !WAIT.is_recorded() {
+            return;
+        }
+        match store::audit_seal::longest_wait(&self.db).await {
+            Ok(seconds) => WAIT.record(seconds, &[]),
             Err(error) => service_kit::note_failure(&StoreError::from(error)),
         }
     }

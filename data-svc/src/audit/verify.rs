@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use service_kit::database::StoreError;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 use super::chain::{Broken, GENESIS, Place, Walk};
 use super::noted::NotedSeal;
 use crate::store;
-use crate::store::audit_seal::Seal;
+use crate::store::audit_seal::{Seal, Unsealed};
 
 /// What was found to hold.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl From<sqlx::Error> for Failure {
 }
 
 /// Checks all of the trail, and all that it speaks of, at one moment.
-pub(super) async fn verify(db: &Db, noted: Vec<NotedSeal>) -> Result<Tally, Failure> {
+pub(super) async fn verify(db: &Db, noted: Vec<NotedSeal>, unsealed_after: Duration) -> Result<Tally, Failure> {
     let mut tx = db.begin().await?;
     store::freeze(&mut tx).await?;
     if let Some(questionnaire_version_id) = store::questionnaire_version::first_changed(&mut tx).await? {
@@ -54,6 +55,10 @@ pub(super) async fn verify(db: &Db, noted: Vec<NotedSeal>) -> Result<Tally, Fail
     let walk = events(&mut tx).await?;
     objects(&mut tx).await?;
     let seals = seals(&mut tx, noted).await?;
+    if let Some(Unsealed { enrolment_id, seq }) = store::audit_seal::first_unsealed(&mut tx, unsealed_after).await? {
+        let place = Place::Event { enrolment_id, seq, object_id: None };
+        return Err(Broken { what: "an event has waited too long for its seal", place }.into());
+    }
     tx.rollback().await?;
     Ok(Tally { events: walk.events, chains: walk.chains, seals })
 }

@@ -1,12 +1,12 @@
 use proto::data as pb;
 use telemetry::postgres::Db;
 
-use super::parse;
+use super::{page, parse};
 use crate::error::DataError;
 use crate::store;
 use crate::store::audit_event::Recorded;
 
-/// What was done to a report in all its revisions, for a nurse of its site.
+/// A page of what was done to a report in all its revisions, for a nurse of its site.
 pub(crate) async fn list_audit_events(
     db: &Db,
     request: &pb::ListAuditEventsRequest,
@@ -14,22 +14,28 @@ pub(crate) async fn list_audit_events(
     let report_id = parse::id("report_id", &request.report_id)?;
     let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
     let site_ids = parse::ids("viewer.site_ids", &viewer.site_ids)?;
-    let events = store::audit_event::list(db, report_id, &site_ids).await?;
+    let after = i64::try_from(request.after_seq).map_err(|_| DataError::Malformed("after_seq"))?;
+    let limit = parse::limit(request.limit)?;
+    let mut events = store::audit_event::list(db, report_id, &site_ids, after, limit + 1).await?;
     // A report that exists has the event that created it.
-    if events.is_empty() {
+    if events.is_empty() && after == 0 {
         return Err(DataError::ReportNotFound);
     }
-    Ok(pb::ListAuditEventsResponse { events: events.into_iter().map(message).collect() })
+    let next_seq = page::cut(&mut events, limit, |event| event.seq.unsigned_abs()).unwrap_or_default();
+    Ok(pb::ListAuditEventsResponse { events: events.into_iter().map(message).collect(), next_seq })
 }
 
 fn message(event: Recorded) -> pb::AuditEvent {
     pb::AuditEvent {
         seq: event.seq.unsigned_abs(),
-        actor_id: event.actor_id.to_string(),
+        actor_id: parse::text(event.actor_id),
+        actor_role: event.actor_role.unwrap_or_default(),
         action: event.action,
         object_id: event.object_id.to_string(),
         before_hash: event.before_hash.unwrap_or_default(),
         after_hash: event.after_hash,
+        context_hash: event.context_hash.unwrap_or_default(),
+        changes: event.changes.map(|changes| changes.to_string()).unwrap_or_default(),
         reason: event.reason.unwrap_or_default(),
         trace_id: event.trace_id.unwrap_or_default(),
         recorded_at: Some(parse::timestamp(event.recorded_at)),

@@ -1,10 +1,8 @@
 //! Pages of lists.
 
-use proto::data as pb;
-
 /// Cuts a list that was read with one entry more than `limit`, which says whether there is another page. Gives
 /// the place of the last entry then.
-pub(super) fn cut<T>(entries: &mut Vec<T>, limit: i64, place: impl Fn(&T) -> pb::Cursor) -> Option<pb::Cursor> {
+pub(super) fn cut<T, P>(entries: &mut Vec<T>, limit: i64, place: impl Fn(&T) -> P) -> Option<P> {
     let shown = usize::try_from(limit).ok()?;
     let more = entries.len() > shown;
     entries.truncate(shown);
@@ -13,6 +11,8 @@ pub(super) fn cut<T>(entries: &mut Vec<T>, limit: i64, place: impl Fn(&T) -> pb:
 
 #[cfg(test)]
 mod tests {
+    use proto::data as pb;
+
     use super::*;
 
     #[test]

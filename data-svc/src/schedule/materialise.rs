@@ -1,4 +1,4 @@
-//! Gives each scheduled assignment its windows, once.
+//! Gives each scheduled assignment its windows, once, and moves those that have not opened with the patient.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use service_kit::Shutdown;
 use telemetry::postgres::Db;
 use uuid::Uuid;
 
-use super::plan::{Plan, PlanError};
+use super::plan::PlanError;
 use crate::error::DataError;
 use crate::store;
 use crate::store::assignment::Unmade;
@@ -20,12 +20,13 @@ const BATCH: u8 = 100;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// How often to look for assignments without windows.
+    /// How often to look for assignments without windows, and for patients who have moved.
     #[serde(with = "humantime_serde")]
     materialise_every: Duration,
 }
 
-/// Makes the windows of assignments that have none. Any number of copies may do so at the same time.
+/// Makes the windows of assignments that have none, and moves those of patients who have moved. Any number of copies may
+/// do so at the same time.
 #[derive(Debug)]
 pub(crate) struct Materialiser {
     config: Config,
@@ -82,9 +83,14 @@ impl Materialiser {
     }
 
     async fn make(&self, unmade: &Unmade) -> Result<(), DataError> {
-        let windows = unmade.plan.as_ref().ok_or(PlanError::OutOfRange).and_then(Plan::windows);
-        match windows {
-            Ok(windows) => Ok(store::fill_window::insert(&self.db, unmade.assignment_id, &windows).await?),
+        let plan = unmade.plan.as_ref().ok_or(PlanError::OutOfRange);
+        match plan.and_then(|plan| Ok((&plan.time_zone, plan.windows()?))) {
+            Ok((time_zone, windows)) if unmade.has_windows => {
+                Ok(store::fill_window::move_unopened(&self.db, unmade.assignment_id, time_zone, &windows).await?)
+            }
+            Ok((time_zone, windows)) => {
+                Ok(store::fill_window::insert(&self.db, unmade.assignment_id, time_zone, &windows).await?)
+            }
             Err(source) => {
                 service_kit::note_failure(&Unplannable { assignment_id: unmade.assignment_id, source });
                 Ok(())

@@ -33,9 +33,11 @@ pub(crate) struct Listed {
     pub(crate) window: Option<Window>,
 }
 
-/// A scheduled assignment that has no windows yet.
+/// A scheduled assignment that has no windows yet, or whose windows are to move.
 pub(crate) struct Unmade {
     pub(crate) assignment_id: Uuid,
+    /// Whether it has windows, which were made in a zone that the patient has left since.
+    pub(crate) has_windows: bool,
     /// `None` when it is longer than the calendar.
     pub(crate) plan: Option<Plan>,
 }
@@ -94,7 +96,7 @@ pub(crate) async fn find(
 pub(crate) async fn list(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<Vec<Listed>> {
     let rows = query!(
         r#"SELECT assignment.assignment_id, questionnaire_id, version, definition ->> 'title' AS "title!",
-                  retired_at, schedule, time_zone, current.window_id AS "window_id?", current.opens_at AS "opens_at?",
+                  retired_at, schedule, enrolment.time_zone, current.window_id AS "window_id?", current.opens_at AS "opens_at?",
                   current.closes_at AS "closes_at?", current.sync_until AS "sync_until?",
                   (SELECT used.report_id FROM clinical.report AS used
                    WHERE used.window_id = current.window_id
@@ -128,18 +130,25 @@ pub(crate) async fn list(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx
     Ok(listed.collect())
 }
 
-/// Scheduled assignments without windows, by id, those after one id.
+/// Scheduled assignments without windows, and those whose patient has left the zone of windows that have not opened
+/// yet; by id, those after one id.
 pub(crate) async fn list_unmade(executor: impl PgExecutor<'_>, after: Uuid, limit: i64) -> sqlx::Result<Vec<Unmade>> {
-    // OFFSET 0 keeps it a look into the index for each assignment: as a join it could read every window there is.
+    // A look into the index for each assignment, at its last window: nobody reads every window there is.
     let rows = query!(
-        r#"SELECT assignment_id, baseline_date, time_zone, first_day AS "first_day!", every_days AS "every_days!",
-                  windows AS "windows!", opens AS "opens!", closes AS "closes!",
+        r#"SELECT assignment_id, baseline_date, enrolment.time_zone, first_day AS "first_day!", every_days AS "every_days!",
+                  windows AS "windows!", opens AS "opens!", closes AS "closes!", last.seq IS NOT NULL AS "has_windows!",
                   extract(epoch FROM sync_for)::bigint AS "sync_for!"
            FROM clinical.assignment
            JOIN clinical.enrolment USING (enrolment_id)
+           LEFT JOIN LATERAL (
+               SELECT seq, opens_at, time_zone
+               FROM clinical.fill_window
+               WHERE fill_window.assignment_id = assignment.assignment_id
+               ORDER BY seq DESC
+               LIMIT 1
+           ) AS last ON true
            WHERE schedule = 'scheduled' AND assignment_id > $1
-             AND NOT EXISTS (SELECT FROM clinical.fill_window
-                             WHERE fill_window.assignment_id = assignment.assignment_id OFFSET 0)
+             AND (last.seq IS NULL OR last.opens_at > now() AND last.time_zone <> enrolment.time_zone)
            ORDER BY assignment_id
            LIMIT $2"#,
         after,
@@ -149,6 +158,7 @@ pub(crate) async fn list_unmade(executor: impl PgExecutor<'_>, after: Uuid, limi
     .await?;
     let unmade = rows.into_iter().map(|row| Unmade {
         assignment_id: row.assignment_id,
+        has_windows: row.has_windows,
         plan: TimeDelta::try_seconds(row.sync_for).map(|sync_for| Plan {
             baseline_date: row.baseline_date,
             time_zone: row.time_zone,

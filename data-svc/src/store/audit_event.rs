@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 use sqlx::{query, query_as};
 use telemetry::TraceContext;
@@ -41,33 +42,37 @@ impl Action {
 /// the transaction has stored so far, so alerts come first.
 ///
 /// Another event of the same enrolment waits here until this one's transaction ends. One statement, because
-/// each round trip would make that wait longer.
+/// each round trip would make that wait longer. The time and the context are taken after that wait: they are those of
+/// the event's place in the chain.
 pub(crate) async fn insert(tx: &mut Tx<'_>, event: Event<'_>) -> sqlx::Result<()> {
     query!(
         "WITH event AS MATERIALIZED (
              SELECT $1::uuid AS enrolment_id, $2::uuid AS actor_id, $3::text AS action, $4::uuid AS object_id,
-                    clinical.report_digest($5) AS before_hash,
+                    clinical.report_digest_2($5) AS before_hash,
                     CASE $3 WHEN 'report.review' THEN clinical.review_digest($4)
-                            ELSE clinical.report_digest($4) END AS after_hash,
-                    $6::text AS reason, $7::text AS trace_id, now() AS recorded_at
+                            ELSE clinical.report_digest_2($4) END AS after_hash,
+                    $6::text AS reason, $7::text AS trace_id
          ), link AS (
-             INSERT INTO clinical.audit_chain AS last (enrolment_id, seq, prev_hash, hash)
-             SELECT enrolment_id, 1, genesis, clinical.audit_event_hash(
-                        genesis, enrolment_id, 1, actor_id, action, object_id,
-                        before_hash, after_hash, reason, trace_id, recorded_at)
-             FROM event, decode(repeat('00', 32), 'hex') AS genesis
+             INSERT INTO clinical.audit_chain AS last (enrolment_id, seq, prev_hash, hash, recorded_at, context_hash)
+             SELECT enrolment_id, 1, genesis, clinical.audit_event_hash_2(
+                        genesis, enrolment_id, 1, actor_id, NULL, action, object_id, before_hash, after_hash, context,
+                        NULL, reason, trace_id, moment), moment, context
+             FROM event, decode(repeat('00', 32), 'hex') AS genesis, clock_timestamp() AS moment,
+                  clinical.current_context(enrolment_id) AS context
              ON CONFLICT (enrolment_id) DO UPDATE
-             SET seq = last.seq + 1, prev_hash = last.hash,
-                 hash = (SELECT clinical.audit_event_hash(
-                                    last.hash, enrolment_id, last.seq + 1, actor_id, action, object_id,
-                                    before_hash, after_hash, reason, trace_id, recorded_at)
-                         FROM event)
-             RETURNING enrolment_id, seq, prev_hash, hash
+             SET (seq, prev_hash, hash, recorded_at, context_hash) = (
+                 SELECT last.seq + 1, last.hash, clinical.audit_event_hash_2(
+                            last.hash, enrolment_id, last.seq + 1, actor_id, NULL, action, object_id,
+                            before_hash, after_hash, context, NULL, reason, trace_id, moment), moment, context
+                 FROM event, greatest(clock_timestamp(), last.recorded_at) AS moment,
+                      clinical.current_context(enrolment_id) AS context
+             )
+             RETURNING enrolment_id, seq, prev_hash, hash, recorded_at, context_hash
          )
          INSERT INTO clinical.audit_event (enrolment_id, seq, actor_id, action, object_id, before_hash, after_hash,
-                                           reason, trace_id, recorded_at, prev_hash, hash)
+                                           context_hash, reason, trace_id, recorded_at, prev_hash, hash)
          SELECT enrolment_id, seq, actor_id, action, object_id, before_hash, after_hash,
-                reason, trace_id, recorded_at, prev_hash, hash
+                context_hash, reason, trace_id, recorded_at, prev_hash, hash
          FROM event JOIN link USING (enrolment_id)",
         event.enrolment_id,
         event.actor_id,
@@ -94,6 +99,13 @@ pub(crate) struct Link {
     pub(crate) hash: Vec<u8>,
     /// The hash that it should have.
     pub(crate) recomputed: Vec<u8>,
+    /// Who the enrolment was, and where; none in events from before that was noted.
+    pub(crate) context_hash: Option<Vec<u8>>,
+    /// Whether it is the event that has made the context another one.
+    pub(crate) changes_context: bool,
+    pub(crate) recorded_at: DateTime<Utc>,
+    /// Who the enrolment is now, and where; at the last event of a chain only.
+    pub(crate) current_context: Option<Vec<u8>>,
     /// Digest of the report or the review; none when there is none of that kind in the enrolment.
     pub(crate) object: Option<Vec<u8>>,
     /// Digest of the revision that the report takes the place of.
@@ -108,17 +120,37 @@ pub(crate) fn walk<'t>(tx: &'t mut Tx<'_>) -> BoxStream<'t, sqlx::Result<Link>> 
     query_as!(
         Link,
         r#"SELECT event.enrolment_id, event.seq, object_id, before_hash, after_hash, event.prev_hash, event.hash,
-                  clinical.audit_event_hash(event.prev_hash, event.enrolment_id, event.seq, actor_id, action,
-                      object_id, before_hash, after_hash, event.reason, trace_id, recorded_at) AS "recomputed!",
+                  CASE WHEN event.context_hash IS NULL THEN clinical.audit_event_hash(
+                           event.prev_hash, event.enrolment_id, event.seq, actor_id, action,
+                           object_id, before_hash, after_hash, event.reason, trace_id, event.recorded_at)
+                       ELSE clinical.audit_event_hash_2(
+                           event.prev_hash, event.enrolment_id, event.seq, actor_id, actor_role, action,
+                           object_id, before_hash, after_hash, event.context_hash, changes, event.reason, trace_id,
+                           event.recorded_at)
+                  END AS "recomputed!",
+                  event.context_hash, action = 'enrolment.change' AS "changes_context!", event.recorded_at,
+                  CASE event.seq WHEN head.seq THEN clinical.current_context(event.enrolment_id) END
+                      AS current_context,
                   object.digest AS "object?", object.replaced AS "replaced?",
                   head.seq AS "head_seq?", head.hash AS "head_hash?"
            FROM clinical.audit_event AS event
            LEFT JOIN clinical.audit_chain AS head ON head.enrolment_id = event.enrolment_id
            LEFT JOIN LATERAL (
-               SELECT clinical.report_digest(report_id) AS digest, clinical.report_digest(supersedes) AS replaced
+               SELECT CASE WHEN event.context_hash IS NULL THEN clinical.report_digest(report_id)
+                           ELSE clinical.report_digest_2(report_id) END AS digest,
+                      CASE WHEN event.context_hash IS NULL THEN clinical.report_digest(supersedes)
+                           WHEN action = 'report.amend' THEN clinical.report_digest_2(supersedes) END AS replaced
                FROM clinical.report
                WHERE report_id = object_id AND report.enrolment_id = event.enrolment_id
-                 AND action = CASE revision WHEN 1 THEN 'report.create' ELSE 'report.amend' END
+                 AND action IN ('report.record', CASE revision WHEN 1 THEN 'report.create' ELSE 'report.amend' END)
+               UNION ALL
+               SELECT event.context_hash, before_hash
+               WHERE action = 'enrolment.change' AND object_id = event.enrolment_id
+               UNION ALL
+               SELECT after_hash, before_hash
+               FROM clinical.assignment
+               WHERE assignment_id = object_id AND assignment.enrolment_id = event.enrolment_id
+                 AND action = 'assignment.reschedule'
                UNION ALL
                SELECT clinical.review_digest(review_id), NULL
                FROM clinical.review

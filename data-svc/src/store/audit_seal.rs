@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use futures_util::stream::BoxStream;
-use sqlx::{PgExecutor, query_as};
+use service_kit::database::interval;
+use sqlx::{PgExecutor, query_as, query_scalar};
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
@@ -29,6 +32,12 @@ pub(crate) struct Head {
     pub(crate) event_seq: i64,
 }
 
+/// An event that no seal covers.
+pub(crate) struct Unsealed {
+    pub(crate) enrolment_id: Uuid,
+    pub(crate) seq: i64,
+}
+
 /// Seals the chains' heads of every study in which one has moved since the study's last seal.
 ///
 /// Of two copies that do so at the same time, the second one waits here for the first and then finds its
@@ -50,15 +59,16 @@ pub(crate) async fn seal(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Seal
                GROUP BY study_id
            ), next AS (
                SELECT study_id, coalesce(last.seq, 0) + 1 AS seq,
-                      coalesce(last.hash, decode(repeat('00', 32), 'hex')) AS prev_hash, heads
+                      coalesce(last.hash, decode(repeat('00', 32), 'hex')) AS prev_hash, heads,
+                      greatest(now(), last.sealed_at) AS sealed_at
                FROM moved
-               LEFT JOIN LATERAL (SELECT seq, hash FROM clinical.audit_seal
+               LEFT JOIN LATERAL (SELECT seq, hash, sealed_at FROM clinical.audit_seal
                                   WHERE audit_seal.study_id = moved.study_id
                                   ORDER BY seq DESC LIMIT 1) AS last ON true
            ), seal AS (
                INSERT INTO clinical.audit_seal (study_id, seq, prev_hash, hash, sealed_at)
                SELECT study_id, seq, prev_hash,
-                      clinical.audit_seal_hash(prev_hash, study_id, seq, now(), heads), now()
+                      clinical.audit_seal_hash(prev_hash, study_id, seq, sealed_at, heads), sealed_at
                FROM next
                ORDER BY study_id
                ON CONFLICT DO NOTHING
@@ -72,6 +82,43 @@ pub(crate) async fn seal(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Seal
            SELECT study_id, seq, encode(hash, 'hex') AS "hash!" FROM seal"#,
     )
     .fetch_all(executor)
+    .await
+}
+
+/// How long the one event has waited for a seal that has waited longest, in seconds; zero if none waits.
+pub(crate) async fn longest_wait(executor: impl PgExecutor<'_>) -> sqlx::Result<f64> {
+    query_scalar!(
+        r#"SELECT greatest(coalesce(extract(epoch FROM now() - min(unsealed.recorded_at)), 0), 0)::double precision
+                      AS "wait!"
+           FROM clinical.audit_chain
+           CROSS JOIN LATERAL (
+               SELECT recorded_at
+               FROM clinical.audit_event
+               WHERE audit_event.enrolment_id = audit_chain.enrolment_id
+                 AND audit_event.seq > (SELECT coalesce(max(event_seq), 0) FROM clinical.audit_seal_head AS sealed
+                                        WHERE sealed.enrolment_id = audit_chain.enrolment_id)
+               ORDER BY seq
+               LIMIT 1
+           ) AS unsealed"#,
+    )
+    .fetch_one(executor)
+    .await
+}
+
+/// The first event that no seal covers although it was recorded longer ago than this.
+pub(crate) async fn first_unsealed(tx: &mut Tx<'_>, older_than: Duration) -> sqlx::Result<Option<Unsealed>> {
+    query_as!(
+        Unsealed,
+        "SELECT enrolment_id, seq
+         FROM clinical.audit_event AS event
+         WHERE recorded_at < now() - $1::interval
+           AND NOT EXISTS (SELECT FROM clinical.audit_seal_head AS sealed
+                           WHERE sealed.enrolment_id = event.enrolment_id AND event_seq >= event.seq)
+         ORDER BY enrolment_id, seq
+         LIMIT 1",
+        interval(older_than),
+    )
+    .fetch_optional(tx)
     .await
 }
 

@@ -42,24 +42,66 @@ pub(crate) struct Counts {
     pub(crate) answered: u64,
 }
 
-/// Stores an assignment's windows. Those that another copy of the service has stored stay as they are.
+/// Windows as arrays of their columns.
+struct Columns {
+    seqs: Vec<i32>,
+    opens_at: Vec<DateTime<Utc>>,
+    closes_at: Vec<DateTime<Utc>>,
+    sync_until: Vec<DateTime<Utc>>,
+}
+
+impl Columns {
+    fn of(windows: &[plan::Window]) -> Self {
+        Self {
+            seqs: windows.iter().map(|window| window.seq).collect(),
+            opens_at: windows.iter().map(|window| window.opens_at).collect(),
+            closes_at: windows.iter().map(|window| window.closes_at).collect(),
+            sync_until: windows.iter().map(|window| window.sync_until).collect(),
+        }
+    }
+}
+
+/// Stores an assignment's windows, made in a zone. Those that another copy of the service has stored stay as they are.
 pub(crate) async fn insert(
     executor: impl PgExecutor<'_>,
     assignment_id: Uuid,
+    time_zone: &str,
     windows: &[plan::Window],
 ) -> sqlx::Result<()> {
-    let seqs: Vec<_> = windows.iter().map(|window| window.seq).collect();
-    let opens_at: Vec<_> = windows.iter().map(|window| window.opens_at).collect();
-    let closes_at: Vec<_> = windows.iter().map(|window| window.closes_at).collect();
-    let sync_until: Vec<_> = windows.iter().map(|window| window.sync_until).collect();
+    let Columns { seqs, opens_at, closes_at, sync_until } = Columns::of(windows);
     // No conflict target: with one, two copies that insert at the same time could wait for each other over the
     // exclusion constraint.
     query!(
-        "INSERT INTO clinical.fill_window (assignment_id, seq, opens_at, closes_at, sync_until)
-         SELECT $1, made.*
+        "INSERT INTO clinical.fill_window (assignment_id, time_zone, seq, opens_at, closes_at, sync_until)
+         SELECT $1, $6, made.*
          FROM unnest($2::integer[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[]) AS made
          ON CONFLICT DO NOTHING",
         assignment_id,
+        &seqs,
+        &opens_at,
+        &closes_at,
+        &sync_until,
+        time_zone,
+    )
+    .execute(executor)
+    .await
+    .map(drop)
+}
+
+/// Puts those of an assignment's windows that have not opened where they are in the zone that the patient is in now;
+/// `windows` are all of the plan's there. Does nothing where another copy of the service has, or the patient has gone
+/// on to yet another zone.
+pub(crate) async fn move_unopened(
+    executor: impl PgExecutor<'_>,
+    assignment_id: Uuid,
+    time_zone: &str,
+    windows: &[plan::Window],
+) -> sqlx::Result<()> {
+    let Columns { seqs, opens_at, closes_at, sync_until } = Columns::of(windows);
+    query!(
+        "SELECT clinical.move_windows($1, $2, $3, $4, $5, $6)",
+        assignment_id,
+        time_zone,
         &seqs,
         &opens_at,
         &closes_at,

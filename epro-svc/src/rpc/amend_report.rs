@@ -15,6 +15,7 @@ use crate::rules;
 pub(crate) async fn amend_report(
     data: &Data,
     notify: &Notify,
+    max_revisions: u32,
     request: AmendReportRequest,
 ) -> Result<AmendReportResponse, ReportError> {
     let principal = principal_as(Role::Patient, request.principal)?;
@@ -34,6 +35,9 @@ pub(crate) async fn amend_report(
         return replay(stored, &key_fingerprint);
     }
     may_replace(&original, &request.expected_states)?;
+    if original.current_revision >= max_revisions {
+        return Err(ReportError::RevisionLimit);
+    }
 
     let held_because = original.assessment.ok_or(ReportError::Missing("assessment"))?.held_because;
     let assignment = Assignment::try_from(response)?;

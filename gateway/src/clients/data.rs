@@ -5,7 +5,7 @@ use proto::user::Principal;
 use service_kit::grpc::Channel;
 use uuid::Uuid;
 
-use crate::extract::Page;
+use crate::extract::{EventPage, Page};
 
 /// data-svc, for reads.
 #[derive(Debug, Clone)]
@@ -111,14 +111,20 @@ impl Data {
         Ok(self.0.clone().list_untold_reports(request).await?.into_inner())
     }
 
+    /// What was done to a report, oldest first.
     pub(crate) async fn list_audit_events(
         &self,
         principal: Principal,
         report_id: Uuid,
-    ) -> Result<Vec<pb::AuditEvent>, CallError> {
-        let request =
-            pb::ListAuditEventsRequest { viewer: Some(pb::Viewer::of(principal)), report_id: report_id.to_string() };
-        Ok(self.0.clone().list_audit_events(request).await?.into_inner().events)
+        page: EventPage,
+    ) -> Result<pb::ListAuditEventsResponse, CallError> {
+        let request = pb::ListAuditEventsRequest {
+            viewer: Some(pb::Viewer::of(principal)),
+            report_id: report_id.to_string(),
+            after_seq: page.after.map(|cursor| cursor.0).unwrap_or_default(),
+            limit: page.limit,
+        };
+        Ok(self.0.clone().list_audit_events(request).await?.into_inner())
     }
 
     pub(crate) async fn get_project(

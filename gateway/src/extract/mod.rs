@@ -2,6 +2,7 @@
 
 mod client_address;
 mod cursor;
+mod event_cursor;
 mod fields;
 mod header;
 mod idempotency_key;
@@ -13,10 +14,11 @@ mod query;
 
 pub(crate) use client_address::ClientAddress;
 pub(crate) use cursor::Cursor;
+pub(crate) use event_cursor::EventCursor;
 pub(crate) use fields::Fields;
 pub(crate) use idempotency_key::IdempotencyKey;
 pub(crate) use if_match::IfMatch;
 pub(crate) use json::JsonObject;
 pub(crate) use path_id::{PathId, PathIds};
 pub(crate) use principal::{AccessToken, Anyone, Nurse, Patient};
-pub(crate) use query::{Page, Review, Undelivered};
+pub(crate) use query::{EventPage, Page, Review, Undelivered};

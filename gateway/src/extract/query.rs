@@ -1,10 +1,12 @@
+use std::str::FromStr;
+
 use axum::extract::FromRequestParts;
 use axum::extract::Query;
 use http::request::Parts;
 use proto::data::ReviewFilter;
 use utoipa::{IntoParams, ToSchema};
 
-use super::Cursor;
+use super::{Cursor, EventCursor};
 use crate::problem::Problem;
 use crate::representation::NotificationState;
 
@@ -27,13 +29,39 @@ impl<S: Sync> FromRequestParts<S> for Page {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let limit = match parameter(parts, "limit")? {
-            None => DEFAULT_LIMIT,
-            Some(text) => limit(&text).ok_or(Problem::MALFORMED_PARAMETER)?,
-        };
-        let after = parameter(parts, "cursor")?.map(|text| text.parse()).transpose()?;
+        let (limit, after) = page(parts)?;
         Ok(Self { limit, after })
     }
+}
+
+/// Which part of an audit trail is asked for.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EventPage {
+    /// Most entries of the page.
+    #[param(required = false, minimum = 1, maximum = 100, default = 20)]
+    pub(crate) limit: u32,
+    /// Where the page starts: the `next_cursor` of the one before. Absent: at the oldest.
+    #[param(rename = "cursor", value_type = Option<String>, nullable = false, pattern = "^[A-Za-z0-9_-]{11}$")]
+    pub(crate) after: Option<EventCursor>,
+}
+
+impl<S: Sync> FromRequestParts<S> for EventPage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let (limit, after) = page(parts)?;
+        Ok(Self { limit, after })
+    }
+}
+
+/// How many entries, and after which one.
+fn page<C: FromStr<Err = Problem>>(parts: &Parts) -> Result<(u32, Option<C>), Problem> {
+    let limit = match parameter(parts, "limit")? {
+        None => DEFAULT_LIMIT,
+        Some(text) => limit(&text).ok_or(Problem::MALFORMED_PARAMETER)?,
+    };
+    Ok((limit, parameter(parts, "cursor")?.map(|text| text.parse()).transpose()?))
 }
 
 /// Whether a list is only about reports in one state of review.

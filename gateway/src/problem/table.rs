@@ -76,6 +76,8 @@ table! {
     STUDY_CLOSED = "study-closed", CONFLICT, "Study closed", "The study takes no reports any more.";
     ALREADY_REVIEWED = "already-reviewed", CONFLICT, "Already reviewed", "The report has been reviewed before.";
     REPORT_SUPERSEDED = "report-superseded", CONFLICT, "Report superseded", "A newer revision replaces the report.";
+    REVISION_LIMIT = "revision-limit", CONFLICT, "Revision limit",
+        "The report has as many revisions as it may have.";
     IDEMPOTENCY_KEY_IN_PROGRESS = "idempotency-key-in-progress", CONFLICT, "Idempotency-Key in progress",
         "Another request with this Idempotency-Key has not ended yet. Try again with the same key.";
     NOTHING_TO_RESEND = "nothing-to-resend", CONFLICT, "Nothing to resend",
@@ -135,6 +137,7 @@ impl From<Reason> for ProblemType {
             Reason::StudyClosed => Self::STUDY_CLOSED,
             Reason::AlreadyReviewed => Self::ALREADY_REVIEWED,
             Reason::ReportSuperseded => Self::REPORT_SUPERSEDED,
+            Reason::RevisionLimit => Self::REVISION_LIMIT,
             Reason::RevisionMismatch | Reason::Other(ErrorKind::Stale) => Self::REVISION_MISMATCH,
             Reason::InvalidActivationCode => Self::INVALID_ACTIVATION_CODE,
             Reason::PinTooSimple => Self::PIN_TOO_SIMPLE,

@@ -61,7 +61,7 @@ pub(crate) struct Amended {
         headers(("location" = String, description = "Path of the new revision.")),
     )),
     extensions(("x-problems" = json!([
-        "wrong-role", "report-not-found", "revision-mismatch", "report-superseded", "study-closed",
+        "wrong-role", "report-not-found", "revision-mismatch", "report-superseded", "revision-limit", "study-closed",
         "idempotency-key-in-progress", "idempotency-key-reused", "report-invalid",
     ]))),
 )]

@@ -2,17 +2,22 @@ use axum::Json;
 use axum::extract::State;
 use proto::data as pb;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::extract::{Nurse, PathId};
+use crate::extract::{EventCursor, EventPage, Nurse, PathId};
 use crate::problem::Problem;
 use crate::representation::{hexadecimal, rfc3339};
 use crate::router::Shared;
 
-/// What was done to a report in all its revisions, oldest first.
+/// Some of what was done to a report in all its revisions, and to who it is about; oldest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AuditTrail {
     events: Vec<AuditEvent>,
+    /// The `cursor` of the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<String>)]
+    next_cursor: Option<EventCursor>,
 }
 
 /// A link of the enrolment's hash chain. All hashes are SHA-256.
@@ -21,11 +26,17 @@ struct AuditEvent {
     /// Place in the chain.
     #[schema(minimum = 1)]
     seq: u64,
-    #[schema(format = Uuid)]
-    actor_id: String,
+    /// Who did it through the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = Uuid)]
+    actor_id: Option<String>,
+    /// The role of the database session that did it, if nobody did through the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    actor_role: Option<String>,
     #[schema(example = "report.create")]
     action: String,
-    /// The report or the review.
+    /// The report, the review, the enrolment or the assignment.
     #[schema(format = Uuid)]
     object_id: String,
     /// Of the object as it was; absent for what is new.
@@ -35,6 +46,16 @@ struct AuditEvent {
     /// Of the object as it is since then.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     after_hash: String,
+    /// Of the enrolment, its site and its study as they were then; absent in events from before this was noted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, pattern = "^[0-9a-f]{64}$")]
+    context_hash: Option<String>,
+    /// What has changed of the enrolment, its site or its study, or of the assignment's windows: by table and column,
+    /// the values before and after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<Object>,
+             example = json!({"enrolment": {"time_zone": ["Europe/Berlin", "America/New_York"]}}))]
+    changes: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reason: Option<String>,
@@ -53,22 +74,28 @@ struct AuditEvent {
 }
 
 /// Read a report's audit trail
+///
+/// Oldest first: what was done to the report, and changes of the enrolment, site, study and
+/// schedule that it belongs to.
 #[utoipa::path(
     get,
     path = "/v1/reports/{id}/audit",
     tag = "reviews",
     security(("bearer" = [])),
-    params(("id" = Uuid, Path, description = "Any revision.")),
-    responses((status = 200, description = "The events.", body = AuditTrail)),
+    params(("id" = Uuid, Path, description = "Any revision."), EventPage),
+    responses((status = 200, description = "A page of events.", body = AuditTrail)),
     extensions(("x-problems" = json!(["wrong-role", "report-not-found"]))),
 )]
 pub(crate) async fn list_audit_events(
     State(shared): State<Shared>,
     Nurse(principal): Nurse,
     PathId(id): PathId,
+    page: EventPage,
 ) -> Result<Json<AuditTrail>, Problem> {
-    let events = shared.data.list_audit_events(principal, id).await?.into_iter().map(AuditEvent::try_from);
-    Ok(Json(AuditTrail { events: events.collect::<Result<_, _>>()? }))
+    let listed = shared.data.list_audit_events(principal, id, page).await?;
+    let events = listed.events.into_iter().map(AuditEvent::try_from).collect::<Result<_, _>>()?;
+    let next_cursor = Some(listed.next_seq).filter(|seq| *seq > 0).map(EventCursor);
+    Ok(Json(AuditTrail { events, next_cursor }))
 }
 
 impl TryFrom<pb::AuditEvent> for AuditEvent {
@@ -77,16 +104,31 @@ impl TryFrom<pb::AuditEvent> for AuditEvent {
     fn try_from(event: pb::AuditEvent) -> Result<Self, Problem> {
         Ok(Self {
             seq: event.seq,
-            actor_id: event.actor_id,
+            actor_id: present(event.actor_id),
+            actor_role: present(event.actor_role),
             action: event.action,
             object_id: event.object_id,
-            before_hash: (!event.before_hash.is_empty()).then(|| hexadecimal(&event.before_hash)),
+            before_hash: hash(&event.before_hash),
             after_hash: hexadecimal(&event.after_hash),
-            reason: Some(event.reason).filter(|reason| !reason.is_empty()),
-            trace_id: Some(event.trace_id).filter(|id| !id.is_empty()),
+            context_hash: hash(&event.context_hash),
+            changes: present(event.changes)
+                .map(|text| serde_json::from_str(&text))
+                .transpose()
+                .map_err(|_| Problem::INTERNAL)?,
+            reason: present(event.reason),
+            trace_id: present(event.trace_id),
             recorded_at: rfc3339(event.recorded_at)?,
             prev_hash: hexadecimal(&event.prev_hash),
             hash: hexadecimal(&event.hash),
         })
     }
+}
+
+/// In a contract an empty word, or an empty hash, stands for none.
+fn present(word: String) -> Option<String> {
+    Some(word).filter(|word| !word.is_empty())
+}
+
+fn hash(bytes: &[u8]) -> Option<String> {
+    (!bytes.is_empty()).then(|| hexadecimal(bytes))
 }
