@@ -13,6 +13,7 @@ mod notifications;
 mod outages;
 mod privacy;
 mod rate_limits;
+mod readable;
 mod reads;
 mod recovery;
 mod retries;

@@ -1,11 +1,13 @@
 //! The database's shape: roles, schemas and forward-only migrations, each schema's run by its owner.
 //!
-//! `identity/` and `clinical/` hold the migrations; [`demo`] holds the data that the demo, the
+//! `identity/` and `clinical/` hold the migrations; the job also tells the database which time zones the services
+//! know; [`demo`] holds the data that the demo, the
 //! compose stack and the tests start from. The services never run any of this.
 
 #![expect(clippy::disallowed_methods, reason = "a one-shot job, not part of any trace")]
 
 pub mod demo;
+mod zones;
 
 use anyhow::Context;
 use sqlx::migrate::Migrator;
@@ -37,6 +39,8 @@ pub async fn run(admin_url: &str, passwords: &Passwords) -> anyhow::Result<()> {
     }
     migrate(&mut connection, "identity", &IDENTITY).await?;
     migrate(&mut connection, "clinical", &CLINICAL).await?;
+    act_as(&mut connection, "clinical").await?;
+    zones::store(&mut connection).await.context("store the time zones")?;
     connection.close().await?;
     Ok(())
 }

@@ -10,7 +10,9 @@ use uuid::Uuid;
 use crate::problem::Problem;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
-/// 9999-12-31T23:59:59.999999Z, in microseconds since 1970: later ones the database may not know.
+/// 0001-01-01T00:00:00Z, in microseconds since 1970. The database keeps no time before it.
+const EARLIEST: i64 = -62_135_596_800_000_000;
+/// 9999-12-31T23:59:59.999999Z: later ones the database may not know.
 const LATEST: i64 = 253_402_300_799_999_999;
 
 /// A place in a list, as a word that clients send back and do not look into.
@@ -28,12 +30,13 @@ impl FromStr for Cursor {
         }
         let (time, id) = bytes.split_at(8);
         let micros = time.try_into().map(i64::from_be_bytes).map_err(|_| Problem::MALFORMED_CURSOR)?;
-        if !(0..=LATEST).contains(&micros) {
+        if !(EARLIEST..=LATEST).contains(&micros) {
             return Err(Problem::MALFORMED_CURSOR);
         }
         let id = Uuid::from_slice(id).map_err(|_| Problem::MALFORMED_CURSOR)?;
-        let nanos = i32::try_from(micros % MICROS_PER_SECOND * 1000).map_err(|_| Problem::MALFORMED_CURSOR)?;
-        let time = prost_types::Timestamp { seconds: micros / MICROS_PER_SECOND, nanos };
+        let nanos =
+            i32::try_from(micros.rem_euclid(MICROS_PER_SECOND) * 1000).map_err(|_| Problem::MALFORMED_CURSOR)?;
+        let time = prost_types::Timestamp { seconds: micros.div_euclid(MICROS_PER_SECOND), nanos };
         Ok(Self(pb::Cursor { time: Some(time), id: id.to_string() }))
     }
 }
@@ -67,7 +70,13 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_as_it_went_out() {
-        for cursor in [cursor(0, 0), cursor(1_795_000_000, 123_456_000), cursor(253_402_300_799, 999_999_000)] {
+        for cursor in [
+            cursor(-62_135_596_800, 0),
+            cursor(-1, 999_999_000),
+            cursor(0, 0),
+            cursor(1_795_000_000, 123_456_000),
+            cursor(253_402_300_799, 999_999_000),
+        ] {
             let text = cursor.to_string();
             assert_eq!(text.len(), 32);
             assert_eq!(text.parse(), Ok(cursor));
@@ -85,10 +94,10 @@ mod tests {
             format!("{good}===="),
             good.replacen('A', "+", 1),
             format!(" {}", &good[1..]),
-            // before 1970, and after the year 9999
-            cursor(-1, 0).to_string(),
+            // before the year 1, and after the year 9999
+            cursor(-62_135_596_801, 0).to_string(),
             cursor(253_402_300_800, 0).to_string(),
-            "_".repeat(32),
+            "g".repeat(32),
             "é".repeat(16),
         ];
         for word in words {
