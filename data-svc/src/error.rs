@@ -14,14 +14,18 @@ pub(crate) enum DataError {
     SiteNotFound,
     #[error("no such questionnaire")]
     QuestionnaireNotFound,
-    #[error("the idempotency key was used with another body")]
+    #[error("the idempotency key was used with other content")]
     KeyReused,
     #[error("another request with the idempotency key has not ended yet")]
     KeyInProgress,
     #[error("a report was captured in the window before")]
     WindowUsed,
+    #[error("the windows of the assignment are not made yet")]
+    WindowsPending,
     #[error("the study takes no reports any more")]
     StudyClosed,
+    #[error("the study has closed since the report was assessed")]
+    StudyClosing,
     #[error("a newer revision replaces the report")]
     ReportSuperseded,
     #[error("the report has another revision or review by now")]
@@ -62,6 +66,7 @@ impl DomainError for DataError {
             | Self::AlreadyReviewed
             | Self::NothingToResend => ErrorKind::Conflict,
             Self::RevisionMismatch => ErrorKind::Stale,
+            Self::WindowsPending | Self::StudyClosing => ErrorKind::Unavailable,
             Self::Malformed(_) => ErrorKind::Internal,
             Self::Store(error) => error.kind(),
         }
@@ -77,13 +82,14 @@ impl DomainError for DataError {
             Self::KeyReused => Reason::IdempotencyKeyReused,
             Self::KeyInProgress => Reason::IdempotencyKeyInProgress,
             Self::WindowUsed => Reason::WindowUsed,
+            Self::WindowsPending => Reason::WindowsPending,
             Self::StudyClosed => Reason::StudyClosed,
             Self::ReportSuperseded => Reason::ReportSuperseded,
             Self::AlreadyReviewed => Reason::AlreadyReviewed,
             Self::RevisionMismatch => Reason::RevisionMismatch,
             Self::NotificationNotFound => Reason::NotificationNotFound,
             Self::NothingToResend => Reason::NothingToResend,
-            Self::Malformed(_) | Self::Store(_) => Reason::Other(self.kind()),
+            Self::StudyClosing | Self::Malformed(_) | Self::Store(_) => Reason::Other(self.kind()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
-use sqlx::Connection;
+use sqlx::{Connection, PgConnection};
 use testkit::poll;
 use testkit::stack::Stack;
 use uuid::Uuid;
@@ -42,7 +42,7 @@ impl Window {
 }
 
 /// Makes a scheduled assignment of the same patient and questionnaire as another one, with its windows.
-/// data-svc makes windows only where there are none.
+/// data-svc makes windows only where there are none, as it will when none are given.
 ///
 /// # Errors
 /// When the database refuses, as it does windows that overlap.
@@ -57,9 +57,23 @@ pub async fn schedule(stack: &Stack, like: Uuid, windows: &[Window]) -> anyhow::
          RETURNING assignment_id",
     )
     .bind(like)
-    .bind(i32::try_from(windows.len())?)
+    .bind(i32::try_from(windows.len().max(1))?)
     .fetch_one(&mut *tx)
     .await?;
+    insert_windows(&mut tx, assignment_id, windows).await?;
+    tx.commit().await?;
+    Ok(assignment_id)
+}
+
+/// Makes the windows of a scheduled assignment that has none.
+///
+/// # Errors
+/// When the database refuses, as it does windows that overlap.
+pub async fn add_windows(stack: &Stack, assignment_id: Uuid, windows: &[Window]) -> anyhow::Result<()> {
+    insert_windows(&mut stack.database.connect().await?, assignment_id, windows).await
+}
+
+async fn insert_windows(database: &mut PgConnection, assignment_id: Uuid, windows: &[Window]) -> anyhow::Result<()> {
     let column = |of: fn(&Window) -> DateTime<Utc>| windows.iter().map(of).collect::<Vec<_>>();
     sqlx::query(
         "INSERT INTO clinical.fill_window (assignment_id, seq, opens_at, closes_at, sync_until)
@@ -71,10 +85,9 @@ pub async fn schedule(stack: &Stack, like: Uuid, windows: &[Window]) -> anyhow::
     .bind(column(|window| window.opens_at))
     .bind(column(|window| window.closes_at))
     .bind(column(|window| window.sync_until))
-    .execute(&mut *tx)
+    .execute(database)
     .await?;
-    tx.commit().await?;
-    Ok(assignment_id)
+    Ok(())
 }
 
 /// Waits until data-svc has made the windows of the demo's own assignments, which it does by itself.

@@ -7,6 +7,7 @@ use e2e::setup::{self, Window};
 use e2e::{DEADLINE, NEIGHBOUR, NURSES_PER_SITE, PATIENT, Rows, amendment, problem, rows, seen, unhurried};
 use futures_util::future::try_join_all;
 use migrations::demo::NURSES;
+use serde_json::json;
 use sqlx::Connection;
 use testkit::client::{Token, report};
 use testkit::contract;
@@ -61,6 +62,93 @@ async fn an_exact_retry_gets_the_first_answer_and_stores_nothing() -> anyhow::Re
     assert_eq!(again.json()["report_id"], first.json()["report_id"]);
     assert_ne!(again.json()["trace_id"], first.json()["trace_id"], "a retry is a request of its own");
     assert_eq!(rows(&stack).await?, ONE);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_same_report_in_other_bytes_is_a_retry() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let id = PATIENT.assignment;
+    let bodies = [
+        format!(
+            r#"{{"assignment_id":"{id}","captured_at":"2026-02-28T08:00:00Z","answers":{{"pain":4,"note":"é"}},"attested":true}}"#
+        ),
+        format!(
+            "{{ \"attested\": true,\n  \"answers\": {{ \"note\": \"\\u00e9\", \"pain\": 4.0 }},\n  \
+             \"captured_at\": \"2026-02-28T08:00:00Z\", \"assignment_id\": \"{id}\" }}\n"
+        ),
+    ];
+    let authorization = format!("Bearer {}", token.0);
+    let headers =
+        [("authorization", authorization.as_str()), ("idempotency-key", "key"), ("content-type", "application/json")];
+    let mut stored = Vec::new();
+    for body in &bodies {
+        let answer = client.raw("POST", "/v1/reports", &headers, body.clone()).await?.expect_status(201)?;
+        stored.push(answer.text("report_id")?);
+    }
+    assert_eq!(stored[0], stored[1]);
+    let kept: Vec<u8> = sqlx::query_scalar("SELECT raw_body FROM clinical.report WHERE raw_sha256 = sha256(raw_body)")
+        .fetch_one(&mut stack.database.connect().await?)
+        .await?;
+    assert_eq!(kept, bodies[0].as_bytes(), "the bytes as they came first");
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_of_before_there_was_a_canonical_form_still_gets_its_answer() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let body = report(PATIENT.assignment);
+    let first = client.submit(&token, "key", &body).await?.expect_status(201)?.text("report_id")?;
+    sqlx::query("UPDATE clinical.idempotency SET fingerprint = raw_sha256 FROM clinical.report")
+        .execute(&mut stack.database.connect().await?)
+        .await?;
+    let again = client.submit(&token, "key", &body).await?.expect_status(201)?;
+    assert_eq!(again.text("report_id")?, first);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_whole_number_is_an_integer_and_null_is_no_answer() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let mut body = report(PATIENT.assignment);
+    body["answers"] = json!({"pain": 4.0, "rescue": null, "temperature": 37.0, "note": null});
+    let stored = client.submit(&token, "key", &body).await?.expect_status(201)?;
+    let kept = seen(&client, &token, stored.header("location").unwrap_or_default()).await?;
+    assert_eq!(kept["answers"].to_string(), r#"{"pain":4,"temperature":37.0}"#);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_error_about_an_answer_names_it_and_one_about_a_member_lists_those_there_are() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let mut body = report(PATIENT.assignment);
+    body["answers"]["pain"] = json!([4]);
+    body["answers"]["temprature"] = json!(37.5);
+    let refused = problem(&client.submit(&token, "key", &body).await?, 422, "report-invalid")?;
+    let expected = json!([
+        {"pointer": "/answers/temprature", "link_id": "temprature", "code": "unknown-item"},
+        {"pointer": "/answers/pain", "link_id": "pain", "code": "type"},
+    ]);
+    assert_eq!(refused["errors"], expected);
+
+    let mut body = report(PATIENT.assignment);
+    body["capturedAt"] = body["captured_at"].clone();
+    let refused = problem(&client.submit(&token, "key", &body).await?, 422, "invalid-body")?;
+    let allowed = ["assignment_id", "captured_at", "attested", "answers"];
+    let expected = json!([{"pointer": "/capturedAt", "code": "unknown-field", "allowed": allowed}]);
+    assert_eq!(refused["errors"], expected);
     stack.stop().await?;
     Ok(())
 }
@@ -166,6 +254,38 @@ async fn a_study_takes_reports_until_it_closes() -> anyhow::Result<()> {
     client.amend(&token, &stored.text("report_id")?, "\"1\"", &amendment()).await?.expect_status(201)?;
     setup::close_study(&stack, setup::now()).await?;
     problem(&client.submit_new(&token, PATIENT.assignment).await?, 409, "study-closed")?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_captured_before_its_study_closed_is_held_until_its_sync_time_is_over() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let windows = [Window::minutes(-180, -120, 60), Window::minutes(-110, -90, -30)];
+    let scheduled = setup::schedule(&stack, PATIENT.assignment, &windows).await?;
+    let closed_at = setup::now() - TimeDelta::minutes(20);
+    setup::close_study(&stack, closed_at).await?;
+    let capture = async |assignment_id, captured_at| {
+        let mut body = report(assignment_id);
+        body["captured_at"] = json!(setup::text(captured_at));
+        client.submit(&token, &Uuid::new_v4().to_string(), &body).await
+    };
+    let before = closed_at - TimeDelta::milliseconds(1);
+    for (assignment_id, captured_at) in [(PATIENT.assignment, before), (scheduled, windows[0].opens_at)] {
+        let held = capture(assignment_id, captured_at).await?.expect_status(202)?;
+        let kept = seen(&client, &token, held.header("location").unwrap_or_default()).await?;
+        assert_eq!((&kept["disposition"], &kept["held_because"]), (&json!("held"), &json!(["study-closed"])));
+    }
+    problem(&capture(PATIENT.assignment, closed_at).await?, 409, "study-closed")?;
+    problem(&capture(scheduled, windows[1].opens_at).await?, 409, "study-closed")?;
+
+    sqlx::query("UPDATE clinical.study SET sync_for = '10 minutes'")
+        .execute(&mut stack.database.connect().await?)
+        .await?;
+    problem(&capture(PATIENT.assignment, before).await?, 409, "study-closed")?;
+    assert_eq!(rows(&stack).await?.reports, 2);
     stack.stop().await?;
     Ok(())
 }

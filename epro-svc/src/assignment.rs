@@ -15,8 +15,27 @@ pub(crate) struct Assignment {
     pub(crate) retired_at: Option<DateTime<Utc>>,
     pub(crate) enrolled_at: DateTime<Utc>,
     pub(crate) schedule: Schedule,
-    /// Whether the study takes no reports any more.
-    pub(crate) study_closed: bool,
+    /// Once the study takes no reports any more.
+    pub(crate) closing: Option<Closing>,
+}
+
+/// The end of a study.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    pub(crate) closed_at: DateTime<Utc>,
+    /// Until when a report may still arrive that was captured before, of those without a window; exclusive.
+    pub(crate) sync_until: DateTime<Utc>,
+}
+
+impl Assignment {
+    /// Whether the study takes no report any more that was captured and received at these times: it is closed, and
+    /// the report was captured since, or comes after its sync time.
+    pub(crate) fn is_closed_to(&self, captured: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        self.closing.as_ref().is_some_and(|closing| {
+            let sync_until = self.schedule.window().map_or(closing.sync_until, |window| window.sync_until);
+            captured >= closing.closed_at || now >= sync_until
+        })
+    }
 }
 
 /// When a report may be captured.
@@ -63,7 +82,7 @@ impl TryFrom<pb::GetAssignmentResponse> for Assignment {
             retired_at: response.retired_at.map(|time| moment("retired_at", Some(time))).transpose()?,
             enrolled_at: moment("enrolled_at", response.enrolled_at)?,
             schedule,
-            study_closed: response.study_closed,
+            closing: response.closing.map(Closing::try_from).transpose()?,
         })
     }
 }
@@ -80,6 +99,17 @@ impl TryFrom<pb::Window> for Window {
     }
 }
 
+impl TryFrom<pb::Closing> for Closing {
+    type Error = ReportError;
+
+    fn try_from(closing: pb::Closing) -> Result<Self, ReportError> {
+        Ok(Self {
+            closed_at: moment("closed_at", closing.closed_at)?,
+            sync_until: moment("sync_until", closing.sync_until)?,
+        })
+    }
+}
+
 fn moment(field: &'static str, time: Option<Timestamp>) -> Result<DateTime<Utc>, ReportError> {
     time.and_then(|time| DateTime::from_timestamp(time.seconds, u32::try_from(time.nanos).ok()?))
         .ok_or(ReportError::Missing(field))
@@ -88,6 +118,7 @@ fn moment(field: &'static str, time: Option<Timestamp>) -> Result<DateTime<Utc>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::{Report, time};
 
     fn response(schedule: pb::Schedule, window: Option<pb::Window>) -> pb::GetAssignmentResponse {
         pb::GetAssignmentResponse {
@@ -111,6 +142,26 @@ mod tests {
             let assignment = Assignment::try_from(response).unwrap();
             assert_eq!(assignment.schedule.window().map(|window| window.used), Some(used));
         }
+    }
+
+    #[test]
+    fn a_closed_study_takes_what_was_captured_before_until_its_sync_time_is_over() {
+        let closing = |sync_until| Closing { closed_at: time("2026-03-01T06:00:00Z"), sync_until: time(sync_until) };
+        let of_study = closing("2026-03-04T06:00:00Z");
+        let event = Assignment { closing: Some(of_study), ..Report::diary().assignment };
+        let of_study = closing("2026-03-01T06:00:00Z");
+        let scheduled =
+            Assignment { closing: Some(of_study), ..Report::diary().in_window("2026-03-04T06:00:00Z").assignment };
+        for assignment in [event, scheduled] {
+            for (captured, now, closed) in [
+                ("2026-03-01T05:59:59Z", "2026-03-04T05:59:59Z", false),
+                ("2026-03-01T05:59:59Z", "2026-03-04T06:00:00Z", true),
+                ("2026-03-01T06:00:00Z", "2026-03-01T06:00:00Z", true),
+            ] {
+                assert_eq!(assignment.is_closed_to(time(captured), time(now)), closed, "{captured} {now}");
+            }
+        }
+        assert!(!Report::diary().assignment.is_closed_to(time("2026-03-01T07:00:00Z"), time("2036-01-01T00:00:00Z")));
     }
 
     #[test]

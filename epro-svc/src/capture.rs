@@ -1,9 +1,13 @@
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Timelike, Utc};
 use prost_types::Timestamp;
 
 use crate::assignment::Assignment;
+use crate::leap_second;
+
+/// chrono counts a leap second as that many nanoseconds, or more, of the second before.
+const NANOS_A_SECOND: u32 = 1_000_000_000;
 
 /// What is known about how a report came to be.
 pub(crate) struct Capture<'a> {
@@ -25,8 +29,8 @@ impl Captured {
     }
 
     pub(crate) fn timestamp(self) -> Timestamp {
-        // chrono counts a leap second as more than 999,999,999 nanoseconds, which a Timestamp must not.
-        let nanos = self.0.timestamp_subsec_nanos().min(999_999_999);
+        // A Timestamp has no leap seconds.
+        let nanos = self.0.timestamp_subsec_nanos().min(NANOS_A_SECOND - 1);
         Timestamp { seconds: self.0.timestamp(), nanos: nanos.cast_signed() }
     }
 }
@@ -43,7 +47,10 @@ impl FromStr for Captured {
         if !text.is_ascii() || text.contains(' ') {
             return Err(NotATime);
         }
-        DateTime::parse_from_rfc3339(text).map(|time| Self(time.to_utc())).map_err(|_| NotATime)
+        let time = DateTime::parse_from_rfc3339(text).map_err(|_| NotATime)?.to_utc();
+        // chrono takes a 61st second in any minute.
+        let is_leap_second = time.nanosecond() >= NANOS_A_SECOND;
+        if is_leap_second && !leap_second::was_in_minute_of(time) { Err(NotATime) } else { Ok(Self(time)) }
     }
 }
 
@@ -65,6 +72,24 @@ mod tests {
             "2026-03-01 08:00:00Z",
             "2026-03-01T08:00:00\u{2212}01:00",
             " 2026-03-01T08:00:00Z",
+        ] {
+            assert_eq!(text.parse::<Captured>(), Err(NotATime), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_minute_has_a_61st_second_only_where_a_leap_second_was() {
+        for text in ["2016-12-31T23:59:60Z", "2017-01-01T00:59:60.5+01:00", "2015-06-30T19:59:60-04:00"] {
+            assert!(text.parse::<Captured>().is_ok(), "{text}");
+        }
+        for text in [
+            "2026-03-01T08:05:60Z",
+            "2026-12-31T23:59:60Z",
+            "2016-12-31T23:59:60+01:00",
+            "2016-06-30T23:59:60Z",
+            "2016-12-31T23:58:60Z",
+            "2016-12-30T23:59:60Z",
+            "2016-12-31T23:59:61Z",
         ] {
             assert_eq!(text.parse::<Captured>(), Err(NotATime), "{text}");
         }

@@ -7,7 +7,7 @@ pub(crate) enum ReportError {
     WrongRole,
     #[error("the report breaks rules")]
     Invalid(Vec<Violation>),
-    #[error("the idempotency key was used with another body")]
+    #[error("the idempotency key was used with other content")]
     KeyReused,
     #[error("a report was captured in the window before")]
     WindowUsed,

@@ -5,10 +5,11 @@ use proto::report::answer::Value;
 
 use crate::questionnaire::{Condition, Item, Questionnaire};
 
-/// A questionnaire with answers, whether they are valid or not.
+/// A questionnaire with answers, whether they are valid or not. A whole number to an item that asks for one is an
+/// integer, however it was written.
 pub(crate) struct FilledIn<'a> {
     pub(crate) questionnaire: &'a Questionnaire,
-    answers: &'a HashMap<String, Answer>,
+    answers: HashMap<String, Answer>,
     /// The `link_id`s of the items that are to be asked.
     enabled: HashSet<&'a str>,
 }
@@ -16,7 +17,15 @@ pub(crate) struct FilledIn<'a> {
 impl<'a> FilledIn<'a> {
     /// Finds out which items are enabled: those that must be because others are, and no more. Items that
     /// enable each other in a circle, with nothing outside it, therefore stay disabled.
-    pub(crate) fn new(questionnaire: &'a Questionnaire, answers: &'a HashMap<String, Answer>) -> Self {
+    pub(crate) fn new(questionnaire: &'a Questionnaire, mut answers: HashMap<String, Answer>) -> Self {
+        for item in questionnaire.items.iter().filter(|item| item.kind.is_whole()) {
+            let value = answers.get_mut(&item.link_id).and_then(|answer| answer.value.as_mut());
+            if let Some(value) = value
+                && let Some(whole) = whole(value)
+            {
+                *value = Value::Integer(whole);
+            }
+        }
         let mut filled_in = Self { questionnaire, answers, enabled: HashSet::new() };
         loop {
             let before = filled_in.enabled.len();
@@ -33,16 +42,22 @@ impl<'a> FilledIn<'a> {
     }
 
     /// What the answers were given to, known items or not.
-    pub(crate) fn link_ids(&self) -> impl Iterator<Item = &'a String> {
+    pub(crate) fn link_ids(&self) -> impl Iterator<Item = &String> {
         self.answers.keys()
     }
 
+    /// What is stored: the answers, without those that say nothing.
+    pub(crate) fn into_answers(mut self) -> HashMap<String, Answer> {
+        self.answers.retain(|_, answer| answer.value.is_some());
+        self.answers
+    }
+
     /// The answered items with their answers, in the questionnaire's order.
-    pub(crate) fn answered(&self) -> impl Iterator<Item = (&'a Item, &'a Value)> {
+    pub(crate) fn answered(&self) -> impl Iterator<Item = (&'a Item, &Value)> {
         self.questionnaire.items.iter().filter_map(|item| Some((item, self.answer(item)?)))
     }
 
-    pub(crate) fn answer(&self, item: &Item) -> Option<&'a Value> {
+    pub(crate) fn answer(&self, item: &Item) -> Option<&Value> {
         self.answers.get(&item.link_id)?.value.as_ref()
     }
 
@@ -57,7 +72,18 @@ impl<'a> FilledIn<'a> {
     }
 
     /// The item and its answer, if it was to be answered and was.
-    pub(crate) fn counted(&self, link_id: &str) -> Option<(&'a Item, &'a Value)> {
+    pub(crate) fn counted(&self, link_id: &str) -> Option<(&'a Item, &Value)> {
         self.answered().find(|(item, _)| item.link_id == link_id && self.is_enabled(item))
+    }
+}
+
+/// A decimal without a fraction as an integer of 64 bits, if it is one: JSON knows no other difference.
+fn whole(value: &Value) -> Option<i64> {
+    // 2^63, which a double holds exactly: from there on the number is too large.
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    match value {
+        #[expect(clippy::cast_possible_truncation, reason = "it has no fraction and lies within the limits")]
+        Value::Decimal(number) if number.fract() == 0.0 && (-LIMIT..LIMIT).contains(number) => Some(*number as i64),
+        _ => None,
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use proto::report::Answer;
 use proto::report::answer::Value;
 
-use crate::assignment::{Assignment, Schedule, Window};
+use crate::assignment::{Assignment, Closing, Schedule, Window};
 use crate::capture::Capture;
 use crate::filled_in::FilledIn;
 use crate::questionnaire::Questionnaire;
@@ -52,7 +52,7 @@ impl Report {
                 retired_at: None,
                 enrolled_at: time("2026-01-01T00:00:00Z"),
                 schedule: Schedule::Event,
-                study_closed: false,
+                closing: None,
             },
             captured_at: "2026-03-01T07:00:00+01:00".to_owned(),
             now: time("2026-03-01T07:00:00Z"),
@@ -92,6 +92,12 @@ impl Report {
         self
     }
 
+    /// To a study that has closed, and takes what was captured before until `sync_until`.
+    pub(crate) fn closed_at(mut self, closed_at: &str, sync_until: &str) -> Self {
+        self.assignment.closing = Some(Closing { closed_at: time(closed_at), sync_until: time(sync_until) });
+        self
+    }
+
     /// Captured in a window that takes reports until `sync_until`.
     pub(crate) fn in_window(mut self, sync_until: &str) -> Self {
         let window = Window { window_id: String::new(), sync_until: time(sync_until), used: false };
@@ -111,6 +117,6 @@ impl Report {
     }
 
     pub(crate) fn filled_in(&self) -> FilledIn<'_> {
-        FilledIn::new(&self.assignment.questionnaire, &self.answers)
+        FilledIn::new(&self.assignment.questionnaire, self.answers.clone())
     }
 }

@@ -10,6 +10,7 @@ mod filled_in;
 #[cfg(test)]
 mod fixtures;
 mod grpc;
+mod leap_second;
 #[cfg(test)]
 mod properties;
 mod questionnaire;

@@ -84,6 +84,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         1 => select(extreme).prop_map(Value::Integer),
         1 => proptest::num::f64::ANY.prop_map(Value::Decimal),
         1 => any::<String>().prop_map(Value::Text),
+        1 => Just(Value::Structure(())),
     ]
 }
 
@@ -157,7 +158,7 @@ fn is_met(condition: &Json, answers: &HashMap<String, Answer>) -> bool {
         Some(Value::Decimal(answer)) => compared(*answer),
         Some(Value::Boolean(answer)) => condition["operator"] == "=" && expected.as_bool() == Some(*answer),
         Some(Value::Text(answer)) => condition["operator"] == "=" && expected.as_str() == Some(answer),
-        None => false,
+        Some(Value::Structure(())) | None => false,
     }
 }
 

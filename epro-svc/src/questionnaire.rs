@@ -58,6 +58,13 @@ pub(crate) enum ItemType {
     Choice,
 }
 
+impl ItemType {
+    /// Whether it is answered with a whole number.
+    pub(crate) fn is_whole(self) -> bool {
+        matches!(self, Self::Integer | Self::Choice)
+    }
+}
+
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct AnswerOption {
     pub(crate) value: i64,
@@ -157,6 +164,6 @@ pub(crate) fn number(answer: &Value) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "the numbers of a definition are far below 2^53")]
         Value::Integer(number) => Some(*number as f64),
         Value::Decimal(number) => Some(*number),
-        Value::Boolean(_) | Value::Text(_) => None,
+        Value::Boolean(_) | Value::Text(_) | Value::Structure(()) => None,
     }
 }

@@ -26,7 +26,7 @@ pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     problem_type: ProblemType,
-    violations: Vec<Violation>,
+    errors: Vec<FieldError>,
     retry_after: Option<Duration>,
 }
 
@@ -36,12 +36,18 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => Some(RETRY_AFTER),
             _ => None,
         };
-        Self { problem_type, violations: Vec::new(), retry_after }
+        Self { problem_type, errors: Vec::new(), retry_after }
     }
 
     /// The body's fields are not what they should be.
-    pub(crate) fn invalid_body(violations: Vec<Violation>) -> Self {
-        Self { violations, ..Self::INVALID_BODY }
+    pub(crate) fn invalid_body(errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Self::INVALID_BODY }
+    }
+
+    /// What is wrong with the body.
+    #[cfg(test)]
+    pub(crate) fn errors(&self) -> &[FieldError] {
+        &self.errors
     }
 
     /// Too much for now; the next may come after `wait`.
@@ -64,7 +70,8 @@ impl Problem {
 
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
-        Self { violations: error.violations, ..Self::of(error.reason.into()) }
+        let errors = error.violations.into_iter().map(Into::into).collect();
+        Self { errors, ..Self::of(error.reason.into()) }
     }
 }
 
@@ -87,9 +94,9 @@ struct Extensions {
 }
 
 /// A rule that a part of the body breaks; never the value.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct FieldError {
-    /// JSON pointer into the body; empty for the body itself.
+    /// JSON pointer into the body; empty for the body itself. An unknown name is shown where it is nearly a known one.
     #[schema(example = "/answers/pain")]
     pointer: String,
     /// The item, if it is an answer's.
@@ -102,6 +109,21 @@ pub(crate) struct FieldError {
     /// `null-character`, `required`, `disabled`. Of an amendment's reason: `required`, `length`, `null-character`.
     #[schema(example = "range")]
     code: String,
+    /// The names there are, of an `unknown-field`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    allowed: Vec<&'static str>,
+}
+
+impl FieldError {
+    pub(crate) fn new(pointer: String, code: &str) -> Self {
+        Violation { pointer, code: code.to_owned() }.into()
+    }
+
+    /// A field that is none of the allowed ones.
+    pub(crate) fn unknown_field(pointer: String, allowed: Vec<&'static str>) -> Self {
+        Self { allowed, ..Self::new(pointer, "unknown-field") }
+    }
 }
 
 impl From<Violation> for FieldError {
@@ -109,7 +131,7 @@ impl From<Violation> for FieldError {
         let link_id = violation.pointer.strip_prefix("/answers/");
         // RFC 6901, section 4
         let link_id = link_id.map(|escaped| escaped.replace("~1", "/").replace("~0", "~"));
-        Self { link_id, pointer: violation.pointer, code: violation.code }
+        Self { link_id, pointer: violation.pointer, code: violation.code, allowed: Vec::new() }
     }
 }
 
@@ -138,8 +160,7 @@ pub(crate) async fn render(State(trace_url): State<Option<Arc<str>>>, mut respon
     if let Ok(uri) = Uri::try_from(trace.uri_reference()) {
         details = details.with_instance(uri);
     }
-    let errors = problem.violations.into_iter().map(Into::into).collect();
-    let body = Json(details.with_extensions(Extensions { trace, errors }));
+    let body = Json(details.with_extensions(Extensions { trace, errors: problem.errors }));
 
     let mut rendered = (status, body).into_response();
     let headers = rendered.headers_mut();

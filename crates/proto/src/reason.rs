@@ -29,6 +29,8 @@ pub enum Reason {
     IdempotencyKeyInProgress,
     /// A report was captured in the window before.
     WindowUsed,
+    /// The windows of the assignment are not made yet.
+    WindowsPending,
     /// The study takes no reports any more.
     StudyClosed,
     /// The report has been reviewed before.
@@ -56,7 +58,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const NAMED: [Self; 24] = [
+    const NAMED: [Self; 25] = [
         Self::AssignmentNotFound,
         Self::ReportNotFound,
         Self::ProjectNotFound,
@@ -70,6 +72,7 @@ impl Reason {
         Self::SiteNotFound,
         Self::IdempotencyKeyInProgress,
         Self::WindowUsed,
+        Self::WindowsPending,
         Self::StudyClosed,
         Self::AlreadyReviewed,
         Self::ReportSuperseded,
@@ -99,6 +102,7 @@ impl Reason {
             Self::SiteNotFound => "site-not-found",
             Self::IdempotencyKeyInProgress => "idempotency-key-in-progress",
             Self::WindowUsed => "window-used",
+            Self::WindowsPending => "windows-pending",
             Self::StudyClosed => "study-closed",
             Self::AlreadyReviewed => "already-reviewed",
             Self::ReportSuperseded => "report-superseded",

@@ -30,7 +30,7 @@ pub fn submit_report(nurses: usize) -> Shape {
 
 const GET_ASSIGNMENT: &str = "SELECT clinical.assignment clinical.enrolment clinical.study \
                               clinical.questionnaire_version clinical.fill_window clinical.idempotency clinical.report \
-                              SELECT clinical.report";
+                              SELECT clinical.report SELECT clinical.fill_window";
 
 /// One stored report, in one transaction.
 fn save_report() -> Shape {

@@ -10,6 +10,9 @@ use crate::store::report::{Answers, Contents};
 const ACCEPTED: &str = "accepted";
 const HELD: &str = "held";
 
+/// Why a report is held that was captured before its study closed and has arrived after.
+pub(super) const STUDY_CLOSED: &str = "study-closed";
+
 /// A revision's contents and what they set off.
 pub(super) struct Assessed<'a> {
     pub(super) contents: Contents<'a>,

@@ -16,6 +16,10 @@ pub(crate) async fn get_assignment(
     let assignment = store::assignment::find(db, assignment_id, person_id, &request.idempotency_key, captured_at)
         .await?
         .ok_or(DataError::AssignmentNotFound)?;
+    // Nobody knows yet what the time of capture lies in. What a key stored before is there all the same.
+    if captured_at.is_some() && assignment.windows_pending && assignment.stored.is_none() {
+        return Err(DataError::WindowsPending);
+    }
     let stored = assignment.stored.map(|stored| {
         Ok::<_, DataError>(pb::StoredSubmission {
             report_id: stored.report_id.to_string(),
@@ -32,6 +36,9 @@ pub(crate) async fn get_assignment(
         schedule: window::schedule(&assignment.schedule)?.into(),
         window: assignment.window.as_ref().map(window::message),
         retired_at: assignment.retired_at.map(parse::timestamp),
-        study_closed: assignment.study_closed,
+        closing: assignment.closing.map(|(closed_at, sync_until)| pb::Closing {
+            closed_at: Some(parse::timestamp(closed_at)),
+            sync_until: Some(parse::timestamp(sync_until)),
+        }),
     })
 }

@@ -10,10 +10,10 @@ pub(super) fn claim_failed(error: sqlx::Error) -> DataError {
     if database::timed_out(&error) { DataError::KeyInProgress } else { error.into() }
 }
 
-/// What the key stored before, if it was for the same.
-pub(super) fn same(stored: Option<Stored>, fingerprint: &[u8]) -> Result<Stored, DataError> {
+/// What the key stored before, if it was for the same: it was stored with one of the fingerprints.
+pub(super) fn same(stored: Option<Stored>, fingerprints: &[&[u8]]) -> Result<Stored, DataError> {
     match stored {
-        Some(stored) if stored.fingerprint == fingerprint => Ok(stored),
+        Some(stored) if fingerprints.contains(&stored.fingerprint.as_slice()) => Ok(stored),
         Some(_) => Err(DataError::KeyReused),
         // What stood in the way is gone.
         None => Err(DataError::KeyInProgress),

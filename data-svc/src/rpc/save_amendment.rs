@@ -84,7 +84,7 @@ async fn replayed(
     target.ok_or(DataError::ReportNotFound)?;
     let stored = store::idempotency::find(&mut tx, supersedes, key).await?;
     tx.rollback().await?;
-    let stored = replay::same(stored, fingerprint)?;
+    let stored = replay::same(stored, &[fingerprint])?;
     Ok(pb::SaveAmendmentResponse {
         report_id: stored.report_id.to_string(),
         revision: stored.revision.unsigned_abs(),

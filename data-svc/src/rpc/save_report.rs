@@ -3,7 +3,7 @@ use proto::data as pb;
 use telemetry::postgres::{Db, Tx};
 use uuid::Uuid;
 
-use super::assessment::{assessed, disposition};
+use super::assessment::{STUDY_CLOSED, assessed, disposition};
 use super::{parse, replay};
 use crate::error::DataError;
 use crate::store;
@@ -26,9 +26,11 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
 
     let mut tx = db.begin().await?;
     let key = &request.idempotency_key;
-    let claim = store::idempotency::claim(&mut tx, assignment_id, person_id, key, &request.fingerprint).await;
+    let before_closing = assessment.held_because.iter().any(|reason| reason == STUDY_CLOSED);
+    let fingerprint = &request.key_fingerprint;
+    let claim = store::idempotency::claim(&mut tx, assignment_id, person_id, key, fingerprint, before_closing).await;
     let Some(Claimed { enrolment_id, report_id }) = claim.map_err(replay::claim_failed)? else {
-        return replayed(tx, assignment_id, person_id, key, &request.fingerprint).await;
+        return replayed(tx, assignment_id, person_id, key, &[fingerprint, &request.fingerprint]).await;
     };
     let contents = assessed.contents;
     let report = NewReport { report_id, assignment_id, enrolment_id, window_id, captured_at, contents };
@@ -59,21 +61,23 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
     })
 }
 
-/// The answer to a request whose key could not be taken.
+/// The answer to a request whose key could not be taken. One of the fingerprints is what keys were stored with
+/// before there was a canonical form.
 async fn replayed(
     mut tx: Tx<'_>,
     assignment_id: Uuid,
     person_id: Uuid,
     key: &str,
-    fingerprint: &[u8],
+    fingerprints: &[&[u8]],
 ) -> Result<pb::SaveReportResponse, DataError> {
     let refusal = store::idempotency::explain(&mut tx, assignment_id, person_id, key).await?;
     tx.rollback().await?;
     let refusal = refusal.ok_or(DataError::AssignmentNotFound)?;
     if refusal.study_closed && refusal.stored.is_none() {
-        return Err(DataError::StudyClosed);
+        // It was open when the report was assessed.
+        return Err(DataError::StudyClosing);
     }
-    let stored = replay::same(refusal.stored, fingerprint)?;
+    let stored = replay::same(refusal.stored, fingerprints)?;
     Ok(pb::SaveReportResponse {
         report_id: stored.report_id.to_string(),
         replayed: true,

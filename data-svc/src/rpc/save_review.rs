@@ -61,7 +61,7 @@ async fn replayed(
     target.ok_or(DataError::ReportNotFound)?;
     let stored = store::idempotency::find(&mut tx, report_id, key).await?;
     tx.rollback().await?;
-    let review_id = replay::same(stored, fingerprint)?.review_id.ok_or(DataError::Malformed("idempotency_key"))?;
+    let review_id = replay::same(stored, &[fingerprint])?.review_id.ok_or(DataError::Malformed("idempotency_key"))?;
     Ok(pb::SaveReviewResponse { review_id: review_id.to_string() })
 }
 

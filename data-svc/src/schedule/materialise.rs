@@ -84,7 +84,11 @@ impl Materialiser {
 
     async fn make(&self, unmade: &Unmade) -> Result<(), DataError> {
         let plan = unmade.plan.as_ref().ok_or(PlanError::OutOfRange);
-        match plan.and_then(|plan| Ok((&plan.time_zone, plan.windows()?))) {
+        let planned = plan.and_then(|plan| match plan.windows()? {
+            windows if windows.is_empty() && !unmade.has_windows => Err(PlanError::NoWindow),
+            windows => Ok((&plan.time_zone, windows)),
+        });
+        match planned {
             Ok((time_zone, windows)) if unmade.has_windows => {
                 Ok(store::fill_window::move_unopened(&self.db, unmade.assignment_id, time_zone, &windows).await?)
             }

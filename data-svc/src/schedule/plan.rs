@@ -46,6 +46,8 @@ pub(crate) enum PlanError {
     UnknownTimeZone,
     #[error("a window lies outside the calendar")]
     OutOfRange,
+    #[error("the clock jumps over every window")]
+    NoWindow,
 }
 
 impl Plan {

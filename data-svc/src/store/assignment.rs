@@ -10,13 +10,17 @@ use crate::schedule::plan::Plan;
 pub(crate) struct Assignment {
     pub(crate) site_id: Uuid,
     pub(crate) enrolled_at: DateTime<Utc>,
-    pub(crate) study_closed: bool,
+    /// Once the study takes no reports any more: since when, and until when those without a window may still arrive
+    /// that were captured before.
+    pub(crate) closing: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub(crate) schedule: String,
     /// JSON.
     pub(crate) definition: String,
     pub(crate) retired_at: Option<DateTime<Utc>>,
     /// The one that the time of capture falls into.
     pub(crate) window: Option<Window>,
+    /// Whether it is to have windows and has none yet.
+    pub(crate) windows_pending: bool,
     pub(crate) stored: Option<Stored>,
 }
 
@@ -53,6 +57,7 @@ pub(crate) async fn find(
 ) -> sqlx::Result<Option<Assignment>> {
     let row = query!(
         r#"SELECT enrolment.site_id, enrolment.enrolled_at,
+                  study.closed_at, study.closed_at + study.sync_for AS closed_until,
                   coalesce(study.closed_at <= now(), false) AS "study_closed!", assignment.schedule, questionnaire_version.definition::text AS "definition!",
                   questionnaire_version.retired_at,
                   fill_window.window_id AS "window_id?", fill_window.opens_at AS "opens_at?",
@@ -60,6 +65,9 @@ pub(crate) async fn find(
                   (SELECT used.report_id FROM clinical.report AS used
                    WHERE used.window_id = fill_window.window_id
                    ORDER BY used.revision DESC LIMIT 1) AS used_by,
+                  (assignment.schedule = 'scheduled' AND fill_window.window_id IS NULL
+                   AND NOT EXISTS (SELECT FROM clinical.fill_window AS made
+                                   WHERE made.assignment_id = assignment.assignment_id)) AS "windows_pending!",
                   stored.report_id AS "stored_id?", stored.disposition AS "disposition?",
                   stored.revision AS "revision?", idempotency.fingerprint AS "fingerprint?", idempotency.review_id
            FROM clinical.assignment
@@ -83,11 +91,12 @@ pub(crate) async fn find(
     Ok(row.map(|row| Assignment {
         site_id: row.site_id,
         enrolled_at: row.enrolled_at,
-        study_closed: row.study_closed,
+        closing: row.closed_at.zip(row.closed_until).filter(|_| row.study_closed),
         schedule: row.schedule,
         definition: row.definition,
         retired_at: row.retired_at,
         window: Window::from_columns(row.window_id, row.opens_at, row.closes_at, row.sync_until, row.used_by),
+        windows_pending: row.windows_pending,
         stored: Stored::from_columns(row.stored_id, row.revision, row.fingerprint, row.disposition, row.review_id),
     }))
 }

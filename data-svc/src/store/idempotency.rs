@@ -44,8 +44,8 @@ impl Stored {
     }
 }
 
-/// Takes the key for a new report. `None` when it is taken, the study is closed, or the assignment is not
-/// the person's.
+/// Takes the key for a new report. `None` when it is taken, the assignment is not the person's, or the study is
+/// closed, unless the report was captured `before_closing`.
 ///
 /// A second request with the same key waits here until the first one's transaction ends.
 pub(crate) async fn claim(
@@ -54,6 +54,7 @@ pub(crate) async fn claim(
     person_id: Uuid,
     key: &str,
     fingerprint: &[u8],
+    before_closing: bool,
 ) -> sqlx::Result<Option<Claimed>> {
     query_as!(
         Claimed,
@@ -62,13 +63,14 @@ pub(crate) async fn claim(
          FROM clinical.assignment
          JOIN clinical.enrolment USING (enrolment_id)
          JOIN clinical.study USING (study_id)
-         WHERE assignment_id = $1 AND person_id = $2 AND (closed_at IS NULL OR closed_at > now())
+         WHERE assignment_id = $1 AND person_id = $2 AND (closed_at IS NULL OR closed_at > now() OR $5)
          ON CONFLICT DO NOTHING
          RETURNING enrolment_id, report_id",
         assignment_id,
         person_id,
         key,
         fingerprint,
+        before_closing,
     )
     .fetch_optional(tx)
     .await

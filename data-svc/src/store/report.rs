@@ -58,7 +58,7 @@ impl From<HashMap<String, Answer>> for Answers {
             Some(answer::Value::Decimal(value)) => value.into(),
             Some(answer::Value::Boolean(value)) => value.into(),
             Some(answer::Value::Text(value)) => value.into(),
-            None => Value::Null,
+            None | Some(answer::Value::Structure(())) => Value::Null,
         };
         Self(answers.into_iter().map(|(link_id, answer)| (link_id, plain(answer))).collect::<Map<_, _>>().into())
     }

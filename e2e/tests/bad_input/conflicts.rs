@@ -28,8 +28,8 @@ pub(super) async fn with_earlier_requests(stack: &Stack) -> anyhow::Result<Vec<C
     let client = stack.client();
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;
     let nurse = client.login(NURSE.login, NURSE.pin).await?;
-    let first = report(PATIENT.assignment);
-    let amended = client.submit(&patient, "key", &first).await?.expect_status(201)?.text("report_id")?;
+    let amended =
+        client.submit(&patient, "key", &report(PATIENT.assignment)).await?.expect_status(201)?.text("report_id")?;
     let current = client.amend(&patient, &amended, "\"1\"", &amendment()).await?.expect_status(201)?;
     let current = current.text("report_id")?;
     let reviewed = submitted(&client, &patient, PATIENT).await?;
@@ -38,11 +38,8 @@ pub(super) async fn with_earlier_requests(stack: &Stack) -> anyhow::Result<Vec<C
     client.submit(&patient, "first", &report(assignment_id)).await?.expect_status(201)?;
 
     let other_body = changed(PATIENT.assignment, |body| body["answers"]["note"] = json!(MARK));
-    let other_space = format!("{first} ");
     Ok(vec![
         Case::submission("a key for another body", &patient, other_body).expect(422, "idempotency-key-reused"),
-        Case::submission("a key for a body with a blank more", &patient, other_space)
-            .expect(422, "idempotency-key-reused"),
         Case::submission("a window for the second time", &patient, report(assignment_id).to_string())
             .instead("idempotency-key", "second")
             .expect(409, "window-used"),

@@ -39,9 +39,8 @@ pub(super) fn shape(patient: &Token) -> Vec<Case> {
         with("a disposition of the client's", patient, "disposition", json!("accepted")).misshapes(&["unknown-field"]),
         with("a time of receipt", patient, "received_at", json!("2026-02-28T08:00:00Z")).misshapes(&["unknown-field"]),
         with("an unknown member", patient, MARK, json!(MARK)).misshapes(&["unknown-field"]),
-        answer("null for an answer", patient, "pain", Value::Null).misshapes(&["type"]),
-        answer("an object for an answer", patient, "pain", json!({"a": MARK})).misshapes(&["type"]),
-        answer("a list for an answer", patient, "pain", json!([7])).misshapes(&["type"]),
+        with("a slip in a member's name", patient, "capturedAt", json!(MARK)).misshapes(&["unknown-field"]),
+        with("a slip and an unknown member", patient, "atested", json!({MARK: MARK})).misshapes(&["unknown-field"]),
     ]
 }
 
@@ -59,6 +58,8 @@ pub(super) fn capture(patient: &Token) -> Vec<Case> {
         at("no time", ""),
         at("a word for a time", MARK),
         at("a time with NUL", "2026-02-28T08:00:00Z\0"),
+        at("a 61st second at noon", "2026-02-28T12:00:60Z"),
+        at("a leap second that was none", "2026-06-30T23:59:60Z"),
     ];
     malformed
         .map(|case| case.breaks(&["captured-at-format"]))
@@ -85,11 +86,18 @@ pub(super) fn answers(patient: &Token) -> Vec<Case> {
         case("pain as text", "pain", json!(MARK)).breaks(&["type"]),
         case("pain as a boolean", "pain", json!(true)).breaks(&["type"]),
         case("pain of 5.5", "pain", json!(5.5)).breaks(&["type"]),
-        case("pain beyond 64 bits", "pain", json!(18_446_744_073_709_551_615_u64)).breaks(&["type"]),
         case("rescue as a number", "rescue", json!(1)).breaks(&["type", "disabled"]),
         case("temperature as text", "temperature", json!("37.5")).breaks(&["type"]),
         case("a note that is a number", "note", json!(5)).breaks(&["type"]),
+        case("an object for an answer", "pain", json!({"a": MARK})).breaks(&["type"]),
+        case("a list for an answer", "pain", json!([7])).breaks(&["type"]),
+        case("an object for an unknown item", MARK, json!({"a": MARK})).breaks(&["unknown-item"]),
+        case("null for what is required", "pain", Value::Null).breaks(&["required"]),
+        case("null for an unknown item", MARK, Value::Null).breaks(&["unknown-item"]),
         case("pain of 11", "pain", json!(11)).breaks(&["range"]),
+        case("pain of 11.0", "pain", json!(11.0)).breaks(&["range"]),
+        case("pain beyond 64 bits", "pain", json!(18_446_744_073_709_551_615_u64)).breaks(&["range"]),
+        case("pain of 1e300", "pain", json!(1e300)).breaks(&["range"]),
         case("pain of -1", "pain", json!(-1)).breaks(&["range"]),
         case("the least number of 64 bits for pain", "pain", json!(i64::MIN)).breaks(&["range"]),
         case("no doses", "rescue_doses", json!(0)).breaks(&["range"]),
@@ -103,6 +111,11 @@ pub(super) fn answers(patient: &Token) -> Vec<Case> {
         case("NUL in a long note", "note", json!("\0".repeat(501))).breaks(&["length", "null-character"]),
         case("NUL in the name of an item", "pain\0", json!(1)).breaks(&["unknown-item"]),
         case("an item in upper case", "Pain", json!(1)).breaks(&["unknown-item"]),
+        only("three slips and more", json!({"pain": 1, "Pain": 1, "note_": "", "PAIN": 1, MARK: 1})).breaks(&[
+            "unknown-item",
+            "unknown-item",
+            "unknown-item",
+        ]),
         only("no answers at all", json!({})).breaks(&["required"]),
         only("no doses where some were taken", json!({"pain": 1, "rescue": true})).breaks(&["required"]),
         case("doses where none were taken", "rescue", json!(false)).breaks(&["disabled"]),
@@ -126,6 +139,7 @@ pub(super) fn choices(patient: &Token) -> Vec<Case> {
         phq9("a choice below the first", |answers| answers["phq9-1"] = json!(-1)).breaks(&["code"]),
         phq9("a choice in words", |answers| answers["phq9-1"] = json!(MARK)).breaks(&["type"]),
         phq9("a choice between two", |answers| answers["phq9-1"] = json!(0.5)).breaks(&["type"]),
+        phq9("a choice of 4.0", |answers| answers["phq9-1"] = json!(4.0)).breaks(&["code"]),
         phq9("the wrong scale", |answers| answers["gad7-1"] = json!(1)).breaks(&["unknown-item"]),
         phq9("difficulty of nothing", |answers| {
             *answers = (1..=9).map(|item| (format!("phq9-{item}"), json!(0))).collect::<Map<_, _>>().into();

@@ -162,6 +162,12 @@ fn a_report_is_held_when_its_questionnaire_was_retired_on_the_way() {
 }
 
 #[test]
+fn a_report_is_held_when_its_study_closed_on_the_way() {
+    let report = Report::diary().closed_at("2026-03-01T06:30:00Z", "2026-03-04T06:30:00Z");
+    assert_eq!(assessed(&report).held_because, ["study-closed"]);
+}
+
+#[test]
 fn a_held_report_has_all_reasons_and_its_score_and_alerts() {
     let mut report =
         Report::phq_9([3; 9], Some(3)).in_window("2026-03-02T00:00:00Z").retired_at("2026-03-02T00:00:00Z");

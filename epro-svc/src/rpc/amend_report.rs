@@ -2,7 +2,7 @@ use proto::data::{GetAssignmentRequest, GetReportResponse, SaveAmendmentRequest,
 use proto::report::{AmendReportRequest, AmendReportResponse};
 use proto::user::Role;
 
-use super::{care_team, change_fingerprint, fingerprint, principal_as, validate};
+use super::{care_team, change_fingerprint, fingerprint, principal_as, sha256, validate};
 use crate::assessment::assess;
 use crate::assignment::Assignment;
 use crate::clients::{Data, Notify};
@@ -28,8 +28,8 @@ pub(crate) async fn amend_report(
             captured_at: None,
         })
         .await?;
-    let fingerprint = fingerprint(&request.raw_body);
-    let key_fingerprint = change_fingerprint("amend", &request.report_id, &principal, &fingerprint);
+    let content = fingerprint(&request.raw_body)?;
+    let key_fingerprint = change_fingerprint("amend", &request.report_id, &principal, &content);
     // Before what the report has become since: a retry finds it as its first try has left it.
     if let Some(stored) = response.stored.take() {
         return replay(stored, &key_fingerprint);
@@ -41,9 +41,9 @@ pub(crate) async fn amend_report(
 
     let held_because = original.assessment.ok_or(ReportError::Missing("assessment"))?.held_because;
     let assignment = Assignment::try_from(response)?;
-    let filled_in = FilledIn::new(&assignment.questionnaire, &request.answers);
+    let filled_in = FilledIn::new(&assignment.questionnaire, request.answers);
     validate(|| rules::broken_by_amendment(&filled_in, &request.reason))?;
-    if assignment.study_closed {
+    if assignment.closing.is_some() {
         return Err(ReportError::StudyClosed);
     }
 
@@ -53,9 +53,9 @@ pub(crate) async fn amend_report(
             person_id: principal.person_id,
             report_id: request.report_id,
             assessment: Some(assess(&filled_in, held_because)),
-            answers: request.answers,
+            answers: filled_in.into_answers(),
             reason: request.reason,
-            fingerprint,
+            fingerprint: sha256(&request.raw_body),
             raw_body: request.raw_body,
             expected_states: request.expected_states,
             idempotency_key: request.idempotency_key,

@@ -28,8 +28,16 @@ fn validate(rules: impl FnOnce() -> Vec<Broken>) -> Result<(), ReportError> {
     if broken.is_empty() { Ok(()) } else { Err(ReportError::Invalid(broken.into_iter().map(Into::into).collect())) }
 }
 
-fn fingerprint(raw_body: &[u8]) -> Vec<u8> {
-    Sha256::digest(raw_body).to_vec()
+/// What a body is recognised by: SHA-256 of its canonical form (RFC 8785), in which the order of members and blanks
+/// do not count.
+fn fingerprint(raw_body: &[u8]) -> Result<Vec<u8>, ReportError> {
+    let body: serde_json::Value = serde_json::from_slice(raw_body).map_err(|_| ReportError::Missing("raw_body"))?;
+    let canonical = serde_json_canonicalizer::to_vec(&body).map_err(|_| ReportError::Missing("raw_body"))?;
+    Ok(sha256(&canonical))
+}
+
+fn sha256(bytes: &[u8]) -> Vec<u8> {
+    Sha256::digest(bytes).to_vec()
 }
 
 /// What a key of a change to a report stands for: the kind of change, the report, who makes it, and the content. A key
@@ -70,5 +78,36 @@ mod tests {
         .map(|(change, report, by, content)| change_fingerprint(change, report, &person(by), content.as_bytes()))
         .into();
         assert_eq!(fingerprints.len(), 6);
+    }
+
+    #[test]
+    fn order_blanks_and_spelling_do_not_count() {
+        let same = [
+            r#"{"answers":{"pain":4,"note":"ä"},"attested":true}"#,
+            "{ \"attested\" : true,\n\t\"answers\" : { \"note\" : \"\\u00e4\", \"pain\" : 4.0 } }\r\n",
+            r#"{"attested":true,"answers":{"note":"\u00E4","pain":4e0}}"#,
+        ];
+        let fingerprints = same.map(|body| fingerprint(body.as_bytes()).unwrap());
+        assert_eq!(fingerprints[0], fingerprints[1]);
+        assert_eq!(fingerprints[0], fingerprints[2]);
+    }
+
+    #[test]
+    fn content_does() {
+        let first = r#"{"answers":{"pain":4},"attested":true}"#;
+        for other in [
+            r#"{"answers":{"pain":5},"attested":true}"#,
+            r#"{"answers":{"pain":"4"},"attested":true}"#,
+            r#"{"answers":{"pain":4,"note":null},"attested":true}"#,
+            r#"{"answers":{"pain":[4]},"attested":true}"#,
+            r#"{"answers":{"pain ":4},"attested":true}"#,
+        ] {
+            assert_ne!(fingerprint(first.as_bytes()).unwrap(), fingerprint(other.as_bytes()).unwrap(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_the_gateway_would_not_pass_on_is_an_error() {
+        assert!(matches!(fingerprint(b"{"), Err(ReportError::Missing("raw_body"))));
     }
 }

@@ -3,7 +3,7 @@ use proto::data::{GetAssignmentRequest, SaveReportRequest, StoredSubmission};
 use proto::report::{SubmitReportRequest, SubmitReportResponse};
 use proto::user::Role;
 
-use super::{care_team, fingerprint, principal_as, validate};
+use super::{care_team, fingerprint, principal_as, sha256, validate};
 use crate::assessment::{assess, held_because};
 use crate::assignment::Assignment;
 use crate::capture::{Capture, Captured};
@@ -30,17 +30,17 @@ pub(crate) async fn submit_report(
             captured_at: captured.map(Captured::timestamp),
         })
         .await?;
-    let fingerprint = fingerprint(&request.raw_body);
+    let (key_fingerprint, fingerprint) = (fingerprint(&request.raw_body)?, sha256(&request.raw_body));
     if let Some(stored) = response.stored.take() {
-        return replay(stored, &fingerprint);
+        return replay(stored, &[&key_fingerprint, &fingerprint]);
     }
 
     let assignment = Assignment::try_from(response)?;
     let capture = Capture { assignment: &assignment, at: captured, now, attested: request.attested };
-    let filled_in = FilledIn::new(&assignment.questionnaire, &request.answers);
+    let filled_in = FilledIn::new(&assignment.questionnaire, request.answers);
     validate(|| rules::broken_by_submission(&capture, &filled_in))?;
     let window = assignment.schedule.window();
-    if assignment.study_closed {
+    if captured.is_some_and(|captured| assignment.is_closed_to(captured.time(), now)) {
         return Err(ReportError::StudyClosed);
     }
     if window.is_some_and(|window| window.used) {
@@ -56,9 +56,10 @@ pub(crate) async fn submit_report(
             assignment_id: request.assignment_id,
             idempotency_key: request.idempotency_key,
             captured_at: request.captured_at,
-            answers: request.answers,
+            answers: filled_in.into_answers(),
             raw_body: request.raw_body,
             fingerprint,
+            key_fingerprint,
         })
         .await?;
     if !saved.replayed {
@@ -68,9 +69,10 @@ pub(crate) async fn submit_report(
     Ok(SubmitReportResponse { report_id: saved.report_id, replayed, disposition })
 }
 
-/// What the key's first submission was told.
-fn replay(stored: StoredSubmission, fingerprint: &[u8]) -> Result<SubmitReportResponse, ReportError> {
-    if stored.fingerprint == fingerprint {
+/// What the key's first submission was told. One of the fingerprints is what keys were stored with before there was a
+/// canonical form.
+fn replay(stored: StoredSubmission, fingerprints: &[&[u8]]) -> Result<SubmitReportResponse, ReportError> {
+    if fingerprints.contains(&stored.fingerprint.as_slice()) {
         let disposition = stored.disposition;
         Ok(SubmitReportResponse { report_id: stored.report_id, replayed: true, disposition })
     } else {

@@ -13,12 +13,18 @@ pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
         .collect()
 }
 
-/// Whether an answer is of its item's type. What is not finite is no number.
+/// Whether an answer is of its item's type. What is not finite is no number, and a whole number of more than 64 bits
+/// still is one: it has the type, and not the range.
 pub(super) fn fits(item: &Item, answer: &Value) -> bool {
     match answer {
         Value::Integer(_) => matches!(item.kind, ItemType::Integer | ItemType::Decimal | ItemType::Choice),
-        Value::Decimal(number) => item.kind == ItemType::Decimal && number.is_finite(),
+        Value::Decimal(number) => match item.kind {
+            ItemType::Decimal => number.is_finite(),
+            ItemType::Integer => number.is_finite() && number.fract() == 0.0,
+            _ => false,
+        },
         Value::Boolean(_) => item.kind == ItemType::Boolean,
         Value::Text(_) => item.kind == ItemType::Text,
+        Value::Structure(()) => false,
     }
 }

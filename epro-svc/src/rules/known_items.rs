@@ -1,9 +1,21 @@
+use std::collections::HashSet;
+
+use service_kit::near_miss;
+
 use super::Broken;
 use crate::filled_in::FilledIn;
 
-/// Every answer belongs to an item. The name of an unknown one is the sender's own text, so it is
-/// not repeated, and many of them are reported as one.
+/// Every answer belongs to an item. The name of an unknown one is the sender's own text, so it is not repeated, and
+/// many of them are reported as one; but a slip in the name of an item is shown, once for each item.
 pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
-    let known = |link_id: &String| filled_in.questionnaire.items.iter().any(|item| item.link_id == *link_id);
-    if filled_in.link_ids().all(known) { vec![] } else { vec![Broken::at("/answers", "unknown-item")] }
+    let known = || filled_in.questionnaire.items.iter().map(|item| item.link_id.as_str());
+    let known_set: HashSet<_> = known().collect();
+    let mut unknown: Vec<_> = filled_in.link_ids().filter(|link_id| !known_set.contains(link_id.as_str())).collect();
+    unknown.sort_unstable();
+    let mut meant = HashSet::new();
+    let (slips, others): (Vec<_>, Vec<_>) =
+        unknown.into_iter().partition(|link_id| near_miss(link_id, known()).is_some_and(|item| meant.insert(item)));
+    let slips = slips.into_iter().map(|link_id| Broken::answer_to(link_id, "unknown-item"));
+    let others = (!others.is_empty()).then(|| Broken::at("/answers", "unknown-item"));
+    slips.chain(others).collect()
 }

@@ -58,8 +58,12 @@ impl Broken {
     }
 
     fn answer(item: &Item, rule: &'static str) -> Self {
+        Self::answer_to(&item.link_id, rule)
+    }
+
+    fn answer_to(link_id: &str, rule: &'static str) -> Self {
         // RFC 6901, section 3
-        let escaped = item.link_id.replace('~', "~0").replace('/', "~1");
+        let escaped = link_id.replace('~', "~0").replace('/', "~1");
         Self { rule, pointer: format!("/answers/{escaped}") }
     }
 }

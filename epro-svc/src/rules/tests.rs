@@ -150,6 +150,68 @@ fn what_is_not_finite_is_no_number() {
 }
 
 #[test]
+fn a_whole_number_is_an_integer_however_it_is_written() {
+    for (pain, expected) in [
+        (4.0, None),
+        (-0.0, None),
+        (4.5, Some("type")),
+        (11.0, Some("range")),
+        (9_223_372_036_854_775_808.0, Some("range")),
+        (f64::MAX, Some("range")),
+    ] {
+        let report = diary_with(&[("pain", Value::Decimal(pain))]);
+        let expected: Vec<_> = expected.map(|rule| ("/answers/pain".to_owned(), rule)).into_iter().collect();
+        assert_eq!(broken(&report), expected, "{pain}");
+    }
+    let report = diary_with(&[("pain", Value::Decimal(4.0)), ("temperature", Value::Decimal(37.0))]);
+    let stored = report.filled_in().into_answers();
+    assert_eq!(stored["pain"].value, Some(Value::Integer(4)));
+    assert_eq!(stored["temperature"].value, Some(Value::Decimal(37.0)));
+}
+
+#[test]
+fn a_whole_number_beyond_64_bits_is_out_of_every_range() {
+    let questionnaire = serde_json::from_value(json!({"items": [{"link_id": "a", "type": "integer"}]})).unwrap();
+    let report = Report::of(questionnaire, [("a", &Value::Decimal(1e300))]);
+    assert_eq!(broken(&report), at(&[("/answers/a", "range")]));
+}
+
+#[test]
+fn null_is_no_answer() {
+    let mut report = diary_with(&[("pain", Value::Integer(1))]);
+    report.answers.insert("note".to_owned(), proto::report::Answer { value: None });
+    assert_eq!(broken(&report), []);
+    assert_eq!(report.filled_in().into_answers().len(), 1);
+    report.answers.insert("pain".to_owned(), proto::report::Answer { value: None });
+    assert_eq!(broken(&report), at(&[("/answers/pain", "required")]));
+}
+
+#[test]
+fn a_list_or_an_object_answers_no_item() {
+    for link_id in ["pain", "rescue", "temperature", "note"] {
+        let mut report = Report::diary();
+        report.answers.insert(link_id.to_owned(), Value::Structure(()).into_answer());
+        assert_eq!(broken(&report), at(&[(&format!("/answers/{link_id}"), "type")]));
+    }
+}
+
+#[test]
+fn a_slip_in_the_name_of_an_item_is_shown_once_and_no_other_name_at_all() {
+    let report = diary_with(&[
+        ("pain", Value::Integer(1)),
+        ("Pain", Value::Integer(1)),
+        ("PAIN", Value::Integer(1)),
+        ("temprature", Value::Decimal(37.0)),
+        ("zebra", Value::Integer(1)),
+    ]);
+    let unknown = "unknown-item";
+    assert_eq!(
+        broken(&report),
+        at(&[("/answers/PAIN", unknown), ("/answers/temprature", unknown), ("/answers", unknown)])
+    );
+}
+
+#[test]
 fn a_choice_is_one_of_its_options() {
     for (answer, expected) in [(0, None), (3, None), (4, Some("code")), (-1, Some("code")), (i64::MAX, Some("code"))] {
         let mut report = Report::phq_9([1; 9], Some(1));
@@ -157,7 +219,7 @@ fn a_choice_is_one_of_its_options() {
         let expected: Vec<_> = expected.map(|rule| ("/answers/phq9-2".to_owned(), rule)).into_iter().collect();
         assert_eq!(broken(&report), expected, "{answer}");
     }
-    for answer in [text("LA6568-5"), Value::Decimal(1.0), Value::Boolean(true)] {
+    for answer in [text("LA6568-5"), Value::Decimal(1.5), Value::Boolean(true)] {
         let mut report = Report::phq_9([1; 9], Some(1));
         report.answers.insert("phq9-2".to_owned(), answer.into_answer());
         assert_eq!(broken(&report), at(&[("/answers/phq9-2", "type")]));

@@ -1,31 +1,35 @@
-use proto::Violation;
-use serde_json::{Map, Value};
+use std::collections::HashSet;
 
-use crate::problem::Problem;
+use serde_json::{Map, Value};
+use service_kit::near_miss;
+
+use crate::problem::{FieldError, Problem};
 
 /// Reads an object's fields one by one and reports everything that is wrong with them at once.
 pub(crate) struct Fields {
     object: Map<String, Value>,
-    violations: Vec<Violation>,
+    /// The names that were asked for.
+    known: Vec<&'static str>,
+    errors: Vec<FieldError>,
 }
 
 impl Fields {
     pub(crate) fn of(object: Map<String, Value>) -> Self {
-        Self { object, violations: Vec::new() }
+        Self { object, known: Vec::new(), errors: Vec::new() }
     }
 
-    pub(crate) fn string(&mut self, name: &str) -> String {
+    pub(crate) fn string(&mut self, name: &'static str) -> String {
         self.take(name, |value| match value {
             Value::String(text) => Some(text),
             _ => None,
         })
     }
 
-    pub(crate) fn boolean(&mut self, name: &str) -> bool {
+    pub(crate) fn boolean(&mut self, name: &'static str) -> bool {
         self.take(name, |value| value.as_bool())
     }
 
-    pub(crate) fn object(&mut self, name: &str) -> Map<String, Value> {
+    pub(crate) fn object(&mut self, name: &'static str) -> Map<String, Value> {
         self.take(name, |value| match value {
             Value::Object(object) => Some(object),
             _ => None,
@@ -33,37 +37,73 @@ impl Fields {
     }
 
     /// A string that `named` knows; if it does not, [`Fields::finish`] fails.
-    pub(crate) fn one_of<T>(&mut self, name: &str, named: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let broken = self.violations.len();
+    pub(crate) fn one_of<T>(&mut self, name: &'static str, named: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let wrong = self.errors.len();
         let text = self.string(name);
         let value = named(&text);
-        if value.is_none() && self.violations.len() == broken {
-            self.violation(format!("/{name}"), "enum");
+        if value.is_none() && self.errors.len() == wrong {
+            self.errors.push(FieldError::new(format!("/{name}"), "enum"));
         }
         value
     }
 
-    /// Notes something that the caller has found wrong.
-    pub(crate) fn violation(&mut self, pointer: String, code: &str) {
-        self.violations.push(Violation { pointer, code: code.to_owned() });
-    }
-
-    /// Fails if anything was wrong, or something is left that nobody has asked for. The names of such
-    /// fields are the sender's own words, so they are not repeated.
+    /// Fails if anything was wrong, or something is left that nobody has asked for. The names of such fields are the
+    /// sender's own words, so they are not repeated, but for a slip in the name of a field, once for each field; what
+    /// there is to ask for is listed.
     pub(crate) fn finish(mut self) -> Result<(), Problem> {
-        if !self.object.is_empty() {
-            self.violation(String::new(), "unknown-field");
-        }
-        if self.violations.is_empty() { Ok(()) } else { Err(Problem::invalid_body(self.violations)) }
+        let mut meant = HashSet::new();
+        let (slips, others): (Vec<_>, Vec<_>) = self
+            .object
+            .keys()
+            .partition(|name| near_miss(name, self.known.iter().copied()).is_some_and(|known| meant.insert(known)));
+        let slips = slips.into_iter().map(|name| format!("/{name}"));
+        let unknown = slips.chain((!others.is_empty()).then(String::new));
+        self.errors.extend(unknown.map(|pointer| FieldError::unknown_field(pointer, self.known.clone())));
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid_body(self.errors)) }
     }
 
-    fn take<T: Default>(&mut self, name: &str, read: impl FnOnce(Value) -> Option<T>) -> T {
+    fn take<T: Default>(&mut self, name: &'static str, read: impl FnOnce(Value) -> Option<T>) -> T {
+        self.known.push(name);
         let code = match self.object.remove(name).map(read) {
             Some(Some(value)) => return value,
             Some(None) => "type",
             None => "required",
         };
-        self.violation(format!("/{name}"), code);
+        self.errors.push(FieldError::new(format!("/{name}"), code));
         T::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Reads two fields and gives what is wrong.
+    fn errors(body: Value) -> Vec<FieldError> {
+        let Value::Object(object) = body else { panic!("no object") };
+        let mut fields = Fields::of(object);
+        fields.boolean("attested");
+        fields.string("captured_at");
+        fields.finish().err().map(|problem| problem.errors().to_vec()).unwrap_or_default()
+    }
+
+    fn unknown(pointer: &str) -> FieldError {
+        FieldError::unknown_field(pointer.to_owned(), vec!["attested", "captured_at"])
+    }
+
+    #[test]
+    fn an_unknown_field_is_not_repeated_and_the_known_are_listed() {
+        let body = json!({"attested": true, "captured_at": "", "mood": 1, "zebra": 2});
+        assert_eq!(errors(body), [unknown("")]);
+    }
+
+    #[test]
+    fn a_slip_in_the_name_of_a_field_is_named_once() {
+        let body = json!({"attested": true, "captured_at": "", "capturedAt": 1, "captured-at": 1, "zebra": 2});
+        assert_eq!(errors(body), [unknown("/captured-at"), unknown("")]);
+        let body = json!({"atested": true, "captured_at": ""});
+        assert_eq!(errors(body), [FieldError::new("/attested".to_owned(), "required"), unknown("/atested")]);
     }
 }

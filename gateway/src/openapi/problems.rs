@@ -130,7 +130,9 @@ fn example(problem_type: ProblemType) -> Example {
         "report-invalid" => {
             value["errors"] = json!([{"pointer": "/answers/pain", "link_id": "pain", "code": "range"}]);
         }
-        "invalid-body" => value["errors"] = json!([{"pointer": "", "code": "unknown-field"}]),
+        "invalid-body" => {
+            value["errors"] = json!([{"pointer": "/atested", "code": "unknown-field", "allowed": ["attested"]}]);
+        }
         _ => {}
     }
     ExampleBuilder::new().summary(problem_type.title).value(Some(value)).build()

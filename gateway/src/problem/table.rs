@@ -102,6 +102,8 @@ table! {
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "Internal error", "A defect of ours; the trace id finds it.";
     UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "Unavailable",
         "A part of the system is down. Try again with the same key.";
+    WINDOWS_PENDING = "windows-pending", SERVICE_UNAVAILABLE, "Windows pending",
+        "The windows of this assignment are not made yet. Try again with the same key.";
     TIMEOUT = "timeout", SERVICE_UNAVAILABLE, "Timeout", "It took too long. Try again with the same key.";
 }
 
@@ -134,6 +136,7 @@ impl From<Reason> for ProblemType {
             Reason::SiteNotFound => Self::SITE_NOT_FOUND,
             Reason::IdempotencyKeyInProgress => Self::IDEMPOTENCY_KEY_IN_PROGRESS,
             Reason::WindowUsed => Self::WINDOW_USED,
+            Reason::WindowsPending => Self::WINDOWS_PENDING,
             Reason::StudyClosed => Self::STUDY_CLOSED,
             Reason::AlreadyReviewed => Self::ALREADY_REVIEWED,
             Reason::ReportSuperseded => Self::REPORT_SUPERSEDED,

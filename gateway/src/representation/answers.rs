@@ -17,15 +17,7 @@ pub(crate) struct Answers(Map<String, Value>);
 impl Answers {
     /// Reads the field `answers` of a body. Whether an answer is of its item's type is epro-svc's to say.
     pub(crate) fn take(fields: &mut Fields) -> HashMap<String, Answer> {
-        let given = fields.object("answers");
-        let count = given.len();
-        let answers: HashMap<_, _> =
-            given.into_iter().filter_map(|(link_id, value)| Some((link_id, answer(value)?))).collect();
-        if answers.len() < count {
-            // Which ones is not said: an unknown link_id is the sender's own words, and nobody here knows the known.
-            fields.violation("/answers".to_owned(), "type");
-        }
-        answers
+        fields.object("answers").into_iter().map(|(link_id, value)| (link_id, answer(value))).collect()
     }
 }
 
@@ -35,17 +27,17 @@ impl From<HashMap<String, Answer>> for Answers {
     }
 }
 
-fn answer(value: Value) -> Option<Answer> {
+fn answer(value: Value) -> Answer {
     let value = match value {
-        Value::Bool(value) => answer::Value::Boolean(value),
-        Value::Number(value) => match value.as_i64() {
-            Some(value) => answer::Value::Integer(value),
-            None => answer::Value::Decimal(value.as_f64()?),
-        },
-        Value::String(value) => answer::Value::Text(value),
-        Value::Null | Value::Array(_) | Value::Object(_) => return None,
+        Value::Null => None,
+        Value::Bool(value) => Some(answer::Value::Boolean(value)),
+        Value::Number(value) => {
+            value.as_i64().map(answer::Value::Integer).or(value.as_f64().map(answer::Value::Decimal))
+        }
+        Value::String(value) => Some(answer::Value::Text(value)),
+        Value::Array(_) | Value::Object(_) => Some(answer::Value::Structure(())),
     };
-    Some(Answer { value: Some(value) })
+    Answer { value }
 }
 
 fn value(answer: Answer) -> Value {
@@ -54,15 +46,16 @@ fn value(answer: Answer) -> Value {
         Some(answer::Value::Decimal(value)) => value.into(),
         Some(answer::Value::Boolean(value)) => value.into(),
         Some(answer::Value::Text(value)) => value.into(),
-        None => Value::Null,
+        None | Some(answer::Value::Structure(())) => Value::Null,
     }
 }
 
 impl PartialSchema for Answers {
     fn schema() -> RefOr<Schema> {
-        let types = SchemaType::from_iter([Type::Integer, Type::Number, Type::Boolean, Type::String]);
+        let types = SchemaType::from_iter([Type::Integer, Type::Number, Type::Boolean, Type::String, Type::Null]);
         let one = ObjectBuilder::new().schema_type(types).pattern(Some(r"^[^\u0000]*$")).description(Some(
-            "Of the type that the questionnaire's item asks for; a choice is answered with its option's `value`.",
+            "Of the type that the questionnaire's item asks for; a choice is answered with its option's `value`. \
+             Null is no answer.",
         ));
         ObjectBuilder::new()
             .description(Some("The answers by `link_id`."))

@@ -51,8 +51,9 @@ pub(crate) struct Submitted {
 
 /// Submit a report
 ///
-/// After 201 or 202 the report is stored for good, and the patient's copy may be deleted. An exact retry
-/// with the same key gets the first answer again and stores nothing new.
+/// After 201 or 202 the report is stored for good, and the patient's copy may be deleted. A retry with the same key
+/// and the same content gets the first answer again and stores nothing new; the order of members and blanks do not
+/// count.
 #[utoipa::path(
     post,
     path = "/v1/reports",
@@ -72,7 +73,7 @@ pub(crate) struct Submitted {
     ),
     extensions(("x-problems" = json!([
         "malformed-id", "wrong-role", "assignment-not-found", "window-used", "study-closed",
-        "idempotency-key-in-progress", "idempotency-key-reused", "report-invalid",
+        "idempotency-key-in-progress", "idempotency-key-reused", "report-invalid", "windows-pending",
     ]))),
 )]
 pub(crate) async fn submit_report(
