@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::audit::{self, Sealer};
 use crate::grpc::Grpc;
+use crate::housekeeping::{self, Housekeeper};
 use crate::outbox;
 use crate::reconcile;
 use crate::schedule::materialise::{self, Materialiser};
@@ -33,6 +34,7 @@ pub struct Config {
     schedule: materialise::Config,
     outbox: outbox::Config,
     untold: untold::Config,
+    idempotency: housekeeping::Config,
 }
 
 /// What the service's program can do beside serving.
@@ -57,6 +59,7 @@ pub struct App {
     materialiser: Materialiser,
     outbox: outbox::Meter,
     untold: untold::Finder,
+    housekeeper: Housekeeper,
 }
 
 impl Service for App {
@@ -86,9 +89,10 @@ impl Service for App {
         let materialiser = Materialiser::new(config.schedule, db.clone())?;
         let outbox = outbox::Meter::new(config.outbox, db.clone())?;
         let untold = untold::Finder::new(config.untold, db.clone())?;
+        let housekeeper = Housekeeper::new(config.idempotency, db.clone())?;
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, mesh, db, sealer, materialiser, outbox, untold })
+        Ok(Self { listener, address, mesh, db, sealer, materialiser, outbox, untold, housekeeper })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -104,7 +108,8 @@ impl Service for App {
             self.sealer.run(shutdown.clone()),
             self.materialiser.run(shutdown.clone()),
             self.outbox.run(shutdown.clone()),
-            self.untold.run(shutdown),
+            self.untold.run(shutdown.clone()),
+            self.housekeeper.run(shutdown),
         )?;
         self.db.close().await;
         Ok(())

@@ -4,6 +4,7 @@ mod app;
 mod audit;
 mod error;
 mod grpc;
+mod housekeeping;
 mod outbox;
 mod quiet_hours;
 mod reconcile;

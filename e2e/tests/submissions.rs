@@ -11,6 +11,7 @@ use serde_json::json;
 use sqlx::Connection;
 use testkit::client::{Token, report};
 use testkit::contract;
+use testkit::poll;
 use testkit::stack::{Service, Stack};
 use testkit::trace::Kind;
 use uuid::Uuid;
@@ -286,6 +287,39 @@ async fn what_was_captured_before_its_study_closed_is_held_until_its_sync_time_i
         .await?;
     problem(&capture(PATIENT.assignment, before).await?, 409, "study-closed")?;
     assert_eq!(rows(&stack).await?.reports, 2);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn keys_past_their_time_are_deleted_and_counted() -> anyhow::Result<()> {
+    let stack = Stack::builder()
+        .env(Service::DataSvc, "EPRO_IDEMPOTENCY__KEEP_FOR", "1h")
+        .env(Service::DataSvc, "EPRO_IDEMPOTENCY__DELETE_EVERY", "100ms")
+        .env_all("EPRO_TELEMETRY__METRICS", "otlp")
+        .env_all("OTEL_METRIC_EXPORT_INTERVAL", "200")
+        .start()
+        .await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let scheduled = setup::schedule(&stack, PATIENT.assignment, &[Window::open()]).await?;
+    for (key, assignment_id) in [("young", PATIENT.assignment), ("old", PATIENT.assignment), ("window", scheduled)] {
+        client.submit(&token, key, &report(assignment_id)).await?.expect_status(201)?;
+    }
+    let mut database = stack.database.connect().await?;
+    sqlx::query("UPDATE clinical.idempotency SET created_at = now() - interval '61 minutes' WHERE key <> 'young'")
+        .execute(&mut database)
+        .await?;
+    let keys = async || {
+        let keys: Vec<String> =
+            sqlx::query_scalar("SELECT key FROM clinical.idempotency ORDER BY key").fetch_all(&mut database).await?;
+        Ok(keys)
+    };
+    let left = poll::until(DEADLINE, keys, |keys| keys.len() < 3).await?;
+    assert_eq!(left, ["window", "young"], "a window that takes reports keeps its key");
+    let deleted = async || Ok(stack.otlp.sum("epro.idempotency.deleted", &[]));
+    assert_eq!(poll::until(DEADLINE, deleted, |deleted| *deleted > 0).await?, 1);
+    assert_eq!(rows(&stack).await?.reports, 3);
     stack.stop().await?;
     Ok(())
 }

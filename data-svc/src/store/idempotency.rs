@@ -1,4 +1,7 @@
-use sqlx::{query, query_as, query_scalar};
+use std::time::Duration;
+
+use service_kit::database::interval;
+use sqlx::{PgExecutor, query, query_as, query_scalar};
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
@@ -143,6 +146,28 @@ pub(crate) async fn find(tx: &mut Tx<'_>, report_id: Uuid, key: &str) -> sqlx::R
     )
     .fetch_optional(tx)
     .await
+}
+
+/// Deletes some of the keys that were taken longer than `keep_for` ago and whose report can arrive no more, oldest
+/// first; gives how many.
+pub(crate) async fn delete_expired(executor: impl PgExecutor<'_>, keep_for: Duration, limit: i64) -> sqlx::Result<u64> {
+    let deleted = query!(
+        "DELETE FROM clinical.idempotency
+         WHERE (enrolment_id, key) IN (
+             SELECT expired.enrolment_id, expired.key
+             FROM clinical.idempotency AS expired
+             JOIN clinical.report USING (report_id)
+             LEFT JOIN clinical.fill_window USING (window_id)
+             WHERE expired.created_at < now() - $1::interval AND (sync_until IS NULL OR sync_until <= now())
+             ORDER BY expired.created_at
+             LIMIT $2
+         )",
+        interval(keep_for),
+        limit,
+    )
+    .execute(executor)
+    .await?;
+    Ok(deleted.rows_affected())
 }
 
 /// Why [`claim`] took nothing. `None` when the assignment is not the person's.
