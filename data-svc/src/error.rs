@@ -32,6 +32,8 @@ pub(crate) enum DataError {
     RevisionMismatch,
     #[error("the report has been reviewed before")]
     AlreadyReviewed,
+    #[error("the enrolment has sent too many reports within an hour")]
+    TooManyReports,
     #[error("no such notification")]
     NotificationNotFound,
     #[error("the notification is on its way or was delivered")]
@@ -67,6 +69,7 @@ impl DomainError for DataError {
             | Self::NothingToResend => ErrorKind::Conflict,
             Self::RevisionMismatch => ErrorKind::Stale,
             Self::WindowsPending | Self::StudyClosing => ErrorKind::Unavailable,
+            Self::TooManyReports => ErrorKind::Throttled,
             Self::Malformed(_) => ErrorKind::Internal,
             Self::Store(error) => error.kind(),
         }
@@ -87,6 +90,7 @@ impl DomainError for DataError {
             Self::ReportSuperseded => Reason::ReportSuperseded,
             Self::AlreadyReviewed => Reason::AlreadyReviewed,
             Self::RevisionMismatch => Reason::RevisionMismatch,
+            Self::TooManyReports => Reason::TooManyReports,
             Self::NotificationNotFound => Reason::NotificationNotFound,
             Self::NothingToResend => Reason::NothingToResend,
             Self::StudyClosing | Self::Malformed(_) | Self::Store(_) => Reason::Other(self.kind()),

@@ -2,6 +2,7 @@
 
 mod backlog;
 mod dead;
+mod flood;
 mod quiet;
 mod reconcile;
 mod uncertain;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode, Uri};
 use problem_details::ProblemDetails;
-use proto::{CallError, Violation};
+use proto::{CallError, Reason, Violation};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -21,6 +21,9 @@ pub(crate) use table::ProblemType;
 
 /// After how long a client may try again what has failed for now.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// After how long a phone may send a report again that was one too many. They are counted by the hour.
+const REPORT_AGAIN_AFTER: Duration = Duration::from_mins(10);
 
 /// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +74,11 @@ impl Problem {
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
         let errors = error.violations.into_iter().map(Into::into).collect();
-        Self { errors, ..Self::of(error.reason.into()) }
+        let problem = Self { errors, ..Self::of(error.reason.into()) };
+        match error.reason {
+            Reason::TooManyReports => Self { retry_after: Some(REPORT_AGAIN_AFTER), ..problem },
+            _ => problem,
+        }
     }
 }
 

@@ -271,12 +271,17 @@ async fn insert_person(
 }
 
 async fn seed_clinical(connection: &mut PgConnection) -> anyhow::Result<()> {
-    sqlx::query("INSERT INTO clinical.study (study_id, code, title) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-        .bind(STUDY)
-        .bind("DEMO-1")
-        .bind("Demonstration study")
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        // A newcomer may submit as often as they like, and see the message of each; a flood is still none.
+        "INSERT INTO clinical.study (study_id, code, title, reports_per_hour, told_singly)
+         VALUES ($1, $2, $3, 600, 20)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(STUDY)
+    .bind("DEMO-1")
+    .bind("Demonstration study")
+    .execute(&mut *connection)
+    .await?;
     for site in &SITES {
         sqlx::query(
             "INSERT INTO clinical.site (site_id, study_id, code, name, time_zone) VALUES ($1, $2, $3, $4, $5)

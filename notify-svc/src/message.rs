@@ -27,20 +27,22 @@ impl Messages {
         report_id: &str,
         notification: &Notification,
     ) -> Result<String, minijinja::Error> {
-        let Notification { urgent, project_id, .. } = notification;
+        let Notification { urgent, project_id, companions, .. } = notification;
         let escalated = !project_id.is_empty();
         let link = if escalated {
             format!("{}{project_id}/untold-reports", self.project_url)
         } else {
             format!("{}{report_id}", self.report_url)
         };
-        let count = 1;
+        let count = 1 + companions.len();
         self.templates.get_template(template)?.render(context! { link, urgent, escalated, count })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proto::data::Companion;
+
     use super::*;
 
     fn messages() -> Messages {
@@ -66,6 +68,18 @@ mod tests {
             let text = messages().render(channel, "42", &Notification { urgent: true, ..Notification::default() })?;
             assert!(text.starts_with("URGENT ePRO: a new report at your site needs review."), "{text}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_told_together_says_how_many_reports_there_are() -> anyhow::Result<()> {
+        let companions = vec![Companion::default(); 2];
+        let mut notification = Notification { companions, ..Notification::default() };
+        let told = messages().render("sms", "42", &notification)?;
+        assert!(told.starts_with("ePRO: 3 more reports at your site need review. "), "{told}");
+        notification.project_id = "7".to_owned();
+        let told = messages().render("email", "42", &notification)?;
+        assert!(told.starts_with("ePRO: nobody was told of 3 reports at another site of your study."), "{told}");
         Ok(())
     }
 

@@ -53,12 +53,14 @@ pub enum Reason {
     NotificationNotFound,
     /// The notification is on its way, or was delivered.
     NothingToResend,
+    /// The enrolment has sent too many reports within an hour.
+    TooManyReports,
     /// None beyond the kind.
     Other(ErrorKind),
 }
 
 impl Reason {
-    const NAMED: [Self; 25] = [
+    const NAMED: [Self; 26] = [
         Self::AssignmentNotFound,
         Self::ReportNotFound,
         Self::ProjectNotFound,
@@ -84,6 +86,7 @@ impl Reason {
         Self::PatientNotFound,
         Self::NotificationNotFound,
         Self::NothingToResend,
+        Self::TooManyReports,
     ];
 
     /// The word, as it stands in a problem type and on the wire.
@@ -114,6 +117,7 @@ impl Reason {
             Self::PatientNotFound => "patient-not-found",
             Self::NotificationNotFound => "notification-not-found",
             Self::NothingToResend => "nothing-to-resend",
+            Self::TooManyReports => "too-many-reports",
             Self::Other(ErrorKind::Invalid) => "invalid",
             Self::Other(ErrorKind::Unauthenticated) => "unauthenticated",
             Self::Other(ErrorKind::Forbidden) => "forbidden",

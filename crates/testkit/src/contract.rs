@@ -41,14 +41,16 @@ fn save_report() -> Shape {
                 DATA,
                 &[
                     "BEGIN",
-                    "INSERT clinical.idempotency SELECT clinical.assignment clinical.enrolment clinical.study",
+                    "INSERT clinical.idempotency SELECT clinical.assignment clinical.enrolment clinical.study \
+                     SELECT clinical.report SELECT clinical.alert",
                     "INSERT clinical.report",
                     "INSERT clinical.audit_chain INSERT clinical.audit_event",
                     "COMMIT",
                 ],
             ))
             .child(span(DATA, "create notification", Kind::Producer).child(statement(
-                "INSERT clinical.notification SELECT clinical.enrolment SELECT clinical.enrolment clinical.site",
+                "INSERT clinical.notification SELECT clinical.enrolment clinical.study SELECT clinical.report \
+                 SELECT clinical.notification clinical.report SELECT clinical.enrolment clinical.site",
             )))
     })
 }

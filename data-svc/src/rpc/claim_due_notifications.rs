@@ -2,12 +2,12 @@ use std::cmp::Reverse;
 
 use proto::data as pb;
 use telemetry::postgres::Db;
+use uuid::Uuid;
 
-use super::notification::{channel_names, claimed, outside_quiet_hours, trace_context};
+use super::notification::{Together, channel_names, claimed, outside_quiet_hours, together, trace_context};
 use super::parse;
 use crate::error::DataError;
 use crate::store;
-use crate::store::notification::Claimed;
 
 /// Notifications that one caller can lease at once.
 const LIMIT: usize = 1000;
@@ -34,17 +34,24 @@ pub(crate) async fn claim_due_notifications(
         }
     }
     claims.sort_by_key(|claim| (Reverse(claim.urgent), Reverse(claim.age), claim.report_id));
-    let reports = claims.chunk_by(|a, b| a.report_id == b.report_id).map(due_report).collect::<Result<_, _>>()?;
+    let told = together(claims);
+    let reports = told.chunk_by(|a, b| report(a) == report(b)).map(due_report).collect::<Result<_, _>>()?;
     Ok(pb::ClaimDueNotificationsResponse { reports })
 }
 
-/// Of a report's claims, which share its trace and its age.
-fn due_report(claims: &[Claimed]) -> Result<pb::DueReport, DataError> {
-    let first = claims.first().ok_or(DataError::Malformed("claims"))?;
+/// The report in whose name they are told.
+fn report(together: &Together) -> Option<Uuid> {
+    together.first().map(|claim| claim.report_id)
+}
+
+/// Of what is told in a report's name, all of which shares its trace and its age.
+fn due_report(told: &[Together]) -> Result<pb::DueReport, DataError> {
+    let first = told.first().and_then(|together| together.first()).ok_or(DataError::Malformed("claims"))?;
+    let notifications = told.iter().filter_map(|together| together.split_first());
     Ok(pb::DueReport {
         report_id: first.report_id.to_string(),
         trace_context: Some(trace_context(first)),
         age: Some(parse::micros(first.age)),
-        notifications: claims.iter().map(claimed).collect::<Result<_, _>>()?,
+        notifications: notifications.map(|(first, others)| claimed(first, others)).collect::<Result<_, _>>()?,
     })
 }

@@ -16,6 +16,6 @@ pub(crate) async fn claim_notification(
     let channels = channel_names(request.channels())?;
     let claims = store::notification::claim(db, report_id, &channels, lease).await?;
     let claims = outside_quiet_hours(db, claims).await?;
-    let notifications = claims.iter().map(claimed).collect::<Result<_, _>>()?;
+    let notifications = claims.iter().map(|claim| claimed(claim, &[])).collect::<Result<_, _>>()?;
     Ok(pb::ClaimNotificationResponse { notifications, trace_context: claims.first().map(trace_context) })
 }

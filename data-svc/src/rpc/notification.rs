@@ -1,5 +1,7 @@
 //! Notifications on the wire and in the store.
 
+use std::collections::HashMap;
+
 use proto::data as pb;
 
 use service_kit::database::StoreError;
@@ -20,7 +22,32 @@ pub(super) async fn outside_quiet_hours(db: &Db, claims: Vec<Claimed>) -> Result
     Ok(claims.into_iter().filter(|claim| claim.quiet_until().is_none()).collect())
 }
 
-pub(super) fn claimed(claim: &Claimed) -> Result<pb::Notification, DataError> {
+/// Claims that are told in one message: the first is told, the others come with it.
+pub(super) type Together = Vec<Claimed>;
+
+/// Puts together what may be told in one message: what is gathered for one nurse and channel at one site, and, of
+/// another site's reports, in one study.
+pub(super) fn together(claims: Vec<Claimed>) -> Vec<Together> {
+    let mut told: Vec<Together> = Vec::new();
+    let mut places = HashMap::new();
+    for claim in claims {
+        if !claim.gathered {
+            told.push(vec![claim]);
+            continue;
+        }
+        let kind = (claim.site_id, claim.recipient_id, claim.channel.clone(), claim.study_id);
+        match places.get(&kind).and_then(|place: &usize| told.get_mut(*place)) {
+            Some(together) => together.push(claim),
+            None => {
+                places.insert(kind, told.len());
+                told.push(vec![claim]);
+            }
+        }
+    }
+    told
+}
+
+pub(super) fn claimed(claim: &Claimed, companions: &[Claimed]) -> Result<pb::Notification, DataError> {
     Ok(pb::Notification {
         notification_id: claim.notification_id.to_string(),
         site_id: claim.site_id.to_string(),
@@ -29,7 +56,12 @@ pub(super) fn claimed(claim: &Claimed) -> Result<pb::Notification, DataError> {
         attempt: claim.attempts.unsigned_abs(),
         urgent: claim.urgent,
         project_id: parse::text(claim.study_id),
+        companions: companions.iter().map(companion).collect(),
     })
+}
+
+fn companion(claim: &Claimed) -> pb::Companion {
+    pb::Companion { notification_id: claim.notification_id.to_string(), attempt: claim.attempts.unsigned_abs() }
 }
 
 /// Where a claimed notification was created, which is the same for all of one report.

@@ -9,7 +9,7 @@ use super::notification::{channel, channel_name};
 use super::parse;
 use crate::error::DataError;
 use crate::store;
-use crate::store::delivery_attempt::Verdict;
+use crate::store::delivery_attempt::{Moved, Verdict};
 use crate::untold;
 
 /// Attempts to deliver a notification, by what they came to.
@@ -21,42 +21,55 @@ static DEAD: Counter = Counter::new("epro.notification.dead", "{notification}");
 /// Notifications that nobody will try to deliver any more, although it is not known whether the nurse was told.
 static UNCERTAIN: Counter = Counter::new("epro.notification.uncertain", "{notification}");
 
-/// Stores one delivery attempt and moves its notification on. Where there was none, the claim is given back.
+/// Stores one delivery attempt and moves its notification on, and those that were told with it. Where there was none,
+/// the claims are given back.
 pub(crate) async fn record_delivery(
     db: &Db,
     request: &pb::RecordDeliveryRequest,
 ) -> Result<pb::RecordDeliveryResponse, DataError> {
-    let notification_id = parse::id("notification_id", &request.notification_id)?;
-    let attempt = i32::try_from(request.attempt).map_err(|_| DataError::Malformed("attempt"))?;
+    let companions = request.companions.iter().map(|companion| (&companion.notification_id, companion.attempt));
+    let (mut ids, mut attempts) = (Vec::new(), Vec::new());
+    for (notification_id, attempt) in [(&request.notification_id, request.attempt)].into_iter().chain(companions) {
+        ids.push(parse::id("notification_id", notification_id)?);
+        attempts.push(i32::try_from(attempt).map_err(|_| DataError::Malformed("attempt"))?);
+    }
     let Some(verdict) = verdict(request)? else {
         let retry_after = parse::duration("retry_after", request.retry_after)?;
-        store::notification::release(db, notification_id, attempt, retry_after).await?;
+        store::notification::release(db, &ids, &attempts, retry_after).await?;
         return Ok(pb::RecordDeliveryResponse {});
     };
-    let moved = store::delivery_attempt::record(db, notification_id, attempt, &verdict).await?;
-    let Some(moved) = moved else { return Ok(pb::RecordDeliveryResponse {}) };
-    if !matches!(moved.state.as_str(), "pending" | "delivered") {
+    let moved = store::delivery_attempt::record(db, &ids, &attempts, &verdict).await?;
+    moved.iter().try_for_each(|moved| tell(moved, &verdict))?;
+    let ended = moved.iter().filter(|moved| !matches!(moved.state.as_str(), "pending" | "delivered"));
+    let reports: Vec<_> = ended.map(|moved| moved.report_id).collect();
+    if !reports.is_empty() {
         // After the commit: of two that end at once the later one sees that both have.
-        untold::note(db, &[moved.report_id]).await?;
+        untold::note(db, &reports).await?;
     }
+    Ok(pb::RecordDeliveryResponse {})
+}
+
+/// Counts an attempt, and says what nobody may miss.
+fn tell(moved: &Moved, verdict: &Verdict) -> Result<(), DataError> {
+    let Moved { notification_id, attempts, .. } = moved;
     let (channel, outcome) = (channel_name(channel(&moved.channel)?)?, verdict.outcome);
     let attributes = [(DELIVERY_CHANNEL, channel), (DELIVERY_OUTCOME, outcome)];
     ATTEMPTS.add(1, &attributes);
     match moved.state.as_str() {
         "dead" => {
             DEAD.add(1, &attributes);
-            telemetry::warn!(%notification_id, channel, outcome, attempt, "notification is dead");
+            telemetry::warn!(%notification_id, channel, outcome, attempt = attempts, "notification is dead");
         }
         "uncertain" => {
             UNCERTAIN.add(1, &attributes);
-            telemetry::warn!(%notification_id, channel, outcome, attempt, "notification is given up as uncertain");
+            telemetry::warn!(%notification_id, channel, outcome, attempt = attempts, "notification is given up as uncertain");
         }
         _ if verdict.uncertain => {
-            telemetry::warn!(%notification_id, channel, attempt, "it is not known whether a notification arrived");
+            telemetry::warn!(%notification_id, channel, attempt = attempts, "it is not known whether a notification arrived");
         }
         _ => {}
     }
-    Ok(pb::RecordDeliveryResponse {})
+    Ok(())
 }
 
 /// The class of an attempt that may have been delivered.

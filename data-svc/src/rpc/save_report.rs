@@ -28,9 +28,11 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
     let key = &request.idempotency_key;
     let before_closing = assessment.held_because.iter().any(|reason| reason == STUDY_CLOSED);
     let fingerprint = &request.key_fingerprint;
-    let claim = store::idempotency::claim(&mut tx, assignment_id, person_id, key, fingerprint, before_closing).await;
+    let urgent = assessed.urgent;
+    let claim =
+        store::idempotency::claim(&mut tx, assignment_id, person_id, key, fingerprint, before_closing, urgent).await;
     let Some(Claimed { enrolment_id, report_id }) = claim.map_err(replay::claim_failed)? else {
-        return replayed(tx, assignment_id, person_id, key, &[fingerprint, &request.fingerprint]).await;
+        return replayed(tx, assignment_id, person_id, key, &[fingerprint, &request.fingerprint], urgent).await;
     };
     let contents = assessed.contents;
     let report = NewReport { report_id, assignment_id, enrolment_id, window_id, captured_at, contents };
@@ -69,13 +71,17 @@ async fn replayed(
     person_id: Uuid,
     key: &str,
     fingerprints: &[&[u8]],
+    urgent: bool,
 ) -> Result<pb::SaveReportResponse, DataError> {
-    let refusal = store::idempotency::explain(&mut tx, assignment_id, person_id, key).await?;
+    let refusal = store::idempotency::explain(&mut tx, assignment_id, person_id, key, urgent).await?;
     tx.rollback().await?;
     let refusal = refusal.ok_or(DataError::AssignmentNotFound)?;
     if refusal.study_closed && refusal.stored.is_none() {
         // It was open when the report was assessed.
         return Err(DataError::StudyClosing);
+    }
+    if refusal.too_many && refusal.stored.is_none() {
+        return Err(DataError::TooManyReports);
     }
     let stored = replay::same(refusal.stored, fingerprints)?;
     Ok(pb::SaveReportResponse {

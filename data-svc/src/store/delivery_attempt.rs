@@ -19,25 +19,28 @@ pub(crate) struct Verdict {
 
 /// Where an attempt has moved its notification.
 pub(crate) struct Moved {
+    pub(crate) notification_id: Uuid,
     pub(crate) report_id: Uuid,
     pub(crate) state: String,
     pub(crate) channel: String,
+    pub(crate) attempts: i32,
 }
 
-/// Stores an attempt and moves its notification on; `None` when a later attempt has begun, which moves it
-/// instead, unless this one has delivered it: then there is nothing left to attempt. One statement, so that both
-/// happen or neither, in one round trip.
+/// Stores an attempt of each notification and moves them on; gives those that were moved. One of which a later attempt
+/// has begun is moved by that instead, unless this one has delivered it: then there is nothing left to attempt. One
+/// statement, so that both happen or neither, in one round trip.
 pub(crate) async fn record(
     executor: impl PgExecutor<'_>,
-    notification_id: Uuid,
-    attempt: i32,
+    notification_ids: &[Uuid],
+    attempts: &[i32],
     verdict: &Verdict,
-) -> sqlx::Result<Option<Moved>> {
+) -> sqlx::Result<Vec<Moved>> {
     query_as!(
         Moved,
         "WITH recorded AS (
              INSERT INTO clinical.delivery_attempt (notification_id, attempt, outcome, trace_id)
-             VALUES ($1, $2, $3, $7)
+             SELECT notification_id, attempt, $3, $7
+             FROM unnest($1::uuid[], $2::integer[]) AS made (notification_id, attempt)
              ON CONFLICT DO NOTHING
          )
          UPDATE clinical.notification
@@ -47,10 +50,12 @@ pub(crate) async fn record(
              uncertain = uncertain OR $8,
              due_at = now() + $5,
              lease_until = NULL
-         WHERE notification_id = $1 AND (attempts = $2 OR $4 = 'delivered') AND state = 'pending'
-         RETURNING report_id, state, channel",
-        notification_id,
-        attempt,
+         FROM unnest($1::uuid[], $2::integer[]) AS made (notification_id, attempt)
+         WHERE notification.notification_id = made.notification_id AND (attempts = attempt OR $4 = 'delivered')
+           AND state = 'pending'
+         RETURNING notification.notification_id, report_id, state, channel, attempts",
+        notification_ids,
+        attempts,
         verdict.outcome,
         verdict.state,
         interval(verdict.retry_after),
@@ -58,6 +63,6 @@ pub(crate) async fn record(
         TraceContext::current().trace_id().to_string(),
         verdict.uncertain,
     )
-    .fetch_optional(executor)
+    .fetch_all(executor)
     .await
 }

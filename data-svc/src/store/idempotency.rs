@@ -14,6 +14,8 @@ pub(crate) struct Claimed {
 /// Why a key could not be taken.
 pub(crate) struct Refusal {
     pub(crate) study_closed: bool,
+    /// Whether the enrolment has sent as many reports of the kind, urgent or not, within an hour as the study takes.
+    pub(crate) too_many: bool,
     pub(crate) stored: Option<Stored>,
 }
 
@@ -47,8 +49,9 @@ impl Stored {
     }
 }
 
-/// Takes the key for a new report. `None` when it is taken, the assignment is not the person's, or the study is
-/// closed, unless the report was captured `before_closing`.
+/// Takes the key for a new report. `None` when it is taken, the assignment is not the person's, the study is closed,
+/// unless the report was captured `before_closing`, or the person has sent so many reports within an hour that the study
+/// takes no more. Urgent ones are counted by themselves, so that no flood of others keeps one out.
 ///
 /// A second request with the same key waits here until the first one's transaction ends.
 pub(crate) async fn claim(
@@ -58,6 +61,7 @@ pub(crate) async fn claim(
     key: &str,
     fingerprint: &[u8],
     before_closing: bool,
+    urgent: bool,
 ) -> sqlx::Result<Option<Claimed>> {
     query_as!(
         Claimed,
@@ -67,6 +71,12 @@ pub(crate) async fn claim(
          JOIN clinical.enrolment USING (enrolment_id)
          JOIN clinical.study USING (study_id)
          WHERE assignment_id = $1 AND person_id = $2 AND (closed_at IS NULL OR closed_at > now() OR $5)
+           AND reports_per_hour > (
+               SELECT count(*)
+               FROM clinical.report
+               WHERE report.enrolment_id = enrolment.enrolment_id AND received_at > now() - interval '1 hour'
+                 AND $6 = EXISTS (SELECT FROM clinical.alert WHERE alert.report_id = report.report_id AND urgent)
+           )
          ON CONFLICT DO NOTHING
          RETURNING enrolment_id, report_id",
         assignment_id,
@@ -74,6 +84,7 @@ pub(crate) async fn claim(
         key,
         fingerprint,
         before_closing,
+        urgent,
     )
     .fetch_optional(tx)
     .await
@@ -176,9 +187,16 @@ pub(crate) async fn explain(
     assignment_id: Uuid,
     person_id: Uuid,
     key: &str,
+    urgent: bool,
 ) -> sqlx::Result<Option<Refusal>> {
     let row = query!(
-        r#"SELECT coalesce(closed_at <= now(), false) AS "study_closed!", idempotency.report_id AS "report_id?",
+        r#"SELECT coalesce(closed_at <= now(), false) AS "study_closed!",
+                  reports_per_hour <= (
+                      SELECT count(*)
+                      FROM clinical.report AS recent
+                      WHERE recent.enrolment_id = enrolment.enrolment_id AND received_at > now() - interval '1 hour'
+                        AND $4 = EXISTS (SELECT FROM clinical.alert WHERE alert.report_id = recent.report_id AND urgent)
+                  ) AS "too_many!", idempotency.report_id AS "report_id?",
                   idempotency.fingerprint AS "fingerprint?", report.disposition AS "disposition?",
                   report.revision AS "revision?", idempotency.review_id
            FROM clinical.assignment
@@ -191,11 +209,13 @@ pub(crate) async fn explain(
         assignment_id,
         person_id,
         key,
+        urgent,
     )
     .fetch_optional(tx)
     .await?;
     Ok(row.map(|row| Refusal {
         study_closed: row.study_closed,
+        too_many: row.too_many,
         stored: Stored::from_columns(row.report_id, row.revision, row.fingerprint, row.disposition, row.review_id),
     }))
 }

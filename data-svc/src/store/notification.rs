@@ -26,6 +26,8 @@ pub(crate) struct Claimed {
     pub(crate) age: i64,
     /// The study, for a nurse of another site than the report's.
     pub(crate) study_id: Option<Uuid>,
+    /// Whether it may be told in one message with others.
+    pub(crate) gathered: bool,
     /// Its site's, unless it is urgent.
     quiet_hours: Option<Vec<String>>,
 }
@@ -54,7 +56,8 @@ pub(crate) struct Untold {
 const OUTBOX: &str = "clinical.notification";
 
 /// Puts one notification per recipient and channel into the outbox, with its place in the current trace beside it.
-/// What is not urgent waits for the end of the site's quiet hours.
+/// What is not urgent waits for the end of the site's quiet hours, and is gathered to be told with others when the
+/// enrolment has sent more than the study wants told one by one.
 pub(crate) async fn enqueue(
     tx: &mut Tx<'_>,
     report_id: Uuid,
@@ -92,9 +95,23 @@ async fn insert(
     query_as!(
         Enqueued,
         r#"INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, urgent, traceparent,
-                                             tracestate)
-           SELECT $1, site_id, recipient_id, channel, $4, $5, $6
-           FROM clinical.enrolment,
+                                             tracestate, due_at, gathered)
+           SELECT $1, site_id, recipient_id, channel, $4, $5, $6, coalesce(told_at, now()), told_at IS NOT NULL
+           FROM clinical.enrolment
+                JOIN clinical.study USING (study_id)
+                CROSS JOIN LATERAL (
+                    SELECT CASE WHEN NOT $4 AND told_singly <= (
+                        SELECT count(*)
+                        FROM clinical.report
+                        WHERE report.enrolment_id = enrolment.enrolment_id AND report_id <> $1
+                          AND received_at > now() - gather_for
+                    ) THEN coalesce((
+                        SELECT min(due_at)
+                        FROM clinical.notification AS waiting JOIN clinical.report USING (report_id)
+                        WHERE waiting.site_id = enrolment.site_id AND report.enrolment_id = enrolment.enrolment_id
+                          AND gathered AND state = 'pending' AND due_at > now()
+                    ), now() + gather_for) END AS told_at
+                ) AS gathering,
                 (SELECT DISTINCT recipient_id FROM unnest($3::uuid[]) AS given (recipient_id)) AS recipient,
                 unnest(ARRAY['sms', 'email']) AS channel
            WHERE enrolment_id = $2
@@ -177,7 +194,7 @@ pub(crate) async fn claim(
                FOR UPDATE SKIP LOCKED
            )
            RETURNING notification_id, report_id, site_id, recipient_id, channel, urgent, attempts, traceparent,
-                     tracestate, study_id,
+                     tracestate, study_id, gathered,
                      now() AS "claimed_at!", clinical.micros(now()) - clinical.micros(created_at) AS "age!",
                      (SELECT ARRAY[quiet_from::text, quiet_until::text, time_zone]
                       FROM clinical.site
@@ -191,8 +208,12 @@ pub(crate) async fn claim(
     .await
 }
 
+/// Notifications that are claimed beside others to be told with them.
+const COMPANIONS: i64 = 1000;
+
 /// Leases `limit` notifications that are due and that nobody holds, urgent ones first and then the oldest. One
-/// that was never put off may have a hint on its way, and is left to it for `overdue`.
+/// that was never put off may have a hint on its way, and is left to it for `overdue`. With one that is gathered come all
+/// others that are due for its nurse.
 pub(crate) async fn claim_due(
     executor: impl PgExecutor<'_>,
     overdue: Duration,
@@ -202,19 +223,30 @@ pub(crate) async fn claim_due(
 ) -> sqlx::Result<Vec<Claimed>> {
     query_as!(
         Claimed,
-        r#"UPDATE clinical.notification
-           SET lease_until = now() + $4, attempts = attempts + 1
-           WHERE notification_id IN (
-               SELECT notification_id
+        r#"WITH picked AS (
+               SELECT notification_id, gathered, site_id, recipient_id, channel
                FROM clinical.notification
                WHERE state = 'pending' AND due_at <= now() AND (due_at > created_at OR due_at <= now() - $1::interval)
                  AND channel = ANY($3) AND (lease_until IS NULL OR lease_until <= now())
                ORDER BY urgent DESC, due_at, report_id
                LIMIT $2
                FOR UPDATE SKIP LOCKED
+           ), companion AS (
+               SELECT notification_id
+               FROM clinical.notification
+               WHERE gathered AND state = 'pending' AND due_at <= now() AND (lease_until IS NULL OR lease_until <= now())
+                 AND (site_id, recipient_id, channel) IN (
+                     SELECT site_id, recipient_id, channel FROM picked WHERE gathered
+                 )
+               ORDER BY due_at
+               LIMIT $5
+               FOR UPDATE SKIP LOCKED
            )
+           UPDATE clinical.notification
+           SET lease_until = now() + $4, attempts = attempts + 1
+           WHERE notification_id IN (SELECT notification_id FROM picked UNION SELECT notification_id FROM companion)
            RETURNING notification_id, report_id, site_id, recipient_id, channel, urgent, attempts, traceparent,
-                     tracestate, study_id,
+                     tracestate, study_id, gathered,
                      now() AS "claimed_at!", clinical.micros(now()) - clinical.micros(created_at) AS "age!",
                      (SELECT ARRAY[quiet_from::text, quiet_until::text, time_zone]
                       FROM clinical.site
@@ -224,24 +256,26 @@ pub(crate) async fn claim_due(
         limit,
         channels,
         interval(lease),
+        COMPANIONS,
     )
     .fetch_all(executor)
     .await
 }
 
-/// Gives a claim back that came to no attempt, unless a later one has begun.
+/// Gives claims back that came to no attempt, but for those of which a later one has begun. `attempts` are theirs.
 pub(crate) async fn release(
     executor: impl PgExecutor<'_>,
-    notification_id: Uuid,
-    attempt: i32,
+    notification_ids: &[Uuid],
+    attempts: &[i32],
     retry_after: Duration,
 ) -> sqlx::Result<()> {
     query!(
         "UPDATE clinical.notification
          SET attempts = attempts - 1, due_at = now() + $3, lease_until = NULL
-         WHERE notification_id = $1 AND attempts = $2 AND state = 'pending'",
-        notification_id,
-        attempt,
+         FROM unnest($1::uuid[], $2::integer[]) AS held (notification_id, attempt)
+         WHERE notification.notification_id = held.notification_id AND attempts = attempt AND state = 'pending'",
+        notification_ids,
+        attempts,
         interval(retry_after),
     )
     .execute(executor)

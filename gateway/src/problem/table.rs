@@ -97,6 +97,8 @@ table! {
     PRECONDITION_REQUIRED = "precondition-required", PRECONDITION_REQUIRED, "Precondition required",
         "Send If-Match with the ETag of the report as you have read it.";
     THROTTLED = "throttled", TOO_MANY_REQUESTS, "Too many requests", "Too many requests; Retry-After says when.";
+    TOO_MANY_REPORTS = "too-many-reports", TOO_MANY_REQUESTS, "Too many reports",
+        "So many reports within an hour are not taken. Keep it, and send it again with the same key later.";
     HEAD_TOO_LARGE = "head-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Head too large",
         "The request's headers are too large.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "Internal error", "A defect of ours; the trace id finds it.";
@@ -147,6 +149,7 @@ impl From<Reason> for ProblemType {
             Reason::InvalidRefreshToken => Self::INVALID_REFRESH_TOKEN,
             Reason::NotificationNotFound => Self::NOTIFICATION_NOT_FOUND,
             Reason::NothingToResend => Self::NOTHING_TO_RESEND,
+            Reason::TooManyReports => Self::TOO_MANY_REPORTS,
             Reason::Other(ErrorKind::Unauthenticated) => Self::UNAUTHENTICATED,
             Reason::Other(ErrorKind::NotFound) => Self::NOT_FOUND,
             Reason::Other(ErrorKind::Throttled) => Self::THROTTLED,

@@ -72,7 +72,7 @@ pub(crate) struct Submitted {
          headers(("location" = String, description = "Path of the report."))),
     ),
     extensions(("x-problems" = json!([
-        "malformed-id", "wrong-role", "assignment-not-found", "window-used", "study-closed",
+        "malformed-id", "wrong-role", "assignment-not-found", "window-used", "study-closed", "too-many-reports",
         "idempotency-key-in-progress", "idempotency-key-reused", "report-invalid", "windows-pending",
     ]))),
 )]

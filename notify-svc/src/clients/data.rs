@@ -138,6 +138,7 @@ impl Data {
             outcome: outcome.into(),
             retry_after: wire(retry_after),
             give_up_after: wire(give_up_after),
+            companions: notification.companions.clone(),
         };
         self.0.clone().record_delivery(request).await?;
         Ok(())
