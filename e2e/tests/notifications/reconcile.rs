@@ -85,6 +85,8 @@ async fn a_report_that_nobody_is_told_of_is_counted() -> anyhow::Result<()> {
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     submitted(&client, &token, PATIENT).await?;
+    // Who leaves before she is told has not been told.
+    wait_for_count(&stack, "%", "delivered", 2 * NURSES_PER_SITE).await?;
     sqlx::query("UPDATE identity.person SET active = false WHERE role = 'nurse'")
         .execute(&mut stack.database.connect().await?)
         .await?;
