@@ -36,12 +36,11 @@ pub(super) fn together(claims: Vec<Claimed>) -> Vec<Together> {
             continue;
         }
         let kind = (claim.site_id, claim.recipient_id, claim.channel.clone(), claim.study_id);
-        match places.get(&kind).and_then(|place: &usize| told.get_mut(*place)) {
-            Some(together) => together.push(claim),
-            None => {
-                places.insert(kind, told.len());
-                told.push(vec![claim]);
-            }
+        if let Some(together) = places.get(&kind).and_then(|place: &usize| told.get_mut(*place)) {
+            together.push(claim);
+        } else {
+            places.insert(kind, told.len());
+            told.push(vec![claim]);
         }
     }
     told

@@ -29,11 +29,11 @@ async fn who_a_report_is_about_and_where_changes_by_events_that_say_what_was() -
     let trail = seen(&client, &nurse, &format!("/v1/reports/{report_id}/audit")).await?;
     let events = trail["events"].as_array().cloned().unwrap_or_default();
     let told: Vec<_> = events.iter().map(|event| (&event["action"], &event["changes"])).collect();
-    let changed = json!("enrolment.change");
+    let kind = json!("enrolment.change");
     assert_eq!(told[0], (&json!("report.create"), &Value::Null));
-    assert_eq!(told[1], (&changed, &json!({"enrolment": {"subject_code": ["BER-001", "BER-900"]}})));
+    assert_eq!(told[1], (&kind, &json!({"enrolment": {"subject_code": ["BER-001", "BER-900"]}})));
     assert_eq!(told[2].1["site"]["name"][1], "Another name");
-    assert_eq!(told[3], (&changed, &json!({"study": {"title": ["Demonstration study", "Another title"]}})));
+    assert_eq!(told[3], (&kind, &json!({"study": {"title": ["Demonstration study", "Another title"]}})));
     assert_eq!(told.len(), 4, "{trail}");
     for event in &events[1..] {
         assert_eq!((event.get("actor_id"), &event["reason"]), (None, &json!("A slip of the pen.")));
