@@ -259,7 +259,7 @@ async fn a_problem_type_is_a_page_for_a_person_and_json_for_a_program() -> anyho
     let page = client.raw("GET", "/problems/report-invalid", &browser, "").await?.expect_status(200)?;
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     let text = String::from_utf8_lossy(&page.body);
-    assert!(text.contains("<h1>Report invalid</h1>") && text.contains("/problems/report-invalid"), "{text}");
+    assert!(text.contains("<h1>Report invalid</h1>") && text.contains("report-invalid</code>"), "{text}");
 
     let answer = client.get("/problems/report-invalid", None).await?.expect_status(200)?;
     assert_eq!(answer.json()["title"], "Report invalid");

@@ -31,6 +31,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         seed: options.seed.map_or_else(today, Ok)?,
         phones: options.phones,
         sweeper: !options.without_sweeper,
+        recovery: Duration::from_secs(15),
         settle: Duration::from_mins(1),
     };
     eprintln!("{} faults, seed {} ...", plan.faults, plan.seed);

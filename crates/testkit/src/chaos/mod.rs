@@ -43,6 +43,8 @@ pub struct Plan {
     /// Whether notify-svc looks for what no hint has reached. Without it notifications must get stuck:
     /// a check that does not notice that is worth nothing.
     pub sweeper: bool,
+    /// How long everything may take to work again, by itself, from the end of a partition on.
+    pub recovery: Duration,
     /// How long the stack may take to come to rest afterwards.
     pub settle: Duration,
 }
@@ -75,7 +77,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Verdict> {
     let ended = timeout(LAST_ANSWER, join_all(phones)).await;
     ensure!(ended.is_ok(), "some phones have no answer {LAST_ANSWER:?} after the last fault");
 
-    let mut verdict = verdict::judge(&mut copies, &ledger, incidents, plan.settle).await?;
+    let mut verdict = verdict::judge(&mut copies, &ledger, incidents, plan).await?;
     copies.stack.stop().await?;
     postgres.stop().await?;
     verdict.took = start.elapsed();

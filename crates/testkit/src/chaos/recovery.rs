@@ -4,7 +4,7 @@ use super::copies::Copies;
 use super::ledger::Ledger;
 use crate::poll;
 
-/// How long a recovery is waited for; beyond [`super::Verdict::RECOVERY`] it counts as none anyway.
+/// How long a recovery is waited for; beyond [`super::Plan::recovery`] it counts as none anyway.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long it takes from `healed` until both gateways are ready and have acknowledged a report, and both providers

@@ -9,7 +9,7 @@ use sqlx::Row;
 
 use super::copies::Copies;
 use super::ledger::{Entries, Ledger};
-use super::{Fault, Incident, orphans};
+use super::{Fault, Incident, Plan, orphans};
 use crate::poll;
 use crate::stack::{Service, Stack};
 
@@ -58,9 +58,6 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// How long everything may take to work again, by itself, from the end of a partition on.
-    pub const RECOVERY: Duration = Duration::from_secs(15);
-
     /// Whether the stack has kept its promises.
     pub fn is_good(&self) -> bool {
         self.failures().iter().all(|(_, count)| *count == 0)
@@ -131,7 +128,7 @@ pub(super) async fn judge(
     copies: &mut Copies,
     ledger: &Ledger,
     incidents: Vec<Incident>,
-    settle: Duration,
+    plan: &Plan,
 ) -> anyhow::Result<Verdict> {
     let entries = ledger.entries();
     let mut verdict =
@@ -143,7 +140,7 @@ pub(super) async fn judge(
         }
         verdict.partitions += 1;
         verdict.slowest_recovery = verdict.slowest_recovery.max(recovery.unwrap_or_default());
-        if recovery.is_none_or(|recovery| recovery > Verdict::RECOVERY) {
+        if recovery.is_none_or(|recovery| recovery > plan.recovery) {
             verdict.unrecovered.push(format!("{fault}: {recovery:.1?}"));
         }
     }
@@ -153,7 +150,7 @@ pub(super) async fn judge(
     verdict.longest_wait = waits.last().copied().unwrap_or_default();
 
     let stack = &copies.stack;
-    rest(stack, settle).await?;
+    rest(stack, plan.settle).await?;
     reports(stack, &entries, &mut verdict).await?;
     notifications(stack, &mut verdict).await?;
     for command in [&["audit", "verify"][..], &["reconcile"]] {
