@@ -26,12 +26,13 @@ CREATE FUNCTION clinical.enrolment_digest(
     enrolment clinical.enrolment, site clinical.site, study clinical.study
 ) RETURNS bytea
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN sha256(convert_to(jsonb_build_array(
+-- As text: a parsed body would keep PostgreSQL 17 from adding columns to these tables.
+AS $$ SELECT sha256(convert_to(jsonb_build_array(
     (enrolment).enrolment_id, (enrolment).study_id, (enrolment).site_id, (enrolment).person_id,
     (enrolment).subject_code, (enrolment).time_zone, clinical.micros((enrolment).enrolled_at),
     (enrolment).baseline_date, (site).site_id, (site).study_id, (site).code, (site).name, (site).time_zone,
     (study).study_id, (study).code, (study).title
-)::text, 'UTF8'));
+)::text, 'UTF8')) $$;
 
 -- Volatile, so that it sees what has been committed while its statement waited for a lock.
 CREATE FUNCTION clinical.current_context(subject uuid) RETURNS bytea
