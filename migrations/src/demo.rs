@@ -274,7 +274,7 @@ async fn seed_clinical(connection: &mut PgConnection) -> anyhow::Result<()> {
     sqlx::query(
         // A newcomer may submit as often as they like, and see the message of each; a flood is still none.
         "INSERT INTO clinical.study (study_id, code, title, reports_per_hour, told_singly)
-         VALUES ($1, $2, $3, 600, 20)
+         VALUES ($1, $2, $3, 600, 100)
          ON CONFLICT DO NOTHING",
     )
     .bind(STUDY)
