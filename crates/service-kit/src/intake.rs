@@ -97,8 +97,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
         ready!(Pin::new(&mut self.inner).poll_read(cx, &mut part))?;
         let read = part.filled().len();
-        buffer.advance(read);
-        Poll::Ready(self.intake.add(read).inspect_err(|_| REFUSED.add(1, &[(CONNECTION_LIMIT, "memory")])))
+        let added = self.intake.add(read).inspect_err(|_| REFUSED.add(1, &[(CONNECTION_LIMIT, "memory")]));
+        if added.is_ok() {
+            buffer.advance(read);
+        }
+        Poll::Ready(added)
     }
 }
 

@@ -207,7 +207,8 @@ mod tests {
     fn made_up_tokens_share_the_budget_of_their_address() {
         let rates = rates(4, 1, 100);
         let [guesses, refreshes] = [address(1), address(2)].map(|from| {
-            let count = |ask: &dyn Fn(&str) -> bool| (0..100).filter(|number: &u8| ask(&number.to_string())).count();
+            let count =
+                |ask: &dyn Fn(&str) -> bool| (0..100).filter(|number: &u8| ask(&format!("{number} of {from}"))).count();
             (
                 count(&|token| rates.access_token(from, token).is_ok()),
                 count(&|token| rates.refresh_token(from, token).is_ok()),

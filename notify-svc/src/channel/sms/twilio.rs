@@ -30,6 +30,8 @@ impl Twilio {
             .connect_timeout(config.timeout)
             .timeout(config.limit())
             .redirect(redirect::Policy::none())
+            // Of many that a network has let fall silent, each would cost another attempt.
+            .pool_max_idle_per_host(2)
             .build()
             .context("make the SMS client")?;
         let (account, token, from) = (config.account.clone(), config.token.clone(), config.from.clone());
