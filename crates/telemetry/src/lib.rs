@@ -47,6 +47,7 @@ pub use log::{LogConfig, LogFormat};
 pub use metrics::{Counter, Gauge};
 pub use panic::report_panic;
 pub use propagation::{Boundary, Continuation, Egress, Incoming, KeepConfig, Propagator, Trust};
+pub use retry_after::retry_after;
 pub use span::fail_current;
 pub use task::{Classified, Message, Task, step, unsampled};
 pub use telemetry::Telemetry;

@@ -13,7 +13,6 @@ pub use server::{Answering, Server, ServerLayer};
 use http::Method;
 
 use crate::conventions::OTHER;
-pub use crate::retry_after::retry_after;
 
 /// The method if it is a standard one: a client may send any word as a method.
 fn known_method(method: &Method) -> &'static str {

@@ -4,7 +4,8 @@ use anyhow::Context;
 use reqwest::{Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use telemetry::http::{Client, Error, retry_after};
+use telemetry::http::{Client, Error};
+use telemetry::retry_after;
 
 use super::{Config, Outcome, Provider};
 
