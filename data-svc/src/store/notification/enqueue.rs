@@ -1,0 +1,155 @@
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgExecutor, query, query_as, query_scalar};
+use telemetry::postgres::Tx;
+use telemetry::{Message, Task, TraceContext};
+use uuid::Uuid;
+
+use crate::quiet_hours::QuietHours;
+
+/// The outbox, by the name of its table. One report's notifications are a message in it.
+const OUTBOX: &str = "clinical.notification";
+
+/// Puts one notification per recipient and channel into the outbox, with its place in the current trace beside it.
+/// What is not urgent waits for the end of the site's quiet hours, and is gathered to be told with others when the
+/// enrolment has sent more than the study wants told one by one.
+pub(crate) async fn enqueue(
+    tx: &mut Tx<'_>,
+    report_id: Uuid,
+    enrolment_id: Uuid,
+    recipients: &[Uuid],
+    urgent: bool,
+) -> sqlx::Result<()> {
+    let message = Message { system: "postgresql", destination: OUTBOX, id: report_id.to_string() };
+    let inserted = insert(tx, report_id, enrolment_id, recipients, urgent);
+    let first = Task::create("create notification", message).run(inserted).await?;
+    let Some(first) = first else { return Ok(()) };
+    let quiet_until =
+        first.quiet_hours.as_deref().and_then(QuietHours::parse).and_then(|hours| hours.end(first.due_at));
+    match quiet_until {
+        Some(end) => hold_back(tx, report_id, end).await,
+        None => Ok(()),
+    }
+}
+
+struct Enqueued {
+    due_at: DateTime<Utc>,
+    quiet_hours: Option<Vec<String>>,
+}
+
+/// The first of the notifications, which all share what it says of itself.
+async fn insert(
+    tx: &mut Tx<'_>,
+    report_id: Uuid,
+    enrolment_id: Uuid,
+    recipients: &[Uuid],
+    urgent: bool,
+) -> sqlx::Result<Option<Enqueued>> {
+    let context = TraceContext::current();
+    // The site is asked once, not once a row: the sub-query after RETURNING depends on none.
+    query_as!(
+        Enqueued,
+        r#"INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, urgent, traceparent,
+                                             tracestate, due_at, gathered)
+           SELECT $1, site_id, recipient_id, channel, $4, $5, $6, coalesce(told_at, now()), told_at IS NOT NULL
+           FROM clinical.enrolment
+                JOIN clinical.study USING (study_id)
+                CROSS JOIN LATERAL (
+                    SELECT CASE WHEN NOT $4 AND told_singly <= (
+                        SELECT count(*)
+                        FROM clinical.report
+                        WHERE report.enrolment_id = enrolment.enrolment_id AND report_id <> $1
+                          AND received_at > now() - gather_for
+                    ) THEN coalesce((
+                        SELECT min(due_at)
+                        FROM clinical.notification AS waiting JOIN clinical.report USING (report_id)
+                        WHERE waiting.site_id = enrolment.site_id AND report.enrolment_id = enrolment.enrolment_id
+                          AND gathered AND state = 'pending' AND due_at > now()
+                    ), now() + gather_for) END AS told_at
+                ) AS gathering,
+                (SELECT DISTINCT recipient_id FROM unnest($3::uuid[]) AS given (recipient_id)) AS recipient,
+                unnest(ARRAY['sms', 'email']) AS channel
+           WHERE enrolment_id = $2
+           RETURNING due_at, (
+               SELECT ARRAY[quiet_from::text, quiet_until::text, site.time_zone]
+               FROM clinical.enrolment JOIN clinical.site USING (site_id)
+               WHERE enrolment_id = $2 AND quiet_from IS NOT NULL AND NOT $4
+           ) AS "quiet_hours: Vec<String>""#,
+        report_id,
+        enrolment_id,
+        recipients,
+        urgent,
+        context.to_string(),
+        context.trace_state(),
+    )
+    .fetch_all(tx)
+    .await
+    .map(|rows| rows.into_iter().next())
+}
+
+/// Puts notifications of a report that nobody was told of into the outbox, for those nurses who had none yet; gives how
+/// many nurses those are. `recipients` and `site_ids` are of one length: each nurse and the site where she works.
+pub(crate) async fn escalate(
+    executor: impl PgExecutor<'_>,
+    report_id: Uuid,
+    recipients: &[Uuid],
+    site_ids: &[Uuid],
+) -> sqlx::Result<usize> {
+    let message = Message { system: "postgresql", destination: OUTBOX, id: report_id.to_string() };
+    Task::create("create notification", message)
+        .run(async {
+            let context = TraceContext::current();
+            let told: Vec<Uuid> = query_scalar!(
+                "INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, urgent, gathered,
+                                                    study_id, traceparent, tracestate)
+                 SELECT report_id, given.site_id, given.recipient_id, channel, urgent, NOT urgent,
+                        CASE WHEN given.site_id <> untold_report.site_id THEN study_id END, $4, $5
+                 FROM clinical.untold_report,
+                      unnest($2::uuid[], $3::uuid[]) AS given (recipient_id, site_id),
+                      unnest(ARRAY['sms', 'email']) AS channel
+                 WHERE report_id = $1
+                 ON CONFLICT (dedupe_key) DO NOTHING
+                 RETURNING recipient_id",
+                report_id,
+                recipients,
+                site_ids,
+                context.to_string(),
+                context.trace_state(),
+            )
+            .fetch_all(executor)
+            .await?;
+            Ok(told.into_iter().collect::<HashSet<_>>().len())
+        })
+        .await
+}
+
+async fn hold_back(tx: &mut Tx<'_>, report_id: Uuid, until: DateTime<Utc>) -> sqlx::Result<()> {
+    query!("UPDATE clinical.notification SET due_at = $2 WHERE report_id = $1", report_id, until)
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
+/// Makes a notification of one of the sites due that was given up or may not have arrived; says whether there was such
+/// a one, held by nobody.
+pub(crate) async fn resend(
+    executor: impl PgExecutor<'_>,
+    notification_id: Uuid,
+    nurse_id: Uuid,
+    site_ids: &[Uuid],
+) -> sqlx::Result<bool> {
+    let done = query!(
+        "UPDATE clinical.notification
+         SET state = 'pending', due_at = now(), lease_until = NULL, resent_at = now(), resent_by = $2
+         WHERE notification_id = $1 AND site_id = ANY($3)
+           AND (state IN ('dead', 'cancelled', 'uncertain')
+                OR uncertain AND state = 'pending' AND (lease_until IS NULL OR lease_until <= now()))",
+        notification_id,
+        nurse_id,
+        site_ids,
+    )
+    .execute(executor)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
