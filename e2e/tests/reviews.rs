@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use migrations::demo::{NURSES, SITES, STUDY};
 use serde_json::{Value, json};
 use sqlx::Connection;
-use testkit::client::{Client, Token, report};
+use testkit::client::{Client, Response, Token, report};
 use testkit::poll;
 use testkit::stack::Stack;
 
@@ -166,6 +166,27 @@ async fn waiting(stack: &Stack, statements: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Two requests of which both have begun before either ends, in this order.
+async fn overtaken(
+    stack: &Stack,
+    first: impl Future<Output = anyhow::Result<Response>>,
+    second: impl Future<Output = anyhow::Result<Response>>,
+) -> anyhow::Result<(Response, Response)> {
+    let mut database = stack.database.connect().await?;
+    let mut lock = database.begin().await?;
+    sqlx::query("SELECT FROM clinical.audit_chain FOR UPDATE").execute(&mut *lock).await?;
+    let second = async {
+        waiting(stack, 1).await?;
+        second.await
+    };
+    let release = async {
+        waiting(stack, 2).await?;
+        Ok(lock.rollback().await?)
+    };
+    let (first, second, ()) = tokio::try_join!(first, second, release)?;
+    Ok((first, second))
+}
+
 #[tokio::test]
 async fn a_review_that_was_overtaken_by_an_amendment_is_refused() -> anyhow::Result<()> {
     let stack = unhurried().start().await?;
@@ -173,22 +194,10 @@ async fn a_review_that_was_overtaken_by_an_amendment_is_refused() -> anyhow::Res
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;
     let nurse = client.login(NURSE.login, NURSE.pin).await?;
     let report_id = submitted(&client, &patient, PATIENT).await?;
-    // Both have begun and neither has ended; the amendment comes first.
-    let mut database = stack.database.connect().await?;
-    let mut lock = database.begin().await?;
-    sqlx::query("SELECT FROM clinical.audit_chain FOR UPDATE").execute(&mut *lock).await?;
     let change = amendment();
-    let (amended, reviewed, ()) = tokio::try_join!(
-        client.amend(&patient, &report_id, "\"1\"", &change),
-        async {
-            waiting(&stack, 1).await?;
-            client.review(&nurse, &report_id, "approved").await
-        },
-        async {
-            waiting(&stack, 2).await?;
-            Ok(lock.rollback().await?)
-        },
-    )?;
+    let amended = client.amend(&patient, &report_id, "\"1\"", &change);
+    let reviewed = client.review(&nurse, &report_id, "approved");
+    let (amended, reviewed) = Box::pin(overtaken(&stack, amended, reviewed)).await?;
     amended.expect_status(201)?;
     problem(&reviewed, 409, "report-superseded")?;
     assert_eq!(rows(&stack).await?.audit_events, 2);
@@ -203,21 +212,10 @@ async fn an_amendment_that_was_overtaken_by_a_review_is_refused() -> anyhow::Res
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;
     let nurse = client.login(NURSE.login, NURSE.pin).await?;
     let report_id = submitted(&client, &patient, PATIENT).await?;
-    let mut database = stack.database.connect().await?;
-    let mut lock = database.begin().await?;
-    sqlx::query("SELECT FROM clinical.audit_chain FOR UPDATE").execute(&mut *lock).await?;
     let change = amendment();
-    let (reviewed, amended, ()) = tokio::try_join!(
-        client.review(&nurse, &report_id, "approved"),
-        async {
-            waiting(&stack, 1).await?;
-            client.amend(&patient, &report_id, "\"1\"", &change).await
-        },
-        async {
-            waiting(&stack, 2).await?;
-            Ok(lock.rollback().await?)
-        },
-    )?;
+    let reviewed = client.review(&nurse, &report_id, "approved");
+    let amended = client.amend(&patient, &report_id, "\"1\"", &change);
+    let (reviewed, amended) = Box::pin(overtaken(&stack, reviewed, amended)).await?;
     reviewed.expect_status(201)?;
     problem(&amended, 412, "revision-mismatch")?;
     assert_eq!(rows(&stack).await?.reports, 1);

@@ -21,10 +21,6 @@ fn proxied() -> Builder {
     [
         ("EPRO_SWEEP__OVERDUE", "1s"),
         ("EPRO_DELIVERY__BACKOFF__BASE", "100ms"),
-        ("EPRO_DELIVERY__UNCERTAIN__BASE", "100ms"),
-        ("EPRO_DELIVERY__UNCERTAIN__CAP", "1s"),
-        ("EPRO_DELIVERY__URGENT_UNCERTAIN__BASE", "100ms"),
-        ("EPRO_DELIVERY__URGENT_UNCERTAIN__CAP", "1s"),
         ("EPRO_SMS__TIMEOUT", "1s"),
         ("EPRO_SMS__ANSWER_TIMEOUT", "2s"),
         ("EPRO_SMTP__TIMEOUT", "1s"),
@@ -83,6 +79,10 @@ async fn recovers(service: Service, peer: Peer) -> anyhow::Result<()> {
     if peer == Peer::Otlp {
         stack.otlp.wait_for_shape(&trace_id, DEADLINE, &expected).await?;
     }
+    let database = &mut stack.database.connect().await?;
+    let unknown = "SELECT count(*) FROM clinical.delivery_attempt WHERE outcome = 'uncertain'";
+    let unknown: i64 = sqlx::query_scalar(unknown).fetch_one(database).await?;
+    ensure!(unknown == 0, "{unknown} messages went into silent connections");
     // Not by chance: every connection is a good one now.
     fill_pools(&client, &token).await?;
     stack.stop().await?;
@@ -135,19 +135,28 @@ async fn the_mailer_replaces_connections_that_have_fallen_silent() -> anyhow::Re
 
 #[tokio::test]
 async fn exporters_replace_connections_that_have_fallen_silent() -> anyhow::Result<()> {
-    for service in [Service::Gateway, Service::DataSvc] {
+    for service in Service::ALL {
         recovers(service, Peer::Otlp).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn readiness_tells_whether_postgres_can_be_reached() -> anyhow::Result<()> {
+async fn readiness_tells_whether_data_svc_can_reach_postgres() -> anyhow::Result<()> {
+    readiness_follows(Service::DataSvc).await
+}
+
+#[tokio::test]
+async fn readiness_tells_whether_user_svc_can_reach_postgres() -> anyhow::Result<()> {
+    readiness_follows(Service::UserSvc).await
+}
+
+async fn readiness_follows(service: Service) -> anyhow::Result<()> {
     let stack = proxied().start().await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     fill_pools(&client, &token).await?;
-    let postgres = stack.proxy(Service::DataSvc, Peer::Postgres)?;
+    let postgres = stack.proxy(service, Peer::Postgres)?;
     let status = async || Ok(client.get("/readyz", None).await?.status);
 
     postgres.partition();

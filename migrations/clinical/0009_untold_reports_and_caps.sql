@@ -10,7 +10,7 @@ ALTER TABLE clinical.study
     -- reports of one enrolment within `gather_for` that are told one by one; those beyond are told together
     ADD COLUMN told_singly      integer NOT NULL DEFAULT 3 CHECK (told_singly >= 1),
     ADD COLUMN gather_for       interval NOT NULL DEFAULT '1 hour'
-        CHECK (gather_for BETWEEN interval '0' AND interval '1 day');
+        CHECK (gather_for BETWEEN interval '0' AND interval '6 hours');
 
 ALTER TABLE clinical.notification
     -- told in one message with others of its kind for the same nurse

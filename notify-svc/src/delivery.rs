@@ -11,6 +11,7 @@ use serde::Deserialize;
 use service_kit::attribute::{DELIVERY_ATTEMPT, DELIVERY_CHANNEL};
 use telemetry::{Task, TraceContext};
 use tokio::sync::OwnedSemaphorePermit;
+use uuid::Uuid;
 
 use crate::backoff::Backoff;
 use crate::breaker::{Change, Gate};
@@ -222,9 +223,9 @@ impl Delivery {
 
     async fn send(&self, line: &Line, report_id: &str, notification: &Notification, contact: Contact) -> Outcome {
         let channel = Arc::clone(&line.channel);
-        let (notification_id, urgent) = (notification.notification_id.clone(), notification.urgent);
+        let (key, urgent) = (key(notification), notification.urgent);
         let Ok(text) = self.messages.render(channel.name(), report_id, notification) else { return Outcome::Panic };
-        let message = Message { notification_id, contact, urgent, text };
+        let message = Message { key, contact, urgent, text };
         let task = Task::internal(channel.task())
             .attribute(DELIVERY_ATTEMPT, i64::from(notification.attempt))
             .attribute(DELIVERY_CHANNEL, channel.name());
@@ -235,6 +236,19 @@ impl Delivery {
     fn random(&self) -> f64 {
         self.random.lock().unwrap_or_else(PoisonError::into_inner).f64()
     }
+}
+
+/// What tells a message from others: the notification's id, or a name made of the ids of all that it is about. With other
+/// companions it is another message, which no provider may take for a repetition: they would be told of by nobody.
+fn key(notification: &Notification) -> String {
+    let Notification { notification_id, companions, .. } = notification;
+    if companions.is_empty() {
+        return notification_id.clone();
+    }
+    let ids: BTreeSet<_> =
+        companions.iter().map(|companion| &companion.notification_id).chain([notification_id]).collect();
+    let name: String = ids.into_iter().map(String::as_str).collect();
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
 }
 
 fn stored(context: Option<pb::TraceContext>) -> Option<TraceContext> {
@@ -251,5 +265,26 @@ fn note(channel: &'static str, change: Option<Change>) {
         Some(Change::Opened) => telemetry::warn!(channel, "provider is left alone"),
         Some(Change::Closed) => telemetry::info!(channel, "provider is well again"),
         None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_a_repetition_only_if_it_is_about_the_same() {
+        let about = |first: &str, others: &[&str]| {
+            let companion = |id: &&str| pb::Companion { notification_id: (*id).to_owned(), attempt: 1 };
+            key(&Notification {
+                notification_id: first.to_owned(),
+                companions: others.iter().map(companion).collect(),
+                ..Notification::default()
+            })
+        };
+        assert_eq!(about("a", &[]), "a");
+        assert_eq!(about("a", &["b", "c"]), about("b", &["c", "a"]));
+        let keys = [about("a", &[]), about("a", &["b"]), about("a", &["c"]), about("a", &["b", "c"])];
+        assert_eq!(BTreeSet::from(keys).len(), 4);
     }
 }

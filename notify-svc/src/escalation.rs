@@ -15,7 +15,10 @@ use crate::delivery::Delivery;
 /// Reports that are taken at once.
 const BATCH: u32 = 20;
 
-/// How long a report waits that nobody can be told of, or whose nurses could not be looked up.
+/// How long taken reports are left to who has taken them. One whose nurses could not be looked up is due again then.
+const LEASE: Duration = Duration::from_secs(15);
+
+/// How long a report waits that nobody in the study can be told of.
 const AGAIN_AFTER: Duration = Duration::from_mins(5);
 
 /// Has the nurses of a whole study told of what nobody was told of at its own site.
@@ -38,7 +41,7 @@ impl Escalator {
         let mut ticks = interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            let claim = self.data.claim_untold_reports(BATCH, AGAIN_AFTER);
+            let claim = self.data.claim_untold_reports(BATCH, LEASE);
             let claimed = telemetry::unsampled(async { claim.await.inspect_err(service_kit::note_failure) }).await;
             for report in claimed.unwrap_or_default() {
                 let escalated = Task::internal("escalate report").root().run(self.escalate(&report)).await;
@@ -58,7 +61,7 @@ impl Escalator {
         });
         let recipients = recipients.filter(|recipient| known.insert(recipient.person_id.clone())).collect();
         let report_id = &report.report_id;
-        if self.data.escalate_report(report_id, recipients).await? == 0 {
+        if self.data.escalate_report(report_id, recipients, AGAIN_AFTER).await? == 0 {
             telemetry::error!(%report_id, "nobody in the study can be told of this report");
         } else {
             telemetry::warn!(%report_id, "the nurses of the whole study are told of this report");

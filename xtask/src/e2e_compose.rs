@@ -95,6 +95,8 @@ async fn judge(stack: &Compose) -> anyhow::Result<Verdict> {
         verdict.check(&name, said.is_ok(), || format!("{said:?}"));
     }
 
+    judge_stranger(stack, &mut verdict).await?;
+
     for _ in 0..MORE {
         visit.submit().await?;
     }
@@ -202,6 +204,16 @@ impl Visit {
         }
         Ok(())
     }
+}
+
+/// A container on the network that has no certificate of the mesh gets UNAUTHENTICATED, which is 16.
+async fn judge_stranger(stack: &Compose, verdict: &mut Verdict) -> anyhow::Result<()> {
+    const RPC: &str = "https://data-svc:50053/epro.data.v1.DataService/ListReports";
+    let call = ["curl", "-sSk", "--http2", "-D", "-", "-H", "content-type: application/grpc", "-H", "te: trailers"];
+    let answer = stack.exec("sms-provider", &[&call, &["--data-binary", "", RPC][..]].concat()).await?;
+    let is_refused = answer.lines().any(|line| line.trim_end() == "grpc-status: 16");
+    verdict.check("a stranger on the network is unauthenticated", is_refused, || answer);
+    Ok(())
 }
 
 /// The nurses of the first patient's site.

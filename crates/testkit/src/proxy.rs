@@ -1,12 +1,15 @@
 //! A TCP proxy that can fall silent: what a NAT, a firewall or a failover does to connections.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_util::io::InspectReader;
 
 use crate::server_task::{ANY_PORT, ServerTask};
 
@@ -15,6 +18,7 @@ use crate::server_task::{ANY_PORT, ServerTask};
 pub struct Proxy {
     address: SocketAddr,
     network: watch::Sender<Network>,
+    answered: Arc<AtomicU64>,
     _server: ServerTask,
 }
 
@@ -36,13 +40,15 @@ impl Proxy {
         let listener = TcpListener::bind(ANY_PORT).await.context("bind a proxy")?;
         let address = listener.local_addr().context("the address of a proxy")?;
         let (network, state) = watch::channel(Network::default());
+        let answered = Arc::new(AtomicU64::new(0));
+        let note = Arc::clone(&answered);
         let server = ServerTask::spawn(|stopped| async move {
             tokio::select! {
-                () = serve(listener, target, state) => {}
+                () = serve(listener, target, state, note) => {}
                 () = stopped.wait() => {}
             }
         });
-        Ok(Self { address, network, _server: server })
+        Ok(Self { address, network, answered, _server: server })
     }
 
     /// Where it listens.
@@ -67,24 +73,39 @@ impl Proxy {
         self.network
             .send_modify(|network| *network = Network { generation: network.generation + 1, partitioned: false });
     }
+
+    /// Whether the target has said anything on a connection that was opened since the last change.
+    pub fn is_in_use(&self) -> bool {
+        self.answered.load(Ordering::Relaxed) == self.network.borrow().generation
+    }
 }
 
-async fn serve(listener: TcpListener, target: SocketAddr, state: watch::Receiver<Network>) {
+async fn serve(listener: TcpListener, target: SocketAddr, state: watch::Receiver<Network>, answered: Arc<AtomicU64>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        connections.spawn(forward(stream, target, state.clone()));
+        connections.spawn(forward(stream, target, state.clone(), Arc::clone(&answered)));
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn forward(mut near: TcpStream, target: SocketAddr, mut state: watch::Receiver<Network>) {
+async fn forward(
+    mut near: TcpStream,
+    target: SocketAddr,
+    mut state: watch::Receiver<Network>,
+    answered: Arc<AtomicU64>,
+) {
     let born = *state.borrow_and_update();
     if born.partitioned {
-        return silent(near, None).await;
+        return silent(near, None::<TcpStream>).await;
     }
-    let Ok(mut far) = TcpStream::connect(target).await else { return };
+    let Ok(far) = TcpStream::connect(target).await else { return };
     // Small messages back and forth, as without a proxy.
     let _ = (near.set_nodelay(true), far.set_nodelay(true));
+    let (answers, requests) = far.into_split();
+    let heard = |_: &[u8]| {
+        answered.fetch_max(born.generation, Ordering::Relaxed);
+    };
+    let mut far = tokio::io::join(InspectReader::new(answers, heard), requests);
     let fallen_silent = async { state.wait_for(|now| now.generation != born.generation).await.is_ok() };
     tokio::select! {
         _ = copy_bidirectional(&mut near, &mut far) => {}
@@ -93,6 +114,6 @@ async fn forward(mut near: TcpStream, target: SocketAddr, mut state: watch::Rece
 }
 
 /// Keeps a connection open until its caller has closed it.
-async fn silent(mut near: TcpStream, _far: Option<TcpStream>) {
+async fn silent<T>(mut near: TcpStream, _far: Option<T>) {
     let _ = tokio::io::copy(&mut near, &mut tokio::io::sink()).await;
 }

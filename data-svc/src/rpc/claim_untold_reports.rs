@@ -14,8 +14,8 @@ pub(crate) async fn claim_untold_reports(
     db: &Db,
     request: &pb::ClaimUntoldReportsRequest,
 ) -> Result<pb::ClaimUntoldReportsResponse, DataError> {
-    let again_after = parse::duration("again_after", request.again_after)?;
-    let claimed = store::untold_report::claim(db, request.limit.min(LIMIT).into(), again_after).await?;
+    let lease = parse::duration("lease", request.lease)?;
+    let claimed = store::untold_report::claim(db, request.limit.min(LIMIT).into(), lease).await?;
     Ok(pb::ClaimUntoldReportsResponse { reports: claimed.iter().map(untold).collect() })
 }
 

@@ -20,9 +20,12 @@ pub(crate) async fn escalate_report(
     };
     let persons = ids("recipients.person_id", |recipient| &recipient.person_id)?;
     let sites = ids("recipients.site_id", |recipient| &recipient.site_id)?;
+    let again_after = parse::duration("again_after", request.again_after)?;
     let told = store::notification::escalate(db, report_id, &persons, &sites).await?;
     if told > 0 {
         ESCALATED.add(1, &[]);
+    } else {
+        store::untold_report::put_off(db, report_id, again_after).await?;
     }
     Ok(pb::EscalateReportResponse { recipients: told.try_into().unwrap_or(u32::MAX) })
 }

@@ -26,7 +26,8 @@ pub(super) async fn outside_quiet_hours(db: &Db, claims: Vec<Claimed>) -> Result
 pub(super) type Together = Vec<Claimed>;
 
 /// Puts together what may be told in one message: what is gathered for one nurse and channel at one site, and, of
-/// another site's reports, in one study.
+/// another site's reports, in one study. What has been tried before stays with what was tried with it, mostly, so that
+/// a provider can tell the repetition.
 pub(super) fn together(claims: Vec<Claimed>) -> Vec<Together> {
     let mut told: Vec<Together> = Vec::new();
     let mut places = HashMap::new();
@@ -35,7 +36,7 @@ pub(super) fn together(claims: Vec<Claimed>) -> Vec<Together> {
             told.push(vec![claim]);
             continue;
         }
-        let kind = (claim.site_id, claim.recipient_id, claim.channel.clone(), claim.study_id);
+        let kind = (claim.site_id, claim.recipient_id, claim.channel.clone(), claim.study_id, claim.attempts);
         if let Some(together) = places.get(&kind).and_then(|place: &usize| told.get_mut(*place)) {
             together.push(claim);
         } else {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use service_kit::database::interval;
-use sqlx::{PgExecutor, query_as, query_scalar};
+use sqlx::{PgExecutor, query, query_as, query_scalar};
 use uuid::Uuid;
 
 /// A report that was found to have nobody who was told of it, or is being told.
@@ -34,13 +34,19 @@ pub(crate) async fn note(executor: impl PgExecutor<'_>, report_ids: &[Uuid]) -> 
     .await
 }
 
-/// Reports of which a notification has ended and that may have been overlooked: whoever was to note it has died.
+/// Reports of which a notification has ended and that may have been overlooked: whoever was to note it has died. One that
+/// was found before is overlooked if what has ended has come since.
 pub(crate) async fn overlooked(executor: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<Vec<Uuid>> {
     query_scalar!(
         r#"SELECT DISTINCT report_id
            FROM clinical.notification AS ended
            WHERE state IN ('dead', 'uncertain', 'cancelled')
-             AND NOT EXISTS (SELECT FROM clinical.untold_report WHERE untold_report.report_id = ended.report_id)
+             AND NOT EXISTS (
+                 SELECT
+                 FROM clinical.untold_report
+                 WHERE untold_report.report_id = ended.report_id
+                   AND (escalate_at IS NOT NULL OR found_at >= coalesce(ended.resent_at, ended.created_at))
+             )
              AND NOT EXISTS (
                  SELECT
                  FROM clinical.notification AS other
@@ -59,13 +65,9 @@ pub(crate) struct Escalation {
     pub(crate) site_ids: Vec<Uuid>,
 }
 
-/// Takes reports that are due to be escalated, urgent ones first. Those that nobody is told of after all are due again
-/// after `again_after`; those that somebody was told of meanwhile are left out, for good.
-pub(crate) async fn claim(
-    executor: impl PgExecutor<'_>,
-    limit: i64,
-    again_after: Duration,
-) -> sqlx::Result<Vec<Escalation>> {
+/// Takes reports that are due to be escalated, urgent ones first, for as long as `lease`. Those that somebody was told of
+/// meanwhile are left out, for good.
+pub(crate) async fn claim(executor: impl PgExecutor<'_>, limit: i64, lease: Duration) -> sqlx::Result<Vec<Escalation>> {
     query_as!(
         Escalation,
         r#"WITH claimed AS (
@@ -82,17 +84,33 @@ pub(crate) async fn claim(
                    LIMIT $1
                    FOR UPDATE SKIP LOCKED
                )
-               RETURNING report_id, study_id, escalate_at
+               RETURNING report_id, study_id, site_id, escalate_at
            )
            SELECT report_id,
-                  (SELECT array_agg(site_id) FROM clinical.site WHERE site.study_id = claimed.study_id) AS "site_ids!"
+                  (
+                      SELECT array_agg(site_id ORDER BY site_id <> claimed.site_id, site_id)
+                      FROM clinical.site
+                      WHERE site.study_id = claimed.study_id
+                  ) AS "site_ids!"
            FROM claimed
            WHERE escalate_at IS NOT NULL"#,
         limit,
-        interval(again_after),
+        interval(lease),
     )
     .fetch_all(executor)
     .await
+}
+
+/// Has a report that nobody can be told of wait.
+pub(crate) async fn put_off(executor: impl PgExecutor<'_>, report_id: Uuid, again_after: Duration) -> sqlx::Result<()> {
+    query!(
+        "UPDATE clinical.untold_report SET escalate_at = now() + $2 WHERE report_id = $1 AND escalate_at IS NOT NULL",
+        report_id,
+        interval(again_after),
+    )
+    .execute(executor)
+    .await
+    .map(drop)
 }
 
 /// A report on the list of a study.

@@ -97,6 +97,53 @@ async fn what_can_wait_is_listed_until_somebody_is_told() -> anyhow::Result<()> 
 }
 
 #[tokio::test]
+async fn an_escalation_whose_nurses_cannot_be_looked_up_is_tried_again_within_seconds() -> anyhow::Result<()> {
+    let mut stack = eager().start().await?;
+    cut_off(&stack);
+    let client = stack.client();
+    let patient = client.login(PATIENT.login, PATIENT.pin).await?;
+    submitted(&client, &patient, PATIENT).await?;
+    logged(&stack, Service::DataSvc, "nobody is told of this report").await?;
+
+    stack.kill(Service::UserSvc).await?;
+    sqlx::query("UPDATE clinical.untold_report SET escalate_at = now()")
+        .execute(&mut stack.database.connect().await?)
+        .await?;
+    logged(&stack, Service::NotifySvc, "background work failed").await?;
+    stack.restart(Service::UserSvc).await?;
+    wait_for_count(&stack, "%", "delivered", 2 * NURSES_PER_SITE).await?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_report_that_reaches_nobody_once_more_is_found_once_more_even_if_that_is_overlooked() -> anyhow::Result<()> {
+    let stack = eager().env(Service::DataSvc, "EPRO_UNTOLD__LOOK_EVERY", "200ms").start().await?;
+    for nurse in NURSES {
+        stack.sms.respond_to(nurse.phone, sms::Behaviour::Refuse(400));
+        stack.smtp.respond_to(nurse.email, smtp::Behaviour::RefuseRecipient);
+    }
+    let client = stack.client();
+    let patient = client.login(PATIENT.login, PATIENT.pin).await?;
+    submitted(&client, &patient, PATIENT).await?;
+    logged(&stack, Service::DataSvc, "nobody is told of this report").await?;
+    let mut database = stack.database.connect().await?;
+    sqlx::query("UPDATE clinical.untold_report SET escalate_at = now()").execute(&mut database).await?;
+    wait_for_count(&stack, "%", "dead", 2 * NURSES.len()).await?;
+
+    // As if somebody was being told, and data-svc had died when that came to nothing.
+    sqlx::query("UPDATE clinical.untold_report SET escalate_at = NULL").execute(&mut database).await?;
+    let due = async || {
+        let count = sqlx::query_scalar("SELECT count(escalate_at) FROM clinical.untold_report");
+        Ok(count.fetch_one(&mut database).await?)
+    };
+    let found: i64 = poll::until(DEADLINE, due, |found| *found == 1).await?;
+    assert_eq!(found, 1);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_report_that_a_nurse_has_reviewed_is_known_to_somebody() -> anyhow::Result<()> {
     let stack = eager().start().await?;
     cut_off(&stack);

@@ -83,11 +83,14 @@ impl Channel for Email {
         if message.contact.email.is_empty() {
             return Outcome::NoRecipient;
         }
+        let is_international = !message.contact.email.is_ascii();
         let Some(mail) = mail(self.from.clone(), message) else { return Outcome::Unaddressable };
         let Ok(Ok(_permit)) = timeout(self.timeout, self.permits.acquire()).await else { return Outcome::Busy };
         match self.mailer.send(&mail).await {
             Ok(()) => Outcome::Delivered,
             Err(Error::Refused { command, reply }) => refusal::outcome(command, reply),
+            // RFC 6531: it may have no way to send to such an address, and be well for all others.
+            Err(Error::Unable) if is_international => Outcome::Deferred,
             Err(Error::Unable) => Outcome::ProviderError { retry_after: None },
             Err(Error::Timeout) => Outcome::Timeout,
             Err(Error::Connection) => Outcome::Connection,
@@ -100,7 +103,7 @@ impl Channel for Email {
 /// what an address was made of is no address.
 fn mail(from: Mailbox, message: Message) -> Option<lettre::Message> {
     lettre::Message::builder()
-        .message_id(Some(format!("<{}@{}>", message.notification_id, from.email.domain())))
+        .message_id(Some(format!("<{}@{}>", message.key, from.email.domain())))
         .from(from)
         .to(Mailbox::new(None, message.contact.email.parse().ok()?))
         .subject(if message.urgent { URGENT_SUBJECT } else { SUBJECT })

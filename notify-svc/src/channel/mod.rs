@@ -19,8 +19,8 @@ use crate::breaker::{self, Breaker, Gate};
 /// One message for one nurse.
 #[derive(Debug)]
 pub(crate) struct Message {
-    /// The same for every attempt, so that a provider can tell a repetition.
-    pub(crate) notification_id: String,
+    /// The same for every attempt to say the same, so that a provider can tell a repetition.
+    pub(crate) key: String,
     pub(crate) contact: Contact,
     pub(crate) urgent: bool,
     pub(crate) text: String,

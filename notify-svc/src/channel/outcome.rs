@@ -14,7 +14,8 @@ pub(crate) enum Outcome {
     Unaddressable,
     /// The provider will not take it, whenever it is sent.
     Rejected,
-    /// The provider is well and has no room for this nurse now.
+    /// The provider is well and does not take this message now: it has no room for this nurse, or does not like what the
+    /// message is from, to or about.
     Deferred,
     /// Too many others were being sent: no attempt was made.
     Busy,

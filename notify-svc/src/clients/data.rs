@@ -95,24 +95,27 @@ impl Data {
         }
     }
 
-    /// Takes reports that nobody was told of and that are due to be escalated; if nobody is told after all they are due
-    /// again after `again_after`.
+    /// Takes reports that nobody was told of and that are due to be escalated; they are due again after `lease`, unless
+    /// somebody is told of them.
     pub(crate) async fn claim_untold_reports(
         &self,
         limit: u32,
-        again_after: Duration,
+        lease: Duration,
     ) -> Result<Vec<pb::UntoldReport>, CallError> {
-        let request = pb::ClaimUntoldReportsRequest { limit, again_after: wire(again_after) };
+        let request = pb::ClaimUntoldReportsRequest { limit, lease: wire(lease) };
         Ok(self.0.clone().claim_untold_reports(request).await?.into_inner().reports)
     }
 
-    /// Has these nurses told of a report, as far as they have not been; gives how many that are.
+    /// Has these nurses told of a report, as far as they have not been; gives how many that are. With none it is due again
+    /// after `again_after`.
     pub(crate) async fn escalate_report(
         &self,
         report_id: &str,
         recipients: Vec<pb::Recipient>,
+        again_after: Duration,
     ) -> Result<u32, CallError> {
-        let request = pb::EscalateReportRequest { report_id: report_id.to_owned(), recipients };
+        let again_after = wire(again_after);
+        let request = pb::EscalateReportRequest { report_id: report_id.to_owned(), recipients, again_after };
         Ok(self.0.clone().escalate_report(request).await?.into_inner().recipients)
     }
 

@@ -1,6 +1,7 @@
 //! What a misspelt key was meant to be.
 
-/// How alike two keys must be, from 0 to 1.
+/// How alike two keys must be, from 0 to 1. It lets in more than [`near_miss`](crate::near_miss) does, because this is
+/// advice to who configures a service: nothing is decided by it, and nothing private is in a key.
 const ALIKE: f64 = 0.8;
 
 /// Adds the nearest known key to an error that names an unknown one. It goes by serde's words, "unknown field `a`,

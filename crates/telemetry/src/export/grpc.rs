@@ -14,9 +14,12 @@ use super::tls;
 use crate::config::settings::Otlp;
 use crate::grpc_status::code_name;
 
-/// A receiver that has vanished without a word is noticed after twice this time, so that what was being sent to it is
-/// sent again before its own time is over.
-const KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// How long a receiver may take to answer a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pings in an export's time, only while one is under way, so that a receiver which has vanished without a word is noticed
+/// and the export sent again before its own time is over. Servers made with grpc-go, which is most collectors, close a
+/// connection at the fourth ping without an answer in between, and at any while nothing is sent.
+const PINGS: u32 = 3;
 
 /// OTLP over gRPC.
 #[derive(Debug)]
@@ -30,12 +33,10 @@ pub(super) struct Grpc {
 
 impl Grpc {
     pub(super) fn new(otlp: &Otlp, method: &'static str) -> Result<Self, String> {
-        let mut endpoint = Endpoint::from(otlp.endpoint.clone())
-            .connect_timeout(CONNECT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(KEEP_ALIVE)
-            .keep_alive_while_idle(true);
+        let mut endpoint = Endpoint::from(otlp.endpoint.clone()).connect_timeout(CONNECT).tcp_nodelay(true);
+        if let Some(timeout) = otlp.timeout {
+            endpoint = endpoint.http2_keep_alive_interval(timeout / PINGS).keep_alive_timeout(PING_TIMEOUT);
+        }
         if is_secure(&otlp.endpoint) {
             endpoint = endpoint.tls_config(tls::of_grpc(&otlp.tls)?).map_err(|error| chain(&error))?;
         }
@@ -76,6 +77,8 @@ fn failure(status: &Status) -> Failure {
         | Code::OutOfRange
         | Code::Unavailable
         | Code::DataLoss => pause.map_or(Retry::Later, Retry::After),
+        // It has closed the connection because of something on it, not refused the message.
+        Code::ResourceExhausted if std::error::Error::source(status).is_some() => Retry::Later,
         // Only where the receiver says when.
         Code::ResourceExhausted => pause.map_or(Retry::Never, Retry::After),
         _ => Retry::Never,

@@ -26,7 +26,8 @@ impl Connection {
         Self { connection, database }
     }
 
-    /// Starts a transaction. Dropped without [`Tx::commit`], it is rolled back.
+    /// Starts a transaction. Dropped without [`Tx::commit`], it is rolled back; where it has not begun, because of an
+    /// error or because it was given up, the connection is not to be used any more, and is closed when it is dropped.
     ///
     /// # Errors
     /// When the server refuses or is lost.
@@ -50,7 +51,8 @@ impl DerefMut for Connection {
 }
 
 /// For code that is written for any sqlx pool. The wait and `BEGIN` are spans; the statements of sqlx's own
-/// transaction are not, and have no time limit but the server's.
+/// transaction are not, and have no time limit but the server's; and sqlx leaves a transaction open whose `BEGIN` is
+/// given up before the answer.
 impl<'c> Acquire<'c> for &'c Db {
     type Database = Postgres;
     type Connection = Connection;

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgTransactionManager;
 use sqlx::{Connection as _, Error, PgConnection, PgPool, Postgres};
+use sqlx_core::transaction::TransactionManager;
 use tokio::time::timeout;
 
 use super::database::Database;
@@ -169,16 +171,31 @@ impl Pool {
 pub(crate) struct Lease {
     connection: PoolConnection<Postgres>,
     pool: Arc<Pool>,
+    /// Whether a `BEGIN` is not answered yet.
+    beginning: bool,
 }
 
 impl Lease {
     fn new(connection: PoolConnection<Postgres>, pool: &Arc<Pool>) -> Self {
-        Self { connection, pool: Arc::clone(pool) }
+        Self { connection, pool: Arc::clone(pool), beginning: false }
+    }
+
+    /// Starts a transaction. One that is given up before it is answered takes its connection along: sqlx counts a
+    /// transaction from the answer on, so that it would not undo it, and the next user would write into it.
+    pub(super) async fn begin(&mut self) -> Result<(), Error> {
+        self.beginning = true;
+        PgTransactionManager::begin(&mut self.connection, None).await?;
+        self.beginning = false;
+        Ok(())
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if self.beginning {
+            self.connection.close_on_drop();
+            return;
+        }
         let returned = self.connection.return_to_pool();
         let pool = Arc::clone(&self.pool);
         tokio::spawn(async move {

@@ -1,8 +1,8 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use sqlx::Error;
 use sqlx::postgres::PgTransactionManager;
-use sqlx::{Error, PgConnection};
 use sqlx_core::transaction::TransactionManager;
 
 use super::database::Database;
@@ -30,13 +30,13 @@ enum Depth {
 #[derive(Debug)]
 pub(super) enum Held<'c> {
     Leased(Lease),
-    Borrowed(&'c mut PgConnection),
+    Borrowed(&'c mut Lease),
 }
 
 impl Deref for Held<'_> {
-    type Target = PgConnection;
+    type Target = Lease;
 
-    fn deref(&self) -> &PgConnection {
+    fn deref(&self) -> &Lease {
         match self {
             Self::Leased(connection) => connection,
             Self::Borrowed(connection) => connection,
@@ -45,7 +45,7 @@ impl Deref for Held<'_> {
 }
 
 impl DerefMut for Held<'_> {
-    fn deref_mut(&mut self) -> &mut PgConnection {
+    fn deref_mut(&mut self) -> &mut Lease {
         match self {
             Self::Leased(connection) => connection,
             Self::Borrowed(connection) => connection,
@@ -54,12 +54,9 @@ impl DerefMut for Held<'_> {
 }
 
 impl<'c> Tx<'c> {
-    pub(super) async fn begin(connection: Held<'c>, database: Arc<Database>) -> Result<Self, Error> {
-        // From here on, so that what is dropped while the server has not answered is undone too.
-        let mut tx = Self { connection, database, depth: Depth::Transaction, open: true };
-        let begun = PgTransactionManager::begin(&mut tx.connection, None);
-        Statement::of_command(&tx.database, "BEGIN").run(begun).await?;
-        Ok(tx)
+    pub(super) async fn begin(mut connection: Held<'c>, database: Arc<Database>) -> Result<Self, Error> {
+        Statement::of_command(&database, "BEGIN").run(connection.begin()).await?;
+        Ok(Self { connection, database, depth: Depth::Transaction, open: true })
     }
 
     /// Sets a savepoint: what is done in it can be undone alone.

@@ -60,6 +60,20 @@ async fn a_savepoint_is_undone_alone_and_its_statements_are_spans() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_is_given_up_before_it_has_begun_keeps_nobodys_work() {
+    let Some(db) = db() else { return };
+    let other = self::db().unwrap();
+    let _recorder = Recorder::start();
+    let mut connection = db.acquire().await.unwrap();
+    assert!(futures_util::poll!(std::pin::pin!(connection.begin())).is_pending());
+    drop(connection);
+    sqlx::query("CREATE TABLE kept ()").execute(&db).await.unwrap();
+    let kept: bool = sqlx::query_scalar("SELECT to_regclass('kept') IS NOT NULL").fetch_one(&other).await.unwrap();
+    assert!(kept, "it was written into the transaction that nobody holds");
+    sqlx::query("DROP TABLE kept").execute(&db).await.unwrap();
+}
+
+#[tokio::test]
 async fn the_text_of_a_statement_is_shown_where_its_values_are_kept_apart() {
     let Some(db) = db() else { return };
     let recorder = Recorder::start();

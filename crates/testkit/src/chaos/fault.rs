@@ -104,7 +104,7 @@ impl<'l> Saboteur<'l> {
                 proxy.partition();
                 sleep(Duration::from_millis(self.rng.u64(SILENCE))).await;
                 proxy.heal();
-                return recovery::wait(copies, self.ledger, Instant::now()).await;
+                return recovery::wait(copies, self.ledger, proxy, Instant::now()).await;
             }
         }
         Ok(None)

@@ -36,7 +36,10 @@ pub(super) async fn run(
             match gateways[gateway].submit(&token, &key, &body).await {
                 Ok(answer) if matches!(answer.status, 201 | 202) => {
                     let report_id = answer.json()["report_id"].as_str().unwrap_or_default().to_owned();
+                    let report = format!("/v1/reports/{report_id}");
                     ledger.acknowledge(key, report_id, start.elapsed(), gateway);
+                    // Whatever comes of it: there is a connection that only reads use.
+                    let _ = gateways[gateway].get(&report, Some(&token)).await;
                     break;
                 }
                 Ok(answer) if answer.status == 401 => token = login(&gateways, patient, &mut rng).await,

@@ -3,13 +3,19 @@ use std::time::{Duration, Instant};
 use super::copies::Copies;
 use super::ledger::Ledger;
 use crate::poll;
+use crate::proxy::Proxy;
 
 /// How long a recovery is waited for; beyond [`super::Plan::recovery`] it counts as none anyway.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How long it takes from `healed` until both gateways are ready and have acknowledged a report, and both providers
-/// have another message; nothing if it does not come to that.
-pub(super) async fn wait(copies: &Copies, ledger: &Ledger, healed: Instant) -> anyhow::Result<Option<Duration>> {
+/// How long it takes from `healed` until what was cut off is spoken to again, both gateways are ready and have acknowledged
+/// a report, and both providers have another message; nothing if it does not come to that.
+pub(super) async fn wait(
+    copies: &Copies,
+    ledger: &Ledger,
+    proxy: &Proxy,
+    healed: Instant,
+) -> anyhow::Result<Option<Duration>> {
     let clients = copies.clients();
     let before = sent(copies);
     let works = async || {
@@ -19,7 +25,7 @@ pub(super) async fn wait(copies: &Copies, ledger: &Ledger, healed: Instant) -> a
             }
         }
         let now = sent(copies);
-        Ok(ledger.acknowledged_since(healed) && now.0 > before.0 && now.1 > before.1)
+        Ok(proxy.is_in_use() && ledger.acknowledged_since(healed) && now.0 > before.0 && now.1 > before.1)
     };
     let recovered = poll::until(PATIENCE, works, |works| *works).await?;
     Ok(recovered.then(|| healed.elapsed()))

@@ -74,6 +74,7 @@ impl Service {
                 ("EPRO_SMS__FROM", "+15555550100".to_owned()),
                 ("EPRO_SMTP__URL", sinks.smtp.url()),
                 ("EPRO_SMTP__FROM", "study@example.org".to_owned()),
+                ("EPRO_SMTP__HELLO_NAME", "notify-svc.example.org".to_owned()),
                 ("EPRO_REPORT_URL", "https://study.example.org/reports/".to_owned()),
                 ("EPRO_PROJECT_URL", "https://study.example.org/projects/".to_owned()),
             ]),

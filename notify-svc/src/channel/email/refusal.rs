@@ -5,7 +5,8 @@ use crate::channel::Outcome;
 /// What a refused mail came to.
 ///
 /// Only what is said of the mailbox for good ends a notification. Whatever else a server refuses, for good or not, such
-/// as us, our name or the text, is not the nurse's address's fault: the mail waits for somebody to put it right.
+/// as us, our name or the text, is not the nurse's address's fault: the mail waits for somebody to put it right. A server
+/// that has let us in and refuses one recipient, by greylisting or by a rule of that recipient's, is well for others.
 pub(super) fn outcome(command: Command, reply: Reply) -> Outcome {
     let later = Outcome::ProviderError { retry_after: None };
     let of_mailbox = match (command, reply.enhanced) {
@@ -16,11 +17,15 @@ pub(super) fn outcome(command: Command, reply: Reply) -> Outcome {
     };
     match reply.enhanced {
         Some(EnhancedCode { subject: 4, detail: 5, .. }) => Outcome::Throttled { retry_after: None },
-        _ if !of_mailbox => later,
-        _ if is_for_good(reply) => Outcome::Rejected,
-        _ => Outcome::Deferred,
+        _ if reply.code == CLOSING => later,
+        _ if of_mailbox && is_for_good(reply) => Outcome::Rejected,
+        _ if of_mailbox || command == Command::Recipient => Outcome::Deferred,
+        _ => later,
     }
 }
+
+/// RFC 5321, section 4.2.3: the server shuts down, and says so to any command.
+const CLOSING: u16 = 421;
 
 /// RFC 3463, section 3.2 and 3.3: addressing, but for the sender's addresses, and mailboxes.
 fn is_of_mailbox(code: EnhancedCode) -> bool {
@@ -77,14 +82,17 @@ mod tests {
             // the sender's address
             (550, Some((5, 1, 8))),
             (553, Some((5, 1, 7))),
-            // the server, the way there, the protocol, who may send
+            // greylisting, the server, the way there, the protocol, who may send
+            (451, Some((4, 7, 1))),
             (550, Some((5, 3, 2))),
             (550, Some((5, 4, 1))),
             (504, Some((5, 5, 2))),
             (550, Some((5, 7, 1))),
         ] {
-            assert_eq!(of(Command::Recipient, code, enhanced), LATER, "{code} {enhanced:?}");
+            assert_eq!(of(Command::Recipient, code, enhanced), Outcome::Deferred, "{code} {enhanced:?}");
+            assert_eq!(of(Command::Mail, code, enhanced), LATER, "{code} {enhanced:?}");
         }
+        assert_eq!(of(Command::Recipient, 421, Some((4, 3, 2))), LATER);
     }
 
     #[test]

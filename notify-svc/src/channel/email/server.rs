@@ -1,6 +1,7 @@
 //! The mail server, out of the settings.
 
 use std::borrow::Cow;
+use std::ffi::CStr;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -36,7 +37,7 @@ pub(super) fn server(config: &Config) -> anyhow::Result<Server> {
         port: url.port().unwrap_or(port),
         host,
         tls,
-        hello_name: hello_name(&config.hello_name)?,
+        hello_name: hello_name(&config.hello_name, rustix::system::uname().nodename())?,
         timeout: config.timeout,
         answer_timeout: config.answer_timeout,
     })
@@ -52,12 +53,11 @@ fn credentials(url: &Url) -> anyhow::Result<Option<Credentials>> {
 }
 
 /// What EHLO says (RFC 5321, section 4.1.1.1): a domain, or an address in brackets.
-fn hello_name(setting: &str) -> anyhow::Result<ClientId> {
+fn hello_name(setting: &str, machine: &CStr) -> anyhow::Result<ClientId> {
     if !setting.is_empty() {
         return client_id(setting).context("smtp.hello_name is neither a host's name nor an address in brackets");
     }
-    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    client_id(&machine).context("the machine's name is none of a host: set smtp.hello_name")
+    client_id(&machine.to_string_lossy()).context("the machine's name is none of a host: set smtp.hello_name")
 }
 
 fn client_id(name: &str) -> anyhow::Result<ClientId> {
@@ -82,11 +82,11 @@ mod tests {
 
     use super::*;
 
-    fn of(url: &str, hello_name: &str) -> anyhow::Result<Server> {
+    fn of(url: &str) -> anyhow::Result<Server> {
         server(&Config {
             url: url.into(),
             from: String::new(),
-            hello_name: hello_name.to_owned(),
+            hello_name: "notify".to_owned(),
             timeout: Duration::ZERO,
             answer_timeout: Duration::ZERO,
             concurrency: NonZeroUsize::MIN,
@@ -103,7 +103,7 @@ mod tests {
             ("smtp://mail.example.org:1025?tls=required", "mail.example.org", 1025, "Required"),
             ("smtp://[::1]:1025", "::1", 1025, "None"),
         ] {
-            let server = of(url, "").unwrap();
+            let server = of(url).unwrap();
             assert_eq!((server.host.as_str(), server.port), (host, port), "{url}");
             assert!(format!("{:?}", server.tls).starts_with(tls), "{url}: {:?}", server.tls);
         }
@@ -113,25 +113,26 @@ mod tests {
     fn a_url_that_is_none_is_refused_without_being_quoted() {
         for url in ["mail.s3cret", "http://u:s3cret@mail", "smtp://u:s3cret@mail?tls=maybe", "smtp://u:s3cret%FF@mail"]
         {
-            let error = of(url, "").unwrap_err();
+            let error = of(url).unwrap_err();
             assert!(!format!("{error:#}").contains("s3cret"), "{error:#}");
         }
     }
 
     #[test]
     fn user_and_password_may_have_any_characters() {
-        let server = of("smtp://epro%40example.org:p%40ss%2Fword@mail", "").unwrap();
+        let server = of("smtp://epro%40example.org:p%40ss%2Fword@mail").unwrap();
         let expected = Credentials::new("epro@example.org".to_owned(), "p@ss/word".to_owned());
         assert!(server.credentials == Some(expected));
     }
 
     #[test]
     fn we_call_ourselves_by_the_name_that_is_set_or_the_machines() {
-        let name = |setting| of("smtp://mail", setting).map(|server| server.hello_name.to_string());
+        let name = |setting| hello_name(setting, c"machine.example.org").map(|name| name.to_string());
         for set in ["notify.example.org", "notify", "[192.0.2.1]"] {
             assert_eq!(name(set).unwrap(), set);
         }
-        assert_eq!(name("").unwrap(), rustix::system::uname().nodename().to_str().unwrap());
+        assert_eq!(name("").unwrap(), "machine.example.org");
+        assert!(hello_name("", c"my_laptop").is_err());
         for none in ["notify_svc", "a b", "-a.example.org", "a..b", "[notify]", "x\r\nMAIL FROM:<>"] {
             assert!(name(none).is_err(), "{none}");
         }

@@ -10,7 +10,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 fn message(email: &str, urgent: bool) -> Message {
     let contact = proto::user::Contact { email: email.to_owned(), ..Default::default() };
-    Message { notification_id: "42".to_owned(), contact, urgent, text: "text".to_owned() }
+    Message { key: "42".to_owned(), contact, urgent, text: "text".to_owned() }
 }
 
 /// Plays a mail server that offers `extension` and answers the command `refused` with `refusal`, until its

@@ -101,7 +101,7 @@ impl Channel for Sms {
             return Outcome::NoRecipient;
         }
         let Ok(Ok(_permit)) = timeout(self.timeout, self.permits.acquire()).await else { return Outcome::Busy };
-        let submitted = timeout(self.limit, self.provider.submit(to, &message.text, &message.notification_id));
+        let submitted = timeout(self.limit, self.provider.submit(to, &message.text, &message.key));
         submitted.await.unwrap_or(Outcome::Uncertain)
     }
 }
