@@ -10,6 +10,7 @@ use migrations::demo::{NURSES, Nurse, PATIENTS, Patient};
 use serde_json::{Value, json};
 use sqlx::Row;
 use testkit::client::{Client, Response, Token};
+use testkit::poll;
 use testkit::stack::{Builder, Service, Stack};
 use testkit::trace::Trace;
 
@@ -164,4 +165,18 @@ pub async fn seen(client: &Client, token: &Token, path: &str) -> anyhow::Result<
 /// spans on their own, so that a root may arrive first.
 pub fn is_whole(trace: &Trace, name: &str) -> bool {
     trace.roots().len() == 1 && trace.orphans().is_empty() && !trace.named(name).is_empty()
+}
+
+/// Waits until so many statements of the stack wait for a lock.
+pub async fn waiting(stack: &Stack, statements: i64) -> anyhow::Result<()> {
+    let mut database = stack.database.connect().await?;
+    let count = async || {
+        let waiting = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        );
+        Ok(waiting.fetch_one(&mut database).await?)
+    };
+    let found: i64 = poll::until(DEADLINE, count, |count| *count == statements).await?;
+    anyhow::ensure!(found == statements, "{found} statements wait instead of {statements}");
+    Ok(())
 }

@@ -47,12 +47,6 @@ const CHANGEABLE: [&str; 22] = [
     "identity.session.revoked_at",
 ];
 
-/// Every right beyond reading, adding and changing. Whoever adds one here says why what it deletes need not be kept.
-const DELETABLE: [&str; 1] = [
-    // A key is there for retries, and goes when none can be under way.
-    "data_svc: DELETE on clinical.idempotency",
-];
-
 /// The error code and message of a statement that must fail.
 async fn refused(connection: &mut PgConnection, statement: &str) -> (String, String) {
     let error = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(connection).await.err();
@@ -181,7 +175,8 @@ async fn what_a_service_may_change_is_on_the_list() -> anyhow::Result<()> {
     )
     .fetch_all(&mut superuser)
     .await?;
-    assert_eq!(more, DELETABLE);
+    // What is over is deleted by functions that refuse everything else.
+    assert!(more.is_empty(), "{more:?}");
     database.drop().await?;
     Ok(())
 }
@@ -234,7 +229,7 @@ const FOR_BOTH: [&str; 15] = [
 ];
 
 /// What one of them may not do.
-const FOR_ONE: [(&str, &str); 33] = [
+const FOR_ONE: [(&str, &str); 34] = [
     ("user_svc", "SELECT FROM clinical.report"),
     ("user_svc", "INSERT INTO clinical.study (code, title) VALUES ('x', 'x')"),
     ("user_svc", "SELECT clinical.report_digest(gen_random_uuid())"),
@@ -258,6 +253,7 @@ const FOR_ONE: [(&str, &str); 33] = [
     ("data_svc", "UPDATE clinical.enrolment SET site_id = site_id"),
     ("data_svc", "UPDATE clinical.assignment SET opens = opens"),
     ("data_svc", "UPDATE clinical.idempotency SET fingerprint = fingerprint"),
+    ("data_svc", "DELETE FROM clinical.idempotency"),
     ("data_svc", "DELETE FROM clinical.notification"),
     ("data_svc", "UPDATE clinical.notification SET recipient_id = recipient_id"),
     ("data_svc", "DELETE FROM clinical.audit_chain"),

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use e2e::{DEADLINE, NURSE, OTHER_NURSE, PATIENT, amendment, problem, rows, seen, submitted, unhurried};
+use e2e::{NURSE, OTHER_NURSE, PATIENT, amendment, problem, rows, seen, submitted, unhurried, waiting};
 use futures_util::future::try_join_all;
 use migrations::demo::{NURSES, SITES, STUDY};
 use serde_json::{Value, json};
 use sqlx::Connection;
 use testkit::client::{Client, Response, Token, report};
-use testkit::poll;
 use testkit::stack::Stack;
 
 /// The ids in a nurse's list.
@@ -149,20 +148,6 @@ async fn reviews_at_the_same_time_leave_one() -> anyhow::Result<()> {
         .await?;
     assert_eq!((reviews, rows(&stack).await?.audit_events), (1, 2));
     stack.stop().await?;
-    Ok(())
-}
-
-/// Waits until so many statements of the stack wait for a lock.
-async fn waiting(stack: &Stack, statements: i64) -> anyhow::Result<()> {
-    let mut database = stack.database.connect().await?;
-    let count = async || {
-        let waiting = sqlx::query_scalar(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-        );
-        Ok(waiting.fetch_one(&mut database).await?)
-    };
-    let found: i64 = poll::until(DEADLINE, count, |count| *count == statements).await?;
-    anyhow::ensure!(found == statements, "{found} statements wait instead of {statements}");
     Ok(())
 }
 

@@ -182,6 +182,19 @@ WHEN ((OLD.study_id, OLD.site_id, OLD.person_id, OLD.subject_code, OLD.time_zone
       (NEW.study_id, NEW.site_id, NEW.person_id, NEW.subject_code, NEW.time_zone, NEW.enrolled_at, NEW.baseline_date))
 EXECUTE FUNCTION clinical.note_change_of_enrolment();
 
+-- Nobody moves an enrolment to a site or a study, or makes one there, while that changes: it would be in neither one's
+-- list. Submissions go on, which lock enrolments by the row.
+CREATE FUNCTION clinical.hold_enrolments() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    LOCK TABLE clinical.enrolment IN SHARE MODE;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER hold_enrolments BEFORE UPDATE ON clinical.site
+FOR EACH STATEMENT EXECUTE FUNCTION clinical.hold_enrolments();
+CREATE TRIGGER hold_enrolments BEFORE UPDATE ON clinical.study
+FOR EACH STATEMENT EXECUTE FUNCTION clinical.hold_enrolments();
+
 -- In one order, so that no two of them can wait for each other.
 CREATE FUNCTION clinical.note_change_of_site() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -271,7 +284,7 @@ CREATE FUNCTION clinical.move_windows(
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    before_hash  bytea := clinical.windows_digest(subject);
+    before_hash  bytea;
     waiting      uuid[];
     waiting_seqs integer[];
     zone_before  text;
@@ -297,6 +310,7 @@ BEGIN
     END IF;
 
     link := clinical.hold_chain(patient);
+    before_hash := clinical.windows_digest(subject);
     PERFORM set_config('epro.moves_windows', 'on', true);
     DELETE FROM clinical.fill_window WHERE window_id = ANY (waiting);
     PERFORM set_config('epro.moves_windows', 'off', true);

@@ -150,6 +150,30 @@ RETURN coalesce(
 
 ALTER TABLE clinical.questionnaire_version ADD CHECK (clinical.is_definition(definition));
 
--- A key is deleted when no retry can be under way any more.
 CREATE INDEX idempotency_created ON clinical.idempotency (created_at);
-GRANT DELETE ON clinical.idempotency TO data_svc;
+
+-- Deletes keys that were taken before `taken_before`, an hour ago at the latest, and whose report can arrive no more,
+-- oldest first. The service has no right to delete others: whose key is lost is stored twice. It takes a limited number,
+-- passes over what somebody else holds, and says how many it was.
+CREATE FUNCTION clinical.delete_idempotency_keys(taken_before timestamptz, most bigint) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+BEGIN ATOMIC
+    WITH old AS (
+        SELECT idempotency.enrolment_id, idempotency.key
+        FROM clinical.idempotency
+        JOIN clinical.report USING (report_id)
+        LEFT JOIN clinical.fill_window USING (window_id)
+        WHERE idempotency.created_at < least(taken_before, now() - interval '1 hour')
+          AND (sync_until IS NULL OR sync_until <= now())
+        ORDER BY idempotency.created_at
+        LIMIT most
+        FOR UPDATE OF idempotency SKIP LOCKED
+    ), deleted AS (
+        DELETE FROM clinical.idempotency USING old
+        WHERE idempotency.enrolment_id = old.enrolment_id AND idempotency.key = old.key
+        RETURNING 1
+    )
+    SELECT count(*) FROM deleted;
+END;
+REVOKE ALL ON FUNCTION clinical.delete_idempotency_keys FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION clinical.delete_idempotency_keys TO data_svc;

@@ -24,23 +24,27 @@ CREATE INDEX notification_gathered ON clinical.notification (site_id, recipient_
 CREATE INDEX notification_ended ON clinical.notification (report_id)
     WHERE state IN ('dead', 'uncertain', 'cancelled');
 
--- Reports that nobody was told of and nobody is being told of. Who has reviewed a report, or a later revision of it,
--- knows of it.
+-- Whether a nurse has reviewed a report, or a later revision of it: she knows of it.
+CREATE FUNCTION clinical.is_reviewed(subject uuid) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE revision AS (
+        SELECT subject AS report_id
+        UNION ALL
+        SELECT later.report_id
+        FROM revision JOIN clinical.report AS later ON later.supersedes = revision.report_id
+    )
+    SELECT EXISTS (SELECT FROM revision JOIN clinical.review USING (report_id));
+END;
+
+-- Reports that nobody was told of and nobody is being told of.
 CREATE VIEW clinical.untold AS
 SELECT report_id, enrolment_id, received_at
 FROM clinical.report
 WHERE NOT EXISTS (
         SELECT FROM clinical.notification
         WHERE notification.report_id = report.report_id AND state IN ('pending', 'delivered')
-    ) AND NOT EXISTS (
-        WITH RECURSIVE revision AS (
-            SELECT report.report_id
-            UNION ALL
-            SELECT later.report_id
-            FROM revision JOIN clinical.report AS later ON later.supersedes = revision.report_id
-        )
-        SELECT FROM revision JOIN clinical.review USING (report_id)
-    );
+    ) AND NOT clinical.is_reviewed(report_id);
 
 -- Those of them that were found, each once.
 CREATE TABLE clinical.untold_report (

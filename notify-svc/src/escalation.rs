@@ -61,9 +61,11 @@ impl Escalator {
         });
         let recipients = recipients.filter(|recipient| known.insert(recipient.person_id.clone())).collect();
         let report_id = &report.report_id;
-        if self.data.escalate_report(report_id, recipients, AGAIN_AFTER).await? == 0 {
+        let escalated = self.data.escalate_report(report_id, recipients, AGAIN_AFTER).await?;
+        if escalated.untold {
             telemetry::error!(%report_id, "nobody in the study can be told of this report");
-        } else {
+        }
+        if escalated.recipients > 0 {
             telemetry::warn!(%report_id, "the nurses of the whole study are told of this report");
             self.delivery.try_start(report_id.clone());
         }

@@ -24,8 +24,8 @@ pub(crate) async fn escalate_report(
     let told = store::notification::escalate(db, report_id, &persons, &sites).await?;
     if told > 0 {
         ESCALATED.add(1, &[]);
-    } else {
-        store::untold_report::put_off(db, report_id, again_after).await?;
     }
-    Ok(pb::EscalateReportResponse { recipients: told.try_into().unwrap_or(u32::MAX) })
+    // Otherwise another copy may have been faster.
+    let untold = told == 0 && store::untold_report::put_off(db, report_id, again_after).await?;
+    Ok(pb::EscalateReportResponse { recipients: told.try_into().unwrap_or(u32::MAX), untold })
 }

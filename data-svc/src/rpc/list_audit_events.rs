@@ -18,7 +18,7 @@ pub(crate) async fn list_audit_events(
     let limit = parse::limit(request.limit)?;
     let mut events = store::audit_event::list(db, report_id, &site_ids, after, limit + 1).await?;
     // A report that exists has the event that created it.
-    if events.is_empty() && after == 0 {
+    if events.is_empty() && (after == 0 || store::audit_event::list(db, report_id, &site_ids, 0, 1).await?.is_empty()) {
         return Err(DataError::ReportNotFound);
     }
     let next_seq = page::cut(&mut events, limit, |event| event.seq.unsigned_abs()).unwrap_or_default();

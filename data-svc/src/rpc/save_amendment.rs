@@ -26,8 +26,9 @@ pub(crate) async fn save_amendment(
     let mut tx = db.begin().await?;
     let (key, key_fingerprint) = (&request.idempotency_key, &request.key_fingerprint);
     // The key before the chain, as everybody does, so that no two can wait for each other.
-    let claim = store::idempotency::claim_amendment(&mut tx, supersedes, person_id, key, key_fingerprint).await;
-    let Some(Claimed { enrolment_id, report_id }) = claim.map_err(replay::claim_failed)? else {
+    let claim =
+        store::idempotency::claim_amendment(&mut tx, supersedes, person_id, key, key_fingerprint, assessed.urgent);
+    let Some(Claimed { enrolment_id, report_id }) = claim.await.map_err(replay::claim_failed)? else {
         return replayed(tx, supersedes, person_id, key, key_fingerprint).await;
     };
     store::audit_chain::hold(&mut tx, supersedes).await?;
@@ -84,7 +85,9 @@ async fn replayed(
     target.ok_or(DataError::ReportNotFound)?;
     let stored = store::idempotency::find(&mut tx, supersedes, key).await?;
     tx.rollback().await?;
-    let stored = replay::same(stored, &[fingerprint])?;
+    // The key is free and was not to be had.
+    let stored = stored.ok_or(DataError::TooManyReports)?;
+    let stored = replay::same(Some(stored), &[fingerprint])?;
     Ok(pb::SaveAmendmentResponse {
         report_id: stored.report_id.to_string(),
         revision: stored.revision.unsigned_abs(),

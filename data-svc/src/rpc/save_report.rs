@@ -32,7 +32,8 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
     let claim =
         store::idempotency::claim(&mut tx, assignment_id, person_id, key, fingerprint, before_closing, urgent).await;
     let Some(Claimed { enrolment_id, report_id }) = claim.map_err(replay::claim_failed)? else {
-        return replayed(tx, assignment_id, person_id, key, &[fingerprint, &request.fingerprint], urgent).await;
+        let asked = Asked { assignment_id, person_id, key, before_closing, urgent };
+        return replayed(tx, asked, &[fingerprint, &request.fingerprint]).await;
     };
     let contents = assessed.contents;
     let report = NewReport { report_id, assignment_id, enrolment_id, window_id, captured_at, contents };
@@ -63,20 +64,27 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
     })
 }
 
+/// What a key was to be taken for.
+struct Asked<'r> {
+    assignment_id: Uuid,
+    person_id: Uuid,
+    key: &'r str,
+    before_closing: bool,
+    urgent: bool,
+}
+
 /// The answer to a request whose key could not be taken. One of the fingerprints is what keys were stored with
 /// before there was a canonical form.
 async fn replayed(
     mut tx: Tx<'_>,
-    assignment_id: Uuid,
-    person_id: Uuid,
-    key: &str,
+    asked: Asked<'_>,
     fingerprints: &[&[u8]],
-    urgent: bool,
 ) -> Result<pb::SaveReportResponse, DataError> {
+    let Asked { assignment_id, person_id, key, before_closing, urgent } = asked;
     let refusal = store::idempotency::explain(&mut tx, assignment_id, person_id, key, urgent).await?;
     tx.rollback().await?;
     let refusal = refusal.ok_or(DataError::AssignmentNotFound)?;
-    if refusal.study_closed && refusal.stored.is_none() {
+    if refusal.study_closed && !before_closing && refusal.stored.is_none() {
         // It was open when the report was assessed.
         return Err(DataError::StudyClosing);
     }

@@ -44,7 +44,8 @@ pub(crate) async fn record(
              ON CONFLICT DO NOTHING
          )
          UPDATE clinical.notification
-         SET state = CASE WHEN $4 <> 'pending' OR now() + $5 - coalesce(resent_at, created_at) <= $6::interval THEN $4
+         SET state = CASE WHEN $4 = 'dead' AND uncertain THEN 'uncertain'
+                          WHEN $4 <> 'pending' OR now() + $5 - coalesce(resent_at, created_at) <= $6::interval THEN $4
                           WHEN uncertain OR $8 THEN 'uncertain'
                           ELSE 'dead' END,
              uncertain = uncertain OR $8,

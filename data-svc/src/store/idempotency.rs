@@ -75,6 +75,7 @@ pub(crate) async fn claim(
                SELECT count(*)
                FROM clinical.report
                WHERE report.enrolment_id = enrolment.enrolment_id AND received_at > now() - interval '1 hour'
+                 AND revision = 1
                  AND $6 = EXISTS (SELECT FROM clinical.alert WHERE alert.report_id = report.report_id AND urgent)
            )
          ON CONFLICT DO NOTHING
@@ -90,14 +91,16 @@ pub(crate) async fn claim(
     .await
 }
 
-/// Takes the key for a new revision of a person's own report. `None` when it is taken, or the report is another's.
-/// Waits as [`claim`] does.
+/// Takes the key for a new revision of a person's own report. `None` when it is taken, the report is another's, or the
+/// person has amended as many reports within an hour as the study takes; amendments are counted by themselves, and urgent
+/// ones of them. Waits as [`claim`] does.
 pub(crate) async fn claim_amendment(
     tx: &mut Tx<'_>,
     supersedes: Uuid,
     person_id: Uuid,
     key: &str,
     fingerprint: &[u8],
+    urgent: bool,
 ) -> sqlx::Result<Option<Claimed>> {
     query_as!(
         Claimed,
@@ -105,13 +108,22 @@ pub(crate) async fn claim_amendment(
          SELECT enrolment_id, $3, $4, gen_random_uuid()
          FROM clinical.report
          JOIN clinical.enrolment USING (enrolment_id)
+         JOIN clinical.study USING (study_id)
          WHERE report_id = $1 AND person_id = $2
+           AND reports_per_hour > (
+               SELECT count(*)
+               FROM clinical.report AS recent
+               WHERE recent.enrolment_id = enrolment.enrolment_id AND recent.received_at > now() - interval '1 hour'
+                 AND recent.revision > 1
+                 AND $5 = EXISTS (SELECT FROM clinical.alert WHERE alert.report_id = recent.report_id AND urgent)
+           )
          ON CONFLICT DO NOTHING
          RETURNING enrolment_id, report_id",
         supersedes,
         person_id,
         key,
         fingerprint,
+        urgent,
     )
     .fetch_optional(tx)
     .await
@@ -162,23 +174,12 @@ pub(crate) async fn find(tx: &mut Tx<'_>, report_id: Uuid, key: &str) -> sqlx::R
 /// Deletes some of the keys that were taken longer than `keep_for` ago and whose report can arrive no more, oldest
 /// first; gives how many.
 pub(crate) async fn delete_expired(executor: impl PgExecutor<'_>, keep_for: Duration, limit: i64) -> sqlx::Result<u64> {
-    let deleted = query!(
-        "DELETE FROM clinical.idempotency
-         WHERE (enrolment_id, key) IN (
-             SELECT expired.enrolment_id, expired.key
-             FROM clinical.idempotency AS expired
-             JOIN clinical.report USING (report_id)
-             LEFT JOIN clinical.fill_window USING (window_id)
-             WHERE expired.created_at < now() - $1::interval AND (sync_until IS NULL OR sync_until <= now())
-             ORDER BY expired.created_at
-             LIMIT $2
-         )",
+    let deleted = query_scalar!(
+        r#"SELECT clinical.delete_idempotency_keys(now() - $1::interval, $2) AS "deleted!""#,
         interval(keep_for),
         limit,
-    )
-    .execute(executor)
-    .await?;
-    Ok(deleted.rows_affected())
+    );
+    Ok(deleted.fetch_one(executor).await?.unsigned_abs())
 }
 
 /// Why [`claim`] took nothing. `None` when the assignment is not the person's.
@@ -194,7 +195,8 @@ pub(crate) async fn explain(
                   reports_per_hour <= (
                       SELECT count(*)
                       FROM clinical.report AS recent
-                      WHERE recent.enrolment_id = enrolment.enrolment_id AND received_at > now() - interval '1 hour'
+                      WHERE recent.enrolment_id = enrolment.enrolment_id AND recent.revision = 1
+                        AND recent.received_at > now() - interval '1 hour'
                         AND $4 = EXISTS (SELECT FROM clinical.alert WHERE alert.report_id = recent.report_id AND urgent)
                   ) AS "too_many!", idempotency.report_id AS "report_id?",
                   idempotency.fingerprint AS "fingerprint?", report.disposition AS "disposition?",

@@ -34,8 +34,8 @@ pub(crate) async fn note(executor: impl PgExecutor<'_>, report_ids: &[Uuid]) -> 
     .await
 }
 
-/// Reports of which a notification has ended and that may have been overlooked: whoever was to note it has died. One that
-/// was found before is overlooked if what has ended has come since.
+/// Reports that nobody was told of and that were overlooked: whoever was to note it has died. One that was found before is
+/// overlooked if what has ended has come since.
 pub(crate) async fn overlooked(executor: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<Vec<Uuid>> {
     query_scalar!(
         r#"SELECT DISTINCT report_id
@@ -47,11 +47,7 @@ pub(crate) async fn overlooked(executor: impl PgExecutor<'_>, limit: i64) -> sql
                  WHERE untold_report.report_id = ended.report_id
                    AND (escalate_at IS NOT NULL OR found_at >= coalesce(ended.resent_at, ended.created_at))
              )
-             AND NOT EXISTS (
-                 SELECT
-                 FROM clinical.notification AS other
-                 WHERE other.report_id = ended.report_id AND state IN ('pending', 'delivered')
-             )
+             AND EXISTS (SELECT FROM clinical.untold WHERE untold.report_id = ended.report_id)
            LIMIT $1"#,
         limit,
     )
@@ -101,16 +97,21 @@ pub(crate) async fn claim(executor: impl PgExecutor<'_>, limit: i64, lease: Dura
     .await
 }
 
-/// Has a report that nobody can be told of wait.
-pub(crate) async fn put_off(executor: impl PgExecutor<'_>, report_id: Uuid, again_after: Duration) -> sqlx::Result<()> {
-    query!(
-        "UPDATE clinical.untold_report SET escalate_at = now() + $2 WHERE report_id = $1 AND escalate_at IS NOT NULL",
+/// Has a report wait that nobody can be told of; says whether it is one.
+pub(crate) async fn put_off(
+    executor: impl PgExecutor<'_>,
+    report_id: Uuid,
+    again_after: Duration,
+) -> sqlx::Result<bool> {
+    let waiting = query!(
+        "UPDATE clinical.untold_report
+         SET escalate_at = now() + $2
+         WHERE report_id = $1 AND escalate_at IS NOT NULL
+           AND EXISTS (SELECT FROM clinical.untold WHERE untold.report_id = untold_report.report_id)",
         report_id,
         interval(again_after),
-    )
-    .execute(executor)
-    .await
-    .map(drop)
+    );
+    Ok(waiting.execute(executor).await?.rows_affected() > 0)
 }
 
 /// A report on the list of a study.
@@ -121,7 +122,8 @@ pub(crate) struct Listed {
     pub(crate) found_at: DateTime<Utc>,
 }
 
-/// A study's reports that nobody was told of until now, newest first, from the one after `after`.
+/// A study's reports that nobody at their own site was told of until now, newest first, from the one after `after`. Who was
+/// told at another site finds them here.
 pub(crate) async fn list(
     executor: impl PgExecutor<'_>,
     study_id: Uuid,
@@ -135,7 +137,12 @@ pub(crate) async fn list(
          FROM clinical.untold_report
          WHERE study_id = $1
            AND ($2::timestamptz IS NULL OR (found_at, report_id) < ($2, $3::uuid))
-           AND EXISTS (SELECT FROM clinical.untold WHERE untold.report_id = untold_report.report_id)
+           AND NOT EXISTS (
+               SELECT
+               FROM clinical.notification AS told
+               WHERE told.report_id = untold_report.report_id AND state = 'delivered' AND told.study_id IS NULL
+           )
+           AND NOT clinical.is_reviewed(report_id)
          ORDER BY found_at DESC, report_id DESC
          LIMIT $4",
         study_id,

@@ -1,8 +1,11 @@
 //! What a report is about: who, where, when it could be captured, and what it is an answer to.
 
+use anyhow::Context;
 use e2e::setup::{self, Window};
-use e2e::{NURSE, PATIENT, seen};
+use e2e::{NURSE, PATIENT, seen, waiting};
+use migrations::demo::SITES;
 use serde_json::{Value, json};
+use sqlx::Connection;
 use testkit::stack::Service;
 use uuid::Uuid;
 
@@ -42,6 +45,31 @@ async fn who_a_report_is_about_and_where_changes_by_events_that_say_what_was() -
     assert_eq!(events[1]["before_hash"], events[0]["context_hash"]);
     let (status, said) = verify(&stack, &[]).await?;
     assert_eq!(status, Some(0), "{said}");
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_patient_who_changes_sites_while_the_new_one_gets_another_name_is_not_missed() -> anyhow::Result<()> {
+    let stack = sealing().await?;
+    let client = stack.client();
+    let patient = client.login(PATIENT.login, PATIENT.pin).await?;
+    e2e::submitted(&client, &patient, PATIENT).await?;
+    let (mut first, mut second) = (stack.database.connect().await?, stack.database.connect().await?);
+    let (from, to) = (PATIENT.site, SITES.iter().find(|site| site.id != PATIENT.site).context("another site")?.id);
+    let mut moved = first.begin().await?;
+    execute(&mut moved, &format!("UPDATE clinical.enrolment SET site_id = '{to}' WHERE person_id = '{}'", PATIENT.id))
+        .await?;
+    let rename = format!("UPDATE clinical.site SET name = 'Another name' WHERE site_id = '{to}'");
+    let (renamed, committed) = tokio::join!(execute(&mut second, &rename), async {
+        waiting(&stack, 1).await?;
+        moved.commit().await?;
+        anyhow::Ok(())
+    });
+    renamed?;
+    committed?;
+    let (status, said) = verify(&stack, &[]).await?;
+    assert_eq!(status, Some(0), "{from} to {to}: {said}");
     stack.stop().await?;
     Ok(())
 }

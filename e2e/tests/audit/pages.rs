@@ -36,6 +36,10 @@ async fn a_long_trail_is_read_page_by_page() -> anyhow::Result<()> {
     ] {
         problem(&client.get(&format!("{path}?{query}"), Some(&nurse)).await?, 400, name)?;
     }
+    let first = seen(&client, &nurse, &format!("{path}?limit=1")).await?;
+    let cursor = first["next_cursor"].as_str().unwrap_or_default();
+    let unknown = format!("/v1/reports/{}/audit?cursor={cursor}", PATIENT.assignment);
+    problem(&client.get(&unknown, Some(&nurse)).await?, 404, "report-not-found")?;
     stack.stop().await?;
     Ok(())
 }

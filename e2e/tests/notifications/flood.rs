@@ -1,6 +1,7 @@
 //! One patient cannot have the nurses told without end, and nothing urgent is held up by that.
 
-use e2e::{NURSES_PER_SITE, PATIENT, problem, submitted};
+use chrono::{TimeDelta, Utc};
+use e2e::{NURSES_PER_SITE, PATIENT, amendment, problem, setup, submitted};
 use serde_json::json;
 use testkit::client::{Client, Response, Token, report};
 use testkit::stack::Stack;
@@ -85,7 +86,7 @@ async fn urgent_news_is_told_at_once_and_by_itself_whatever_is_gathered() -> any
 }
 
 #[tokio::test]
-async fn a_flood_of_reports_is_refused_for_a_while_and_an_urgent_one_is_not() -> anyhow::Result<()> {
+async fn a_flood_of_reports_is_refused_for_a_while_and_keeps_no_urgent_one_out() -> anyhow::Result<()> {
     let stack = eager().start().await?;
     limit(&stack, 1000, 2).await?;
     let client = stack.client();
@@ -106,6 +107,40 @@ async fn a_flood_of_reports_is_refused_for_a_while_and_an_urgent_one_is_not() ->
     limit(&stack, 1000, 3).await?;
     submitted(&client, &token, PATIENT).await?;
     wait_for_count(&stack, "%", "delivered", 5 * 2 * NURSES_PER_SITE).await?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn amendments_have_the_same_limit_and_use_up_nobody_elses() -> anyhow::Result<()> {
+    let stack = eager().start().await?;
+    limit(&stack, 1000, 2).await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let first = submitted(&client, &token, PATIENT).await?;
+    let second = client.amend(&token, &first, "*", &amendment()).await?.expect_status(201)?.text("report_id")?;
+    let third = client.amend_under(&token, "third", &second, "*", &amendment()).await?.expect_status(201)?;
+    let third = third.text("report_id")?;
+    problem(&client.amend(&token, &third, "*", &amendment()).await?, 429, "too-many-reports")?;
+    // One that was stored is still answered, and a new report has a limit of its own.
+    client.amend_under(&token, "third", &second, "*", &amendment()).await?.expect_status(201)?;
+    submitted(&client, &token, PATIENT).await?;
+    problem(&client.submit_new(&token, PATIENT.assignment).await?, 429, "too-many-reports")?;
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_flood_into_a_closed_study_is_called_a_flood() -> anyhow::Result<()> {
+    let stack = eager().start().await?;
+    limit(&stack, 1000, 1).await?;
+    setup::close_study(&stack, Utc::now()).await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let mut body = report(PATIENT.assignment);
+    body["captured_at"] = json!((Utc::now() - TimeDelta::minutes(1)).to_rfc3339());
+    client.submit(&token, "first", &body).await?.expect_status(202)?;
+    problem(&client.submit(&token, "second", &body).await?, 429, "too-many-reports")?;
     stack.stop().await?;
     Ok(())
 }

@@ -108,6 +108,20 @@ async fn what_may_have_been_delivered_is_never_dead() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn what_may_have_been_delivered_and_is_then_refused_for_good_is_not_dead_either() -> anyhow::Result<()> {
+    let stack = impatient().env(Service::NotifySvc, "EPRO_DELIVERY__UNCERTAIN__BASE", "100ms").start().await?;
+    stack.smtp.respond_next([smtp::Behaviour::AcceptAfter(NEVER); NURSES_PER_SITE]);
+    stack.smtp.respond_with(smtp::Behaviour::RefuseRecipient);
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    submitted(&client, &token, PATIENT).await?;
+    wait_for_count(&stack, "email", "uncertain", NURSES_PER_SITE).await?;
+    assert_eq!(count(&stack, "%", "dead").await?, 0);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn urgent_news_that_may_not_have_arrived_is_sent_again_sooner() -> anyhow::Result<()> {
     let stack = impatient().env(Service::NotifySvc, "EPRO_DELIVERY__URGENT_UNCERTAIN__BASE", "100ms").start().await?;
     stack.smtp.respond_next([smtp::Behaviour::AcceptAfter(NEVER); NURSES_PER_SITE]);

@@ -1,5 +1,7 @@
 //! A report that nobody was told of is found, shown to the nurses of the study, and told to them.
 
+use std::time::Duration;
+
 use e2e::setup::deactivate;
 use e2e::{DEADLINE, NURSES_PER_SITE, OTHER_NURSE, PATIENT, problem, seen, submitted};
 use migrations::demo::{NURSES, STUDY};
@@ -90,8 +92,40 @@ async fn what_can_wait_is_listed_until_somebody_is_told() -> anyhow::Result<()> 
         .execute(&mut stack.database.connect().await?)
         .await?;
     wait_for_count(&stack, "%", "delivered", 2 * NURSES_PER_SITE).await?;
-    assert_eq!(listed(&client, &nurse, "").await?["reports"], json!([]));
     assert_eq!(reconcile(&stack, &[]).await?, (CLEAN.to_owned(), Some(0)));
+    // Where the message leads: it stays there until somebody at its own site knows of it.
+    assert_eq!(listed(&client, &nurse, "").await?["reports"][0]["report_id"], json!(report_id));
+    let own = client.login(NURSES[0].login, NURSES[0].pin).await?;
+    client.review(&own, &report_id, "approved").await?.expect_status(201)?;
+    assert_eq!(listed(&client, &nurse, "").await?["reports"], json!([]));
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_escalated_together_is_told_in_one_message() -> anyhow::Result<()> {
+    let stack = eager().start().await?;
+    cut_off(&stack);
+    let client = stack.client();
+    let patient = client.login(PATIENT.login, PATIENT.pin).await?;
+    for _ in 0..3 {
+        submitted(&client, &patient, PATIENT).await?;
+    }
+    let mut database = stack.database.connect().await?;
+    let found = async || {
+        let count = sqlx::query_scalar("SELECT count(*) FROM clinical.untold_report");
+        Ok(count.fetch_one(&mut database).await?)
+    };
+    let found: i64 = poll::until(DEADLINE, found, |found| *found == 3).await?;
+    assert_eq!(found, 3);
+
+    // They wait for each other behind a provider that is slow.
+    stack.sms.respond_next([sms::Behaviour::AcceptAfter(Duration::from_secs(2)); NURSES_PER_SITE]);
+    sqlx::query("UPDATE clinical.untold_report SET escalate_at = now()")
+        .execute(&mut stack.database.connect().await?)
+        .await?;
+    wait_for_count(&stack, "%", "delivered", 3 * 2 * NURSES_PER_SITE).await?;
+    assert!(stack.sms.accepted().len() < 3 * NURSES_PER_SITE, "{:#?}", stack.sms.accepted());
     stack.stop().await?;
     Ok(())
 }

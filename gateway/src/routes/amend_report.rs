@@ -62,6 +62,7 @@ pub(crate) struct Amended {
     )),
     extensions(("x-problems" = json!([
         "wrong-role", "report-not-found", "revision-mismatch", "report-superseded", "revision-limit", "study-closed",
+        "too-many-reports",
         "idempotency-key-in-progress", "idempotency-key-reused", "report-invalid",
     ]))),
 )]

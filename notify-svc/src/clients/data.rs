@@ -106,17 +106,17 @@ impl Data {
         Ok(self.0.clone().claim_untold_reports(request).await?.into_inner().reports)
     }
 
-    /// Has these nurses told of a report, as far as they have not been; gives how many that are. With none it is due again
-    /// after `again_after`.
+    /// Has these nurses told of a report, as far as they have not been. One that nobody can be told of is due again after
+    /// `again_after`.
     pub(crate) async fn escalate_report(
         &self,
         report_id: &str,
         recipients: Vec<pb::Recipient>,
         again_after: Duration,
-    ) -> Result<u32, CallError> {
+    ) -> Result<pb::EscalateReportResponse, CallError> {
         let again_after = wire(again_after);
         let request = pb::EscalateReportRequest { report_id: report_id.to_owned(), recipients, again_after };
-        Ok(self.0.clone().escalate_report(request).await?.into_inner().recipients)
+        Ok(self.0.clone().escalate_report(request).await?.into_inner())
     }
 
     /// Gives a claim back that came to no attempt; it is due again after `retry_after`.

@@ -36,7 +36,8 @@ impl Claimed {
     }
 }
 
-/// Leases what is due of a report's notifications. What another worker holds is skipped, not waited for.
+/// Leases what is due of a report's notifications, but for those that are gathered, which wait for others. What another
+/// worker holds is skipped, not waited for.
 pub(crate) async fn claim(
     executor: impl PgExecutor<'_>,
     report_id: Uuid,
@@ -50,7 +51,7 @@ pub(crate) async fn claim(
            WHERE notification_id IN (
                SELECT notification_id
                FROM clinical.notification
-               WHERE report_id = $1 AND channel = ANY($2) AND state = 'pending' AND due_at <= now()
+               WHERE report_id = $1 AND channel = ANY($2) AND state = 'pending' AND due_at <= now() AND NOT gathered
                  AND (lease_until IS NULL OR lease_until <= now())
                FOR UPDATE SKIP LOCKED
            )

@@ -65,7 +65,7 @@ async fn insert(
                         SELECT min(due_at)
                         FROM clinical.notification AS waiting JOIN clinical.report USING (report_id)
                         WHERE waiting.site_id = enrolment.site_id AND report.enrolment_id = enrolment.enrolment_id
-                          AND gathered AND state = 'pending' AND due_at > now()
+                          AND gathered AND state = 'pending' AND due_at > now() AND attempts = 0
                     ), now() + gather_for) END AS told_at
                 ) AS gathering,
                 (SELECT DISTINCT recipient_id FROM unnest($3::uuid[]) AS given (recipient_id)) AS recipient,
