@@ -32,7 +32,8 @@ enum Command {
     Test(test::Options),
     /// Builds and starts the compose stack, submits a report and judges what Jaeger, Mailpit and WireMock saw.
     E2eCompose(e2e_compose::Options),
-    /// Kills services and Postgres under load and checks that nothing is lost, doubled or untold.
+    /// Kills two copies of each service and Postgres under load, cuts them off from each other, and checks that nothing is
+    /// lost, doubled or untold.
     Chaos(chaos::Options),
     /// Sends what `/openapi.json` allows, and what it does not, to a running stack (needs Python).
     FuzzApi(fuzz_api::Options),
