@@ -40,8 +40,9 @@ impl Proxies {
         let mut client = peer;
         let Some(header) = &self.header else { return client };
         let values: Vec<_> = headers.get_all(header).iter().collect();
-        let entries = values.iter().rev().flat_map(|value| value.to_str().unwrap_or_default().rsplit(','));
-        for entry in entries {
+        // Each by itself: what a client has sent before may be no text.
+        let entries = values.iter().rev().flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
+        for entry in entries.map(|entry| str::from_utf8(entry).unwrap_or_default()) {
             if !self.trusted.contains(client) {
                 break;
             }
@@ -116,6 +117,10 @@ mod tests {
     fn a_strangers_header_is_not_believed() {
         assert_eq!(client("x-forwarded-for", "192.0.2.7", &["203.0.113.9"]), "192.0.2.7");
         assert_eq!(client("x-forwarded-for", "10.0.0.1", &["203.0.113.9, nonsense"]), "10.0.0.1");
+        let name: HeaderName = "x-forwarded-for".parse().unwrap();
+        let no_text = HeaderMap::from_iter([(name, HeaderValue::from_bytes(b"\xff, 192.0.2.7").unwrap())]);
+        let proxies_of_ten = proxies("x-forwarded-for", "10.0.0.0/8").unwrap();
+        assert_eq!(proxies_of_ten.client("10.0.0.1".parse().unwrap(), &no_text).to_string(), "192.0.2.7");
         let none = proxies("", "").unwrap();
         let headers =
             HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), HeaderValue::from_static("192.0.2.7"))]);

@@ -62,6 +62,7 @@ impl Service for App {
         let mesh = Mesh::open(config.mesh.as_ref())?;
         let db = database::open(&config.database)?;
         let sessions = config.sessions;
+        sessions.lockout.check()?;
         let housekeeper = Housekeeper::new(config.housekeeping, sessions.refresh_grace, db.clone())?;
         let grpc = Grpc {
             db: db.clone(),

@@ -10,7 +10,15 @@ use std::time::SystemTime;
 pub(crate) struct Reloaded<T> {
     files: Vec<PathBuf>,
     make: Box<dyn Fn() -> anyhow::Result<T> + Send + Sync>,
-    current: Mutex<(Vec<State>, Arc<T>)>,
+    current: Mutex<Current<T>>,
+}
+
+struct Current<T> {
+    value: Arc<T>,
+    /// The files that it was made of.
+    states: Vec<State>,
+    /// Those that were last of no use, which is said once.
+    useless: Vec<State>,
 }
 
 /// When a file was last written and how long it is; nothing if there is none.
@@ -26,25 +34,29 @@ impl<T> Reloaded<T> {
         // Before they are read: what is written in between is seen the next time.
         let states = states(&files);
         let value = Arc::new(make()?);
-        Ok(Self { files, make: Box::new(make), current: Mutex::new((states, value)) })
+        let current = Mutex::new(Current { value, states, useless: Vec::new() });
+        Ok(Self { files, make: Box::new(make), current })
     }
 
     /// The value that its files make now, or the last that they did.
     pub(crate) fn get(&self) -> Arc<T> {
         let states = states(&self.files);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.0 != states {
-            current.0 = states;
+        if current.states != states {
             match (self.make)() {
                 Ok(value) => {
-                    current.1 = Arc::new(value);
+                    *current = Current { value: Arc::new(value), states, useless: Vec::new() };
                     telemetry::info!("changed files are in use");
                 }
-                // Half written, perhaps; the other half changes them again.
-                Err(error) => telemetry::warn!(error = format!("{error:#}"), "changed files cannot be used"),
+                // Half written, perhaps, or not to be read yet: they are tried again the next time.
+                Err(error) if current.useless != states => {
+                    telemetry::warn!(error = format!("{error:#}"), "changed files cannot be used");
+                    current.useless = states;
+                }
+                Err(_) => {}
             }
         }
-        Arc::clone(&current.1)
+        Arc::clone(&current.value)
     }
 }
 
@@ -64,6 +76,8 @@ fn states(files: &[PathBuf]) -> Vec<State> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use anyhow::ensure;
 
     use super::*;
@@ -90,5 +104,26 @@ mod tests {
         }
         std::fs::remove_file(&file).unwrap();
         assert_eq!(*reloaded.get(), "four");
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_read_is_tried_again_without_another_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "old").unwrap();
+        let allowed = Arc::new(AtomicBool::new(true));
+        let read = {
+            let (file, allowed) = (file.clone(), Arc::clone(&allowed));
+            move || {
+                ensure!(allowed.load(Ordering::Relaxed), "permission denied");
+                Ok(std::fs::read_to_string(&file)?)
+            }
+        };
+        let reloaded = Reloaded::new(vec![file.clone()], read).unwrap();
+        allowed.store(false, Ordering::Relaxed);
+        std::fs::write(&file, "newer").unwrap();
+        assert_eq!(*reloaded.get(), "old");
+        allowed.store(true, Ordering::Relaxed);
+        assert_eq!(*reloaded.get(), "newer");
     }
 }

@@ -28,6 +28,20 @@ pub(crate) enum Consequence {
 }
 
 impl Lockout {
+    /// The most wrong PINs in a row that NIST SP 800-63B-3, section 5.2.2, allows.
+    const MOST: u16 = 100;
+
+    /// # Errors
+    /// When more wrong PINs are let through than may be.
+    pub(crate) fn check(self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.most_failures.get() <= Self::MOST,
+            "sessions.lockout.most_failures is above {}",
+            Self::MOST
+        );
+        Ok(())
+    }
+
     /// After so many wrong PINs, one after the other, this one included.
     pub(crate) fn after(self, failures: u32) -> Consequence {
         let each = u32::from(self.failures.get());
@@ -81,6 +95,12 @@ mod tests {
         assert_eq!(locks(lockout(60, 100)), (vec![15], 100));
         assert_eq!(locks(lockout(200, 100)), (vec![], 100));
         assert_eq!(lockout(5, 100).after(1000), Consequence::Block);
+    }
+
+    #[test]
+    fn no_setting_allows_more_than_a_hundred() {
+        assert!(lockout(5, 100).check().is_ok());
+        assert!(lockout(5, 101).check().is_err());
     }
 
     #[test]
