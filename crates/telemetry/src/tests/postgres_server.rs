@@ -65,7 +65,8 @@ async fn a_transaction_that_is_given_up_before_it_has_begun_keeps_nobodys_work()
     let other = self::db().unwrap();
     let _recorder = Recorder::start();
     let mut connection = db.acquire().await.unwrap();
-    assert!(futures_util::poll!(std::pin::pin!(connection.begin())).is_pending());
+    // A server may be so quick that there is no moment without an answer.
+    while futures_util::poll!(std::pin::pin!(connection.begin())).is_ready() {}
     drop(connection);
     sqlx::query("CREATE TABLE kept ()").execute(&db).await.unwrap();
     let kept: bool = sqlx::query_scalar("SELECT to_regclass('kept') IS NOT NULL").fetch_one(&other).await.unwrap();
