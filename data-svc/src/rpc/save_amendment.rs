@@ -85,9 +85,11 @@ async fn replayed(
     target.ok_or(DataError::ReportNotFound)?;
     let stored = store::idempotency::find(&mut tx, supersedes, key).await?;
     tx.rollback().await?;
-    // The key is free and was not to be had.
-    let stored = stored.ok_or(DataError::TooManyReports)?;
-    let stored = replay::same(Some(stored), &[fingerprint])?;
+    if stored.is_none() {
+        // The key is free and was not to be had.
+        return Err(DataError::TooManyReports);
+    }
+    let stored = replay::same(stored, &[fingerprint])?;
     Ok(pb::SaveAmendmentResponse {
         report_id: stored.report_id.to_string(),
         revision: stored.revision.unsigned_abs(),
