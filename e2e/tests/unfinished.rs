@@ -49,7 +49,7 @@ async fn while_the_provider_is_slow_only_what_still_runs_is_missing_from_the_tra
 #[tokio::test]
 async fn a_kill_during_the_send_takes_only_the_spans_along_that_were_running() -> anyhow::Result<()> {
     let mut stack = Stack::builder()
-        .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "0s")
+        .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "5s")
         .env(Service::NotifySvc, "EPRO_SWEEP__INTERVAL", "100ms")
         .env(Service::NotifySvc, "EPRO_DELIVERY__LEASE", "17s")
         .env(Service::NotifySvc, "EPRO_USER_SVC__TIMEOUT", "1s")
