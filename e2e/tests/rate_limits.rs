@@ -141,12 +141,18 @@ async fn a_person_has_one_budget_in_however_many_sessions() -> anyhow::Result<()
         gateway(&[("RATE_LIMITS__PERSON__PER_SECOND", "1"), ("RATE_LIMITS__PERSON__BURST", "5")]).start().await?;
     let client = stack.client();
     let tokens = try_join_all((0..4).map(|_| client.login(PATIENT.login, PATIENT.pin))).await?;
+    for token in &tokens {
+        client.get("/v1/me/assignments", Some(token)).await?.expect_status(200)?;
+    }
     let requests = tokens.iter().flat_map(|token| [token; 10]);
     let answers = try_join_all(requests.map(|token| client.get("/v1/me/assignments", Some(token)))).await?;
     let answered = answers.iter().filter(|answer| answer.status == 200).count();
-    assert!((5..20).contains(&answered), "{answered} of 40");
+    assert!((1..20).contains(&answered), "{answered} of 40");
     for answer in answers.iter().filter(|answer| answer.status != 200) {
         problem(answer, 429, "throttled")?;
+        let trace_id = answer.trace_id().unwrap_or_default();
+        let trace = stack.otlp.wait_for(&trace_id, DEADLINE, |trace| !trace.spans.is_empty()).await?;
+        assert_eq!(trace.spans.len(), 1, "nobody is asked who that is: {trace}");
     }
     let neighbour = client.login(NEIGHBOUR.login, NEIGHBOUR.pin).await?;
     client.get("/v1/me/assignments", Some(&neighbour)).await?.expect_status(200)?;
@@ -172,6 +178,34 @@ async fn made_up_tokens_are_counted_by_their_address_and_good_ones_are_not() -> 
     for _ in 0..10 {
         client.get(questionnaire, Some(&token)).await?.expect_status(200)?;
     }
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_whose_session_has_ended_is_counted_by_its_address_again() -> anyhow::Result<()> {
+    let stack = gateway(&[
+        ("RATE_LIMITS__ADDRESS__STRANGERS__PER_MINUTE", "1"),
+        ("RATE_LIMITS__ADDRESS__STRANGERS__BURST", "4"),
+    ])
+    .start()
+    .await?;
+    let client = stack.client();
+    let [logged_out, revoked] =
+        [client.login(NURSE.login, NURSE.pin).await?, client.login(NURSE.login, NURSE.pin).await?];
+    let questionnaire = "/v1/questionnaires/phq-9/versions/1.0";
+    let ask = async |token| anyhow::Ok(client.get(questionnaire, Some(token)).await?.status);
+    assert_eq!([ask(&logged_out).await?, ask(&revoked).await?], [200, 200], "both are known now");
+    client.log_out(&logged_out).await?.expect_status(204)?;
+    sqlx::query("UPDATE identity.session SET revoked_at = now() WHERE revoked_at IS NULL")
+        .execute(&mut stack.database.connect().await?)
+        .await?;
+    // Two of the address's four are left; the revoked one is found out by the first request with it.
+    let mut answers = vec![ask(&revoked).await?];
+    for token in [&revoked, &logged_out, &revoked, &logged_out] {
+        answers.push(ask(token).await?);
+    }
+    assert_eq!(answers, [401, 401, 401, 429, 429]);
     stack.stop().await?;
     Ok(())
 }

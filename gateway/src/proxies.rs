@@ -1,8 +1,10 @@
 //! Whom a request comes from, where there are proxies in front.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Once;
 
 use anyhow::{Context, ensure};
+use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
 use service_kit::http::Networks;
@@ -17,11 +19,16 @@ pub(crate) struct Config {
     pub(crate) trusted: Networks,
 }
 
+/// Where proxies say whom they have a request from, whether or not they are believed.
+const USUAL: [HeaderName; 2] = [FORWARDED, HeaderName::from_static("x-forwarded-for")];
+
 /// The proxies that are believed.
 #[derive(Debug)]
 pub(crate) struct Proxies {
     header: Option<HeaderName>,
     trusted: Networks,
+    /// Whether it has been said that there may be some.
+    warned: Once,
 }
 
 impl Proxies {
@@ -31,37 +38,84 @@ impl Proxies {
         let header =
             (!config.header.is_empty()).then(|| config.header.parse().context("proxies.header")).transpose()?;
         ensure!(header.is_some() != config.trusted.is_empty(), "proxies.header and proxies.trusted: set both or none");
-        Ok(Self { header, trusted: config.trusted })
+        Ok(Self { header, trusted: config.trusted, warned: Once::new() })
     }
 
     /// The client's address. The header is believed as far as trusted proxies have written it: from its end up to the
     /// first address that is no proxy's. What stands before that is the client's own word.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
-        let Some(header) = &self.header else { return client };
+        let Some(header) = &self.header else {
+            self.warn_of(headers);
+            return client;
+        };
         let values: Vec<_> = headers.get_all(header).iter().collect();
         // Each by itself: what a client has sent before may be no text.
-        let entries = values.iter().rev().flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
-        for entry in entries.map(|entry| str::from_utf8(entry).unwrap_or_default()) {
-            if !self.trusted.contains(client) {
-                break;
+        for value in values.iter().rev() {
+            let addresses = if *header == FORWARDED { forwarded(value.as_bytes()) } else { list(value.as_bytes()) };
+            for address in addresses.into_iter().rev() {
+                if !self.trusted.contains(client) {
+                    return client;
+                }
+                // A proxy that does not say leaves its clients its own address.
+                let Some(address) = address else { return client };
+                client = address;
             }
-            // A proxy that does not say leaves its clients its own address.
-            let Some(address) = address(entry) else { break };
-            client = address;
         }
         client
     }
+
+    /// Behind a proxy that nobody has told us of, all clients share the budget of its address.
+    fn warn_of(&self, headers: &HeaderMap) {
+        if USUAL.iter().any(|header| headers.contains_key(header)) {
+            self.warned.call_once(|| {
+                telemetry::warn!(
+                    "a request says whom a proxy has it from: if there is one, set proxies.header and proxies.trusted, \
+                     else all its clients are one"
+                );
+            });
+        }
+    }
 }
 
-/// An entry of `X-Forwarded-For` and its like, or of `Forwarded` (RFC 7239), with a port or without.
-fn address(entry: &str) -> Option<IpAddr> {
-    let of_pair = |pair: &str| {
-        let (name, value) = pair.trim().split_once('=')?;
-        name.eq_ignore_ascii_case("for").then(|| value.to_owned())
+/// The entries of `X-Forwarded-For` and its like.
+fn list(value: &[u8]) -> Vec<Option<IpAddr>> {
+    value.split(|byte| *byte == b',').map(|entry| address(str::from_utf8(entry).ok()?.trim())).collect()
+}
+
+/// The entries of `Forwarded` (RFC 7239). One value with a quote that does not end is one entry that says nothing: what
+/// a client has begun with a quote must not change how the rest is read.
+fn forwarded(value: &[u8]) -> Vec<Option<IpAddr>> {
+    let parts = str::from_utf8(value).ok().and_then(|value| split(value, ','));
+    parts.map_or_else(|| vec![None], |entries| entries.into_iter().map(of_element).collect())
+}
+
+/// The one `for` of an entry.
+fn of_element(element: &str) -> Option<IpAddr> {
+    let pairs = split(element, ';')?.into_iter().filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("for")).map(|(_, value)| value);
+    let value = values.next().filter(|_| values.next().is_none())?;
+    address(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
+}
+
+/// The parts of a text between separators that are not in a quoted string (RFC 9110, section 5.6.4). None when a quote
+/// does not end.
+fn split(text: &str, separator: char) -> Option<Vec<&str>> {
+    let (mut quoted, mut escaped) = (false, false);
+    let is_separator = |character: char| {
+        let backslash = quoted && character == '\\' && !escaped;
+        if character == '"' && !escaped {
+            quoted = !quoted;
+        }
+        escaped = backslash;
+        character == separator && !quoted
     };
-    let text = if entry.contains('=') { entry.split(';').find_map(of_pair)? } else { entry.trim().to_owned() };
-    let text = text.trim_matches('"');
+    let parts = text.split(is_separator).collect();
+    (!quoted).then_some(parts)
+}
+
+/// An address, with a port or without.
+fn address(text: &str) -> Option<IpAddr> {
     let bare = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
     text.parse().ok().or_else(bare).or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
@@ -108,9 +162,24 @@ mod tests {
             ("for=192.0.2.7, for=unknown", "10.0.0.1"),
             ("for=192.0.2.7, for=_hidden", "10.0.0.1"),
             ("for=192.0.2.7, by=10.0.0.1", "10.0.0.1"),
+            ("by=\"a;for=203.0.113.9,b\";for=192.0.2.7", "192.0.2.7"),
+            ("by=\"a\\\", for=203.0.113.9\", for=192.0.2.7", "192.0.2.7"),
+            ("for=203.0.113.9;for=192.0.2.7", "10.0.0.1"),
         ] {
             assert_eq!(client("forwarded", "10.0.0.1", &[value]), expected, "{value}");
         }
+    }
+
+    #[test]
+    fn a_quote_that_a_client_has_begun_hides_nothing_and_makes_nothing_up() {
+        for begun in ["for=\"", "for=\"203.0.113.9", "for=\"\\", "for=\"a\\\""] {
+            for appended in ["for=192.0.2.7", "for=\"192.0.2.7\"", "for=\"[2001:db8::7]:1\", for=10.0.0.2"] {
+                let value: &'static str = format!("{begun}, {appended}").leak();
+                assert_eq!(client("forwarded", "10.0.0.1", &[value]), "10.0.0.1", "{value}");
+            }
+        }
+        // A proxy that adds a line of its own is read by itself.
+        assert_eq!(client("forwarded", "10.0.0.1", &["for=\"203.0.113.9", "for=192.0.2.7"]), "192.0.2.7");
     }
 
     #[test]

@@ -20,23 +20,26 @@ use tokio_util::either::Either;
 use tower_service::Service;
 
 use crate::attribute::CONNECTION_LIMIT;
-use crate::connections::{Connections, Full, Slot};
 use crate::http::unreadable::Answered;
-use crate::intake::{Counted, Intake, REFUSED, Store};
+use crate::intake::{Counted, Intake, REFUSED};
 use crate::network::Networks;
+use crate::pool::{Full, Pool, Share};
 use crate::reloaded::Reloaded;
 use crate::tls::Tls;
 use crate::write_timeout::WriteTimeout;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The part of the memory for large requests that one address may have is one in so many.
+const STORE_PARTS: usize = 8;
 
 /// Admits connections, and speaks TLS with them if so configured.
 #[derive(Clone)]
 pub struct Acceptor {
     tls: Option<Arc<Reloaded<ServerConfig>>>,
-    connections: Arc<Connections>,
-    store: Store,
+    connections: Arc<Pool>,
+    /// Bytes that all connections have in common for large requests.
+    store: Arc<Pool>,
     router: Router,
 }
 
@@ -49,7 +52,7 @@ pub struct Room {
     /// Connections of one address at once.
     pub most_of_address: u16,
     /// Bytes that all requests together may take up that are still on their way, beyond the 16 KiB that each connection
-    /// has for itself.
+    /// has for itself. One address may have an eighth of them.
     pub unanswered: usize,
 }
 
@@ -61,8 +64,11 @@ impl Acceptor {
     /// When a file that `tls` names cannot be used; the message names the setting.
     pub fn new(tls: Option<&Tls>, room: Room, proxies: Networks) -> anyhow::Result<Self> {
         let tls = tls.map(Tls::server).transpose()?.map(Arc::new);
-        let connections = Arc::new(Connections::new(room.most, room.most_of_address, proxies));
-        Ok(Self { tls, connections, store: Store::new(room.unanswered), router: Router::new() })
+        // One that has none open is admitted always.
+        let most_of_address = room.most_of_address.max(1);
+        let connections = Pool::new(room.most.into(), most_of_address.into(), proxies.clone());
+        let store = Pool::new(room.unanswered, room.unanswered / STORE_PARTS, proxies);
+        Ok(Self { tls, connections, store, router: Router::new() })
     }
 
     /// The router that answers what cannot be read.
@@ -71,9 +77,11 @@ impl Acceptor {
     }
 
     async fn admit<S>(self, stream: TcpStream, service: S) -> io::Result<(Stream, Admitted<S>)> {
-        let slot = self.connections.admit(stream.peer_addr()?.ip()).map_err(refuse)?;
+        let peer = stream.peer_addr()?.ip();
+        let mut slot = self.connections.share(peer);
+        slot.grow_to(1).map_err(refuse)?;
         stream.set_nodelay(true)?;
-        let intake = self.store.intake();
+        let intake = Intake::new(self.store.share(peer));
         let stream = Counted::new(WriteTimeout::new(stream), Arc::clone(&intake));
         let stream = match self.tls {
             None => Either::Left(stream),
@@ -121,7 +129,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
 pub struct Admitted<S> {
     service: S,
     intake: Arc<Intake>,
-    _slot: Arc<Slot>,
+    _slot: Arc<Share>,
 }
 
 impl<S: Service<R>, R> Service<R> for Admitted<S> {

@@ -27,6 +27,10 @@ use crate::service::Shutdown;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(2);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// After how long a connection is replaced by another one, without a call being lost: so that a certificate is checked
+/// again, and new copies of a service get their share.
+const CONNECTION_AGE: Duration = Duration::from_mins(10);
+
 /// A traced channel whose calls carry what is left of their callers' deadlines.
 pub type Channel = telemetry::grpc::Channel<deadline::Client>;
 
@@ -125,6 +129,7 @@ where
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+        .max_connection_age(CONNECTION_AGE)
         .layer(spans)
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Status::internal("internal error").into_http::<Body>()))
         .layer(AuthorizationLayer)

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use crate::service::{DRAIN, Shutdown};
 
 pub use crate::accept::{Acceptor, Room};
-pub use crate::network::{Networks, subnet};
+pub use crate::network::{Networks, networks_of};
 pub use crate::tls::Tls;
 pub use unreadable::Unreadable;
 

@@ -7,9 +7,9 @@ use std::task::{Context, Poll, ready};
 
 use telemetry::Counter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::attribute::CONNECTION_LIMIT;
+use crate::pool::{Full, Share};
 
 /// What every connection may send before it has an answer. It is more than nearly every request takes, so that those
 /// are served however little is left for large ones.
@@ -17,64 +17,42 @@ const OWN: usize = 16 * 1024;
 /// What is read at once. Hyper looks for the end of a head after each time, so that no more than this of the next
 /// request is read before the answer.
 const AT_ONCE: usize = 8 * 1024;
-/// What is beyond a connection's own comes from all connections' common store, in units of so many bytes.
-const UNIT: usize = 1024;
 
 /// Connections closed for want of room, by the limit.
 pub(crate) static REFUSED: Counter = Counter::new("epro.connection.refusals", "{connection}");
 
-/// What all connections have in common for large requests.
-#[derive(Debug, Clone)]
-pub(crate) struct Store(Arc<Semaphore>);
-
-impl Store {
-    pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new((bytes / UNIT).min(Semaphore::MAX_PERMITS))))
-    }
-
-    pub(crate) fn intake(&self) -> Arc<Intake> {
-        Arc::new(Intake { store: Arc::clone(&self.0), held: Mutex::default() })
-    }
-}
-
 /// What one connection has sent and has no answer to.
 #[derive(Debug)]
-pub(crate) struct Intake {
-    store: Arc<Semaphore>,
-    held: Mutex<Held>,
-}
+pub(crate) struct Intake(Mutex<Held>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
     bytes: usize,
-    from_store: Option<OwnedSemaphorePermit>,
+    from_store: Share,
 }
 
 impl Intake {
+    /// `from_store` is the client's share of what all connections have in common for large requests, in bytes.
+    pub(crate) fn new(from_store: Share) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Held { bytes: 0, from_store })))
+    }
+
     /// Counts what has been read.
     ///
     /// # Errors
     /// When it is more than there is room for.
-    fn add(&self, bytes: usize) -> io::Result<()> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+    fn add(&self, bytes: usize) -> Result<(), Full> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.bytes += bytes;
-        let needed = held.bytes.saturating_sub(OWN).div_ceil(UNIT);
-        let missing = needed.saturating_sub(held.from_store.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
-        if missing == 0 {
-            return Ok(());
-        }
-        let missing = u32::try_from(missing).map_err(io::Error::other)?;
-        let more = Arc::clone(&self.store).try_acquire_many_owned(missing).map_err(io::Error::other)?;
-        match &mut held.from_store {
-            Some(permit) => permit.merge(more),
-            none => *none = Some(more),
-        }
-        Ok(())
+        let needed = held.bytes.saturating_sub(OWN);
+        held.from_store.grow_to(needed)
     }
 
     /// The request is answered: what it took up is free.
     pub(crate) fn answered(&self) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Held::default();
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.bytes = 0;
+        held.from_store.clear();
     }
 }
 
@@ -97,11 +75,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
         ready!(Pin::new(&mut self.inner).poll_read(cx, &mut part))?;
         let read = part.filled().len();
-        let added = self.intake.add(read).inspect_err(|_| REFUSED.add(1, &[(CONNECTION_LIMIT, "memory")]));
-        if added.is_ok() {
-            buffer.advance(read);
+        if self.intake.add(read).is_err() {
+            REFUSED.add(1, &[(CONNECTION_LIMIT, "memory")]);
+            return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
         }
-        Poll::Ready(added)
+        buffer.advance(read);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -133,49 +112,48 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use tokio::io::AsyncReadExt;
 
     use super::*;
+    use crate::network::Networks;
+    use crate::pool::Pool;
 
-    fn read(store: &Store, bytes: usize) -> (Arc<Intake>, io::Result<()>) {
-        let intake = store.intake();
-        let added = intake.add(bytes);
-        (intake, added)
+    fn intake(store: &Arc<Pool>) -> Arc<Intake> {
+        Intake::new(store.share(Ipv4Addr::LOCALHOST.into()))
+    }
+
+    fn store(bytes: usize) -> Arc<Pool> {
+        Pool::new(bytes, bytes, Networks::default())
     }
 
     #[test]
     fn large_requests_share_a_store_and_small_ones_need_none() {
-        let store = Store::new(4 * UNIT);
-        let (one, added) = read(&store, OWN + 3 * UNIT);
-        added.unwrap();
-        let (_two, added) = read(&store, OWN + UNIT);
-        added.unwrap();
-        let (_three, added) = read(&store, OWN + 1);
-        assert!(added.is_err(), "the store is empty");
-        let (four, added) = read(&store, OWN);
-        added.unwrap();
+        let store = store(4000);
+        let [one, two, three] = [(); 3].map(|()| intake(&store));
+        one.add(OWN + 3000).unwrap();
+        two.add(OWN + 1000).unwrap();
+        three.add(OWN).unwrap();
+        assert_eq!(three.add(1), Err(Full::All), "the store is empty");
         one.answered();
-        four.add(2 * UNIT).unwrap();
-        assert!(
-            four.add(2 * UNIT).is_err(),
-            "two are left of what the first has given back, and one is needed for each"
-        );
+        three.add(2000).unwrap();
+        assert_eq!(three.add(2000), Err(Full::All), "what the first has given back is used up");
+        drop(two);
+        one.add(OWN + 900).unwrap();
     }
 
     #[test]
     fn what_comes_in_pieces_counts_as_a_whole() {
-        let store = Store::new(2 * UNIT);
-        let intake = store.intake();
+        let intake = intake(&store(2000));
         let pieces = (0..10_000).take_while(|_| intake.add(100).is_ok()).count();
-        assert_eq!(pieces, (OWN + 2 * UNIT) / 100);
-        drop(intake);
-        assert_eq!(store.0.available_permits(), 2, "a connection that ends gives back what it held");
+        assert_eq!(pieces, (OWN + 2000) / 100);
     }
 
     #[tokio::test]
     async fn a_stream_is_read_in_small_parts_until_there_is_no_room() {
         let sent = vec![7; 10 * OWN];
-        let mut stream = Counted::new(sent.as_slice(), Store::new(0).intake());
+        let mut stream = Counted::new(sent.as_slice(), intake(&store(0)));
         let mut buffer = vec![0; sent.len()];
         assert_eq!(stream.read(&mut buffer).await.unwrap(), AT_ONCE);
         assert_eq!(stream.read(&mut buffer[..10]).await.unwrap(), 10);

@@ -11,12 +11,12 @@ pub mod mesh;
 
 mod accept;
 mod config;
-mod connections;
 mod error;
 mod every;
 mod intake;
 mod near_miss;
 mod network;
+mod pool;
 mod reloaded;
 mod service;
 mod tls;

@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -34,13 +34,12 @@ impl TryFrom<String> for Networks {
     }
 }
 
-/// What one client has of the address space: an IPv4 address, or the /64 in which an IPv6 host picks its addresses
-/// as it likes.
-pub fn subnet(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-    }
+/// The networks that a client is counted by, the narrowest first: an IPv4 address; of IPv6 the /64 in which a host picks
+/// its addresses as it likes, and the /48 of which one subscriber may have all (RFC 6177).
+pub fn networks_of(address: IpAddr) -> impl Iterator<Item = IpNet> {
+    let address = address.to_canonical();
+    let prefixes: &[u8] = if address.is_ipv4() { &[32] } else { &[64, 48] };
+    prefixes.iter().filter_map(move |prefix| IpNet::new(address, *prefix).ok()).map(|network| network.trunc())
 }
 
 #[cfg(test)]
@@ -73,9 +72,10 @@ mod tests {
     }
 
     #[test]
-    fn a_client_has_one_address_of_the_old_kind_or_a_subnet_of_the_new() {
-        assert_eq!(subnet(address("192.0.2.7")), address("192.0.2.7"));
-        assert_eq!(subnet(address("::ffff:192.0.2.7")), address("192.0.2.7"));
-        assert_eq!(subnet(address("2001:db8:1:2:3:4:5:6")), address("2001:db8:1:2::"));
+    fn a_client_is_counted_by_its_address_of_the_old_kind_or_its_networks_of_the_new() {
+        let networks = |text| networks_of(address(text)).map(|network| network.to_string()).collect::<Vec<_>>();
+        assert_eq!(networks("192.0.2.7"), ["192.0.2.7/32"]);
+        assert_eq!(networks("::ffff:192.0.2.7"), ["192.0.2.7/32"]);
+        assert_eq!(networks("2001:db8:1:2:3:4:5:6"), ["2001:db8:1:2::/64", "2001:db8:1::/48"]);
     }
 }

@@ -37,7 +37,11 @@ impl FromRequestParts<Shared> for Anyone {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
         let AccessToken(token) = AccessToken::from_request_parts(parts, shared).await?;
-        let principal = shared.user.authenticate(token.clone()).await?.ok_or(Problem::INTERNAL)?;
+        let answer = shared.user.authenticate(token.clone()).await.map_err(Problem::from);
+        if answer.as_ref().is_err_and(|problem| *problem == Problem::INVALID_TOKEN) {
+            shared.rates.refused(&token);
+        }
+        let principal = answer?.ok_or(Problem::INTERNAL)?;
         shared.rates.authenticated(&token, &principal.person_id)?;
         Ok(Self(principal))
     }

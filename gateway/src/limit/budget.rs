@@ -1,10 +1,12 @@
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use service_kit::http::networks_of;
 
 use crate::problem::Problem;
 
@@ -29,6 +31,24 @@ impl Shared {
     }
 }
 
+/// Which of the budgets of [`Each`] is somebody's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key(u64);
+
+impl Key {
+    pub(super) const BITS: u32 = KEYS.trailing_zeros();
+    /// For who is known and has no budget.
+    pub(super) const NOBODYS: Self = Self(0);
+
+    pub(super) fn from_bits(bits: u64) -> Self {
+        Self(bits % KEYS)
+    }
+
+    pub(super) fn to_bits(self) -> u64 {
+        self.0
+    }
+}
+
 /// A budget for each of many subjects.
 #[derive(Debug)]
 pub(super) struct Each<C: Clock = DefaultClock> {
@@ -43,7 +63,32 @@ impl Each {
 
     /// Counts one of the subject's, or says how long to wait.
     pub(super) fn count(&self, subject: impl Hash) -> Result<(), Problem> {
-        self.check(subject).map_err(Problem::throttled)
+        self.count_key(self.key(subject))
+    }
+
+    /// Counts one of whose key it is, or says how long to wait.
+    pub(super) fn count_key(&self, key: Key) -> Result<(), Problem> {
+        self.check(key).map_err(Problem::throttled)
+    }
+}
+
+/// A budget for each client's network: an IPv4 address, or a /64 of IPv6. All in one /48 have another together.
+#[derive(Debug)]
+pub(super) struct EachAddress {
+    client: Each,
+    subscriber: Each,
+}
+
+impl EachAddress {
+    pub(super) fn new(client: Quota, subscriber: Quota) -> Self {
+        Self { client: Each::new(client), subscriber: Each::new(subscriber) }
+    }
+
+    /// Counts one from the address, or says how long to wait. What is too much for the narrow network is not taken from
+    /// the wide one.
+    pub(super) fn count(&self, address: IpAddr) -> Result<(), Problem> {
+        let budgets = [&self.client, &self.subscriber];
+        budgets.into_iter().zip(networks_of(address)).try_for_each(|(budget, network)| budget.count(network))
     }
 }
 
@@ -52,9 +97,12 @@ impl<C: Clock> Each<C> {
         Self { limiter: RateLimiter::new(quota, HashMapStateStore::default(), clock), secret: RandomState::new() }
     }
 
+    pub(super) fn key(&self, subject: impl Hash) -> Key {
+        Key::from_bits(self.secret.hash_one(subject))
+    }
+
     /// How long to wait, if it is too much.
-    fn check(&self, subject: impl Hash) -> Result<(), Duration> {
-        let key = self.secret.hash_one(subject) % KEYS;
+    fn check(&self, Key(key): Key) -> Result<(), Duration> {
         let now = self.limiter.clock().now();
         self.limiter.check_key(&key).map_err(|refusal| refusal.wait_time_from(now))
     }
@@ -78,30 +126,34 @@ mod tests {
     fn a_burst_passes_and_the_next_one_is_told_when_to_come_back() {
         let (limiter, clock) = limiter(10, 3);
         for _ in 0..3 {
-            assert_eq!(limiter.check("someone"), Ok(()));
+            assert_eq!(limiter.check(limiter.key("someone")), Ok(()));
         }
-        assert_eq!(limiter.check("someone"), Err(Duration::from_secs(6)), "ten a minute are one in six seconds");
+        assert_eq!(
+            limiter.check(limiter.key("someone")),
+            Err(Duration::from_secs(6)),
+            "ten a minute are one in six seconds"
+        );
         clock.advance(Duration::from_millis(5_500));
-        assert_eq!(limiter.check("someone"), Err(Duration::from_millis(500)), "a refusal costs nothing");
+        assert_eq!(limiter.check(limiter.key("someone")), Err(Duration::from_millis(500)), "a refusal costs nothing");
         clock.advance(Duration::from_millis(500));
-        assert_eq!(limiter.check("someone"), Ok(()));
-        assert!(limiter.check("someone").is_err());
+        assert_eq!(limiter.check(limiter.key("someone")), Ok(()));
+        assert!(limiter.check(limiter.key("someone")).is_err());
     }
 
     #[test]
     fn one_subject_does_not_use_up_anothers_budget() {
         let (limiter, _) = limiter(1, 1);
-        assert_eq!(limiter.check("one"), Ok(()));
-        assert!(limiter.check("one").is_err());
+        assert_eq!(limiter.check(limiter.key("one")), Ok(()));
+        assert!(limiter.check(limiter.key("one")).is_err());
         // Two of these may share a key by chance, but not all of them one with the first.
-        assert!(["two", "three", "four"].iter().any(|subject| limiter.check(subject).is_ok()));
+        assert!(["two", "three", "four"].iter().any(|subject| limiter.check(limiter.key(subject)).is_ok()));
     }
 
     #[test]
     fn the_number_of_keys_has_a_bound() {
         let (limiter, _) = limiter(1, 1);
         for number in 0..3 * KEYS {
-            let _ = limiter.check(number);
+            let _ = limiter.check(limiter.key(number));
         }
         let keys = u64::try_from(limiter.limiter.len()).unwrap();
         assert!((KEYS / 2..=KEYS).contains(&keys), "{keys}");

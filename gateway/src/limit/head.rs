@@ -11,23 +11,27 @@ const BYTES: usize = 32 * 1024;
 /// Most header lines.
 const LINES: usize = 100;
 
-/// Answers 431 to a head beyond the limits, and what there is to say to a request that could not be read at all.
+/// Answers 414 or 431 to a head beyond the limits, and what there is to say to a request that could not be read at all.
 pub(crate) async fn refuse_bad_head(request: Request, next: Next) -> Response {
-    match request.extensions().get() {
-        Some(Unreadable(StatusCode::BAD_REQUEST)) => return Problem::BAD_REQUEST.into_response(),
-        Some(Unreadable(_)) => return Problem::HEAD_TOO_LARGE.into_response(),
-        None => {}
+    let refused = match request.extensions().get() {
+        Some(Unreadable(StatusCode::BAD_REQUEST)) => Some(Problem::BAD_REQUEST),
+        Some(Unreadable(StatusCode::URI_TOO_LONG)) => Some(Problem::URI_TOO_LONG),
+        Some(Unreadable(_)) => Some(Problem::HEAD_TOO_LARGE),
+        None => too_large(request.uri(), request.headers()),
+    };
+    match refused {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
     }
-    if is_too_large(request.uri(), request.headers()) {
-        return Problem::HEAD_TOO_LARGE.into_response();
-    }
-    next.run(request).await
 }
 
-fn is_too_large(uri: &Uri, headers: &HeaderMap) -> bool {
+fn too_large(uri: &Uri, headers: &HeaderMap) -> Option<Problem> {
     let target = uri.path().len() + uri.query().map_or(0, str::len);
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    target > BYTES || bytes > BYTES || headers.len() > LINES
+    if target > BYTES {
+        return Some(Problem::URI_TOO_LONG);
+    }
+    (bytes > BYTES || headers.len() > LINES).then_some(Problem::HEAD_TOO_LARGE)
 }
 
 #[cfg(test)]
@@ -44,13 +48,13 @@ mod tests {
     #[test]
     fn a_head_may_be_as_large_as_its_limits_and_no_larger() {
         let short = Uri::from_static("/livez?x");
-        assert!(!is_too_large(&short, &headers(100, 10)));
-        assert!(is_too_large(&short, &headers(101, 10)));
-        assert!(!is_too_large(&short, &headers(1, BYTES - 4)));
-        assert!(is_too_large(&short, &headers(1, BYTES - 3)));
+        assert_eq!(too_large(&short, &headers(100, 10)), None);
+        assert_eq!(too_large(&short, &headers(101, 10)), Some(Problem::HEAD_TOO_LARGE));
+        assert_eq!(too_large(&short, &headers(1, BYTES - 4)), None);
+        assert_eq!(too_large(&short, &headers(1, BYTES - 3)), Some(Problem::HEAD_TOO_LARGE));
         let long = |length| Uri::try_from(format!("/{}", "x".repeat(length))).unwrap();
-        assert!(!is_too_large(&long(BYTES - 1), &HeaderMap::new()));
-        assert!(is_too_large(&long(BYTES), &HeaderMap::new()));
+        assert_eq!(too_large(&long(BYTES - 1), &HeaderMap::new()), None);
+        assert_eq!(too_large(&long(BYTES), &HeaderMap::new()), Some(Problem::URI_TOO_LONG));
     }
 
     #[test]
@@ -59,6 +63,6 @@ mod tests {
         for _ in 0..=LINES {
             headers.append("accept", HeaderValue::from_static("*/*"));
         }
-        assert!(is_too_large(&Uri::from_static("/"), &headers));
+        assert_eq!(too_large(&Uri::from_static("/"), &headers), Some(Problem::HEAD_TOO_LARGE));
     }
 }

@@ -1,13 +1,18 @@
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::budget::Key;
+
 /// Subjects that are remembered. It bounds the memory, half a megabyte each.
 const PLACES: usize = 1 << 16;
+/// The bits of a place that a budget's key leaves.
+const MARK: u64 = u64::MAX << Key::BITS;
 
-/// Who has proven to be good lately. One that comes newly takes the place of another, which then is a stranger
-/// again; only who is good gets in, so that nobody else can push anybody out.
+/// What is known of who has proven to be good lately: whose budget it is. One that comes newly takes the place of another,
+/// which then is a stranger again; only who is good gets in, so that nobody else can push anybody out.
 #[derive(Debug)]
 pub(super) struct Known {
+    /// A budget's key in the low bits, and in the others enough of the subject's hash to tell it from all others.
     places: Box<[AtomicU64]>,
     secret: RandomState,
 }
@@ -17,21 +22,31 @@ impl Known {
         Self { places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(), secret: RandomState::new() }
     }
 
-    pub(super) fn add(&self, subject: impl Hash) {
+    pub(super) fn add(&self, subject: impl Hash, budget: Key) {
         let (place, mark) = self.place(subject);
-        place.store(mark, Ordering::Relaxed);
+        place.store(mark | budget.to_bits(), Ordering::Relaxed);
+    }
+
+    pub(super) fn budget(&self, subject: impl Hash) -> Option<Key> {
+        let (place, mark) = self.place(subject);
+        let found = place.load(Ordering::Relaxed);
+        (found & MARK == mark).then(|| Key::from_bits(found))
     }
 
     pub(super) fn has(&self, subject: impl Hash) -> bool {
+        self.budget(subject).is_some()
+    }
+
+    pub(super) fn remove(&self, subject: impl Hash) {
         let (place, mark) = self.place(subject);
-        place.load(Ordering::Relaxed) == mark
+        let _ = place.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |found| (found & MARK == mark).then_some(0));
     }
 
     fn place(&self, subject: impl Hash) -> (&AtomicU64, u64) {
-        // Zero stands for nobody.
-        let mark = self.secret.hash_one(subject).max(1);
-        // The remainder is less than the number of places.
-        (&self.places[usize::try_from(mark % PLACES as u64).unwrap_or_default()], mark)
+        let hash = self.secret.hash_one(subject);
+        // A mark of zero stands for nobody. The remainder is less than the number of places.
+        let mark = (hash & MARK).max(MARK & MARK.wrapping_neg());
+        (&self.places[usize::try_from(hash % PLACES as u64).unwrap_or_default()], mark)
     }
 }
 
@@ -39,20 +54,30 @@ impl Known {
 mod tests {
     use super::*;
 
+    fn key(number: u64) -> Key {
+        Key::from_bits(number)
+    }
+
     #[test]
-    fn who_was_added_is_known_and_nobody_else() {
+    fn who_was_added_is_known_with_a_budget_until_removed_and_nobody_else() {
         let known = Known::new();
         assert!(!known.has("one"));
-        known.add("one");
-        assert!(known.has("one"));
+        for number in [0, 7, (1 << Key::BITS) - 1] {
+            known.add("one", key(number));
+            assert_eq!(known.budget("one").map(Key::to_bits), Some(number));
+        }
         assert!(!known.has("two"));
+        known.remove("two");
+        assert!(known.has("one"));
+        known.remove("one");
+        assert!(!known.has("one"));
     }
 
     #[test]
     fn whoever_comes_too_many_pushes_others_out() {
         let known = Known::new();
         let number = 4 * PLACES;
-        (0..number).for_each(|subject| known.add(subject));
+        (0..number).for_each(|subject| known.add(subject, key(1)));
         let left = (0..number).filter(|subject| known.has(subject)).count();
         assert!((PLACES / 2..=PLACES).contains(&left), "{left}");
     }

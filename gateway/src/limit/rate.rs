@@ -3,10 +3,10 @@ use std::num::NonZeroU32;
 
 use governor::Quota;
 use serde::Deserialize;
-use service_kit::http::subnet;
+use service_kit::http::networks_of;
 use uuid::Uuid;
 
-use super::budget::{Each, Shared};
+use super::budget::{Each, EachAddress, Key, Shared};
 use super::known::Known;
 use super::session;
 use crate::problem::Problem;
@@ -30,6 +30,7 @@ pub(crate) struct RateLimits {
 struct OfAddress {
     logins: PerMinute,
     activations: PerMinute,
+    refreshes: PerMinute,
     strangers: PerMinute,
 }
 
@@ -45,6 +46,22 @@ struct PerMinute {
 struct PerSecond {
     per_second: NonZeroU32,
     burst: NonZeroU32,
+}
+
+impl PerMinute {
+    fn times(self, factor: NonZeroU32) -> Self {
+        let times = |number: NonZeroU32| number.saturating_mul(factor);
+        Self { per_minute: times(self.per_minute), burst: times(self.burst) }
+    }
+}
+
+/// How many times the budget of an address the whole /48 of an IPv6 subscriber has.
+const OF_SUBSCRIBER: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+
+impl From<PerMinute> for EachAddress {
+    fn from(limit: PerMinute) -> Self {
+        Self::new(limit.into(), limit.times(OF_SUBSCRIBER).into())
+    }
 }
 
 impl From<PerMinute> for Quota {
@@ -66,37 +83,57 @@ enum Holder<'a> {
     Token(&'a str),
 }
 
+/// A budget of everybody together. Addresses from which somebody has logged in before have as much for themselves.
+#[derive(Debug)]
+struct OfEverybody {
+    familiar: Shared,
+    others: Shared,
+}
+
+impl OfEverybody {
+    fn new(quota: Quota) -> Self {
+        Self { familiar: Shared::new(quota), others: Shared::new(quota) }
+    }
+
+    fn of(&self, familiar: bool) -> &Shared {
+        if familiar { &self.familiar } else { &self.others }
+    }
+}
+
 /// How often something may still be asked for, in this copy of the gateway.
 ///
 /// An address comes first: what is too much for it is not taken from anybody else's budget.
 #[derive(Debug)]
 pub(crate) struct Rates {
-    logins_of_address: Each,
-    activations_of_address: Each,
-    strangers_of_address: Each,
+    logins_of_address: EachAddress,
+    activations_of_address: EachAddress,
+    refreshes_of_address: EachAddress,
+    strangers_of_address: EachAddress,
     login: Each,
-    /// Of addresses from which somebody has logged in before, and of all others.
-    all_logins: [Shared; 2],
+    all_logins: OfEverybody,
     access_token: Each,
     person: Each,
     refresh_token: Each,
-    all_activations: Shared,
+    all_activations: OfEverybody,
+    /// Addresses from which somebody has logged in lately.
     familiar_addresses: Known,
+    /// Tokens that were good, each with its person's budget.
     good_tokens: Known,
 }
 
 impl Rates {
     pub(crate) fn new(limits: RateLimits) -> Self {
         Self {
-            logins_of_address: Each::new(limits.address.logins.into()),
-            activations_of_address: Each::new(limits.address.activations.into()),
-            strangers_of_address: Each::new(limits.address.strangers.into()),
+            logins_of_address: limits.address.logins.into(),
+            activations_of_address: limits.address.activations.into(),
+            refreshes_of_address: limits.address.refreshes.into(),
+            strangers_of_address: limits.address.strangers.into(),
             login: Each::new(limits.login.into()),
-            all_logins: [(); 2].map(|()| Shared::new(limits.all_logins.into())),
+            all_logins: OfEverybody::new(limits.all_logins.into()),
             access_token: Each::new(limits.access_token.into()),
             person: Each::new(limits.person.into()),
             refresh_token: Each::new(limits.refresh_token.into()),
-            all_activations: Shared::new(limits.all_activations.into()),
+            all_activations: OfEverybody::new(limits.all_activations.into()),
             familiar_addresses: Known::new(),
             good_tokens: Known::new(),
         }
@@ -105,48 +142,62 @@ impl Rates {
     /// Counts an attempt to log in, whether or not there is such a login. What is too much for the address or the
     /// login does not count for everybody, so that who guesses keeps nobody else out.
     pub(crate) fn login(&self, address: IpAddr, login: &str) -> Result<(), Problem> {
-        let address = subnet(address);
         self.logins_of_address.count(address)?;
         self.login.count(login)?;
-        let [familiar, others] = &self.all_logins;
-        if self.familiar_addresses.has(address) { familiar.count() } else { others.count() }
+        self.all_logins.of(self.is_familiar(address)).count()
     }
 
     /// Remembers that somebody has logged in from an address.
     pub(crate) fn logged_in(&self, address: IpAddr) {
-        self.familiar_addresses.add(subnet(address));
+        for network in networks_of(address).take(1) {
+            self.familiar_addresses.add(network, Key::NOBODYS);
+        }
+    }
+
+    fn is_familiar(&self, address: IpAddr) -> bool {
+        networks_of(address).take(1).any(|network| self.familiar_addresses.has(network))
     }
 
     /// Counts a request with an access token, whether or not it is any good: to find that out costs the most.
     pub(crate) fn access_token(&self, address: IpAddr, token: &str) -> Result<(), Problem> {
-        if !self.good_tokens.has(token) {
-            self.strangers_of_address.count(subnet(address))?;
+        match self.good_tokens.budget(token) {
+            Some(person) => self.person.count_key(person)?,
+            None => self.strangers_of_address.count(address)?,
         }
         self.access_token.count(session::of_access_token(token).map_or(Holder::Token(token), Holder::Session))
     }
 
-    /// Counts the request for the person whose token it was, which was good.
+    /// The token was good. The request counts for the person, unless that has been known before.
     pub(crate) fn authenticated(&self, token: &str, person_id: &str) -> Result<(), Problem> {
-        self.good_tokens.add(token);
-        self.person.count(person_id)
+        if self.good_tokens.has(token) {
+            return Ok(());
+        }
+        let person = self.person.key(person_id);
+        self.good_tokens.add(token, person);
+        self.person.count_key(person)
+    }
+
+    /// The token is no good any more: from now on it counts for the address, like any other that is made up.
+    pub(crate) fn refused(&self, token: &str) {
+        self.good_tokens.remove(token);
     }
 
     /// Counts a refresh.
     pub(crate) fn refresh_token(&self, address: IpAddr, token: &str) -> Result<(), Problem> {
-        self.strangers_of_address.count(subnet(address))?;
+        self.refreshes_of_address.count(address)?;
         self.refresh_token.count(session::of_refresh_token(token).map_or(Holder::Token(token), Holder::Session))
     }
 
     /// Counts an activation. One budget for all, because every code that is guessed at is another one.
     pub(crate) fn activation(&self, address: IpAddr) -> Result<(), Problem> {
-        self.activations_of_address.count(subnet(address))?;
-        self.all_activations.count()
+        self.activations_of_address.count(address)?;
+        self.all_activations.of(self.is_familiar(address)).count()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
 
@@ -159,6 +210,7 @@ mod tests {
             address: OfAddress {
                 logins: per_minute(address),
                 activations: per_minute(address),
+                refreshes: per_minute(address),
                 strangers: per_minute(address),
             },
             login: per_minute(each),
@@ -200,30 +252,51 @@ mod tests {
         rates.logged_in(address(200));
         let passed = (0..100).filter(|number| rates.login(address(*number), &number.to_string()).is_ok()).count();
         assert!((8..20).contains(&passed), "{passed}");
+        let passed = (0..100).filter(|number| rates.activation(address(*number)).is_ok()).count();
+        assert!((8..20).contains(&passed), "{passed}");
         assert_eq!(rates.login(address(200), "one"), Ok(()));
+        assert_eq!(rates.activation(address(200)), Ok(()));
+    }
+
+    #[test]
+    fn a_flood_from_the_many_networks_of_one_subscriber_is_one_flood() {
+        let rates = rates(4, 1, 100);
+        let of = |subscriber, network| IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, subscriber, network, 0, 0, 0, 1));
+        let passed = (0..100).filter(|network| rates.activation(of(1, *network)).is_ok()).count();
+        assert_eq!(passed, 16);
+        assert_eq!(rates.activation(of(2, 0)), Ok(()));
     }
 
     #[test]
     fn made_up_tokens_share_the_budget_of_their_address() {
         let rates = rates(4, 1, 100);
-        let [guesses, refreshes] = [address(1), address(2)].map(|from| {
-            let count =
-                |ask: &dyn Fn(&str) -> bool| (0..100).filter(|number: &u8| ask(&format!("{number} of {from}"))).count();
-            (
-                count(&|token| rates.access_token(from, token).is_ok()),
-                count(&|token| rates.refresh_token(from, token).is_ok()),
-            )
-        });
-        assert_eq!((guesses, refreshes), ((4, 0), (4, 0)), "of one budget");
+        let count =
+            |ask: &dyn Fn(&str) -> bool| (0..100).filter(|number: &u8| ask(&format!("made up {number}"))).count();
+        assert_eq!(count(&|token| rates.access_token(address(1), token).is_ok()), 4);
+        assert_eq!(count(&|token| rates.refresh_token(address(1), token).is_ok()), 4, "refreshes have their own");
     }
 
     #[test]
-    fn a_token_that_was_good_costs_its_address_nothing() {
+    fn a_token_that_was_good_costs_its_address_nothing_until_it_is_refused() {
         let rates = rates(1, 100, 100);
         assert_eq!(rates.access_token(address(1), "good"), Ok(()));
         assert_eq!(rates.authenticated("good", "somebody"), Ok(()));
         assert!((0..50).all(|_| rates.access_token(address(1), "good").is_ok()));
         assert!(rates.access_token(address(1), "other").is_err());
+        rates.refused("good");
+        assert!(rates.access_token(address(1), "good").is_err());
+    }
+
+    #[test]
+    fn a_known_token_is_counted_for_its_person_before_anybody_is_asked() {
+        let rates = rates(100, 100, 3);
+        let passed = (0..10)
+            .filter(|_| {
+                rates.access_token(address(1), "good").is_ok() && rates.authenticated("good", "somebody").is_ok()
+            })
+            .count();
+        assert_eq!(passed, 3, "each has counted once");
+        assert!(rates.access_token(address(1), "good").is_err());
     }
 
     #[test]

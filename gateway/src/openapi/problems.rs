@@ -54,7 +54,7 @@ fn names(operation: &mut Operation, path: &str) -> Vec<String> {
     let own = own.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let mut names: Vec<_> = own.map(str::to_owned).collect();
     let mut add = |more: &[&str]| names.extend(more.iter().map(|&name| name.to_owned()));
-    add(&["method-not-allowed", "head-too-large"]);
+    add(&["method-not-allowed", "uri-too-long", "head-too-large"]);
     if path.starts_with("/v1/") {
         add(&["not-acceptable", "throttled", "internal", "unavailable", "timeout"]);
     }

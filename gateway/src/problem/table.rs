@@ -99,6 +99,7 @@ table! {
     THROTTLED = "throttled", TOO_MANY_REQUESTS, "Too many requests", "Too many requests; Retry-After says when.";
     TOO_MANY_REPORTS = "too-many-reports", TOO_MANY_REQUESTS, "Too many reports",
         "So many reports within an hour are not taken. Keep it, and send it again with the same key later.";
+    URI_TOO_LONG = "uri-too-long", URI_TOO_LONG, "URI too long", "The request's path and query are too long.";
     HEAD_TOO_LARGE = "head-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Head too large",
         "The request's headers are too large.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "Internal error", "A defect of ours; the trace id finds it.";

@@ -19,6 +19,7 @@ pub(crate) async fn end_session(
     State(shared): State<Shared>,
     AccessToken(token): AccessToken,
 ) -> Result<StatusCode, Problem> {
-    shared.user.end_session(token).await?;
+    shared.user.end_session(token.clone()).await?;
+    shared.rates.refused(&token);
     Ok(StatusCode::NO_CONTENT)
 }

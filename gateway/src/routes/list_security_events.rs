@@ -43,7 +43,7 @@ struct SecurityEvent {
 }
 
 /// Wrong PINs, one after the other: `login_locked` for a time, `login_blocked` until somebody sets it free. A
-/// `refresh_token_replayed` came a second time, and its session has ended for it.
+/// `refresh_token_replayed` came a second time, and its session is over.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum SecurityEventKind {
@@ -61,7 +61,7 @@ enum Role {
 
 /// List the security events of a site
 ///
-/// Locked logins of its patients and nurses, and sessions that have ended because somebody else had a token of theirs.
+/// Locked logins of its patients and nurses, and refresh tokens that came a second time: somebody else may have them.
 /// Newest first.
 #[utoipa::path(
     get,

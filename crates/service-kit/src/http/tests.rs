@@ -34,7 +34,7 @@ fn settings(files: [(&str, String); 2]) -> Tls {
 async fn against(tls: Option<&Tls>, most: u16, test: impl AsyncFnOnce(SocketAddr)) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let room = Room { most, most_of_address: most, unanswered: 64 * 1024 };
+    let room = Room { most, most_of_address: most, unanswered: 8 * 64 * 1024 };
     let acceptor = Acceptor::new(tls, room, Networks::default()).unwrap();
     let shutdown = Shutdown::new();
     let router = Router::new().route("/readyz", get(async || "ready"));
@@ -118,7 +118,10 @@ async fn unfinished_heads_take_up_so_much_and_no_more() {
         for connection in &mut unfinished {
             open += u8::from(!is_closed(connection).await);
         }
-        assert_eq!(open, 1, "two would need more than the 64 KiB there are beside what each has for itself");
+        assert_eq!(
+            open, 1,
+            "two would need more than the 64 KiB that one address has beside what each connection has for itself"
+        );
         // Small requests are served meanwhile, and a large one again when the others have gone.
         PROBE.ask(address, None, None).await.unwrap();
         drop(unfinished);

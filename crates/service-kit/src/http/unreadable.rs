@@ -72,19 +72,27 @@ impl<S: AsyncWrite + Unpin> Answered<S> {
     }
 }
 
-/// The status and the date of an answer of hyper's own: an error without a body on a connection that ends, which our
-/// routers never answer.
+/// The status and the date of an answer of hyper's own: an error without a body and with no headers but those that hyper
+/// adds, which our routers never answer. To HTTP/1.0, whose connections end without being asked to, it does not say
+/// `connection: close`.
 fn automatic(bytes: &[u8]) -> Option<(StatusCode, Option<HeaderValue>)> {
     const OWN: [StatusCode; 3] =
         [StatusCode::BAD_REQUEST, StatusCode::URI_TOO_LONG, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE];
     let head = std::str::from_utf8(bytes).ok()?.strip_suffix("\r\n\r\n")?;
-    let mut lines = head.strip_prefix("HTTP/1.1 ")?.split("\r\n");
-    let status = StatusCode::from_bytes(lines.next()?.as_bytes().get(..3)?).ok()?;
-    let headers: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(": ")).collect();
-    let header = |name: &str| headers.iter().find(|header| header.0.eq_ignore_ascii_case(name)).map(|header| header.1);
-    let is_own =
-        OWN.contains(&status) && header("connection") == Some("close") && header("content-length") == Some("0");
-    is_own.then(|| (status, header("date").and_then(|date| HeaderValue::from_str(date).ok())))
+    let (status_line, lines) = head.split_once("\r\n")?;
+    let (version, status) = status_line.split_once(' ')?;
+    let status = StatusCode::from_bytes(status.as_bytes().get(..3)?).ok()?;
+    let headers: Option<Vec<(&str, &str)>> = lines.split("\r\n").map(|line| line.split_once(": ")).collect();
+    let (mut date, mut is_empty, mut closes) = (None, false, version == "HTTP/1.0");
+    for (name, value) in headers? {
+        match name.to_ascii_lowercase().as_str() {
+            "date" => date = HeaderValue::from_str(value).ok(),
+            "content-length" => is_empty = value == "0",
+            "connection" => closes = value == "close",
+            _ => return None,
+        }
+    }
+    (OWN.contains(&status) && is_empty && closes).then_some((status, date))
 }
 
 /// What the router says, as bytes.
@@ -163,10 +171,13 @@ mod tests {
             date: Tue, 15 Nov 1994 08:12:31 GMT\r\n\r\n";
         let date = HeaderValue::from_static("Tue, 15 Nov 1994 08:12:31 GMT");
         assert_eq!(automatic(OWN), Some((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Some(date))));
+        let old = b"HTTP/1.0 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(automatic(old), Some((StatusCode::BAD_REQUEST, None)));
         for other in [
             &b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"[..],
             b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}",
             b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+            b"HTTP/1.0 400 Bad Request\r\ncontent-length: 0\r\nx-content-type-options: nosniff\r\n\r\n",
             b"\xff\r\n\r\n",
             b"",
         ] {

@@ -1,5 +1,6 @@
 //! Connections of other services, each with who has opened it.
 
+use std::future::ready;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use futures_util::{Stream, StreamExt, stream};
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
@@ -18,11 +19,22 @@ use tonic::transport::server::Connected;
 use webpki::EndEntityCert;
 
 use super::Mesh;
+use crate::attribute::CONNECTION_LIMIT;
+use crate::intake::REFUSED;
+use crate::network::Networks;
+use crate::pool::{Pool, Share};
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Handshakes at once; more connections wait in the kernel's queue.
 const HANDSHAKES: usize = 256;
+/// Of these from one address, so that nobody keeps all others waiting.
+const HANDSHAKES_OF_ADDRESS: usize = 32;
+/// Connections at once, and from one address: of a proxy beside the service all come from one.
+const CONNECTIONS: usize = 10_000;
+const CONNECTIONS_OF_ADDRESS: usize = 1000;
+/// How often it is said that connections were not let in.
+const SAID: Duration = Duration::from_secs(10);
 /// How long no connection is taken when the machine has no room for one.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
@@ -41,19 +53,35 @@ pub(crate) enum Caller {
 pub(crate) struct Connection {
     stream: Either<TcpStream, TlsStream<TcpStream>>,
     caller: Caller,
+    _share: Share,
 }
 
-/// The connections of a listener. A handshake that fails is a line in the log, and a machine without room for another
-/// connection a reason to wait.
+/// What there is room for.
+#[derive(Clone)]
+struct Room {
+    handshakes: Arc<Pool>,
+    connections: Arc<Pool>,
+}
+
+/// The connections of a listener. One that is not let in is counted, and of some a line in the log; a machine without room
+/// for another connection is a reason to wait.
 pub(crate) fn incoming(listener: TcpListener, mesh: Mesh) -> impl Stream<Item = io::Result<Connection>> {
+    let room = Room {
+        handshakes: Pool::new(HANDSHAKES, HANDSHAKES_OF_ADDRESS, Networks::default()),
+        connections: Pool::new(CONNECTIONS, CONNECTIONS_OF_ADDRESS, Networks::default()),
+    };
     let accepted = stream::unfold(listener, async |listener| Some((accept(&listener).await, listener)));
-    let opened = accepted.map(move |stream| open(stream, mesh.clone())).buffer_unordered(HANDSHAKES);
-    opened.filter_map(async |connection| match connection {
-        Ok(connection) => Some(Ok(connection)),
-        Err(error) => {
-            telemetry::warn!(error = %error, "a connection was not let in");
-            None
-        }
+    let opened = accepted.map(move |stream| open(stream, mesh.clone(), room.clone())).buffer_unordered(HANDSHAKES);
+    let mut said = None;
+    opened.filter_map(move |connection| {
+        let connection = connection.inspect_err(|error| {
+            REFUSED.add(1, &[(CONNECTION_LIMIT, "mesh")]);
+            if said.is_none_or(|said: Instant| said.elapsed() > SAID) {
+                said = Some(Instant::now());
+                telemetry::warn!(error = %error, "a connection was not let in");
+            }
+        });
+        ready(connection.ok().map(Ok))
     })
 }
 
@@ -75,15 +103,20 @@ fn is_over(error: io::ErrorKind) -> bool {
     matches!(error, io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted)
 }
 
-async fn open(stream: TcpStream, mesh: Mesh) -> io::Result<Connection> {
+async fn open(stream: TcpStream, mesh: Mesh, room: Room) -> io::Result<Connection> {
+    let peer = stream.peer_addr()?.ip();
+    let [mut handshake, mut share] = [room.handshakes, room.connections].map(|pool| pool.share(peer));
+    let full = |_| io::Error::new(io::ErrorKind::ConnectionRefused, "there are too many connections");
+    share.grow_to(1).map_err(full)?;
+    handshake.grow_to(1).map_err(full)?;
     stream.set_nodelay(true)?;
     let Some(identity) = mesh.0 else {
-        return Ok(Connection { stream: Either::Left(stream), caller: Caller::Anybody });
+        return Ok(Connection { stream: Either::Left(stream), caller: Caller::Anybody, _share: share });
     };
     let acceptor = TlsAcceptor::from(identity.server.get());
     let stream = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
     let caller = caller(stream.get_ref().1.peer_certificates());
-    Ok(Connection { stream: Either::Right(stream), caller })
+    Ok(Connection { stream: Either::Right(stream), caller, _share: share })
 }
 
 /// The handshake has checked the certificate.

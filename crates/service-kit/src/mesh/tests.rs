@@ -6,8 +6,10 @@ use certificates::Files;
 use proto::notify::notify_service_client::NotifyServiceClient;
 use proto::notify::notify_service_server::{NotifyService, NotifyServiceServer};
 use proto::notify::{NotifyRequest, NotifyResponse};
+use rustls::pki_types::CertificateDer;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
 use tonic::transport::Endpoint;
 use tonic::{Code, Request, Response, Status};
 
@@ -124,10 +126,47 @@ async fn new_certificates_are_in_use_from_the_next_connection_on() {
     let caller = of(folder.path(), "epro-svc");
     against(of(folder.path(), "notify-svc"), async |port| {
         assert_eq!(call(&caller, "https", "notify-svc", port).await, Code::Ok);
+        let first = shown(&caller, port).await;
+        assert_eq!(first, file(folder.path()));
         issue(folder.path());
         assert_eq!(call(&caller, "https", "notify-svc", port).await, Code::Ok);
+        let second = shown(&caller, port).await;
+        assert_eq!(second, file(folder.path()));
+        assert_ne!(first, second);
         let newcomer = of(folder.path(), "epro-svc");
         assert_eq!(call(&newcomer, "https", "notify-svc", port).await, Code::Ok);
+    })
+    .await;
+}
+
+/// The certificate that notify-svc shows to a caller.
+async fn shown(caller: &Mesh, port: u16) -> CertificateDer<'static> {
+    let tls = TlsConnector::from(caller.0.as_ref().unwrap().client.get());
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+    let stream = tls.connect("notify-svc".try_into().unwrap(), stream).await.unwrap();
+    stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned()
+}
+
+/// The certificate in notify-svc's file.
+fn file(folder: &Path) -> CertificateDer<'static> {
+    pem::certificates("mesh.certificate", &Files::of(folder, "notify-svc").certificate).unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn one_address_that_begins_handshakes_and_ends_none_is_cut_off_and_others_get_in() {
+    let folder = certificates();
+    against(of(folder.path(), "notify-svc"), async |port| {
+        let mut begun = Vec::new();
+        for _ in 0..300 {
+            begun.push(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap());
+        }
+        // From another address, within less than a handshake may take.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((Ipv4Addr::new(127, 0, 0, 2), 0).into()).unwrap();
+        let stream = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await.unwrap();
+        let tls = TlsConnector::from(of(folder.path(), "epro-svc").0.unwrap().client.get());
+        let connecting = tls.connect("notify-svc".try_into().unwrap(), stream);
+        tokio::time::timeout(Duration::from_millis(1500), connecting).await.unwrap().unwrap();
     })
     .await;
 }
