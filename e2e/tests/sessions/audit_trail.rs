@@ -45,8 +45,8 @@ async fn whatever_happens_to_a_login_or_session_is_in_the_trail() -> anyhow::Res
     let mut database = stack.database.connect().await?;
     let pass_grace = "UPDATE identity.refresh_token SET used_at = used_at - interval '1 hour'";
     sqlx::query(pass_grace).execute(&mut database).await?;
-    // The first one ends the session; the second one finds it ended.
-    for _ in 0..2 {
+    // The first one ends the session; those after it find it ended.
+    for _ in 0..4 {
         problem(&client.refresh(&stolen.refresh).await?, 401, "invalid-refresh-token")?;
     }
     fail(&client).await?;
@@ -72,6 +72,63 @@ async fn whatever_happens_to_a_login_or_session_is_in_the_trail() -> anyhow::Res
     ];
     let expected = expected.map(|(action, count, session, actor)| (action.to_owned(), count, session, actor));
     assert_eq!(trail(&stack, PATIENT.id).await?, expected);
+    stack.stop().await?;
+    Ok(())
+}
+
+/// How often an action is in the trail.
+async fn times(stack: &Stack, action: &str) -> anyhow::Result<i64> {
+    let statement = sqlx::query_scalar("SELECT count(*) FROM identity.audit_event WHERE action = $1").bind(action);
+    Ok(statement.fetch_one(&mut stack.database.connect().await?).await?)
+}
+
+#[tokio::test]
+async fn guesses_at_a_locked_login_are_kept_once_in_a_while() -> anyhow::Result<()> {
+    let stack = Stack::builder()
+        .env(Service::UserSvc, "EPRO_SESSIONS__LOCKOUT__FAILURES", "2")
+        .env(Service::UserSvc, "EPRO_SESSIONS__FAILED_LOGIN_TAKES", "0s")
+        .start()
+        .await?;
+    let client = stack.client();
+    for _ in 0..8 {
+        fail(&client).await?;
+    }
+    assert_eq!(times(&stack, "login.fail").await?, 2, "none since the lock, because the last is so young");
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_replay_in_a_session_that_was_logged_out_is_kept_once_in_a_while() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let stolen = client.open_session(PATIENT.login, PATIENT.pin).await?;
+    let newest = Session::of(&client.refresh(&stolen.refresh).await?.expect_status(200)?)?;
+    client.log_out(&newest.access).await?.expect_status(204)?;
+    let pass_grace = "UPDATE identity.refresh_token SET used_at = used_at - interval '1 hour'";
+    sqlx::query(pass_grace).execute(&mut stack.database.connect().await?).await?;
+    for _ in 0..3 {
+        problem(&client.refresh(&stolen.refresh).await?, 401, "invalid-refresh-token")?;
+    }
+    // The newest one of an ended session is no replay: another page of the same phone may not know yet.
+    problem(&client.refresh(&newest.refresh).await?, 401, "invalid-refresh-token")?;
+    assert_eq!(times(&stack, "session.replay").await?, 1);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_pin_ends_the_live_sessions_and_says_so_of_each() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    for _ in 0..3 {
+        client.open_session(PATIENT.login, PATIENT.pin).await?;
+    }
+    let over = client.open_session(PATIENT.login, PATIENT.pin).await?;
+    client.log_out(&over.access).await?.expect_status(204)?;
+    let issued = stack.command(Service::UserSvc, &["activation", "issue", "--login", PATIENT.login]).await?;
+    client.activate(String::from_utf8(issued.stdout)?.trim(), PATIENT.pin).await?.expect_status(201)?;
+    assert_eq!(times(&stack, "session.end").await?, 4, "the logout, and three for the new PIN");
     stack.stop().await?;
     Ok(())
 }

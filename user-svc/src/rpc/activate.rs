@@ -21,7 +21,8 @@ pub(crate) async fn activate(
     let person_id = person_id.ok_or(UserError::InvalidActivationCode)?;
     let login = store::credential::set_pin(&mut tx, person_id, &pin_hash).await?;
     let login = login.ok_or(UserError::Corrupt("activation"))?;
-    store::session::revoke_of_person(&mut tx, person_id).await?;
+    let ended = store::session::revoke_of_person(&mut tx, person_id).await?;
+    store::audit_event::insert_ends(&mut tx, person_id, &ended).await?;
     store::audit_event::insert(&mut tx, person_id, Action::PinSet).await?;
     tx.commit().await?;
     Ok(pb::ActivateResponse { login })

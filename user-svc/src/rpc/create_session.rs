@@ -37,7 +37,7 @@ pub(crate) async fn create_session(
             // Locked, or the PIN was replaced meanwhile.
             Err(UserError::WrongCredentials) => note_failure(db, verified.person_id, sessions.lockout).await?,
             Err(UserError::Inactive) => {
-                store::audit_event::insert(db, verified.person_id, Action::LoginFailed).await?;
+                store::audit_event::insert_repeated(db, verified.person_id, Action::LoginFailed).await?;
             }
             _ => {}
         }
@@ -77,12 +77,17 @@ async fn verify_pin(
     }
 }
 
-/// Keeps that somebody failed to log in, counts it unless the login is locked, and locks it when it is one too many.
+/// Keeps that somebody failed to log in, counts it, and locks the login when it is one too many. Attempts at a login that
+/// is locked are not counted, and kept once in a while.
 async fn note_failure(db: &Db, person_id: Uuid, lockout: Lockout) -> Result<(), UserError> {
     let mut tx = db.begin().await?;
-    store::audit_event::insert(&mut tx, person_id, Action::LoginFailed).await?;
-    let failures = store::credential::count_failure(&mut tx, person_id).await?;
-    let consequence = failures.map_or(Consequence::Nothing, |failures| lockout.after(failures.unsigned_abs()));
+    let consequence = if let Some(failures) = store::credential::count_failure(&mut tx, person_id).await? {
+        store::audit_event::insert(&mut tx, person_id, Action::LoginFailed).await?;
+        lockout.after(failures.unsigned_abs())
+    } else {
+        store::audit_event::insert_repeated(&mut tx, person_id, Action::LoginFailed).await?;
+        Consequence::Nothing
+    };
     match consequence {
         Consequence::Nothing => {}
         Consequence::Lock(time) => {

@@ -8,8 +8,8 @@ use crate::identity::{AccessTokens, RefreshToken, Seed, Sessions, digest};
 use crate::store;
 use crate::store::audit_event::Action;
 
-/// Sessions that have ended because a refresh token came a second time.
-static REPLAYS: Counter = Counter::new("epro.session.replays", "{session}");
+/// Refresh tokens that came a second time after their grace time.
+static REPLAYS: Counter = Counter::new("epro.session.replays", "{replay}");
 
 /// Exchanges a refresh token for the next one and a new access token.
 ///
@@ -28,11 +28,16 @@ pub(crate) async fn refresh_session(
     let mut tx = db.begin().await?;
     let grace = sessions.refresh_grace;
     let Some(spent) = store::refresh_token::spend(&mut tx, &token_hash, seed.as_bytes(), grace).await? else {
-        if let Some(revoked) = store::session::revoke_of_token(&mut tx, &token_hash).await? {
-            store::audit_event::insert(&mut tx, revoked.person_id, Action::SessionReplayed(revoked.session_id)).await?;
+        if let Some(replayed) = store::session::revoke_of_token(&mut tx, &token_hash).await? {
+            let action = Action::SessionReplayed(replayed.session_id);
+            if replayed.was_live {
+                store::audit_event::insert(&mut tx, replayed.person_id, action).await?;
+            } else {
+                store::audit_event::insert_repeated(&mut tx, replayed.person_id, action).await?;
+            }
             tx.commit().await?;
             // Who it is stands in the audit trail, beside the trace that this line is of.
-            telemetry::warn!("a used refresh token came again: its session has ended");
+            telemetry::warn!(was_live = replayed.was_live, "a used refresh token came again: its session is over");
             REPLAYS.add(1, &[]);
         }
         return Err(UserError::InvalidRefreshToken);

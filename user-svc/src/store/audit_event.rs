@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use service_kit::database::interval;
 use sqlx::{PgExecutor, query, query_as};
 use telemetry::TraceContext;
 use uuid::Uuid;
@@ -65,6 +68,55 @@ pub(crate) async fn insert(executor: impl PgExecutor<'_>, person_id: Uuid, actio
         action.as_str(),
         action.session_id(),
         action.actor_id(),
+        trace_id,
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// How often an attempt at what is closed already is kept: nobody may fill a table from which nothing is deleted.
+const REPEATED: Duration = Duration::from_hours(1);
+
+/// As [`insert`], unless there is an event like it of the last hour.
+pub(crate) async fn insert_repeated(
+    executor: impl PgExecutor<'_>,
+    person_id: Uuid,
+    action: Action,
+) -> sqlx::Result<()> {
+    let trace_id = TraceContext::current().trace_id().to_string();
+    query!(
+        "INSERT INTO identity.audit_event (person_id, action, session_id, trace_id)
+         SELECT $1, $2, $3, nullif($4, repeat('0', 32))
+         WHERE NOT EXISTS (
+             SELECT FROM identity.audit_event
+             WHERE person_id = $1 AND action = $2 AND session_id IS NOT DISTINCT FROM $3
+               AND recorded_at > now() - $5::interval
+         )",
+        person_id,
+        action.as_str(),
+        action.session_id(),
+        trace_id,
+        interval(REPEATED),
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Adds the end of each of these sessions to the trail of their person.
+pub(crate) async fn insert_ends(
+    executor: impl PgExecutor<'_>,
+    person_id: Uuid,
+    session_ids: &[Uuid],
+) -> sqlx::Result<()> {
+    let trace_id = TraceContext::current().trace_id().to_string();
+    query!(
+        "INSERT INTO identity.audit_event (person_id, action, session_id, trace_id)
+         SELECT $1, 'session.end', session_id, nullif($3, repeat('0', 32))
+         FROM unnest($2::uuid[]) AS session_id",
+        person_id,
+        session_ids,
         trace_id,
     )
     .execute(executor)

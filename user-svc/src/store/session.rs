@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use service_kit::database::interval;
-use sqlx::{PgExecutor, query, query_as, query_scalar};
+use sqlx::{PgExecutor, query_as, query_scalar};
 use uuid::Uuid;
 
 pub(crate) struct Session {
@@ -73,37 +73,52 @@ pub(crate) async fn revoke(executor: impl PgExecutor<'_>, session_id: Uuid) -> s
     .await
 }
 
-/// A session that has ended because of a token, and whose it was.
-pub(crate) struct Revoked {
+/// The session of a token that came again, and whose it is.
+pub(crate) struct Replayed {
     pub(crate) session_id: Uuid,
     pub(crate) person_id: Uuid,
+    /// Whether it has ended only now.
+    pub(crate) was_live: bool,
 }
 
-/// Ends the session that a refresh token belongs to. None when there is no such token, or the session has ended before.
+/// Ends the session that a refresh token belongs to, if it has not ended before. None when there is no such token.
 pub(crate) async fn revoke_of_token(
     executor: impl PgExecutor<'_>,
     token_hash: &[u8; 32],
-) -> sqlx::Result<Option<Revoked>> {
+) -> sqlx::Result<Option<Replayed>> {
     query_as!(
-        Revoked,
-        "UPDATE identity.session
-         SET revoked_at = now()
-         FROM identity.refresh_token
-         WHERE token_hash = $1 AND session.session_id = refresh_token.session_id
-           AND revoked_at IS NULL AND expires_at > now()
-         RETURNING session.session_id, person_id",
+        Replayed,
+        r#"WITH replayed AS MATERIALIZED (
+               SELECT session_id, person_id, revoked_at IS NULL AND expires_at > now() AS was_live
+               FROM identity.refresh_token
+               JOIN identity.session USING (session_id)
+               WHERE token_hash = $1
+               FOR UPDATE OF session
+           ), revoked AS (
+               UPDATE identity.session
+               SET revoked_at = now()
+               FROM replayed
+               WHERE session.session_id = replayed.session_id AND was_live
+           )
+           SELECT session_id, person_id, was_live AS "was_live!"
+           FROM replayed"#,
         token_hash,
     )
     .fetch_optional(executor)
     .await
 }
 
-/// Ends all sessions of a person.
-pub(crate) async fn revoke_of_person(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<()> {
-    query!("UPDATE identity.session SET revoked_at = now() WHERE person_id = $1 AND revoked_at IS NULL", person_id)
-        .execute(executor)
-        .await?;
-    Ok(())
+/// Ends all sessions of a person that have not ended before, and gives them.
+pub(crate) async fn revoke_of_person(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<Vec<Uuid>> {
+    query_scalar!(
+        "UPDATE identity.session
+         SET revoked_at = now()
+         WHERE person_id = $1 AND revoked_at IS NULL AND expires_at > now()
+         RETURNING session_id",
+        person_id,
+    )
+    .fetch_all(executor)
+    .await
 }
 
 /// Deletes sessions that ended so long ago and have no refresh tokens any more. Gives how many.
