@@ -27,7 +27,7 @@ RUN --mount=type=bind,target=/src \
     mkdir /out; \
     cd "target/$PROFILE"; \
     cp gateway user-svc epro-svc data-svc notify-svc migrate certificates /out/; \
-    mkdir /out/empty
+    for name in gateway user-svc epro-svc data-svc notify-svc migrate postgres; do mkdir -p "/out/holders/$name"; done
 
 FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
 # The user "nonroot", by number so that an orchestrator can see that it is not root.
@@ -65,5 +65,5 @@ ENTRYPOINT ["migrate"]
 FROM runtime AS certificates
 COPY --from=builder /out/certificates /usr/local/bin/
 # A volume that is mounted here for the first time belongs to whom the folder does.
-COPY --from=builder --chown=65532:65532 /out/empty /certificates
+COPY --from=builder --chown=65532:65532 /out/holders /certificates
 ENTRYPOINT ["certificates"]

@@ -12,8 +12,8 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
-/// How long the certificates hold.
-pub const VALIDITY: Duration = Duration::days(90);
+/// How long the certificates hold: nobody watches over those of a demonstration.
+pub const VALIDITY: Duration = Duration::days(730);
 /// The clocks of those who check them may be this much behind.
 const SKEW: Duration = Duration::hours(1);
 
