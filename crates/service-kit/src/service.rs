@@ -1,13 +1,16 @@
 use std::future::Future;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +21,9 @@ use crate::mesh;
 
 /// How long a stopping service may finish what it has begun; the same again to send its last spans.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
+
+/// Tokio's own variable for the number of a runtime's threads.
+const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
 
 /// Takes a port.
 ///
@@ -107,7 +113,7 @@ pub fn main<S: Service>() -> ExitCode {
 fn execute<S: Service>(arguments: Arguments<S::Command>) -> anyhow::Result<ExitCode> {
     let (config, ignored) =
         config::load::<S::Config>(S::DEFAULTS, arguments.config.as_deref()).context("configuration")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
+    let runtime = runtime().context("start the runtime")?;
     let done = match arguments.command {
         Some(Command::Own(command)) => return runtime.block_on(S::command(config, command)),
         Some(Command::Healthcheck) => {
@@ -116,6 +122,21 @@ fn execute<S: Service>(arguments: Arguments<S::Command>) -> anyhow::Result<ExitC
         None => runtime.block_on(serve::<S>(config, &ignored)),
     };
     done.map(|()| ExitCode::SUCCESS)
+}
+
+/// A runtime with a thread for every two cores, or as many as `TOKIO_WORKER_THREADS` says: what a request needs is spread
+/// over five services, and what goes from one thread to another costs more than it waits.
+fn runtime() -> anyhow::Result<Runtime> {
+    let threads = match std::env::var(WORKER_THREADS) {
+        Ok(text) => text.parse().with_context(|| format!("{WORKER_THREADS}: {text:?} is no number above 0"))?,
+        Err(_) => available_parallelism().unwrap_or(NonZeroUsize::MIN).midpoint(NonZeroUsize::MIN),
+    };
+    let mut builder =
+        if threads == NonZeroUsize::MIN { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    if threads > NonZeroUsize::MIN {
+        builder.worker_threads(threads.get());
+    }
+    Ok(builder.enable_all().build()?)
 }
 
 /// The fallible part is a function of its own, so that the flush always runs.

@@ -18,6 +18,8 @@ pub mod grpc;
 mod grpc_status;
 #[cfg(any(feature = "axum", feature = "reqwest"))]
 pub mod http;
+#[cfg(any(feature = "lettre", feature = "sqlx"))]
+mod idle;
 mod init;
 mod layers;
 mod log;

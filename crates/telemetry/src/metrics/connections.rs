@@ -16,7 +16,7 @@ impl Meters {
         let count = self.meter.i64_observable_up_down_counter(DB_CLIENT_CONNECTION_COUNT).with_unit("{connection}");
         count
             .with_callback(move |observer| {
-                let idle = i64::try_from(counted.connections.num_idle()).unwrap_or(i64::MAX);
+                let idle = i64::try_from(counted.count_idle()).unwrap_or(i64::MAX);
                 for (state, count) in [("idle", idle), ("used", i64::from(counted.connections.size()) - idle)] {
                     let state = KeyValue::new(DB_CLIENT_CONNECTION_STATE, state);
                     observer.observe(count.max(0), &[attributes.clone(), state]);

@@ -46,6 +46,8 @@ impl<'c> Executor<'c> for &'c Db {
             while let Some(step) = rows.try_next().await? {
                 yield step;
             }
+            drop(rows);
+            connection.connection.answered();
         }
         .boxed()
     }
@@ -58,7 +60,9 @@ impl<'c> Executor<'c> for &'c Db {
         let query = Peeked::new(query);
         async move {
             let mut connection = self.acquire().await?;
-            fetch_optional(&self.database, &mut connection, query).await
+            let row = fetch_optional(&self.database, &mut connection, query).await?;
+            connection.connection.answered();
+            Ok(row)
         }
         .boxed()
     }

@@ -109,7 +109,9 @@ impl Db {
 
     /// Waits until every connection is returned and closes them.
     pub async fn close(&self) {
-        self.pool.connections.close().await;
+        let closed = self.pool.connections.close();
+        self.pool.release_at_hand();
+        closed.await;
     }
 }
 

@@ -1,18 +1,21 @@
 //! The wait for a connection, which says whether the pool is full or the database away.
 
 use std::borrow::Cow;
+use std::future::Future;
 use std::iter;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgTransactionManager;
 use sqlx::{Connection as _, Error, PgConnection, PgPool, Postgres};
 use sqlx_core::transaction::TransactionManager;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::database::Database;
@@ -21,6 +24,7 @@ use crate::conventions::{
     DB_CLIENT_CONNECTION_COUNT, DB_CLIENT_CONNECTION_MAX, DB_CLIENT_CONNECTION_PENDING_REQUESTS,
     DB_CLIENT_CONNECTION_STATE,
 };
+use crate::idle::Idle;
 use crate::span::Span;
 
 /// How long an idle connection may take to say that it is there; one that is given back, too, the rest of its last
@@ -31,14 +35,26 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// statement may take.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// How long a connection that is given back is at hand without being asked whether it is there: it has just answered.
+const AT_HAND: Duration = Duration::from_secs(1);
+
+/// After how long a connection that is always in use is given back to sqlx, which asks it and replaces what is too old.
+const UNASKED: Duration = Duration::from_secs(30);
+
 /// Connections, who waits for one, and when the server was last heard of.
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) connections: PgPool,
+    /// Connections that were given back a moment ago and have nothing left to say. To sqlx they are in use.
+    at_hand: Idle<Lease>,
+    /// Tells one who waits that there is one at hand.
+    came_back: Notify,
     /// Callers that wait until one is given back.
     waiting: AtomicU32,
     /// Callers for whom a new one is being opened.
     opening: AtomicU32,
+    /// Callers who wait for sqlx's own connections.
+    bare: AtomicU32,
     heard: Mutex<Heard>,
 }
 
@@ -53,7 +69,15 @@ struct Heard {
 impl Pool {
     pub(super) fn new(connections: PgPool) -> Self {
         let heard = Mutex::new(Heard { answered: None, asked: None });
-        Self { connections, waiting: AtomicU32::new(0), opening: AtomicU32::new(0), heard }
+        Self {
+            connections,
+            at_hand: Idle::new(AT_HAND, |lease| async move { drop(lease) }.boxed()),
+            came_back: Notify::new(),
+            waiting: AtomicU32::new(0),
+            opening: AtomicU32::new(0),
+            bare: AtomicU32::new(0),
+            heard,
+        }
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
@@ -66,15 +90,41 @@ impl Pool {
     /// that had no idle connection has an event that says what it waits for, one that is given back or a new one;
     /// and so does `error.type`, `pool_timed_out` or `connect_timed_out`.
     pub(super) async fn acquire(self: &Arc<Self>, database: &Database) -> Result<Lease, Error> {
-        self.connection(database).await.map(|connection| Lease::new(connection, self))
+        let first = || self.try_acquire();
+        let wait = async {
+            let leased = |connection| Lease::new(connection, self);
+            if !self.is_full() {
+                // One that is being opened is not given up for one that comes back: to open it is what costs.
+                let _bare = Counted::new(&self.bare);
+                return self.connections.acquire().await.map(leased);
+            }
+            tokio::select! {
+                lease = self.next_at_hand() => Ok(lease),
+                connection = self.connections.acquire() => connection.map(leased),
+            }
+        };
+        self.traced(database, first, wait).await
     }
 
     /// As [`Pool::acquire`], a connection that sqlx takes back by itself.
     pub(super) async fn connection(&self, database: &Database) -> Result<PoolConnection<Postgres>, Error> {
+        let bare = Counted::new(&self.bare);
+        self.release_at_hand();
+        let connection = self.traced(database, || self.connections.try_acquire(), self.connections.acquire()).await;
+        drop(bare);
+        connection
+    }
+
+    async fn traced<T>(
+        &self,
+        database: &Database,
+        first: impl FnOnce() -> Option<T>,
+        wait: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         let (telemetry, parent) = database.owner.inside();
         let (name, attributes) = (|| "acquire connection", || self.attributes());
         let span = Span::start(&telemetry.0, parent, SpanKind::Internal, name, attributes);
-        if let Some(connection) = self.connections.try_acquire() {
+        if let Some(connection) = first() {
             span.end();
             return Ok(connection);
         }
@@ -86,7 +136,7 @@ impl Pool {
         };
         span.event(event, self.idle());
         let counted = Counted::new(place);
-        let connection = span.attach(self.connections.acquire()).await;
+        let connection = span.attach(wait).await;
         self.heard().answered = connection.is_ok().then(Instant::now);
         if let Err(error) = &connection {
             span.fail(self.why(error, full));
@@ -97,7 +147,27 @@ impl Pool {
     }
 
     fn try_acquire(self: &Arc<Self>) -> Option<Lease> {
-        self.connections.try_acquire().map(|connection| Lease::new(connection, self))
+        let sqlx = || self.connections.try_acquire().map(|connection| Lease::new(connection, self));
+        self.at_hand.take().or_else(sqlx)
+    }
+
+    async fn next_at_hand(&self) -> Lease {
+        loop {
+            if let Some(lease) = self.at_hand.take() {
+                return lease;
+            }
+            self.came_back.notified().await;
+        }
+    }
+
+    /// Gives everything at hand back to sqlx.
+    pub(super) fn release_at_hand(&self) {
+        drop(self.at_hand.take_all());
+    }
+
+    /// Connections that nobody uses.
+    pub(crate) fn count_idle(&self) -> usize {
+        self.connections.num_idle() + self.at_hand.count()
     }
 
     fn is_full(&self) -> bool {
@@ -131,6 +201,7 @@ impl Pool {
         if asked.is_some_and(|asked| now - asked < ANSWER) {
             return;
         }
+        self.release_at_hand();
         // All of them before the first comes back.
         drop(iter::from_fn(|| self.try_acquire()).collect::<Vec<_>>());
     }
@@ -160,80 +231,123 @@ impl Pool {
 
     /// How many of the connections are idle, in the terms of the metric.
     fn idle(&self) -> Vec<KeyValue> {
-        let idle = i64::try_from(self.connections.num_idle()).unwrap_or(i64::MAX);
+        let idle = i64::try_from(self.count_idle()).unwrap_or(i64::MAX);
         vec![KeyValue::new(DB_CLIENT_CONNECTION_STATE, "idle"), KeyValue::new(DB_CLIENT_CONNECTION_COUNT, idle)]
     }
 }
 
-/// A connection that is taken out of the pool. Dropped, it goes back, unless it does not answer in time: sqlx
-/// alone would wait for it without end, and its place in the pool with it.
+/// A connection that is taken out of the pool. Dropped, it goes back: at hand if the server has answered everything
+/// that it was asked, and else to sqlx, which asks it, unless it does not answer in time: sqlx alone would wait for it
+/// without end, and its place in the pool with it.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    connection: PoolConnection<Postgres>,
+    /// There until it is dropped.
+    connection: Option<PoolConnection<Postgres>>,
     pool: Arc<Pool>,
-    /// Whether a `BEGIN` is not answered yet.
-    beginning: bool,
+    /// Since when sqlx has not asked it.
+    since: Instant,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The server has answered everything, and no transaction is open.
+    Answered,
+    /// Perhaps not.
+    Used,
+    /// A `BEGIN` is not answered yet.
+    Beginning,
 }
 
 impl Lease {
     fn new(connection: PoolConnection<Postgres>, pool: &Arc<Pool>) -> Self {
-        Self { connection, pool: Arc::clone(pool), beginning: false }
+        Self { connection: Some(connection), pool: Arc::clone(pool), since: Instant::now(), state: State::Used }
     }
 
     /// Starts a transaction. One that is given up before it is answered takes its connection along: sqlx counts a
     /// transaction from the answer on, so that it would not undo it, and the next user would write into it.
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
-        self.beginning = true;
-        PgTransactionManager::begin(&mut self.connection, None).await?;
-        self.beginning = false;
+        self.state = State::Beginning;
+        if let Some(connection) = &mut self.connection {
+            PgTransactionManager::begin(connection, None).await?;
+        }
+        self.state = State::Used;
         Ok(())
+    }
+
+    /// Notes that the server has answered the last of what it was asked, and that no transaction is open.
+    pub(super) fn answered(&mut self) {
+        self.state = State::Answered;
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.beginning {
-            self.connection.close_on_drop();
-            return;
-        }
-        let returned = self.connection.return_to_pool();
-        let pool = Arc::clone(&self.pool);
-        tokio::spawn(async move {
-            let returned = timeout(ANSWER, returned).await;
-            pool.heard().answered = returned.is_ok().then(Instant::now);
-            if returned.is_err() {
-                pool.ask_idle();
+        let Some(mut connection) = self.connection.take() else { return };
+        let (pool, since) = (Arc::clone(&self.pool), self.since);
+        match self.state {
+            State::Beginning => connection.close_on_drop(),
+            State::Answered if since.elapsed() < UNASKED && pool.may_keep() => {
+                let kept = Self { connection: Some(connection), pool: Arc::clone(&pool), since, state: State::Used };
+                pool.at_hand.keep(kept);
+                pool.came_back.notify_one();
+                // Of those who began to wait for sqlx's meanwhile, and this: one sees the other.
+                if !pool.may_keep() {
+                    pool.release_at_hand();
+                }
             }
-        });
+            State::Answered | State::Used => {
+                let returned = connection.return_to_pool();
+                tokio::spawn(async move {
+                    let returned = timeout(ANSWER, returned).await;
+                    pool.heard().answered = returned.is_ok().then(Instant::now);
+                    if returned.is_err() {
+                        pool.ask_idle();
+                    }
+                });
+            }
+        }
     }
 }
 
+impl Pool {
+    /// Whether a connection may be kept at hand.
+    fn may_keep(&self) -> bool {
+        self.bare.load(Ordering::SeqCst) == 0 && !self.connections.is_closed()
+    }
+}
+
+#[expect(clippy::expect_used, reason = "only Drop takes the connection away")]
 impl Deref for Lease {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.connection
+        self.connection.as_ref().expect(UNTIL_DROPPED)
     }
 }
 
+#[expect(clippy::expect_used, reason = "only Drop takes the connection away")]
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.connection
+        self.state = State::Used;
+        self.connection.as_mut().expect(UNTIL_DROPPED)
     }
 }
+
+const UNTIL_DROPPED: &str = "a connection is there until it is dropped";
 
 /// Somebody who waits, until it is dropped.
 struct Counted<'q>(&'q AtomicU32);
 
 impl<'q> Counted<'q> {
     fn new(place: &'q AtomicU32) -> Self {
-        place.fetch_add(1, Ordering::Relaxed);
+        place.fetch_add(1, Ordering::SeqCst);
         Self(place)
     }
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -82,6 +82,9 @@ impl<'c> Tx<'c> {
         let statement = Statement::of_command(&self.database, command);
         statement.run(PgTransactionManager::commit(&mut self.connection)).await?;
         self.open = false;
+        if self.depth == Depth::Transaction {
+            self.connection.answered();
+        }
         Ok(())
     }
 

@@ -3,61 +3,137 @@
 use std::time::Duration;
 
 use lettre::Message;
-use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::DEFAULT_MECHANISMS;
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Severity;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Command, Error, Server};
+use crate::idle::Idle;
+
+/// How long a connection is kept without a mail. Servers wait five minutes at least (RFC 5321, section 4.5.3.2.7).
+pub(super) const KEPT: Duration = Duration::from_secs(20);
+/// Connections that are kept.
+const MOST_KEPT: usize = 8;
+
+/// RFC 5321, section 4.2.3: the server ends the connection, whatever it was asked for.
+const CLOSING: u16 = 421;
 
 /// How long a goodbye may take. What has become of the mail is known by then.
 pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Hands a mail over; on success the server is answerable for it.
-pub(super) async fn submit(server: &Server, message: &Message) -> Result<(), Error> {
+pub(super) async fn submit(server: &Server, idle: &Idle<AsyncSmtpConnection>, message: &Message) -> Result<(), Error> {
     let text = message.formatted();
     let deadline = Instant::now() + server.timeout;
-    let connected = timeout_at(deadline, connect(server)).await.map_err(|_| Error::Timeout)?;
-    let mut connection = connected.map_err(|error| Error::new(Command::Session, &error))?;
-    let announced = timeout_at(deadline, announce(&mut connection, message, &text)).await;
-    if let Err(error) = announced.unwrap_or(Err(Error::Timeout)) {
-        if matches!(error, Error::Refused { .. } | Error::Unable) {
-            leave(connection).await;
-        }
-        return Err(error);
-    }
-    let answer = match timeout(server.answer_timeout, connection.message(&text)).await {
-        Ok(Ok(reply)) if reply.code().severity == Severity::PositiveCompletion => Ok(()),
-        Ok(Err(error)) => Err(Error::new(Command::Text, &error)),
-        Ok(Ok(_)) | Err(_) => Err(Error::Unanswered),
+    let reused = match idle.take() {
+        Some(kept) => reuse(kept, server, message, &text).await?,
+        None => None,
     };
-    if answer != Err(Error::Unanswered) {
-        leave(connection).await;
+    let mut connection = match reused {
+        Some(connection) => connection,
+        None => open(server, message, &text, deadline).await?,
+    };
+    match timeout(server.answer_timeout, connection.message(&text)).await {
+        Ok(Ok(reply)) if reply.code().severity == Severity::PositiveCompletion => {
+            if idle.keep(connection) > MOST_KEPT
+                && let Some(surplus) = idle.take_oldest()
+            {
+                leave(surplus).await;
+            }
+            Ok(())
+        }
+        Ok(Err(error)) => {
+            let error = Error::new(Command::Text, &error);
+            if error != Error::Unanswered {
+                leave(connection).await;
+            }
+            Err(error)
+        }
+        Ok(Ok(_)) | Err(_) => Err(Error::Unanswered),
     }
-    answer
 }
 
-async fn connect(server: &Server) -> Result<AsyncSmtpConnection, smtp::Error> {
-    let wrapper = match &server.tls {
-        Tls::Wrapper(parameters) => Some(parameters.clone()),
-        Tls::None | Tls::Opportunistic(_) | Tls::Required(_) => None,
-    };
+/// Announces the mail on a connection that has handed over another one before. `None` when that is good for nothing any
+/// more: the server has been silent on it, has closed it, or wants no more mails on it. No text is sent before the server
+/// has asked for it, so that no mail is doubtful because of an old connection.
+async fn reuse(
+    mut kept: AsyncSmtpConnection,
+    server: &Server,
+    message: &Message,
+    text: &[u8],
+) -> Result<Option<AsyncSmtpConnection>, Error> {
+    // The other half is for a new connection.
+    let announced = timeout(server.timeout / 2, announce(&mut kept, message, text)).await;
+    match announced.unwrap_or(Err(Error::Timeout)) {
+        Ok(()) => Ok(Some(kept)),
+        Err(error) if is_of_mail(error) => {
+            leave(kept).await;
+            Err(error)
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+/// Whether it is about the mail, and would be the same on another connection.
+fn is_of_mail(error: Error) -> bool {
+    match error {
+        Error::Refused { command: Command::Recipient | Command::Data, reply } => reply.code != CLOSING,
+        Error::Unable => true,
+        _ => false,
+    }
+}
+
+/// Announces the mail on a connection of its own.
+async fn open(
+    server: &Server,
+    message: &Message,
+    text: &[u8],
+    deadline: Instant,
+) -> Result<AsyncSmtpConnection, Error> {
+    let mut connection = timeout_at(deadline, connect(server)).await.map_err(|_| Error::Timeout)??;
+    let announced = timeout_at(deadline, announce(&mut connection, message, text)).await;
+    match announced.unwrap_or(Err(Error::Timeout)) {
+        Ok(()) => Ok(connection),
+        Err(error) => {
+            if matches!(error, Error::Refused { .. } | Error::Unable) {
+                leave(connection).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn connect(server: &Server) -> Result<AsyncSmtpConnection, Error> {
     let address = (server.host.as_str(), server.port);
-    let hello_name = &server.hello_name;
-    let limit = Some(server.timeout);
-    let mut connection = AsyncSmtpConnection::connect_tokio1(address, limit, hello_name, wrapper, None).await?;
+    let (hello_name, refused) = (&server.hello_name, |error| Error::new(Command::Session, &error));
+    if let Tls::Wrapper(parameters) = &server.tls {
+        let (limit, parameters) = (Some(server.timeout), Some(parameters.clone()));
+        let connection = AsyncSmtpConnection::connect_tokio1(address, limit, hello_name, parameters, None).await;
+        return log_in(connection.map_err(refused)?, server).await;
+    }
+    let stream = TcpStream::connect(address).await.map_err(|_| Error::Connection)?;
+    // lettre writes a text and its end one after the other; the second would wait up to 40 ms for the receipt of the first.
+    stream.set_nodelay(true).map_err(|_| Error::Connection)?;
+    let connection = AsyncSmtpConnection::connect_with_transport(Box::new(stream), hello_name).await;
+    let mut connection = connection.map_err(refused)?;
     match &server.tls {
-        Tls::Required(parameters) => connection.starttls(parameters.clone(), hello_name).await?,
+        Tls::Required(parameters) => connection.starttls(parameters.clone(), hello_name).await.map_err(refused)?,
         Tls::Opportunistic(parameters) if connection.can_starttls() => {
-            connection.starttls(parameters.clone(), hello_name).await?;
+            connection.starttls(parameters.clone(), hello_name).await.map_err(refused)?;
         }
         Tls::None | Tls::Wrapper(_) | Tls::Opportunistic(_) => {}
     }
+    log_in(connection, server).await
+}
+
+async fn log_in(mut connection: AsyncSmtpConnection, server: &Server) -> Result<AsyncSmtpConnection, Error> {
     if let Some(credentials) = &server.credentials {
-        connection.auth(DEFAULT_MECHANISMS, credentials).await?;
+        let done = connection.auth(DEFAULT_MECHANISMS, credentials).await;
+        done.map_err(|error| Error::new(Command::Session, &error))?;
     }
     Ok(connection)
 }
@@ -94,6 +170,6 @@ async fn announce(connection: &mut AsyncSmtpConnection, message: &Message, text:
 }
 
 /// Says goodbye as it should be, but not at any price.
-async fn leave(mut connection: AsyncSmtpConnection) {
+pub(super) async fn leave(mut connection: AsyncSmtpConnection) {
     let _ = timeout(GOODBYE, connection.abort()).await;
 }

@@ -3,16 +3,19 @@
 mod dialogue;
 mod error;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use lettre::Message;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::Tls;
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls};
 use lettre::transport::smtp::extension::ClientId;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, StringValue};
 
 use crate::conventions::{NETWORK_PROTOCOL_NAME, SERVER_ADDRESS, SERVER_PORT, SERVICE_PEER_NAME};
+use crate::idle::Idle;
 use crate::span::Span;
 use crate::telemetry::Owner;
 
@@ -42,18 +45,20 @@ impl Server {
     }
 }
 
-/// Hands mails to a server, each on a connection of its own and in a CLIENT span. It shows the server and, when the
+/// Hands mails to a server, each in a CLIENT span, over connections that are kept for a while. It shows the server and, when the
 /// server refuses, its reply code, never an address, a subject or the server's own words.
 #[derive(Debug, Clone)]
 pub struct Mailer {
     server: Server,
+    idle: Arc<Idle<AsyncSmtpConnection>>,
     peer: Option<&'static str>,
     owner: Owner,
 }
 
 impl Mailer {
     pub fn new(server: Server) -> Self {
-        Self { server, peer: None, owner: Owner::of_caller() }
+        let idle = Arc::new(Idle::new(dialogue::KEPT, |connection| dialogue::leave(connection).boxed()));
+        Self { server, idle, peer: None, owner: Owner::of_caller() }
     }
 
     /// Shows who is on the other side, by the name one calls it.
@@ -69,7 +74,7 @@ impl Mailer {
     pub async fn send(&self, message: &Message) -> Result<(), Error> {
         let (telemetry, parent) = self.owner.inside();
         let span = Span::start(&telemetry.0, parent, SpanKind::Client, || "SMTP submit", || self.attributes());
-        let answer = span.attach(dialogue::submit(&self.server, message)).await;
+        let answer = span.attach(dialogue::submit(&self.server, &self.idle, message)).await;
         if let Err(error) = &answer {
             span.fail(class(*error));
         }

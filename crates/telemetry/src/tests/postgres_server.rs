@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::join_all;
 use opentelemetry_sdk::trace::SpanData;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Acquire, Postgres};
+use tokio::time::timeout;
 
 use super::{Recorder, assert_child, assert_failed, assert_not_failed, attributes, named, text};
 use crate::postgres::{Db, PoolLimits};
@@ -128,4 +131,72 @@ async fn code_for_any_pool_takes_a_traced_one_and_its_wait_is_a_span() {
     assert_eq!(step("work", one(&db)).await, 1);
     let spans = recorder.spans();
     assert_child(named(&spans, "acquire connection"), named(&spans, "work"));
+}
+
+async fn select(db: &Db, value: i32) -> i32 {
+    sqlx::query_scalar("SELECT $1").bind(value).fetch_one(db).await.unwrap()
+}
+
+/// Whether there is a connection that nobody has to wait for.
+fn is_at_hand(db: &Db) -> bool {
+    db.acquire().now_or_never().is_some_and(|connection| connection.is_ok())
+}
+
+#[tokio::test]
+async fn a_connection_whose_last_statement_was_answered_is_taken_again_at_once() {
+    let Some(db) = db() else { return };
+    let _recorder = Recorder::start();
+    assert_eq!(select(&db, 1).await, 1);
+    assert!(is_at_hand(&db));
+    let mut tx = db.begin().await.unwrap();
+    sqlx::query("SELECT 1").execute(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(is_at_hand(&db));
+}
+
+#[tokio::test]
+async fn a_connection_that_may_have_something_left_to_say_is_asked_first() {
+    let Some(db) = db() else { return };
+    let _recorder = Recorder::start();
+    let given_up = sqlx::query("SELECT pg_sleep(0.1)").execute(&db);
+    assert!(timeout(Duration::from_millis(20), given_up).await.is_err());
+    assert!(!is_at_hand(&db), "a statement was given up");
+    assert_eq!(select(&db, 2).await, 2);
+
+    let mut tx = db.begin().await.unwrap();
+    sqlx::query("CREATE TABLE left_open ()").execute(&mut tx).await.unwrap();
+    drop(tx);
+    assert!(!is_at_hand(&db), "a transaction was given up");
+    let left: bool = sqlx::query_scalar("SELECT to_regclass('left_open') IS NOT NULL").fetch_one(&db).await.unwrap();
+    assert!(!left);
+
+    sqlx::query("SELECT no_such_column").execute(&db).await.unwrap_err();
+    assert!(!is_at_hand(&db), "a statement has failed");
+    assert_eq!(select(&db, 3).await, 3);
+}
+
+#[tokio::test]
+async fn who_waits_gets_the_connection_that_comes_back() {
+    let Some(db) = db() else { return };
+    let _recorder = Recorder::start();
+    for _ in 0..20 {
+        let tx = db.begin().await.unwrap();
+        let waiting = [select(&db, 1), select(&db, 2), select(&db, 3)];
+        let (values, committed) = tokio::join!(join_all(waiting), tx.commit());
+        committed.unwrap();
+        assert_eq!(values, [1, 2, 3]);
+    }
+}
+
+#[tokio::test]
+async fn code_for_any_pool_gets_the_connection_at_hand() {
+    let Some(db) = db() else { return };
+    let _recorder = Recorder::start();
+    assert_eq!(select(&db, 1).await, 1);
+    let mut tx = Acquire::begin(&db).await.unwrap();
+    sqlx::query("SELECT 1").execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(select(&db, 1).await, 1);
+    db.close().await;
+    assert!(db.acquire().await.is_err());
 }

@@ -1,4 +1,6 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use lettre::Message;
@@ -7,6 +9,7 @@ use lettre::transport::smtp::extension::ClientId;
 use opentelemetry::trace::SpanKind;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use super::{Recorder, WORDS, assert_failed, assert_not_failed, attributes, text};
 use crate::smtp::{Command, EnhancedCode, Error, Mailer, Reply, Server};
@@ -18,17 +21,39 @@ async fn serve(command: &'static str, reply: &'static str) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        converse(BufReader::new(stream), command, reply).await
+        converse(BufReader::new(stream), command, 1, reply).await
     });
     address
 }
 
-async fn converse(mut stream: BufReader<TcpStream>, command: &str, reply: &str) -> std::io::Result<()> {
+/// A mail server that answers `command` with `reply` from its second time on a connection on, and how many connections
+/// there were.
+async fn serve_second(command: &'static str, reply: &'static str) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move { converse(BufReader::new(stream), command, 2, reply).await });
+        }
+    });
+    (address, connections)
+}
+
+/// `from` is the first time of the command that is answered with `reply`.
+async fn converse(mut stream: BufReader<TcpStream>, command: &str, from: u32, reply: &str) -> std::io::Result<()> {
     stream.write_all(b"220 hello\r\n").await?;
-    let (mut line, mut in_data) = (String::new(), false);
+    let (mut line, mut in_data, mut times) = (String::new(), false, 0);
+    let mut is_due = |said: &str| {
+        times += u32::from(said == command);
+        said == command && times >= from
+    };
     while stream.read_line(&mut line).await? > 0 {
         let answer = match line.split([' ', '\r']).next() {
-            Some(said) if said == command && (said == "." || !in_data) => reply,
+            Some(said) if (said == "." || !in_data) && is_due(said) => reply,
             Some(".") => "250 stored",
             _ if in_data => "",
             Some("DATA") => "354 go on",
@@ -46,7 +71,11 @@ async fn converse(mut stream: BufReader<TcpStream>, command: &str, reply: &str) 
 }
 
 fn mailer(address: SocketAddr) -> Mailer {
-    Mailer::new(Server {
+    Mailer::new(server(address))
+}
+
+fn server(address: SocketAddr) -> Server {
+    Server {
         host: "127.0.0.1".to_owned(),
         port: address.port(),
         tls: Tls::None,
@@ -54,7 +83,7 @@ fn mailer(address: SocketAddr) -> Mailer {
         hello_name: ClientId::Domain("shop.example.org".to_owned()),
         timeout: Duration::from_secs(5),
         answer_timeout: Duration::from_millis(200),
-    })
+    }
 }
 
 fn mail() -> Message {
@@ -118,8 +147,50 @@ async fn a_server_that_leaves_before_the_text_has_not_taken_it() {
 }
 
 #[tokio::test]
-async fn a_goodbye_that_is_not_answered_makes_no_difference() {
-    assert_eq!(mailer(serve("QUIT", "").await).send(&mail()).await, Ok(()));
+async fn mails_one_after_the_other_go_over_one_connection() {
+    let (address, connections) = serve_second("nothing", "").await;
+    let mailer = mailer(address);
+    for _ in 0..5 {
+        assert_eq!(mailer.send(&mail()).await, Ok(()));
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_is_good_for_nothing_any_more_costs_no_mail() {
+    // Closed, silent, closing, full, and not in the mood.
+    for reply in ["hang up", "", "421 closing", "452 too many mails on this connection", "what?"] {
+        let (address, connections) = serve_second("MAIL", reply).await;
+        let mailer = Mailer::new(Server { timeout: Duration::from_millis(800), ..server(address) });
+        assert_eq!(mailer.send(&mail()).await, Ok(()));
+        assert_eq!(mailer.send(&mail()).await, Ok(()), "{reply}");
+        assert_eq!(connections.load(Ordering::Relaxed), 2, "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_says_of_a_mail_on_a_kept_connection_is_said_of_the_mail() {
+    for (command, refused_at) in [("RCPT", Command::Recipient), (".", Command::Text)] {
+        let (address, connections) = serve_second(command, "550 5.1.1 no mailbox").await;
+        let mailer = mailer(address);
+        assert_eq!(mailer.send(&mail()).await, Ok(()));
+        let enhanced = Some(EnhancedCode { class: 5, subject: 1, detail: 1 });
+        assert_eq!(mailer.send(&mail()).await, refused(refused_at, 550, enhanced));
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
+        assert_eq!(mailer.send(&mail()).await, Ok(()));
+        assert_eq!(connections.load(Ordering::Relaxed), 2, "after a refusal there is a new one");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_whose_mail_was_given_up_takes_no_other() {
+    let (address, connections) = serve_second(".", "").await;
+    let mailer = mailer(address);
+    assert_eq!(mailer.send(&mail()).await, Ok(()));
+    let given_up = mail();
+    assert!(timeout(Duration::from_millis(50), mailer.send(&given_up)).await.is_err());
+    assert_eq!(mailer.send(&mail()).await, Ok(()));
+    assert_eq!(connections.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
