@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use proto::CallError;
 use proto::data::{self as pb, Channel as ChannelId, DueReport, Notification};
 use proto::user::Contact;
@@ -111,6 +111,11 @@ impl Delivery {
         self.room.late(limit).await
     }
 
+    /// See [`Room::take_overflow`].
+    pub(crate) fn take_overflow(&self) -> bool {
+        self.room.take_overflow()
+    }
+
     /// Claims what is due on these channels, as much as there is room for, and sends it in the background;
     /// says whether there may be more. With [`Gate::One`] it is to show whether a provider is well again.
     ///
@@ -186,7 +191,8 @@ impl Delivery {
             let team = self.user.list_site_contacts(site_id).await?;
             Ok((site_id, team))
         });
-        try_join_all(contacts).await
+        // All to their end: a call that is dropped while its channel connects leaves the next one a connection half made.
+        join_all(contacts).await.into_iter().collect()
     }
 
     async fn send_and_record(

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use proto::CallError;
 use proto::data::{Recipient, UntoldReport};
 use service_kit::Shutdown;
@@ -53,7 +53,9 @@ impl Escalator {
 
     async fn escalate(&self, report: &UntoldReport) -> Result<(), CallError> {
         let sites = report.site_ids.iter();
-        let contacts = try_join_all(sites.map(|site_id| self.user.list_site_contacts(site_id))).await?;
+        // All to their end: a call that is dropped while its channel connects leaves the next one a connection half made.
+        let asked = join_all(sites.map(|site_id| self.user.list_site_contacts(site_id))).await;
+        let contacts = asked.into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut known = HashSet::new();
         let recipients = report.site_ids.iter().zip(contacts).flat_map(|(site_id, contacts)| {
             let recipient = |person_id| Recipient { person_id, site_id: site_id.clone() };

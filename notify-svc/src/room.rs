@@ -1,5 +1,6 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -13,6 +14,8 @@ pub(crate) struct Room {
     firsts: Arc<Semaphore>,
     /// Deliveries that run.
     all: Arc<Semaphore>,
+    /// Whether there was no place for a first delivery, and nobody has made up for it yet.
+    overflowed: AtomicBool,
 }
 
 /// Held by a first delivery while it runs.
@@ -26,12 +29,26 @@ impl Room {
     pub(crate) fn new(concurrency: NonZeroU32, queue: u32) -> Self {
         let semaphore = |permits: u32| Arc::new(Semaphore::new(permits.try_into().unwrap_or(Semaphore::MAX_PERMITS)));
         let all = concurrency.get();
-        Self { places: semaphore(all.saturating_add(queue)), firsts: semaphore(all - all / 4), all: semaphore(all) }
+        Self {
+            places: semaphore(all.saturating_add(queue)),
+            firsts: semaphore(all - all / 4),
+            all: semaphore(all),
+            overflowed: AtomicBool::new(false),
+        }
     }
 
     /// A place among the first deliveries, if there is one left.
     pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        if place.is_none() {
+            self.overflowed.store(true, Ordering::Relaxed);
+        }
+        place
+    }
+
+    /// Whether a first delivery has found no place since this was last asked.
+    pub(crate) fn take_overflow(&self) -> bool {
+        self.overflowed.swap(false, Ordering::Relaxed)
     }
 
     /// A first delivery's turn, after those that came before; `None` when it is not to run any more.
@@ -103,7 +120,10 @@ mod tests {
     #[test]
     fn there_are_so_many_places_to_wait_and_no_more() {
         let room = room(2);
-        assert_eq!(std::iter::from_fn(|| room.place()).collect::<Vec<_>>().len(), 3);
+        let places: Vec<_> = (0..3).map_while(|_| room.place()).collect();
+        assert_eq!((places.len(), room.take_overflow()), (3, false));
+        assert!(room.place().is_none());
+        assert!(room.take_overflow() && !room.take_overflow(), "it is said once");
     }
 
     #[tokio::test]

@@ -48,25 +48,34 @@ impl Sweeper {
         let mut ticks = interval(self.config.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            while self.sweep(&shutdown).await {}
+            // Of what found no place in the queue nobody has to wait for a hint.
+            let overdue = if self.delivery.take_overflow() { Duration::ZERO } else { self.config.overdue };
+            while self.sweep(overdue, &shutdown).await {}
         }
         Ok(())
     }
 
     /// Claims what the providers are to be given; says whether another time may find more. They are looked at
     /// every time: one may fall ill, or be due for its one message, long before a backlog is worked off.
-    async fn sweep(&self, shutdown: &Shutdown) -> bool {
+    async fn sweep(&self, overdue: Duration, shutdown: &Shutdown) -> bool {
         for channel in self.delivery.channels(Gate::One) {
-            self.claim(slice::from_ref(&channel), Gate::One, 1, shutdown).await;
+            self.claim(overdue, slice::from_ref(&channel), Gate::One, 1, shutdown).await;
         }
         let channels = self.delivery.channels(Gate::All);
-        !channels.is_empty() && self.claim(&channels, Gate::All, BATCH, shutdown).await
+        !channels.is_empty() && self.claim(overdue, &channels, Gate::All, BATCH, shutdown).await
     }
 
     /// One claim; says whether another may find more. Only the wait for room can be cut short: a claim that
     /// is not waited for is leased for nothing.
-    async fn claim(&self, channels: &[ChannelId], gate: Gate, limit: u32, shutdown: &Shutdown) -> bool {
+    async fn claim(
+        &self,
+        overdue: Duration,
+        channels: &[ChannelId],
+        gate: Gate,
+        limit: u32,
+        shutdown: &Shutdown,
+    ) -> bool {
         let Some(Some(room)) = shutdown.run_until_cancelled(self.delivery.room(limit)).await else { return false };
-        self.delivery.start_late(self.config.overdue, channels, gate, room).await
+        self.delivery.start_late(overdue, channels, gate, room).await
     }
 }

@@ -35,12 +35,13 @@ pub(crate) async fn record(
     attempts: &[i32],
     verdict: &Verdict,
 ) -> sqlx::Result<Vec<Moved>> {
+    // Out of sub-queries the arrays are as long as any others to the planner, which then keeps one plan for all.
     query_as!(
         Moved,
         "WITH recorded AS (
              INSERT INTO clinical.delivery_attempt (notification_id, attempt, outcome, trace_id)
              SELECT notification_id, attempt, $3, $7
-             FROM unnest($1::uuid[], $2::integer[]) AS made (notification_id, attempt)
+             FROM unnest((SELECT $1::uuid[]), (SELECT $2::integer[])) AS made (notification_id, attempt)
              ON CONFLICT DO NOTHING
          )
          UPDATE clinical.notification
@@ -51,7 +52,7 @@ pub(crate) async fn record(
              uncertain = uncertain OR $8,
              due_at = now() + $5,
              lease_until = NULL
-         FROM unnest($1::uuid[], $2::integer[]) AS made (notification_id, attempt)
+         FROM unnest((SELECT $1::uuid[]), (SELECT $2::integer[])) AS made (notification_id, attempt)
          WHERE notification.notification_id = made.notification_id AND (attempts = attempt OR $4 = 'delivered')
            AND state = 'pending'
          RETURNING notification.notification_id, report_id, state, channel, attempts",

@@ -41,8 +41,7 @@ pub(crate) struct Config {
     concurrency: NonZeroUsize,
 }
 
-/// Mail over SMTP, one connection a mail and no pool: one that is given up in the middle of a dialogue must
-/// never serve the next mail, which would take the late replies for its own.
+/// Mail over SMTP.
 #[derive(Debug)]
 pub(crate) struct Email {
     mailer: Mailer,
