@@ -85,6 +85,10 @@ test *ARGS:
 chaos *ARGS:
     cargo xtask chaos {{ ARGS }}
 
+# What a submission costs and how fast it is, in a release build: `just bench --quick`.
+bench *ARGS:
+    cargo xtask bench {{ ARGS }}
+
 # Schemathesis against the OpenAPI document of a running stack; needs Python.
 fuzz-api *ARGS:
     cargo xtask fuzz-api {{ ARGS }}

@@ -4,6 +4,7 @@ mod amendments;
 mod append_only;
 mod audit;
 mod bad_input;
+mod bench;
 mod chaos;
 mod http_surface;
 mod instruments;

@@ -31,6 +31,25 @@ async fn one_submission_is_one_whole_trace() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_submission_takes_so_many_calls_statements_and_commits_and_no_more() -> anyhow::Result<()> {
+    let stack = unhurried().start().await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let trace_id = client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?.trace_id();
+    let expected = contract::submit_report(NURSES_PER_SITE);
+    let trace = stack.otlp.wait_for_shape(&trace_id.unwrap_or_default(), DEADLINE, &expected).await?;
+    let is_call = |name: &str| name.starts_with("epro.");
+    let calls = trace.spans.iter().filter(|span| span.kind == Kind::Client && is_call(&span.name)).count();
+    let statements = trace.spans.iter().filter(|span| span.text("db.system.name").is_some()).count();
+    let messages = 2 * NURSES_PER_SITE;
+    assert_eq!((calls, statements), (7 + messages, 10 + messages), "each message is recorded by itself");
+    assert_eq!(trace.named("COMMIT").len(), 1, "the other statements are transactions by themselves");
+    assert_eq!(trace.spans.len(), 58);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn two_hundred_concurrent_submissions_are_two_hundred_whole_traces() -> anyhow::Result<()> {
     const SUBMISSIONS: usize = 200;
     let stack = unhurried().start().await?;

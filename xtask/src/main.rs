@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a tool: its calls belong to no trace")]
 
 mod architecture;
+mod bench;
 mod cargo;
 mod chaos;
 mod demo;
@@ -35,6 +36,11 @@ enum Command {
     /// Kills two copies of each service and Postgres under load, cuts them off from each other, and checks that nothing is
     /// lost, doubled or untold.
     Chaos(chaos::Options),
+    /// Measures what a submission costs and how fast it is, in a release build, beside other builds and settings.
+    Bench(bench::Options),
+    /// The receivers that `bench` starts.
+    #[command(name = bench::SINKS, hide = true)]
+    BenchSinks,
     /// Sends what `/openapi.json` allows, and what it does not, to a running stack (needs Python).
     FuzzApi(fuzz_api::Options),
     /// Counts the instructions and allocations of a span (needs Valgrind) and compares them with what they were.
@@ -64,6 +70,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Test(options) => test::run(options).await,
         Command::E2eCompose(options) => e2e_compose::run(options).await,
         Command::Chaos(options) => chaos::run(options).await,
+        Command::Bench(options) => bench::run(options).await,
+        Command::BenchSinks => testkit::bench::serve_sinks().await,
         Command::FuzzApi(options) => fuzz_api::run(options).await,
         Command::SpanCost(options) => span_cost::run(options).await,
         Command::W3cTraceContext(options) => w3c_trace_context::run(options).await,

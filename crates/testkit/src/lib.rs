@@ -27,6 +27,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test double: not part of any trace")]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that fails may panic"))]
 
+pub mod bench;
 pub mod chaos;
 pub mod client;
 pub mod contract;

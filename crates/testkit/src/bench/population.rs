@@ -1,0 +1,92 @@
+//! Patients and nurses beyond those of the demo.
+
+use anyhow::Context;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use migrations::demo::PATIENTS;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::client::Client;
+
+/// Sites with a nurse or more, and patients who are spread over them. All log in with the first demo patient's PIN.
+#[derive(Debug, Clone, Copy)]
+pub struct Population {
+    pub sites: u32,
+    pub nurses_per_site: u32,
+    pub patients: u32,
+}
+
+/// A patient who is logged in.
+#[derive(Debug, Clone)]
+pub(super) struct Patient {
+    pub(super) token: String,
+    /// May be filled in at any time.
+    pub(super) assignment: Uuid,
+}
+
+/// Ids are made of names, so that the statements need not hand them on.
+const STATEMENTS: &str = "
+    UPDATE clinical.study SET reports_per_hour = 1000000;
+    CREATE FUNCTION pg_temp.id(kind text, number bigint) RETURNS uuid LANGUAGE sql AS
+        $$ SELECT md5('bench ' || kind || number)::uuid $$;
+    INSERT INTO clinical.site (site_id, study_id, code, name, time_zone)
+    SELECT pg_temp.id('site', site), study_id, 'BENCH-' || site, 'Site ' || site, 'Etc/UTC'
+    FROM clinical.study, generate_series(0, $sites - 1) AS site;
+    INSERT INTO identity.person (person_id, role)
+    SELECT pg_temp.id('nurse', nurse), 'nurse' FROM generate_series(0, $sites * $nurses - 1) AS nurse;
+    INSERT INTO identity.site_membership (site_id, person_id)
+    SELECT pg_temp.id('site', nurse / $nurses), pg_temp.id('nurse', nurse)
+    FROM generate_series(0, $sites * $nurses - 1) AS nurse;
+    INSERT INTO identity.contact (person_id, phone, email)
+    SELECT pg_temp.id('nurse', nurse), '+1555' || lpad(nurse::text, 7, '0'), 'nurse-' || nurse || '@example.org'
+    FROM generate_series(0, $sites * $nurses - 1) AS nurse;
+    INSERT INTO identity.person (person_id, role)
+    SELECT pg_temp.id('patient', patient), 'patient' FROM generate_series(0, $patients - 1) AS patient;
+    INSERT INTO identity.site_membership (site_id, person_id)
+    SELECT pg_temp.id('site', patient % $sites), pg_temp.id('patient', patient)
+    FROM generate_series(0, $patients - 1) AS patient;
+    INSERT INTO identity.credential (person_id, login, pin_hash)
+    SELECT pg_temp.id('patient', patient), 'bench-' || patient, pin_hash
+    FROM generate_series(0, $patients - 1) AS patient, identity.credential WHERE login = 'patient-1';
+    INSERT INTO clinical.enrolment (study_id, site_id, person_id, subject_code, time_zone, enrolled_at, baseline_date)
+    SELECT study_id, pg_temp.id('site', patient % $sites), pg_temp.id('patient', patient), 'BENCH-' || patient, 'Etc/UTC',
+           '2026-01-01T00:00:00Z', current_date - 7
+    FROM clinical.study, generate_series(0, $patients - 1) AS patient;
+    INSERT INTO clinical.assignment (assignment_id, enrolment_id, questionnaire_version_id, schedule)
+    SELECT pg_temp.id('assignment', patient), enrolment_id, questionnaire_version_id, 'event'
+    FROM generate_series(0, $patients - 1) AS patient
+    JOIN clinical.enrolment ON person_id = pg_temp.id('patient', patient)
+    CROSS JOIN clinical.questionnaire_version WHERE questionnaire_id = 'daily-symptom-diary';
+    ANALYZE;";
+
+impl Population {
+    /// Stores them all; gives each patient's assignment.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub(super) async fn store(&self, database: &mut PgConnection) -> anyhow::Result<Vec<Uuid>> {
+        let statements = STATEMENTS
+            .replace("$sites", &self.sites.to_string())
+            .replace("$nurses", &self.nurses_per_site.to_string())
+            .replace("$patients", &self.patients.to_string());
+        let mut tx = database.begin().await?;
+        sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut *tx).await.context("store the population")?;
+        tx.commit().await?;
+        let assignments =
+            "SELECT pg_temp.id('assignment', patient) FROM generate_series(0, $1 - 1) AS patient ORDER BY patient";
+        Ok(sqlx::query_scalar(assignments).bind(i64::from(self.patients)).fetch_all(database).await?)
+    }
+}
+
+/// Logs all patients in, a few at a time.
+///
+/// # Errors
+/// When one is refused.
+pub(super) async fn log_in(client: &Client, assignments: Vec<Uuid>) -> anyhow::Result<Vec<Patient>> {
+    const AT_ONCE: usize = 4;
+    let logins = assignments.into_iter().enumerate().map(|(number, assignment)| async move {
+        let token = client.login(&format!("bench-{number}"), PATIENTS[0].pin).await?.0;
+        anyhow::Ok(Patient { token, assignment })
+    });
+    stream::iter(logins).buffered(AT_ONCE).try_collect().await
+}

@@ -1,0 +1,44 @@
+//! The bench sees everything that is stored, and everybody who is told.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use testkit::bench::{self, Level, Plan, Population, Variant};
+use testkit::contract;
+use testkit::stack::Service;
+
+/// Where cargo has put this test's program beside, and the services'.
+fn binaries() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    Ok(program.parent().and_then(|deps| deps.parent()).context("a test is in a folder of cargo's")?.to_owned())
+}
+
+#[tokio::test]
+async fn every_report_of_a_bench_is_told_and_its_spans_are_counted() -> anyhow::Result<()> {
+    let binaries = binaries()?;
+    let sinks = (binaries.join("xtask"), "bench-sinks");
+    let variants = vec![Variant { name: "this build".to_owned(), binaries, environment: vec![] }];
+    let plan = Plan {
+        variants,
+        rounds: 1,
+        levels: vec![Level::Clients(2), Level::Rate(5.0)],
+        duration: Duration::from_secs(2),
+        population: Population { sites: 2, nurses_per_site: 1, patients: 8 },
+        sinks,
+    };
+    let results = bench::run(&plan).await?;
+    for measured in &results.measured {
+        assert_eq!((measured.refused, measured.messages), (0, 2 * measured.stored), "an SMS and a mail each");
+        assert_eq!((measured.latency.len(), measured.told.len()), (measured.stored, measured.stored));
+        let spans = contract::submit_report(1).size() as u64;
+        assert!(measured.spans >= spans * measured.stored, "{} spans of {}", measured.spans, measured.stored);
+        assert!(Service::ALL.iter().all(|service| measured.cpu.contains_key(service.name())));
+    }
+    let [closed, open] = &results.measured[..] else { anyhow::bail!("there are two levels") };
+    assert!(closed.stored > 0);
+    assert_eq!(open.stored, 10, "five a second");
+    let [memory] = &results.memory[..] else { anyhow::bail!("there is one variant") };
+    assert!(memory.at_start > 0 && memory.peak >= memory.at_end);
+    Ok(())
+}
