@@ -63,6 +63,22 @@ async fn a_health_check_trusts_the_configured_certificate_and_no_other() {
     .await;
 }
 
+#[tokio::test]
+async fn a_new_certificate_is_shown_from_the_next_connection_on() {
+    let folder = TempDir::new().unwrap();
+    let own = certificate(folder.path(), "own");
+    let file = folder.path().join("own.certificate");
+    against(Some(&own), 10, async |address| {
+        PROBE.ask(address, Some(&own), None).await.unwrap();
+        let before = std::fs::read(&file).unwrap();
+        certificate(folder.path(), "own");
+        assert_ne!(std::fs::read(&file).unwrap(), before);
+        // It trusts what is in the file, and nothing else.
+        PROBE.ask(address, Some(&own), None).await.unwrap();
+    })
+    .await;
+}
+
 #[test]
 fn a_file_that_cannot_be_used_is_named_by_its_setting() {
     let folder = TempDir::new().unwrap();
