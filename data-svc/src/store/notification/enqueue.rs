@@ -48,7 +48,8 @@ async fn insert(
 ) -> sqlx::Result<Option<Enqueued>> {
     let context = TraceContext::current();
     // The site is asked once, not once a row: the sub-query after RETURNING depends on none. Out of a sub-query the array is
-    // as long as any other to the planner, which then keeps one plan for all: to plan takes as long as to execute.
+    // as long as any other to the planner, which then keeps one plan for all: to plan takes as long as to execute. OFFSET
+    // has `told_at` worked out once, and not wherever it stands, for every row.
     query_as!(
         Enqueued,
         r#"INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, urgent, traceparent,
@@ -68,6 +69,7 @@ async fn insert(
                         WHERE waiting.site_id = enrolment.site_id AND report.enrolment_id = enrolment.enrolment_id
                           AND gathered AND state = 'pending' AND due_at > now() AND attempts = 0
                     ), now() + gather_for) END AS told_at
+                    OFFSET 0
                 ) AS gathering,
                 (SELECT DISTINCT recipient_id FROM unnest((SELECT $3::uuid[])) AS given (recipient_id)) AS recipient,
                 unnest(ARRAY['sms', 'email']) AS channel
