@@ -149,13 +149,13 @@ impl Rates {
 
     /// Remembers that somebody has logged in from an address.
     pub(crate) fn logged_in(&self, address: IpAddr) {
-        for network in networks_of(address).take(1) {
+        if let Some(network) = networks_of(address).next() {
             self.familiar_addresses.add(network, Key::NOBODYS);
         }
     }
 
     fn is_familiar(&self, address: IpAddr) -> bool {
-        networks_of(address).take(1).any(|network| self.familiar_addresses.has(network))
+        networks_of(address).next().is_some_and(|network| self.familiar_addresses.has(network))
     }
 
     /// Counts a request with an access token, whether or not it is any good: to find that out costs the most.
