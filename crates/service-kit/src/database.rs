@@ -40,6 +40,11 @@ pub fn open(config: &Config) -> anyhow::Result<Db> {
     let timeout = config.statement_timeout.as_millis().to_string();
     let options = options.options([
         ("statement_timeout", timeout.as_str()),
+        // Every statement of a service finds its rows by an index. Its plan is made once and kept, often while the tables
+        // are small enough to be read from end to end, and would read them so when they are not.
+        ("enable_seqscan", "off"),
+        // A plan that cannot do without such a scan would count as costly enough to be compiled.
+        ("jit", "off"),
         // What a service that is cut off has left open ends, and with it its locks.
         ("idle_in_transaction_session_timeout", timeout.as_str()),
         // And so do its connections. Its own end of them is asked by the pool.

@@ -35,7 +35,8 @@ pub(crate) async fn record(
     attempts: &[i32],
     verdict: &Verdict,
 ) -> sqlx::Result<Vec<Moved>> {
-    // Out of sub-queries the arrays are as long as any others to the planner, which then keeps one plan for all.
+    // Out of sub-queries the arrays are as long as any others to the planner, which then keeps one plan for all. Inside of
+    // `coalesce` it does not see that there is an index of what is pending, which it would read from end to end.
     query_as!(
         Moved,
         "WITH recorded AS (
@@ -54,7 +55,7 @@ pub(crate) async fn record(
              lease_until = NULL
          FROM unnest((SELECT $1::uuid[]), (SELECT $2::integer[])) AS made (notification_id, attempt)
          WHERE notification.notification_id = made.notification_id AND (attempts = attempt OR $4 = 'delivered')
-           AND state = 'pending'
+           AND coalesce(state, '') = 'pending'
          RETURNING notification.notification_id, report_id, state, channel, attempts",
         notification_ids,
         attempts,
