@@ -1,10 +1,10 @@
 //! The bench sees everything that is stored, and everybody who is told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use testkit::bench::{self, Level, Plan, Population, Variant};
+use testkit::bench::{self, Footprint, Level, Plan, Population, Variant};
 use testkit::contract;
 use testkit::stack::Service;
 
@@ -18,13 +18,14 @@ fn binaries() -> anyhow::Result<PathBuf> {
 async fn every_report_of_a_bench_is_told_and_its_spans_are_counted() -> anyhow::Result<()> {
     let binaries = binaries()?;
     let sinks = (binaries.join("xtask"), "bench-sinks");
-    let variants = vec![Variant { name: "this build".to_owned(), binaries, environment: vec![] }];
+    let population = Population { sites: 2, nurses_per_site: 1, patients: 8, reports: 100 };
+    let variants = vec![Variant { name: "this build".to_owned(), binaries, environment: vec![], population }];
     let plan = Plan {
         variants,
         rounds: 1,
         levels: vec![Level::Clients(2), Level::Rate(5.0)],
         duration: Duration::from_secs(2),
-        population: Population { sites: 2, nurses_per_site: 1, patients: 8 },
+        statements: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.sqlx")),
         sinks,
     };
     let results = bench::run(&plan).await?;
@@ -38,7 +39,13 @@ async fn every_report_of_a_bench_is_told_and_its_spans_are_counted() -> anyhow::
     let [closed, open] = &results.measured[..] else { anyhow::bail!("there are two levels") };
     assert!(closed.stored > 0);
     assert_eq!(open.stored, 10, "five a second");
-    let [memory] = &results.memory[..] else { anyhow::bail!("there is one variant") };
-    assert!(memory.at_start > 0 && memory.peak >= memory.at_end);
+    let [footprint] = &results.footprints[..] else { anyhow::bail!("there is one variant") };
+    let Footprint { programs, ready, first_trace, at_start, at_end, peak, .. } = footprint;
+    assert!(at_start.anonymous > 0 && at_start.resident > at_start.anonymous && *peak >= at_end.resident);
+    assert!(*programs > 0 && first_trace > ready);
+    let yardstick = results.yardstick.context("there is a pgbench beside the server")?;
+    assert!(yardstick.per_second > 0.0 && yardstick.cpu > 0.0);
+    // BEGIN and COMMIT have none, and the key's reference to its report is checked at the end.
+    assert_eq!(yardstick.plans.len(), 11, "a plan for each statement: {:#?}", yardstick.plans);
     Ok(())
 }

@@ -1,19 +1,21 @@
 //! `cargo xtask bench`: what a submission costs and how fast it is, builds and settings side by side.
 
-use std::path::PathBuf;
+mod report;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use serde_json::{Value, json};
-use testkit::bench::{self, Level, Measured, Memory, Plan, Population, Results, Variant};
+use testkit::bench::{self, Level, Plan, Population, Results, Variant};
 
 use crate::cargo::{build_services, cargo, succeed};
 
 /// The sub-command that serves as the sinks' process.
 pub(crate) const SINKS: &str = "bench-sinks";
+
+/// Patients at least, so that few submissions wait for another one of the same patient's.
+const PATIENTS: u32 = 256;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -40,10 +42,22 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 12)]
     seconds: u64,
     /// At each site; each is sent an SMS and a mail of every report.
-    #[arg(long, default_value_t = 1)]
-    nurses: u32,
-    #[arg(long, default_value_t = 16)]
-    sites: u32,
+    #[arg(long, value_delimiter = ',', default_values_t = [1])]
+    nurses: Vec<u32>,
+    #[arg(long, value_delimiter = ',', default_values_t = [16])]
+    sites: Vec<u32>,
+    /// Reports that are stored before.
+    #[arg(long, value_delimiter = ',', default_values_t = [0])]
+    reports: Vec<u32>,
+    /// Writes the plans of a submission's statements to a file.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_pgbench")]
+    plans: Option<PathBuf>,
+    /// Leaves out what Postgres alone can do, by pgbench.
+    #[arg(long)]
+    no_pgbench: bool,
+    /// Loads another server with the same API instead, where the demo's patients can log in.
+    #[arg(long, value_name = "URL")]
+    peer: Option<String>,
 }
 
 /// How much is traced.
@@ -79,152 +93,94 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         release.args(["run", "--release", "--package", "xtask", "--"]).args(std::env::args_os().skip(1));
         return succeed(release).await;
     }
+    if let Some(peer) = &options.peer {
+        let rows = bench::run_against_peer(peer, &options.levels(), options.duration()).await?;
+        let results = Results { measured: rows, footprints: Vec::new(), yardstick: None };
+        print(&options, &results);
+        return Ok(());
+    }
     build_services().await?;
     let plan = plan(&options)?;
     let results = tokio::select! {
         results = bench::run(&plan) => results?,
         _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
     };
-    if options.json {
-        println!("{:#}", document(&results));
-    } else {
-        println!("{}\n{}", measured(&results.measured), memory(&results.memory));
+    if let (Some(file), Some(yardstick)) = (&options.plans, &results.yardstick) {
+        std::fs::write(file, report::plans(yardstick)).with_context(|| format!("write {}", file.display()))?;
     }
+    print(&options, &results);
     Ok(())
+}
+
+fn print(options: &Options, results: &Results) {
+    if options.json {
+        println!("{:#}", report::document(results));
+    } else {
+        println!("{}", report::tables(results));
+    }
+}
+
+impl Options {
+    fn levels(&self) -> Vec<Level> {
+        let clients = if self.quick { vec![16] } else { self.clients.clone() };
+        let rates = self.rates.iter().copied().map(Level::Rate);
+        clients.into_iter().map(Level::Clients).chain(rates).collect()
+    }
+
+    fn duration(&self) -> Duration {
+        Duration::from_secs(if self.quick { 4 } else { self.seconds })
+    }
+
+    /// Every combination of sites, nurses and stored reports, with a name that says in what it differs from others.
+    fn populations(&self, patients: u32) -> Vec<(String, Population)> {
+        let mut populations = Vec::new();
+        for &sites in &self.sites {
+            for &nurses_per_site in &self.nurses {
+                for &reports in &self.reports {
+                    let parts = [
+                        (self.sites.len() > 1, format!(", {sites} sites")),
+                        (self.nurses.len() > 1, format!(", {nurses_per_site} nurses")),
+                        (self.reports.len() > 1, format!(", {reports} reports")),
+                    ];
+                    let name = parts.into_iter().filter_map(|(differs, part)| differs.then_some(part)).collect();
+                    populations.push((name, Population { sites, nurses_per_site, patients, reports }));
+                }
+            }
+        }
+        populations
+    }
 }
 
 fn plan(options: &Options) -> anyhow::Result<Plan> {
     let executable = std::env::current_exe().context("find this program")?;
     let ours = executable.parent().context("the folder of this program")?.to_owned();
-    let variant = |name: String, binaries: &PathBuf, tracing: Tracing| Variant {
-        name,
-        binaries: binaries.clone(),
-        environment: tracing.environment(),
-    };
-    let mut variants = Vec::new();
-    if let Some(folder) = &options.against {
-        variants.push(variant("the other build".to_owned(), folder, Tracing::All));
-    }
-    for tracing in &options.tracing {
-        let name = tracing.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        variants.push(variant(format!("tracing {name}"), &ours, *tracing));
-    }
-    let clients = if options.quick { vec![16] } else { options.clients.clone() };
-    let mut levels: Vec<_> = clients.into_iter().map(Level::Clients).collect();
-    levels.extend(options.rates.iter().copied().map(Level::Rate));
+    let levels = options.levels();
     let patients = levels.iter().map(|level| match level {
         Level::Clients(clients) => u32::try_from(*clients).unwrap_or(u32::MAX),
-        Level::Rate(_) => 256,
+        Level::Rate(_) => PATIENTS,
     });
+    let patients = patients.max().unwrap_or_default().max(PATIENTS);
+    let mut variants = Vec::new();
+    for (differs, population) in options.populations(patients) {
+        let mut add = |name: &str, binaries: &Path, tracing: Tracing| {
+            let (binaries, environment) = (binaries.to_owned(), tracing.environment());
+            variants.push(Variant { name: format!("{name}{differs}"), binaries, environment, population });
+        };
+        if let Some(folder) = &options.against {
+            add("the other build", folder, Tracing::All);
+        }
+        for tracing in &options.tracing {
+            let name = tracing.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+            add(&format!("tracing {name}"), &ours, *tracing);
+        }
+    }
+    let statements = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.sqlx");
     Ok(Plan {
         variants,
         rounds: if options.quick { 1 } else { options.rounds },
-        duration: Duration::from_secs(if options.quick { 4 } else { options.seconds }),
-        population: Population {
-            sites: options.sites,
-            nurses_per_site: options.nurses,
-            patients: patients.max().unwrap_or(1).max(256),
-        },
+        duration: options.duration(),
         levels,
+        statements: (!options.no_pgbench).then_some(statements),
         sinks: (executable, SINKS),
     })
-}
-
-fn measured(rows: &[Measured]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED);
-    table.set_header([
-        "",
-        "clients or rate",
-        "stored/s",
-        "told/s",
-        "p50 ms",
-        "p99 ms",
-        "p99.9 ms",
-        "told p50 ms",
-        "told p99 ms",
-        "CPU ms each",
-        "Postgres ms each",
-        "switches each",
-        "spans each",
-        "refused",
-    ]);
-    for row in rows {
-        let millis = |micros: u64| format!("{:.1}", Duration::from_micros(micros).as_secs_f64() * 1e3);
-        table.add_row([
-            row.variant.clone(),
-            level(row.level),
-            format!("{:.0}", row.answered_per_second()),
-            format!("{:.0}", row.sustained_per_second()),
-            millis(row.latency.value_at_quantile(0.5)),
-            millis(row.latency.value_at_quantile(0.99)),
-            millis(row.latency.value_at_quantile(0.999)),
-            millis(row.told.value_at_quantile(0.5)),
-            millis(row.told.value_at_quantile(0.99)),
-            format!("{:.2}", row.cpu_of_services()),
-            format!("{:.2}", row.cpu_of("postgres")),
-            format!("{:.0}", row.switches_of_services()),
-            format!("{:.1}", row.spans_each()),
-            row.refused.to_string(),
-        ]);
-    }
-    table
-}
-
-fn level(level: Level) -> String {
-    match level {
-        Level::Clients(clients) => clients.to_string(),
-        Level::Rate(rate) => format!("{rate}/s"),
-    }
-}
-
-fn memory(rows: &[Memory]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED);
-    table.set_header([
-        "memory of the five services, MiB",
-        "ready after ms",
-        "at start",
-        "after logins",
-        "at the end",
-        "peak",
-    ]);
-    for row in rows {
-        let mib = |bytes: u64| (bytes >> 20).to_string();
-        let Memory { variant, start_up, at_start, after_logins, at_end, peak } = row;
-        table.add_row([
-            variant.clone(),
-            start_up.as_millis().to_string(),
-            mib(*at_start),
-            mib(*after_logins),
-            mib(*at_end),
-            mib(*peak),
-        ]);
-    }
-    table
-}
-
-fn document(results: &Results) -> Value {
-    let measured = results.measured.iter().map(|row| {
-        let cpu = row.cpu.keys().map(|name| (name.clone(), json!(row.cpu_of(name)))).collect();
-        json!({
-            "variant": row.variant,
-            "level": level(row.level),
-            "stored": row.stored,
-            "refused": row.refused,
-            "stored_per_second": row.answered_per_second(),
-            "told_per_second": row.sustained_per_second(),
-            "latency_us": [row.latency.value_at_quantile(0.5), row.latency.value_at_quantile(0.99),
-                           row.latency.value_at_quantile(0.999)],
-            "told_us": [row.told.value_at_quantile(0.5), row.told.value_at_quantile(0.99)],
-            "cpu_ms_each": Value::Object(cpu),
-            "switches_each": row.switches_of_services(),
-            "spans_each": row.spans_each(),
-        })
-    });
-    let memory = results.memory.iter().map(|row| {
-        let Memory { variant, start_up, at_start, after_logins, at_end, peak } = row;
-        json!({"variant": variant, "start_up_ms": start_up.as_millis(), "at_start": at_start, "after_logins": after_logins, "at_end": at_end, "peak": peak})
-    });
-    json!({"measured": measured.collect::<Vec<_>>(), "memory": memory.collect::<Vec<_>>()})
 }

@@ -1,16 +1,29 @@
-//! Makes a number of spans, ten to a trace, and ends. `cargo xtask span-cost` counts its instructions; the standard
-//! variables say whether the spans are recorded and where they go.
+//! Does one thing a number of times, and ends: `span` makes a trace of ten, `request` serves an HTTP request and `call` a
+//! gRPC call without a network, `line` writes a log line. `cargo xtask span-cost` counts its instructions; the standard
+//! variables say whether spans are recorded and where they go.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use telemetry::{Config, Task};
+use http::{Request, Response};
+use telemetry::{Config, Task, grpc};
+use tonic::body::Body;
+use tower::{Layer, ServiceExt, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let traces: u64 = std::env::args().nth(1).ok_or("give a number of traces")?.parse()?;
+    let mut arguments = std::env::args().skip(1);
+    let what = arguments.next().ok_or("say what to do")?;
+    let times: u64 = arguments.next().ok_or("give a number of times")?.parse()?;
     let telemetry = telemetry::init(&Config::new("span-cost"), env!("CARGO_PKG_VERSION"))?;
-    for _ in 0..traces {
-        Task::internal("outer").spawn(trace()).await?;
+    for time in 0..times {
+        match &*what {
+            "span" => Task::internal("outer").spawn(trace()).await?,
+            "request" => request().await?,
+            "call" => call().await?,
+            "line" => telemetry::info!(time, channel = "sms", "a thing has happened"),
+            _ => return Err("it is span, request, call or line".into()),
+        }
     }
     telemetry.shutdown(Duration::from_mins(1)).await;
     Ok(())
@@ -22,4 +35,20 @@ async fn trace() {
         // Nobody here panics.
         let _ = inner.spawn(async {}).await;
     }
+}
+
+async fn request() -> Result<(), Box<dyn std::error::Error>> {
+    let answer =
+        service_fn(async |_: Request<axum::body::Body>| Ok::<_, Infallible>(Response::new(axum::body::Body::empty())));
+    let layer = telemetry::http::ServerLayer::new(&[]);
+    let request = Request::post("/v1/orders").header("host", "shop.example").body(axum::body::Body::empty())?;
+    layer.layer(answer).oneshot(request).await?;
+    Ok(())
+}
+
+async fn call() -> Result<(), Box<dyn std::error::Error>> {
+    let answer = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let request = Request::post("/shop.v1.Orders/Place").body(Body::empty())?;
+    grpc::ServerLayer::new(&[]).layer(answer).oneshot(request).await?;
+    Ok(())
 }

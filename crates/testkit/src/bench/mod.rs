@@ -1,25 +1,32 @@
 //! What a submission costs, with all its deliveries, and how fast it is: builds and settings side by side in one run.
 
 mod load;
+mod pgbench;
 mod population;
+mod results;
 mod sinks;
 mod usage;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use hdrhistogram::Histogram;
 use tokio::process::Command;
 use tokio::time::Instant;
+use url::Url;
 
+use crate::client::Client;
 use crate::poll;
 use crate::postgres::Postgres;
 use crate::stack::{Service, Stack};
 use load::Load;
+pub use pgbench::Yardstick;
 use population::Patient;
 pub use population::Population;
+use results::is_service;
+pub use results::{Footprint, Measured, Memory, Results};
 use sinks::Sinks;
 pub use sinks::serve as serve_sinks;
 use usage::Usage;
@@ -48,7 +55,7 @@ const UNLIMITED: &str = "1000000";
 /// Clients that keep a steady rate.
 const STEADY_CLIENTS: usize = 256;
 
-/// A build with settings.
+/// A build with settings and with what is stored.
 #[derive(Debug, Clone)]
 pub struct Variant {
     pub name: String,
@@ -56,6 +63,7 @@ pub struct Variant {
     pub binaries: PathBuf,
     /// Variables of all services.
     pub environment: Vec<(&'static str, String)>,
+    pub population: Population,
 }
 
 /// How submissions come.
@@ -75,117 +83,11 @@ pub struct Plan {
     pub levels: Vec<Level>,
     /// How long each level lasts in each round.
     pub duration: Duration,
-    pub population: Population,
+    /// Where sqlx has written the services' statements, for pgbench to run those of one submission; nothing to leave that
+    /// out.
+    pub statements: Option<PathBuf>,
     /// A program that does nothing but [`serve_sinks`], and its argument.
     pub sinks: (PathBuf, &'static str),
-}
-
-/// What a variant has done at a level, in all rounds together.
-#[derive(Debug)]
-pub struct Measured {
-    pub variant: String,
-    pub level: Level,
-    pub stored: u64,
-    /// Answers other than 201.
-    pub refused: u64,
-    /// How long submissions came, and how long it took until everything was delivered.
-    pub loaded: Duration,
-    pub delivered: Duration,
-    /// From a request to its answer, in microseconds.
-    pub latency: Histogram<u64>,
-    /// From an answer to the report's last message, in microseconds.
-    pub told: Histogram<u64>,
-    pub messages: u64,
-    pub spans: u64,
-    /// By service, and `postgres`.
-    pub cpu: BTreeMap<String, Duration>,
-    pub switches: BTreeMap<String, u64>,
-}
-
-impl Measured {
-    fn new(variant: &str, level: Level) -> anyhow::Result<Self> {
-        Ok(Self {
-            variant: variant.to_owned(),
-            level,
-            stored: 0,
-            refused: 0,
-            loaded: Duration::ZERO,
-            delivered: Duration::ZERO,
-            latency: Histogram::new_with_max(60_000_000, 3)?,
-            told: Histogram::new_with_max(300_000_000, 3)?,
-            messages: 0,
-            spans: 0,
-            cpu: BTreeMap::new(),
-            switches: BTreeMap::new(),
-        })
-    }
-
-    /// Submissions a second, answered.
-    pub fn answered_per_second(&self) -> f64 {
-        per(self.stored, self.loaded)
-    }
-
-    /// Submissions a second, with everything delivered.
-    pub fn sustained_per_second(&self) -> f64 {
-        per(self.stored, self.delivered)
-    }
-
-    /// Milliseconds of CPU a submission in the five services.
-    pub fn cpu_of_services(&self) -> f64 {
-        self.cpu.iter().filter(|(name, _)| is_service(name)).map(|(_, cpu)| self.each(*cpu)).sum()
-    }
-
-    /// Milliseconds of CPU a submission in one of them, or in `postgres`.
-    pub fn cpu_of(&self, name: &str) -> f64 {
-        self.cpu.get(name).map(|cpu| self.each(*cpu)).unwrap_or_default()
-    }
-
-    /// Context switches a submission in the five services.
-    #[expect(clippy::cast_precision_loss, reason = "there are not so many")]
-    pub fn switches_of_services(&self) -> f64 {
-        let switches: u64 = self.switches.iter().filter(|(name, _)| is_service(name)).map(|(_, count)| count).sum();
-        switches as f64 / self.stored.max(1) as f64
-    }
-
-    /// Spans a submission.
-    #[expect(clippy::cast_precision_loss, reason = "there are not so many")]
-    pub fn spans_each(&self) -> f64 {
-        self.spans as f64 / self.stored.max(1) as f64
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "there are not so many")]
-    fn each(&self, cpu: Duration) -> f64 {
-        cpu.as_secs_f64() * 1e3 / self.stored.max(1) as f64
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "there are not so many")]
-fn per(count: u64, duration: Duration) -> f64 {
-    count as f64 / duration.as_secs_f64().max(f64::EPSILON)
-}
-
-fn is_service(name: &str) -> bool {
-    Service::ALL.iter().any(|service| service.name() == name)
-}
-
-/// The memory of the five services together, in bytes.
-#[derive(Debug, Default, Clone)]
-pub struct Memory {
-    pub variant: String,
-    /// How long the five took to be ready, one beside the other, with Postgres there.
-    pub start_up: Duration,
-    pub at_start: u64,
-    pub after_logins: u64,
-    pub at_end: u64,
-    /// The sum of each one's peak.
-    pub peak: u64,
-}
-
-#[derive(Debug)]
-pub struct Results {
-    pub measured: Vec<Measured>,
-    /// Of each variant in the last round.
-    pub memory: Vec<Memory>,
 }
 
 /// Carries a plan out, on a Postgres of its own that syncs to disk.
@@ -202,18 +104,24 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Results> {
         command
     })
     .await?;
-    let mut results = Results { measured: Vec::new(), memory: Vec::new() };
+    let mut results = Results { measured: Vec::new(), footprints: Vec::new(), yardstick: None };
     for variant in &plan.variants {
         for level in &plan.levels {
             results.measured.push(Measured::new(&variant.name, *level)?);
         }
     }
+    if let (Some(statements), Some(variant)) = (&plan.statements, plan.variants.first()) {
+        eprintln!("pgbench");
+        let duration = plan.duration.max(WARM_UP);
+        results.yardstick =
+            Some(pgbench::run(&postgres, statements, variant.population, WARM_UP_CLIENTS, duration).await?);
+    }
     for round in 1..=plan.rounds {
-        results.memory.clear();
+        results.footprints.clear();
         for variant in &plan.variants {
             eprintln!("round {round} of {}: {}", plan.rounds, variant.name);
-            let memory = measure(plan, variant, &postgres, &mut sinks, &mut results.measured).await?;
-            results.memory.push(memory);
+            let footprint = measure(plan, variant, &postgres, &mut sinks, &mut results.measured).await?;
+            results.footprints.push(footprint);
         }
     }
     postgres.stop().await?;
@@ -227,7 +135,7 @@ async fn measure(
     postgres: &Postgres,
     sinks: &mut Sinks,
     measured: &mut [Measured],
-) -> anyhow::Result<Memory> {
+) -> anyhow::Result<Footprint> {
     let addresses = sinks.addresses.clone();
     let mut builder = Stack::builder()
         .cluster(postgres.cluster())
@@ -244,15 +152,25 @@ async fn measure(
     }
     let start = Instant::now();
     let stack = builder.start().await?;
-    let mut memory = Memory {
+    let mut footprint = Footprint {
         variant: variant.name.clone(),
-        start_up: start.elapsed(),
-        at_start: services(|usage| usage.resident)?,
-        ..Memory::default()
+        programs: programs(&variant.binaries)?,
+        ready: start.elapsed(),
+        at_start: memory()?,
+        ..Footprint::default()
     };
-    let assignments = plan.population.store(&mut stack.database.connect().await?).await?;
+    // Settings may have it that no trace comes.
+    if variant.environment.is_empty() {
+        population::submit_one(&stack.client()).await?;
+        sinks.wait_for_spans().await?;
+        footprint.first_trace = start.elapsed();
+    }
+    let mut database = stack.database.connect().await?;
+    let assignments = variant.population.store(&mut database).await?;
+    let size = "SELECT pg_database_size(current_database())";
+    footprint.database = sqlx::query_scalar::<_, i64>(size).fetch_one(&mut database).await?.unsigned_abs();
     let patients = population::log_in(&stack.client(), assignments).await?;
-    memory.after_logins = services(|usage| usage.resident)?;
+    footprint.after_logins = memory()?;
 
     let gateway = stack.address(Service::Gateway);
     load::closed(gateway, &patients, WARM_UP_CLIENTS, WARM_UP).await?;
@@ -261,10 +179,10 @@ async fn measure(
     for measured in measured.iter_mut().filter(|measured| measured.variant == variant.name) {
         level(&stack, &patients, sinks, plan.duration, measured).await?;
     }
-    memory.at_end = services(|usage| usage.resident)?;
-    memory.peak = services(|usage| usage.peak)?;
+    footprint.at_end = memory()?;
+    footprint.peak = services(|usage| usage.peak)?;
     stack.stop().await?;
-    Ok(memory)
+    Ok(footprint)
 }
 
 async fn level(
@@ -277,10 +195,7 @@ async fn level(
     let gateway = stack.address(Service::Gateway);
     let before = usage::of_children()?;
     let start = Instant::now();
-    let load = match measured.level {
-        Level::Clients(clients) => load::closed(gateway, patients, clients, duration).await?,
-        Level::Rate(rate) => load::open(gateway, patients, STEADY_CLIENTS, rate, duration).await?,
-    };
+    let load = apply(gateway, patients, measured.level, duration).await?;
     measured.loaded += start.elapsed();
     delivered(stack).await?;
     measured.delivered += start.elapsed();
@@ -289,6 +204,7 @@ async fn level(
         *measured.cpu.entry(name.clone()).or_default() += used.cpu;
         *measured.switches.entry(name).or_default() += used.switches;
     }
+    measured.resident = memory()?.resident;
     let arrived = sinks.take_all(QUIET).await?;
     measured.spans += arrived.spans;
     measured.messages += arrived.messages;
@@ -313,6 +229,49 @@ async fn delivered(stack: &Stack) -> anyhow::Result<()> {
     let is_left = poll::until(BACKLOG, pending, |pending| !pending).await?;
     ensure!(!is_left, "something is not delivered {BACKLOG:?} after the load");
     Ok(())
+}
+
+/// Loads another server with the same API, where the demo's patients can log in. What it costs there is not known.
+///
+/// # Errors
+/// When it cannot be reached or a patient is refused.
+pub async fn run_against_peer(url: &str, levels: &[Level], duration: Duration) -> anyhow::Result<Vec<Measured>> {
+    let url = Url::parse(url).context("read the URL")?;
+    let addresses = url.socket_addrs(|| None).context("find the server")?;
+    let gateway = *addresses.first().context("the server has no address")?;
+    let patients = population::log_in_demo(&Client::new(url.as_str().trim_end_matches('/'))).await?;
+    let mut all = Vec::new();
+    for level in levels {
+        let mut measured = Measured::new(url.as_str(), *level)?;
+        let start = Instant::now();
+        let load = apply(gateway, &patients, *level, duration).await?;
+        measured.loaded = start.elapsed();
+        measured.stored = load.acknowledged.len() as u64;
+        measured.refused = load.refused;
+        measured.latency = load.latency;
+        all.push(measured);
+    }
+    Ok(all)
+}
+
+async fn apply(gateway: SocketAddr, patients: &[Patient], level: Level, duration: Duration) -> anyhow::Result<Load> {
+    match level {
+        Level::Clients(clients) => load::closed(gateway, patients, clients, duration).await,
+        Level::Rate(rate) => load::open(gateway, patients, STEADY_CLIENTS, rate, duration).await,
+    }
+}
+
+/// Bytes of the services' programs.
+fn programs(folder: &Path) -> anyhow::Result<u64> {
+    let size = |service: Service| {
+        let path = folder.join(service.name());
+        Ok(fs::metadata(&path).with_context(|| format!("look at {}", path.display()))?.len())
+    };
+    Service::ALL.into_iter().map(size).sum()
+}
+
+fn memory() -> anyhow::Result<Memory> {
+    Ok(Memory { resident: services(|usage| usage.resident)?, anonymous: services(|usage| usage.anonymous)? })
 }
 
 fn services(what: impl Fn(&Usage) -> u64) -> anyhow::Result<u64> {

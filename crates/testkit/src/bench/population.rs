@@ -1,6 +1,7 @@
-//! Patients and nurses beyond those of the demo.
+//! Patients and nurses beyond those of the demo, and reports that they have sent before.
 
 use anyhow::Context;
+use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use migrations::demo::PATIENTS;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -14,6 +15,8 @@ pub struct Population {
     pub sites: u32,
     pub nurses_per_site: u32,
     pub patients: u32,
+    /// Stored before, over the last months, and told.
+    pub reports: u32,
 }
 
 /// A patient who is logged in.
@@ -56,8 +59,38 @@ const STATEMENTS: &str = "
     SELECT pg_temp.id('assignment', patient), enrolment_id, questionnaire_version_id, 'event'
     FROM generate_series(0, $patients - 1) AS patient
     JOIN clinical.enrolment ON person_id = pg_temp.id('patient', patient)
-    CROSS JOIN clinical.questionnaire_version WHERE questionnaire_id = 'daily-symptom-diary';
-    ANALYZE;";
+    CROSS JOIN clinical.questionnaire_version WHERE questionnaire_id = 'daily-symptom-diary';";
+
+/// Nobody checks who refers to whom, which would take longer than all the rest. Their hash tells them from others.
+const REPORTS: &str = "
+    SET LOCAL session_replication_role = replica;
+    INSERT INTO clinical.report (report_id, assignment_id, enrolment_id, captured_at, captured_offset_seconds, received_at,
+                                 answers, raw_body, raw_sha256)
+    SELECT pg_temp.id('report', report), assignment_id, enrolment_id, moment, 0, moment,
+           '{\"pain\": 3, \"rescue\": false, \"temperature\": 36.9}', convert_to(repeat('x', 240), 'UTF8'), sha256('x')
+    FROM generate_series(0, $reports - 1) AS report
+    CROSS JOIN LATERAL (SELECT now() - interval '1 day' - report * (interval '90 days' / $reports) AS moment) AS past
+    JOIN clinical.assignment ON assignment_id = pg_temp.id('assignment', report % $patients);
+    INSERT INTO clinical.idempotency (enrolment_id, key, fingerprint, report_id, created_at)
+    SELECT enrolment_id, report_id, raw_sha256, report_id, received_at FROM clinical.report WHERE raw_sha256 = sha256('x');
+    INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, state, attempts, traceparent, created_at,
+                                       due_at)
+    SELECT report_id, site_id, pg_temp.id('nurse', 0), channel, 'delivered', 1, '', received_at, received_at
+    FROM clinical.report JOIN clinical.enrolment USING (enrolment_id), unnest(ARRAY['sms', 'email']) AS channel
+    WHERE raw_sha256 = sha256('x');
+    INSERT INTO clinical.delivery_attempt (notification_id, attempt, outcome, recorded_at)
+    SELECT notification_id, 1, 'delivered', created_at FROM clinical.notification WHERE traceparent = '';
+    INSERT INTO clinical.audit_event (enrolment_id, seq, actor_id, action, object_id, after_hash, prev_hash, hash, recorded_at)
+    SELECT enrolment_id, row_number() OVER (PARTITION BY enrolment_id ORDER BY received_at), enrolment_id, 'report.create',
+           report_id, raw_sha256, raw_sha256, raw_sha256, received_at
+    FROM clinical.report
+    WHERE raw_sha256 = sha256('x') AND enrolment_id NOT IN (SELECT enrolment_id FROM clinical.audit_chain);
+    INSERT INTO clinical.audit_chain (enrolment_id, seq, prev_hash, hash, recorded_at)
+    SELECT enrolment_id, max(seq), sha256('x'), sha256('x'), max(recorded_at)
+    FROM clinical.audit_event
+    WHERE enrolment_id NOT IN (SELECT enrolment_id FROM clinical.audit_chain)
+    GROUP BY enrolment_id;
+    SET LOCAL session_replication_role = origin;";
 
 impl Population {
     /// Stores them all; gives each patient's assignment.
@@ -65,10 +98,12 @@ impl Population {
     /// # Errors
     /// When a statement fails.
     pub(super) async fn store(&self, database: &mut PgConnection) -> anyhow::Result<Vec<Uuid>> {
-        let statements = STATEMENTS
+        let reports = if self.reports == 0 { "" } else { REPORTS };
+        let statements = format!("{STATEMENTS}{reports} ANALYZE;")
             .replace("$sites", &self.sites.to_string())
             .replace("$nurses", &self.nurses_per_site.to_string())
-            .replace("$patients", &self.patients.to_string());
+            .replace("$patients", &self.patients.to_string())
+            .replace("$reports", &self.reports.to_string());
         let mut tx = database.begin().await?;
         sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut *tx).await.context("store the population")?;
         tx.commit().await?;
@@ -89,4 +124,27 @@ pub(super) async fn log_in(client: &Client, assignments: Vec<Uuid>) -> anyhow::R
         anyhow::Ok(Patient { token, assignment })
     });
     stream::iter(logins).buffered(AT_ONCE).try_collect().await
+}
+
+/// Logs the demo's patients in.
+///
+/// # Errors
+/// When one is refused.
+pub(super) async fn log_in_demo(client: &Client) -> anyhow::Result<Vec<Patient>> {
+    let logins = PATIENTS.iter().map(|patient| async move {
+        let token = client.login(patient.login, patient.pin).await?.0;
+        anyhow::Ok(Patient { token, assignment: patient.assignment })
+    });
+    try_join_all(logins).await
+}
+
+/// One report of a patient of the demo's.
+///
+/// # Errors
+/// When it is not stored.
+pub(super) async fn submit_one(client: &Client) -> anyhow::Result<()> {
+    let patient = &PATIENTS[0];
+    let token = client.login(patient.login, patient.pin).await?;
+    client.submit_new(&token, patient.assignment).await?.expect_status(201)?;
+    Ok(())
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::server::TcpIncoming;
 use uuid::Uuid;
 
@@ -25,6 +25,9 @@ use crate::server_task::ANY_PORT;
 
 /// For an answer of the sinks' own process.
 const ANSWER: Duration = Duration::from_secs(20);
+
+/// How often it is looked whether something has arrived.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Where the sinks listen.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,6 +84,16 @@ impl Sinks {
             all.messages += more.messages;
             all.last.extend(more.last);
         }
+    }
+
+    /// Waits until spans have arrived.
+    pub(super) async fn wait_for_spans(&mut self) -> anyhow::Result<()> {
+        let since = Instant::now();
+        while self.take().await?.spans == 0 {
+            ensure!(since.elapsed() < ANSWER, "no span has come within {ANSWER:?}");
+            sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     async fn take(&mut self) -> anyhow::Result<Arrived> {

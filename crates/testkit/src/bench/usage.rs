@@ -17,6 +17,8 @@ pub(super) struct Usage {
     /// Bytes of memory in use, and the most so far. Shared memory counts for each process that has it.
     pub(super) resident: u64,
     pub(super) peak: u64,
+    /// Of what is resident, what is no file's.
+    pub(super) anonymous: u64,
 }
 
 impl Usage {
@@ -25,6 +27,7 @@ impl Usage {
         self.switches += other.switches;
         self.resident += other.resident;
         self.peak += other.peak;
+        self.anonymous += other.anonymous;
     }
 }
 
@@ -101,6 +104,7 @@ fn usage(process: &Process) -> Usage {
         switches: tasks.map(|task| switches(&task.path())).sum(),
         resident: field(&status, "VmRSS:") * 1024,
         peak: field(&status, "VmHWM:") * 1024,
+        anonymous: field(&status, "RssAnon:") * 1024,
     }
 }
 

@@ -131,6 +131,11 @@ impl Postgres {
         Cluster::parse(&url).unwrap_or_else(|_| unreachable!("{url} is a URL"))
     }
 
+    /// Where a program of the server's is, or would be.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.binaries.join(name)
+    }
+
     /// Stops the server as an administrator would: it cuts the connections and writes everything down.
     ///
     /// # Errors
@@ -290,7 +295,7 @@ impl Postgres {
     /// One of the server's programs, on our data, as its account.
     fn command(&self, program: &str) -> Command {
         use std::os::unix::process::CommandExt;
-        let mut command = Command::new(self.binaries.join(program));
+        let mut command = Command::new(self.program(program));
         self.account.apply(&mut command);
         command
             .arg("-D")
