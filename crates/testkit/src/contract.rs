@@ -254,7 +254,7 @@ fn fixed_values(span: &Span, convention: Convention) -> Vec<(&'static str, &str)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Status, diff};
+    use crate::trace::diff;
     use serde_json::json;
 
     fn grpc_server() -> Span {
@@ -263,17 +263,12 @@ mod tests {
         Span {
             trace_id: "01".repeat(16),
             span_id: "02".repeat(8),
-            parent_span_id: None,
             service: USER.to_owned(),
             name: method.to_owned(),
             kind: Kind::Server,
-            status: Status::Unset,
-            start: 0,
-            end: 1,
             attributes: attributes.map(|(name, value)| (name.to_owned(), json!(value))).into(),
-            events: Vec::new(),
-            links: Vec::new(),
             resource: RESOURCE.map(|name| (name.to_owned(), json!("x"))).into(),
+            ..Span::default()
         }
     }
 

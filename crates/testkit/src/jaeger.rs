@@ -1,16 +1,14 @@
 //! What Jaeger has stored, by its HTTP API.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use reqwest::StatusCode;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::client::plain_http;
 use crate::poll;
-use crate::trace::{Trace, spans};
+use crate::trace::{Trace, read};
 
 /// Traces that [`Jaeger::everything_of`] asks for at most.
 const TRACES: &str = "1000";
@@ -39,7 +37,7 @@ impl Jaeger {
             return Ok(Trace::default());
         }
         ensure!(response.status().is_success(), "Jaeger answered {}", response.status());
-        parse(&response.bytes().await?)
+        one(&response.bytes().await?)
     }
 
     /// Waits until `complete` holds for the trace; gives what there is when the deadline passes first.
@@ -55,17 +53,40 @@ impl Jaeger {
         poll::until(deadline, async || self.trace(trace_id).await, complete).await
     }
 
+    /// The services that Jaeger knows of.
+    ///
+    /// # Errors
+    /// When Jaeger cannot be asked or its answer is none of its own.
+    pub async fn services(&self) -> anyhow::Result<Vec<String>> {
+        let url = format!("{}/api/services", self.base_url);
+        let response = self.http.get(url).send().await.context("ask Jaeger")?.error_for_status()?;
+        let answer: Value = response.json().await.context("read Jaeger's answer")?;
+        let services = answer["data"].as_array().into_iter().flatten();
+        Ok(services.filter_map(|service| Some(service.as_str()?.to_owned())).collect())
+    }
+
+    /// The newest traces that a service has taken part in since a time, as many as `most`.
+    ///
+    /// # Errors
+    /// When Jaeger cannot be asked or its answer is none of its own.
+    pub async fn traces_since(&self, service: &str, since: SystemTime, most: usize) -> anyhow::Result<Vec<Trace>> {
+        let microseconds =
+            |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros().to_string();
+        let (start, end) = (microseconds(since), microseconds(SystemTime::now()));
+        let query = [("service", service), ("start", &start), ("end", &end), ("limit", &most.to_string())];
+        let url = reqwest::Url::parse_with_params(&format!("{}/api/traces", self.base_url), query)?;
+        let response = self.http.get(url).send().await.context("ask Jaeger")?.error_for_status()?;
+        read::traces(&response.bytes().await?).context("read Jaeger's answer")
+    }
+
     /// How many of the newest traces of a service Jaeger has, and what it warns of in them, such as clocks that differ.
     ///
     /// # Errors
     /// When Jaeger cannot be asked or its answer is none of its own.
     pub async fn warnings_of(&self, service: &str) -> anyhow::Result<(usize, Vec<String>)> {
-        let answer: Value =
-            serde_json::from_str(&self.everything_of(service).await?).context("read Jaeger's answer")?;
-        let traces = answer["data"].as_array().context("Jaeger lists no traces")?;
-        let spans = traces.iter().flat_map(|trace| trace["spans"].as_array().into_iter().flatten());
-        let warnings = spans.chain(traces).flat_map(|part| part["warnings"].as_array().into_iter().flatten());
-        Ok((traces.len(), warnings.map(ToString::to_string).collect()))
+        let traces = read::traces(self.everything_of(service).await?.as_bytes()).context("read Jaeger's answer")?;
+        let spans = traces.iter().flat_map(|trace| &trace.spans);
+        Ok((traces.len(), spans.flat_map(|span| span.warnings.clone()).collect()))
     }
 
     /// The newest traces that a service took part in, as Jaeger's own JSON. For tests that look for what
@@ -80,61 +101,8 @@ impl Jaeger {
     }
 }
 
-/// One message of the stream that `/api/v3/traces` answers with.
-#[derive(Deserialize)]
-struct Chunk {
-    /// OTLP's JSON encoding.
-    result: ExportTraceServiceRequest,
-}
-
-fn parse(body: &[u8]) -> anyhow::Result<Trace> {
-    let mut all = Vec::new();
-    for chunk in serde_json::Deserializer::from_slice(body).into_iter::<Chunk>() {
-        all.extend(spans(chunk.context("read Jaeger's answer")?.result));
-    }
-    Ok(Trace::new(all))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::trace::{Kind, Status};
-
-    #[test]
-    fn a_stored_trace_has_names_kinds_parents_and_attributes() {
-        let body = br#"{"result":{"resourceSpans":[{
-            "resource":{"attributes":[{"key":"service.name","value":{"stringValue":"data-svc"}}]},
-            "scopeSpans":[{"scope":{"name":"epro"},"spans":[
-                {"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b17a","name":"SaveReport",
-                 "kind":2,"startTimeUnixNano":"1795368326000000000","endTimeUnixNano":"1795368326000002000",
-                 "status":{}},
-                {"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b17b",
-                 "parentSpanId":"eee19b7ec3c1b17a","name":"COMMIT","kind":3,
-                 "startTimeUnixNano":"1795368326000001000","endTimeUnixNano":"1795368326000001500",
-                 "attributes":[{"key":"db.system.name","value":{"stringValue":"postgresql"}},
-                               {"key":"rows","value":{"intValue":"42"}}],
-                 "status":{"message":"bad","code":2}}]}]}]}}"#;
-        let trace = parse(body).unwrap();
-        let commit = trace.one("data-svc", "COMMIT", Kind::Client).unwrap();
-        assert_eq!(commit.status, Status::Error("bad".to_owned()));
-        assert_eq!((commit.text("db.system.name"), commit.int("rows")), (Some("postgresql"), Some(42)));
-        assert_eq!((trace.roots().len(), trace.orphans().len()), (1, 0));
-        assert_eq!(trace.roots()[0].duration(), Duration::from_micros(2));
-    }
-
-    #[test]
-    fn a_trace_in_several_messages_is_one_trace() {
-        let message = |span: &str| {
-            format!(
-                r#"{{"result":{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"spanId":"{span}","name":"a"}}]}}]}}]}}}}"#
-            )
-        };
-        let body = format!("{}\n{}\n", message("eee19b7ec3c1b17a"), message("eee19b7ec3c1b17b"));
-        assert_eq!(parse(body.as_bytes()).unwrap().spans.len(), 2);
-    }
-
-    #[test]
-    fn what_is_no_trace_is_an_error() {
-        assert!(parse(b"<html>").is_err());
-    }
+/// The one trace of an answer; perhaps without spans.
+fn one(body: &[u8]) -> anyhow::Result<Trace> {
+    let spans = read::traces(body).context("read Jaeger's answer")?.into_iter().flat_map(|trace| trace.spans);
+    Ok(Trace::new(spans.collect()))
 }

@@ -44,4 +44,5 @@ pub mod sms;
 pub mod smtp;
 pub mod stack;
 pub mod stranger;
-pub mod trace;
+/// Traces as data.
+pub use traces as trace;

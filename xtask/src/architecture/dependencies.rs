@@ -4,7 +4,7 @@ use super::SERVICES;
 use super::workspace::{Locked, Member};
 
 /// What each member may depend on inside the workspace, dev- and build-dependencies included.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("gateway", SERVICE),
     ("user-svc", SERVICE),
     ("epro-svc", SERVICE),
@@ -15,9 +15,10 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("proto", &[]),
     ("migrations", &[]),
     ("certificates", &[]),
-    ("testkit", &["migrations", "certificates"]),
+    ("traces", &[]),
+    ("testkit", &["traces", "migrations", "certificates"]),
     ("e2e", &["testkit", "migrations", "proto"]),
-    ("xtask", &["testkit", "migrations"]),
+    ("xtask", &["testkit", "traces", "migrations"]),
     (VIOLATIONS, &[]),
 ];
 
@@ -30,7 +31,7 @@ const VIOLATIONS: &str = "violations";
 const RESERVED: &[Reserved] = &[
     Reserved {
         packages: &["opentelemetry-proto", "opentelemetry-semantic-conventions"],
-        members: &["telemetry", "testkit"],
+        members: &["telemetry", "testkit", "traces"],
         instead: "compare traces with testkit::trace",
     },
     Reserved {

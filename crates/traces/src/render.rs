@@ -3,37 +3,41 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use termtree::Tree;
-
-use super::{Span, Status, Trace};
+use crate::{Span, Status, Trace, Tree};
 
 /// The longest name with its place in the tree, in characters: that of a statement has all its tables.
 const LONGEST: usize = 76;
 
 /// The columns service, span (indented as a tree), kind, start, duration and status.
 ///
-/// Start counts from the first span's start. Orphans come after the roots, marked as such.
-pub(super) fn render(trace: &Trace) -> String {
+/// Start counts from the first span's start. Spans without their parent come after the roots, marked as such.
+pub(crate) fn render(trace: &Trace) -> String {
     let mut rows = vec![["SERVICE", "SPAN", "KIND", "START", "DURATION", "STATUS"].map(ToOwned::to_owned)];
-    let origin = trace.spans.iter().map(|span| span.start).min().unwrap_or_default();
-    let roots = trace.roots().into_iter().map(|root| (root, root.name.clone()));
-    let orphans = trace.orphans().into_iter().map(|orphan| (orphan, format!("(parent missing) {}", orphan.name)));
-    for (top, label) in roots.chain(orphans) {
-        let mut spans = Vec::new();
-        let tree = grow(trace, top, label, &mut spans).to_string();
-        rows.extend(tree.lines().zip(spans).map(|(line, span)| row(span, line, origin)));
+    let origin = trace.spans.first().map_or(0, |span| span.start);
+    let tree = Tree::new(trace);
+    for top in tree.tops() {
+        // Of each span on the way down, whether it is the last of its siblings.
+        let mut lasts: Vec<bool> = Vec::new();
+        for at in tree.below(*top) {
+            let depth = tree.depth(at);
+            lasts.truncate(depth.saturating_sub(1));
+            if let Some(parent) = tree.parent(at) {
+                lasts.push(tree.children(parent).last() == Some(&at));
+            }
+            rows.push(row(&trace.spans[at], &line(&trace.spans[at], &lasts), origin));
+        }
     }
     align(&rows)
 }
 
-/// Collects the spans in the order of the tree's lines.
-fn grow<'a>(trace: &'a Trace, span: &'a Span, label: String, spans: &mut Vec<&'a Span>) -> Tree<String> {
-    spans.push(span);
-    let mut tree = Tree::new(label);
-    for child in trace.children(&span.span_id) {
-        tree.push(grow(trace, child, child.name.clone(), spans));
-    }
-    tree
+fn line(span: &Span, lasts: &[bool]) -> String {
+    let Some((last, above)) = lasts.split_last() else {
+        let mark = if span.parent_span_id.is_some() { "(parent missing) " } else { "" };
+        return format!("{mark}{}", span.name);
+    };
+    // What is indented further than a line is long is not seen.
+    let above = above.iter().take(LONGEST / 4).map(|last| if *last { "    " } else { "│   " });
+    above.chain([if *last { "└── " } else { "├── " }, &span.name]).collect()
 }
 
 fn row(span: &Span, line: &str, origin: u64) -> [String; 6] {
@@ -63,7 +67,7 @@ fn milliseconds(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1e3)
 }
 
-fn align<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+pub(crate) fn align<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let mut widths = [0; COLUMNS];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {

@@ -1,23 +1,23 @@
-//! Traces: the spans received, the tree they form, and its comparison with an expected one.
+//! The spans of one trace, and the comparison of their tree with an expected one.
 
-mod render;
-mod shape;
-mod span;
-
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use anyhow::bail;
+use crate::{Kind, Shape, Span, Tree, diff, render, span};
 
-pub use shape::{Shape, diff, span};
-pub(crate) use span::attributes;
-pub use span::{Attributes, Event, Kind, Link, Span, Status, spans};
+/// How deep a shape goes; nothing that anybody expects is deeper.
+const DEEPEST: usize = 200;
 
 /// The spans of one trace, by start time.
 #[derive(Debug, Clone, Default)]
 pub struct Trace {
     pub spans: Vec<Span>,
 }
+
+/// A trace is not what it was expected to be; the text shows it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct Mismatch(String);
 
 impl Trace {
     /// Spans of one trace, in any order. A span that was exported twice counts once.
@@ -28,8 +28,22 @@ impl Trace {
         Self { spans }
     }
 
+    /// Spans of any traces, each with its own, by trace id.
+    pub fn group(spans: Vec<Span>) -> Vec<Self> {
+        let mut traces: BTreeMap<String, Vec<Span>> = BTreeMap::new();
+        for span in spans {
+            traces.entry(span.trace_id.clone()).or_default().push(span);
+        }
+        traces.into_values().map(Self::new).collect()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
+    }
+
+    /// The trace's id; empty where there is no span.
+    pub fn id(&self) -> &str {
+        self.spans.first().map_or("", |span| &span.trace_id)
     }
 
     /// Spans without a parent.
@@ -44,7 +58,7 @@ impl Trace {
         self.spans.iter().filter(is_orphan).collect()
     }
 
-    /// Children of a span, by start time.
+    /// Children of a span, by start time. Who asks for those of many spans makes a [`Tree`].
     pub fn children(&self, span_id: &str) -> Vec<&Span> {
         self.spans.iter().filter(|span| span.parent_span_id.as_deref() == Some(span_id)).collect()
     }
@@ -52,13 +66,9 @@ impl Trace {
     /// A span with all that is below it.
     #[must_use]
     pub fn subtree(&self, top: &Span) -> Self {
-        let mut spans = vec![top.clone()];
-        let mut next = 0;
-        while let Some(parent) = spans.get(next).map(|span| span.span_id.clone()) {
-            spans.extend(self.children(&parent).into_iter().cloned());
-            next += 1;
-        }
-        Self::new(spans)
+        let tree = Tree::new(self);
+        let top = self.spans.iter().position(|span| span.span_id == top.span_id);
+        Self::new(top.into_iter().flat_map(|top| tree.below(top)).map(|at| self.spans[at].clone()).collect())
     }
 
     /// Spans of this name, of any kind.
@@ -70,12 +80,12 @@ impl Trace {
     ///
     /// # Errors
     /// When there is none or more than one; the message shows the trace.
-    pub fn one(&self, service: &str, name: &str, kind: Kind) -> anyhow::Result<&Span> {
+    pub fn one(&self, service: &str, name: &str, kind: Kind) -> Result<&Span, Mismatch> {
         let matches = |span: &&Span| span.service == service && span.name == name && span.kind == kind;
         let found: Vec<&Span> = self.spans.iter().filter(matches).collect();
         match found[..] {
             [span] => Ok(span),
-            _ => bail!("{} spans are {service} {name} {kind}, expected one\n{self}", found.len()),
+            _ => Err(Mismatch(format!("{} spans are {service} {name} {kind}, expected one\n{self}", found.len()))),
         }
     }
 
@@ -84,14 +94,18 @@ impl Trace {
         self.spans.iter().filter(|span| span.status.is_error()).collect()
     }
 
-    /// The trees of the trace: one for each root and each orphan. A submission that continues a caller's
-    /// own trace is such an orphan's tree, for the caller's span is not among ours.
+    /// The trees of the trace: one for each root and each orphan. A request that continues a caller's
+    /// own trace is such an orphan's tree, for the caller's span is not among ours. What is more than 200 levels deep is
+    /// left off.
     pub fn shape(&self) -> Vec<Shape> {
-        self.roots().into_iter().chain(self.orphans()).map(|top| self.shape_of(top)).collect()
+        let tree = Tree::new(self);
+        tree.tops().iter().map(|top| self.shape_of(&tree, *top)).collect()
     }
 
-    fn shape_of(&self, top: &Span) -> Shape {
-        let children = self.children(&top.span_id).into_iter().map(|child| self.shape_of(child));
+    fn shape_of(&self, tree: &Tree<'_>, top: usize) -> Shape {
+        let children = if tree.depth(top) < DEEPEST { tree.children(top) } else { &[] };
+        let children = children.iter().map(|child| self.shape_of(tree, *child));
+        let top = &self.spans[top];
         span(&top.service, &top.name, top.kind).children(children)
     }
 
@@ -104,10 +118,12 @@ impl Trace {
     ///
     /// # Errors
     /// When it is not; the message shows the difference and the trace.
-    pub fn assert_shape(&self, expected: &Shape) -> anyhow::Result<()> {
+    pub fn assert_shape(&self, expected: &Shape) -> Result<(), Mismatch> {
         match diff(expected, &self.shape()) {
             None => Ok(()),
-            Some(diff) => bail!("the trace is not as expected; - missing, + unexpected:\n{diff}\n{self}"),
+            Some(diff) => {
+                Err(Mismatch(format!("the trace is not as expected; - missing, + unexpected:\n{diff}\n{self}")))
+            }
         }
     }
 

@@ -1,8 +1,6 @@
-//! A span as received, in plain types.
+//! OTLP, as protobuf's types and as JSON.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::time::Duration;
+use std::fmt::Write;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
@@ -10,104 +8,13 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1 as otlp;
 use serde_json::{Value, json};
 
-/// Attributes by name.
-pub type Attributes = BTreeMap<String, Value>;
+use crate::{Attributes, Event, Kind, Link, Span, Status};
 
-/// What a span stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    Internal,
-    Server,
-    Client,
-    Producer,
-    Consumer,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Internal => "INTERNAL",
-            Self::Server => "SERVER",
-            Self::Client => "CLIENT",
-            Self::Producer => "PRODUCER",
-            Self::Consumer => "CONSUMER",
-        })
-    }
-}
-
-/// How a span ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Status {
-    Unset,
-    Ok,
-    /// With its description, which may be empty.
-    Error(String),
-}
-
-impl Status {
-    pub fn is_error(&self) -> bool {
-        matches!(self, Self::Error(_))
-    }
-}
-
-/// Something that happened within a span.
-#[derive(Debug, Clone)]
-pub struct Event {
-    pub name: String,
-    pub attributes: Attributes,
-}
-
-/// A span of another trace that this one belongs with.
-#[derive(Debug, Clone)]
-pub struct Link {
-    pub trace_id: String,
-    pub span_id: String,
-    pub attributes: Attributes,
-}
-
-/// A finished span. Ids are lower-case hexadecimal.
-#[derive(Debug, Clone)]
-pub struct Span {
-    pub trace_id: String,
-    pub span_id: String,
-    pub parent_span_id: Option<String>,
-    /// Resource attribute `service.name`.
-    pub service: String,
-    pub name: String,
-    pub kind: Kind,
-    pub status: Status,
-    /// Nanoseconds since the Unix epoch.
-    pub start: u64,
-    /// Nanoseconds since the Unix epoch.
-    pub end: u64,
-    pub attributes: Attributes,
-    pub events: Vec<Event>,
-    pub links: Vec<Link>,
-    pub resource: Attributes,
-}
-
-impl Span {
-    pub fn duration(&self) -> Duration {
-        Duration::from_nanos(self.end.saturating_sub(self.start))
-    }
-
-    /// A text attribute; `None` when it is absent or of another type.
-    pub fn text(&self, attribute: &str) -> Option<&str> {
-        self.attributes.get(attribute)?.as_str()
-    }
-
-    /// A whole-number attribute; `None` when it is absent or of another type.
-    pub fn int(&self, attribute: &str) -> Option<i64> {
-        self.attributes.get(attribute)?.as_i64()
-    }
-
-    /// Every text in the span that somebody could read: names, attributes, events, links, status.
-    /// For tests that look for what must not be there.
-    pub fn everything(&self) -> String {
-        let Self { service, name, status, attributes, events, links, resource, .. } = self;
-        format!("{service:?} {name:?} {status:?} {attributes:?} {events:?} {links:?} {resource:?}")
-    }
-}
+/// The lowest eight bits of a span's flags are the trace's, and the lowest of these says that it is sampled. All 0 is
+/// what exporters send that say nothing, too.
+const SAMPLED: u32 = 0x01;
+/// Set by exporters that know of flags: whether the parent is remote is known.
+const HAS_IS_REMOTE: u32 = 0x100;
 
 /// The spans of one export request.
 pub fn spans(request: ExportTraceServiceRequest) -> Vec<Span> {
@@ -122,6 +29,45 @@ pub fn spans(request: ExportTraceServiceRequest) -> Vec<Span> {
     spans
 }
 
+/// Attributes as they travel.
+pub fn attributes(pairs: Vec<KeyValue>) -> Attributes {
+    pairs.into_iter().map(|pair| (pair.key, pair.value.map_or(Value::Null, value))).collect()
+}
+
+/// The spans of one request in OTLP's JSON encoding.
+pub(super) fn from_json(mut request: Value) -> Result<Vec<Span>, serde_json::Error> {
+    for span in spans_of(&mut request) {
+        number(span.get_mut("kind"), &KINDS);
+        number(span.get_mut("status").and_then(|status| status.get_mut("code")), &CODES);
+    }
+    serde_json::from_value(request).map(spans)
+}
+
+/// Names of enumeration values stand for their numbers in protobuf's JSON; each list is in the order of the numbers.
+const KINDS: [&str; 6] = [
+    "SPAN_KIND_UNSPECIFIED",
+    "SPAN_KIND_INTERNAL",
+    "SPAN_KIND_SERVER",
+    "SPAN_KIND_CLIENT",
+    "SPAN_KIND_PRODUCER",
+    "SPAN_KIND_CONSUMER",
+];
+const CODES: [&str; 3] = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"];
+
+fn number(value: Option<&mut Value>, names: &[&str]) {
+    if let Some(value) = value
+        && let Some(number) = value.as_str().and_then(|text| names.iter().position(|name| *name == text))
+    {
+        *value = json!(number);
+    }
+}
+
+fn spans_of(request: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let groups = request.get_mut("resourceSpans").and_then(Value::as_array_mut).into_iter().flatten();
+    let scopes = groups.filter_map(|group| group.get_mut("scopeSpans")?.as_array_mut()).flatten();
+    scopes.filter_map(|scope| scope.get_mut("spans")?.as_array_mut()).flatten()
+}
+
 fn convert(span: otlp::Span, service: &str, resource: &Attributes) -> Span {
     let kind = match span.kind() {
         otlp::span::SpanKind::Server => Kind::Server,
@@ -130,16 +76,22 @@ fn convert(span: otlp::Span, service: &str, resource: &Attributes) -> Span {
         otlp::span::SpanKind::Consumer => Kind::Consumer,
         otlp::span::SpanKind::Internal | otlp::span::SpanKind::Unspecified => Kind::Internal,
     };
-    let event = |event: otlp::span::Event| Event { name: event.name, attributes: attributes(event.attributes) };
+    let event = |event: otlp::span::Event| Event {
+        name: event.name,
+        time: event.time_unix_nano,
+        attributes: attributes(event.attributes),
+    };
     let link = |link: otlp::span::Link| Link {
         trace_id: hex(&link.trace_id),
         span_id: hex(&link.span_id),
         attributes: attributes(link.attributes),
     };
+    let has_parent = span.parent_span_id.iter().any(|byte| *byte != 0);
     Span {
         trace_id: hex(&span.trace_id),
         span_id: hex(&span.span_id),
-        parent_span_id: (!span.parent_span_id.is_empty()).then(|| hex(&span.parent_span_id)),
+        parent_span_id: has_parent.then(|| hex(&span.parent_span_id)),
+        follows: false,
         service: service.to_owned(),
         name: span.name,
         kind,
@@ -150,6 +102,8 @@ fn convert(span: otlp::Span, service: &str, resource: &Attributes) -> Span {
         events: span.events.into_iter().map(event).collect(),
         links: span.links.into_iter().map(link).collect(),
         resource: resource.clone(),
+        sampled: (span.flags & (SAMPLED | HAS_IS_REMOTE) != 0).then_some(span.flags & SAMPLED != 0),
+        warnings: Vec::new(),
     }
 }
 
@@ -159,10 +113,6 @@ fn status(status: otlp::Status) -> Status {
         otlp::status::StatusCode::Ok => Status::Ok,
         otlp::status::StatusCode::Error => Status::Error(status.message),
     }
-}
-
-pub(crate) fn attributes(pairs: Vec<KeyValue>) -> Attributes {
-    pairs.into_iter().map(|pair| (pair.key, pair.value.map_or(Value::Null, value))).collect()
 }
 
 fn value(any: AnyValue) -> Value {
@@ -180,7 +130,6 @@ fn value(any: AnyValue) -> Value {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    use fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");

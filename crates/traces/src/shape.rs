@@ -4,7 +4,7 @@ use std::fmt;
 
 use termtree::Tree;
 
-use super::Kind;
+use crate::Kind;
 
 /// A span and what happens within it. Children are a multiset: their order means nothing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +39,11 @@ impl Shape {
     #[must_use]
     pub fn times(self, count: usize, child: &Shape) -> Self {
         self.children(std::iter::repeat_n(child.clone(), count))
+    }
+
+    /// Its children.
+    pub fn within(&self) -> &[Shape] {
+        &self.children
     }
 
     /// How many spans the tree has.
@@ -113,43 +118,43 @@ mod tests {
     use super::*;
 
     fn expected() -> Shape {
-        let insert = span("data-svc", "INSERT", Kind::Client);
-        span("gateway", "POST /v1/reports", Kind::Server)
-            .child(span("gateway", "save", Kind::Client).times(2, &insert))
-            .child(span("gateway", "hint", Kind::Producer))
+        let insert = span("store", "INSERT", Kind::Client);
+        span("front", "POST /orders", Kind::Server)
+            .child(span("front", "save", Kind::Client).times(2, &insert))
+            .child(span("front", "hint", Kind::Producer))
     }
 
     #[test]
     fn the_order_of_siblings_does_not_matter() {
-        let insert = span("data-svc", "INSERT", Kind::Client);
-        let other_order = span("gateway", "POST /v1/reports", Kind::Server)
-            .child(span("gateway", "hint", Kind::Producer))
-            .child(span("gateway", "save", Kind::Client).child(insert.clone()).child(insert));
+        let insert = span("store", "INSERT", Kind::Client);
+        let other_order = span("front", "POST /orders", Kind::Server)
+            .child(span("front", "hint", Kind::Producer))
+            .child(span("front", "save", Kind::Client).child(insert.clone()).child(insert));
         assert_eq!(diff(&expected(), &[other_order]), None);
     }
 
     #[test]
     fn the_number_of_identical_siblings_matters() {
-        let insert = span("data-svc", "INSERT", Kind::Client);
-        let once = span("gateway", "POST /v1/reports", Kind::Server)
-            .child(span("gateway", "hint", Kind::Producer))
-            .child(span("gateway", "save", Kind::Client).child(insert));
+        let insert = span("store", "INSERT", Kind::Client);
+        let once = span("front", "POST /orders", Kind::Server)
+            .child(span("front", "hint", Kind::Producer))
+            .child(span("front", "save", Kind::Client).child(insert));
         assert_eq!(
             diff(&expected(), &[once]).as_deref(),
             Some(
-                "gateway  POST /v1/reports  SERVER\n\
-                 ├── gateway  hint  PRODUCER\n\
-                 └── gateway  save  CLIENT\n\
-                 \u{20}   ├── data-svc  INSERT  CLIENT\n\
-                 \u{20}   └── - data-svc  INSERT  CLIENT\n"
+                "front  POST /orders  SERVER\n\
+                 ├── front  hint  PRODUCER\n\
+                 └── front  save  CLIENT\n\
+                 \u{20}   ├── store  INSERT  CLIENT\n\
+                 \u{20}   └── - store  INSERT  CLIENT\n"
             )
         );
     }
 
     #[test]
     fn an_orphan_beside_the_whole_tree_is_unexpected() {
-        let orphan = span("data-svc", "COMMIT", Kind::Client);
+        let orphan = span("store", "COMMIT", Kind::Client);
         let text = diff(&expected(), &[expected(), orphan]).unwrap_or_default();
-        assert!(text.ends_with("\n+ data-svc  COMMIT  CLIENT\n"), "{text}");
+        assert!(text.ends_with("\n+ store  COMMIT  CLIENT\n"), "{text}");
     }
 }

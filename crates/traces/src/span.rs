@@ -1,0 +1,125 @@
+//! A span as received, in plain types.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Attributes by name.
+pub type Attributes = BTreeMap<String, Value>;
+
+/// What a span stands for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    #[default]
+    Internal,
+    Server,
+    Client,
+    Producer,
+    Consumer,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 5] = [Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer];
+
+    /// The specification's word, such as `SERVER`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Internal => "INTERNAL",
+            Self::Server => "SERVER",
+            Self::Client => "CLIENT",
+            Self::Producer => "PRODUCER",
+            Self::Consumer => "CONSUMER",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How a span ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Status {
+    #[default]
+    Unset,
+    Ok,
+    /// With its description, which may be empty.
+    Error(String),
+}
+
+impl Status {
+    pub fn is_error(&self) -> bool {
+        matches!(self, Self::Error(_))
+    }
+}
+
+/// Something that happened within a span.
+#[derive(Debug, Clone, Default)]
+pub struct Event {
+    pub name: String,
+    /// Nanoseconds since the Unix epoch.
+    pub time: u64,
+    pub attributes: Attributes,
+}
+
+/// A span of another trace that this one belongs with.
+#[derive(Debug, Clone, Default)]
+pub struct Link {
+    pub trace_id: String,
+    pub span_id: String,
+    pub attributes: Attributes,
+}
+
+/// A finished span. Ids are lower-case hexadecimal.
+#[derive(Debug, Clone, Default)]
+pub struct Span {
+    pub trace_id: String,
+    pub span_id: String,
+    pub parent_span_id: Option<String>,
+    /// Whether it only follows from its parent, which does not wait for it: Jaeger's `FOLLOWS_FROM`.
+    pub follows: bool,
+    /// Resource attribute `service.name`.
+    pub service: String,
+    pub name: String,
+    pub kind: Kind,
+    pub status: Status,
+    /// Nanoseconds since the Unix epoch.
+    pub start: u64,
+    /// Nanoseconds since the Unix epoch.
+    pub end: u64,
+    pub attributes: Attributes,
+    pub events: Vec<Event>,
+    pub links: Vec<Link>,
+    pub resource: Attributes,
+    /// The trace's `sampled` flag, where it was written down.
+    pub sampled: Option<bool>,
+    /// What whoever stored it has remarked, such as that clocks differ.
+    pub warnings: Vec<String>,
+}
+
+impl Span {
+    pub fn duration(&self) -> Duration {
+        Duration::from_nanos(self.end.saturating_sub(self.start))
+    }
+
+    /// A text attribute; `None` when it is absent or of another type.
+    pub fn text(&self, attribute: &str) -> Option<&str> {
+        self.attributes.get(attribute)?.as_str()
+    }
+
+    /// A whole-number attribute; `None` when it is absent or of another type.
+    pub fn int(&self, attribute: &str) -> Option<i64> {
+        self.attributes.get(attribute)?.as_i64()
+    }
+
+    /// Every text in the span that somebody could read: names, attributes, events, links, status.
+    /// For tests that look for what must not be there.
+    pub fn everything(&self) -> String {
+        let Self { service, name, status, attributes, events, links, resource, .. } = self;
+        format!("{service:?} {name:?} {status:?} {attributes:?} {events:?} {links:?} {resource:?}")
+    }
+}
