@@ -12,6 +12,7 @@ mod fuzz_api;
 mod span_cost;
 mod sqlx;
 mod test;
+mod verify_traces;
 mod w3c_trace_context;
 
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ enum Command {
     SpanCost(span_cost::Options),
     /// Runs the W3C's own test suite for Trace Context (needs Python with aiohttp).
     W3cTraceContext(w3c_trace_context::Options),
+    /// Says of each trace that Jaeger has, or that is in a file, whether it is whole; exits 1 when one is not.
+    VerifyTraces(verify_traces::Options),
     /// Checks who may depend on whom.
     Architecture,
     /// Writes `.sqlx`, which lets the queries be checked without a database.
@@ -75,6 +78,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::FuzzApi(options) => fuzz_api::run(options).await,
         Command::SpanCost(options) => span_cost::run(options).await,
         Command::W3cTraceContext(options) => w3c_trace_context::run(options).await,
+        Command::VerifyTraces(options) => verify_traces::run(options).await,
         Command::Architecture => architecture::run(),
         Command::Sqlx(options) => sqlx::run(options).await,
     }

@@ -255,6 +255,7 @@ fn fixed_values(span: &Span, convention: Convention) -> Vec<(&'static str, &str)
 mod tests {
     use super::*;
     use crate::trace::diff;
+    use crate::trace::verify::{Expectation, Margins, Rule, verify};
     use serde_json::json;
 
     fn grpc_server() -> Span {
@@ -287,6 +288,31 @@ mod tests {
         let missing: Vec<&str> = diff.lines().filter(|line| line.contains(" - ")).collect();
         assert_eq!(missing.len(), submit_report(2).size() - submit_report(1).size(), "{diff}");
         assert!(missing.iter().any(|line| line.ends_with("- notify-svc  send sms  INTERNAL")), "{diff}");
+    }
+
+    /// The tree as spans.
+    fn spans(shape: &Shape, parent: Option<&str>, all: &mut Vec<Span>) {
+        let span_id = (all.len() + 1).to_string();
+        let Shape { service, name, .. } = shape.clone();
+        let parent_span_id = parent.map(ToOwned::to_owned);
+        all.push(Span { span_id: span_id.clone(), parent_span_id, service, name, kind: shape.kind, ..Span::default() });
+        shape.within().iter().for_each(|child| spans(child, Some(&span_id), all));
+    }
+
+    #[test]
+    fn the_file_of_expected_traces_expects_the_contract() -> anyhow::Result<()> {
+        let expectation: Expectation = include_str!("../../../e2e/traces.expect").parse()?;
+        for nurses in [1, 3] {
+            let mut all = Vec::new();
+            spans(&submit_report(nurses), None, &mut all);
+            all[0].attributes.insert("http.response.status_code".to_owned(), json!(201));
+            let judge = |all: Vec<Span>| verify(&[Trace::new(all)], Margins::default(), Some(&expectation));
+            assert_eq!(judge(all.clone()).offences(Rule::Expectation).count(), 0, "{}", judge(all));
+            // The last is a statement of an attempt that is recorded.
+            all.pop();
+            assert_eq!(judge(all).offences(Rule::Expectation).count(), 1);
+        }
+        Ok(())
     }
 
     #[test]

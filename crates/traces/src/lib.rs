@@ -1,4 +1,5 @@
-//! Traces as data: read them, draw them, compare them with what was expected.
+//! Traces as data: read them, draw them, compare them with what was expected, verify that they are whole, and explain
+//! what went wrong in them.
 //!
 //! A trace is whatever OpenTelemetry or Jaeger hands out; nothing here knows the system that it comes from.
 //!
@@ -15,12 +16,15 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that fails may panic"))]
 
+#[allow(dead_code, reason = "to be read by what explains")]
+mod conventions;
 pub mod read;
 mod render;
 mod shape;
 mod span;
 mod trace;
 mod tree;
+pub mod verify;
 
 pub use read::otlp::{attributes, spans};
 pub use shape::{Shape, diff, span};

@@ -1,0 +1,119 @@
+//! `cargo xtask verify-traces`: whether the chain is whole in every trace.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use testkit::jaeger::Jaeger;
+use traces::verify::{Expectation, Margins, verify};
+use traces::{Span, Trace};
+
+/// Traces that are asked for at most, of each service.
+const MOST: usize = 1_500;
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("source").required(true))]
+pub(crate) struct Options {
+    /// Asks the Jaeger with this address, such as `http://127.0.0.1:16686`.
+    #[arg(long, group = "source", value_name = "URL")]
+    jaeger: Option<String>,
+    /// Reads OTLP (JSON, lines of JSON, protobuf) or what Jaeger's UI downloads; may be repeated.
+    #[arg(long, group = "source", value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// How far back Jaeger is asked, such as `90s`, `15m`, `2h`.
+    #[arg(long, default_value = "1h", value_parser = duration)]
+    since: Duration,
+    /// The traces of this service alone; else of all that Jaeger knows.
+    #[arg(long, requires = "jaeger")]
+    service: Option<String>,
+    /// What traces with certain roots look like, such as `e2e/traces.expect`.
+    #[arg(long, value_name = "FILE")]
+    expect: Option<PathBuf>,
+    /// How long after its last span a trace of Jaeger's is judged: spans may be on their way.
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    settle: Duration,
+    /// How far the clocks of two machines may differ.
+    #[arg(long, default_value = "50ms", value_parser = duration)]
+    skew: Duration,
+    /// Prints everything as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+fn duration(text: &str) -> anyhow::Result<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number = number.parse().with_context(|| format!("{text} begins with no number"))?;
+    Ok(match unit {
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number * 60),
+        "h" => Duration::from_secs(number * 3_600),
+        _ => anyhow::bail!("{text} has no unit: ms, s, m or h"),
+    })
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    let expectation: Option<Expectation> = match &options.expect {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+            Some(text.parse().with_context(|| format!("read {}", path.display()))?)
+        }
+        None => None,
+    };
+    let traces = match &options.jaeger {
+        Some(url) => stored(&Jaeger::new(url.trim_end_matches('/')), &options).await?,
+        None => filed(&options.file)?,
+    };
+    ensure!(!traces.is_empty(), "there is no trace to judge");
+    let margins = Margins { skew: options.skew, ..Margins::default() };
+    let report = verify(&traces, margins, expectation.as_ref());
+    if options.json {
+        println!("{:#}", report.to_json());
+    } else {
+        print!("{report}");
+    }
+    ensure!(report.is_good(), "{} of {} traces are not whole", traces.len() - report.whole(), traces.len());
+    Ok(())
+}
+
+fn filed(files: &[PathBuf]) -> anyhow::Result<Vec<Trace>> {
+    let mut spans = Vec::new();
+    for file in files {
+        spans.extend(read(file)?.into_iter().flat_map(|trace| trace.spans));
+    }
+    Ok(Trace::group(spans))
+}
+
+/// The traces in a file.
+pub(crate) fn read(file: &PathBuf) -> anyhow::Result<Vec<Trace>> {
+    let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
+    traces::read::traces(&bytes).with_context(|| format!("read {}", file.display()))
+}
+
+/// Those that Jaeger has, without the ones that are too young to be judged.
+async fn stored(jaeger: &Jaeger, options: &Options) -> anyhow::Result<Vec<Trace>> {
+    let now = SystemTime::now();
+    let services = match &options.service {
+        Some(service) => vec![service.clone()],
+        None => jaeger.services().await?,
+    };
+    let mut traces = BTreeMap::new();
+    for service in services {
+        let found = jaeger.traces_since(&service, now - options.since, MOST).await?;
+        if found.len() == MOST {
+            eprintln!("{service} has {MOST} traces or more; the newest are judged");
+        }
+        traces.extend(found.into_iter().map(|trace| (trace.id().to_owned(), trace)));
+    }
+    let settled = (now - options.settle).duration_since(UNIX_EPOCH)?.as_nanos();
+    let is_young = |span: &Span| u128::from(span.end) > settled;
+    let all = traces.len();
+    traces.retain(|_, trace| !trace.spans.iter().any(is_young));
+    if traces.len() < all {
+        eprintln!("{} traces are younger than --settle and not judged", all - traces.len());
+    }
+    Ok(traces.into_values().collect())
+}
