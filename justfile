@@ -68,6 +68,14 @@ trace ID:
     echo "${tree:-no such trace}"
     echo {{ jaeger }}/trace/{{ ID }}
 
+# What went wrong in a trace, and where: `just explain ID`.
+explain *ARGS:
+    cargo xtask explain --jaeger {{ jaeger }} {{ ARGS }}
+
+# Whether every trace of the last hour is whole: `just verify-traces --since 15m`.
+verify-traces *ARGS:
+    cargo xtask verify-traces --jaeger {{ jaeger }} --expect e2e/traces.expect {{ ARGS }}
+
 # Prints every log line of a trace, all services together, oldest first.
 logs ID:
     @docker compose logs --no-log-prefix --no-color | grep -F {{ ID }} | sed $'s/^\e\\[2K//' | \

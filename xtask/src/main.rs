@@ -8,6 +8,7 @@ mod cargo;
 mod chaos;
 mod demo;
 mod e2e_compose;
+mod explain;
 mod fuzz_api;
 mod span_cost;
 mod sqlx;
@@ -50,6 +51,8 @@ enum Command {
     W3cTraceContext(w3c_trace_context::Options),
     /// Says of each trace that Jaeger has, or that is in a file, whether it is whole; exits 1 when one is not.
     VerifyTraces(verify_traces::Options),
+    /// Says what went wrong in a trace, and where: in a sentence, with what speaks for it and where the time went.
+    Explain(explain::Options),
     /// Checks who may depend on whom.
     Architecture,
     /// Writes `.sqlx`, which lets the queries be checked without a database.
@@ -79,6 +82,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::SpanCost(options) => span_cost::run(options).await,
         Command::W3cTraceContext(options) => w3c_trace_context::run(options).await,
         Command::VerifyTraces(options) => verify_traces::run(options).await,
+        Command::Explain(options) => explain::run(options).await,
         Command::Architecture => architecture::run(),
         Command::Sqlx(options) => sqlx::run(options).await,
     }

@@ -16,8 +16,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that fails may panic"))]
 
-#[allow(dead_code, reason = "to be read by what explains")]
 mod conventions;
+pub mod explain;
 pub mod read;
 mod render;
 mod shape;

@@ -13,8 +13,9 @@ use serde_json::Value;
 pub(crate) use class::Class;
 pub(crate) use code::Code;
 pub(crate) use role::Role;
+pub(crate) use words::{WAITS_FOR_CONNECTION, WAITS_FOR_LOCK};
 
-use crate::{Attributes, Kind, Span};
+use crate::{Attributes, Span};
 
 const HTTP_STATUS: [&str; 2] = ["http.response.status_code", "http.status_code"];
 const RETRY_AFTER: [&str; 2] = ["http.response.header.retry-after", "http.response.header.retry_after"];
@@ -35,7 +36,6 @@ const CONNECTIONS: [&str; 2] = ["db.client.connection.count", "db.client.connect
 const CONNECTIONS_MAX: [&str; 2] = ["db.client.connection.max", "db.client.connections.max"];
 const PENDING: [&str; 2] = ["db.client.connection.pending_requests", "db.client.connections.pending_requests"];
 const STATEMENT: [&str; 4] = ["db.query.text", "db.statement", "db.query.summary", "sql.query"];
-const DATABASE: [&str; 2] = ["db.system.name", "db.system"];
 
 /// A span's attributes and events, read once.
 #[derive(Debug, Clone)]
@@ -97,14 +97,9 @@ impl<'s> Facts<'s> {
         (number(&CONNECTIONS), number(&CONNECTIONS_MAX), number(&PENDING))
     }
 
-    /// The kind of database, such as `postgresql`.
-    pub(crate) fn database(&self) -> &'s str {
-        first(&self.span.attributes, &DATABASE).and_then(Value::as_str).unwrap_or("the database")
-    }
-
     /// Whether it is a statement that changes something, or makes changes last.
     pub(crate) fn writes(&self) -> bool {
-        const VERBS: [&str; 8] = ["INSERT", "UPDATE", "DELETE", "COMMIT", "MERGE", "REPLACE", "UPSERT", "SET"];
+        const VERBS: [&str; 7] = ["INSERT", "UPDATE", "DELETE", "COMMIT", "MERGE", "REPLACE", "UPSERT"];
         let text = first(&self.span.attributes, &STATEMENT).and_then(Value::as_str).unwrap_or(&self.span.name);
         let verb = text.split_whitespace().next().unwrap_or_default();
         self.is_database() && VERBS.iter().any(|known| known.eq_ignore_ascii_case(verb))
@@ -161,11 +156,6 @@ pub(crate) fn same_clock(one: &Span, other: &Span) -> bool {
         }
     }
     one.service == other.service
-}
-
-/// Whether a span is one that only a program's own code makes.
-pub(crate) fn is_call(span: &Span) -> bool {
-    matches!(span.kind, Kind::Client | Kind::Producer)
 }
 
 fn first<'a>(attributes: &'a Attributes, keys: &[&str]) -> Option<&'a Value> {

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::{Event, Status};
+use crate::{Event, Kind, Status};
 
 fn span(kind: Kind, error: Option<&str>, attributes: &Value) -> Span {
     let status = error.map_or(Status::Unset, |text| Status::Error(text.to_owned()));

@@ -1,0 +1,55 @@
+//! `cargo xtask explain`: what went wrong in a trace, from the trace alone.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use testkit::jaeger::Jaeger;
+use traces::Trace;
+use traces::explain::explain;
+
+use crate::verify_traces::read;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The trace's id, as an answer's `traceresponse` header and every log line have it.
+    #[arg(required_unless_present = "file")]
+    trace_id: Option<String>,
+    /// The Jaeger that has it.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:16686")]
+    jaeger: String,
+    /// Reads OTLP (JSON, lines of JSON, protobuf) or what Jaeger's UI downloads, and explains each trace in it, or the one
+    /// of the id.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Prints everything as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    for trace in find(&options).await? {
+        let explanation = explain(&trace);
+        if options.json {
+            println!("{:#}", explanation.to_json());
+        } else {
+            println!("{explanation}\n{trace}");
+        }
+    }
+    Ok(())
+}
+
+async fn find(options: &Options) -> anyhow::Result<Vec<Trace>> {
+    let id = options.trace_id.as_deref().map(str::to_lowercase);
+    if let Some(file) = &options.file {
+        let mut traces = read(file)?;
+        traces.retain(|trace| id.as_ref().is_none_or(|id| trace.id() == id));
+        ensure!(!traces.is_empty(), "{} has no such trace", file.display());
+        return Ok(traces);
+    }
+    let id = id.context("name a trace or a file")?;
+    let is_id = !id.is_empty() && id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    ensure!(is_id, "{id} is no trace id: 32 hexadecimal digits");
+    // A trace that is not there is explained as well: it says where else to look.
+    Ok(vec![Jaeger::new(options.jaeger.trim_end_matches('/')).trace(&id).await?])
+}
