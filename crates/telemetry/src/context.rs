@@ -33,7 +33,7 @@ impl TraceContext {
 
     /// The text of `tracestate`: what tracing systems on the way have added. Mostly empty.
     pub fn trace_state(&self) -> String {
-        propagation::trace_state_text(self.0.trace_state())
+        propagation::trace_state_text(&self.0)
     }
 }
 

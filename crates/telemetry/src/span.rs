@@ -16,6 +16,7 @@ use pin_project_lite::pin_project;
 
 use crate::conventions::ERROR_TYPE;
 use crate::propagation::RANDOM;
+use crate::sampling::{Sampling, packed, packed_threshold, unpacked};
 use crate::telemetry::{Inner, Tracing};
 
 /// A span and the context in which its work runs.
@@ -52,17 +53,17 @@ impl Span {
         N: Into<Cow<'static, str>>,
     {
         let Some(tracing) = telemetry.tracing() else { return Self { context: parent, state: State::Nothing } };
-        let below = parent.span().span_context().clone();
+        let below = parent.span();
+        let below = below.span_context();
         if !below.is_valid() || !tracing.sampling.follows_parent(&parent) {
             return Self::sampled(tracing, &parent, kind, name, attributes);
         }
         if !below.is_sampled() || !tracing.exports {
-            return Self::id(&parent, below.trace_id(), below.trace_flags(), below.trace_state().clone());
+            return Self::id(&parent, below.trace_id(), below.trace_flags(), Sampling::inherited(below));
         }
         let builder = SpanBuilder::from_name(name()).with_kind(kind).with_attributes(attributes());
         let span = tracing.tracer.build_with_context(builder, &parent);
-        let place = span.span_context().clone();
-        Self::recording(&parent, span, place)
+        Self::recording(&parent, span, None)
     }
 
     /// Begins a span that the sampler decides on: that of a trace, mostly.
@@ -76,24 +77,32 @@ impl Span {
     where
         N: Into<Cow<'static, str>>,
     {
+        let below = parent.span();
+        let below = below.span_context();
+        if packed_threshold(below).is_some() {
+            // It holds for those who follow.
+            let parent = parent.with_remote_span_context(unpacked(below));
+            return Self::sampled(tracing, &parent, kind, name, attributes);
+        }
+        let random = if below.is_valid() { below.trace_flags() & RANDOM } else { RANDOM };
         if !tracing.exports {
-            let trace_id = RandomIdGenerator::default().new_trace_id();
+            let made = || RandomIdGenerator::default().new_trace_id();
+            let trace_id = if below.is_valid() { below.trace_id() } else { made() };
             let sampled = tracing.sampling.should_sample(Some(parent), trace_id, "", &kind, &[], &[]);
-            let flags = RANDOM.with_sampled(sampled.decision == SamplingDecision::RecordAndSample);
+            let flags = random.with_sampled(sampled.decision == SamplingDecision::RecordAndSample);
             return Self::id(parent, trace_id, flags, sampled.trace_state);
         }
         // The sampler may go by the name; the attributes are made once it has decided.
         let mut span = tracing.tracer.build_with_context(SpanBuilder::from_name(name()).with_kind(kind), parent);
-        let trace = if parent.has_active_span() { parent.span().span_context().trace_flags() } else { RANDOM };
-        let place = with_flags(span.span_context(), trace & RANDOM);
+        let place = with_flags(span.span_context(), random);
         if !span.is_recording() {
             return Self { context: parent.with_remote_span_context(place), state: State::Id };
         }
         span.set_attributes(attributes());
-        Self::recording(parent, span, place)
+        Self::recording(parent, span, Some(place))
     }
 
-    fn recording(parent: &Context, span: sdk::Span, place: SpanContext) -> Self {
+    fn recording(parent: &Context, span: sdk::Span, place: Option<SpanContext>) -> Self {
         let context = parent.with_span(Recorded { span, place, failed: false });
         Self { context, state: State::Recording }
     }
@@ -101,7 +110,7 @@ impl Span {
     fn id(parent: &Context, trace_id: trace::TraceId, flags: TraceFlags, trace_state: TraceState) -> Self {
         let span_id = RandomIdGenerator::default().new_span_id();
         let span_context = SpanContext::new(trace_id, span_id, flags, false, trace_state);
-        Self { context: parent.with_remote_span_context(span_context), state: State::Id }
+        Self { context: parent.with_remote_span_context(packed(span_context)), state: State::Id }
     }
 
     /// Where the span's work runs.
@@ -231,14 +240,15 @@ pub(crate) fn event_current(name: &'static str, attributes: Vec<KeyValue>) {
 /// told of others.
 fn with_flags(span: &SpanContext, flags: TraceFlags) -> SpanContext {
     let flags = span.trace_flags() | flags;
-    SpanContext::new(span.trace_id(), span.span_id(), flags, false, span.trace_state().clone())
+    packed(SpanContext::new(span.trace_id(), span.span_id(), flags, false, span.trace_state().clone()))
 }
 
 /// An SDK span that keeps its first failure, and the flags of its trace.
 #[derive(Debug)]
 struct Recorded {
     span: sdk::Span,
-    place: SpanContext,
+    /// Where the SDK's own context lacks flags of the trace.
+    place: Option<SpanContext>,
     failed: bool,
 }
 
@@ -251,7 +261,7 @@ impl trace::Span for Recorded {
     }
 
     fn span_context(&self) -> &SpanContext {
-        &self.place
+        self.place.as_ref().unwrap_or_else(|| self.span.span_context())
     }
 
     fn is_recording(&self) -> bool {

@@ -12,7 +12,10 @@ pub enum Sampler {
     AlwaysOn,
     /// No trace.
     AlwaysOff,
-    /// This share of all traces, 0 to 1, chosen by trace id.
+    /// This share of all traces, 0 to 1, chosen by their random bits as
+    /// [OpenTelemetry's consistent probability](https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/)
+    /// says: services with different ratios agree, and `ot=th:...` in `tracestate` says how many traces a kept one
+    /// stands for.
     Ratio(f64),
 }
 

@@ -11,7 +11,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
-use crate::propagation::trace_state_text;
+use crate::propagation::{RANDOM, trace_state_text};
+use crate::sampling::KNOWN_FLAGS;
 
 /// Encodes the spans of one process.
 pub(super) struct Encoder {
@@ -89,7 +90,10 @@ impl Encoder {
         }
         number(buffer, 14, span.links.dropped_count.into());
         message(buffer, 15, |buffer| status(buffer, &span.status));
-        fixed32(buffer, 16, flags(&span.span_context, span.parent_span_is_remote));
+        let known = flags(&span.span_context, span.parent_span_is_remote);
+        // The SDK does not say that the ids it makes are random.
+        let begins = span.parent_span_id == SpanId::INVALID;
+        fixed32(buffer, 16, known | if begins { u32::from(RANDOM.to_u8()) } else { 0 });
     }
 
     fn event(&self, buffer: &mut Vec<u8>, event: &Event) {
@@ -181,7 +185,7 @@ fn double(buffer: &mut Vec<u8>, value: f64) {
 fn place(buffer: &mut Vec<u8>, span: &SpanContext) {
     bytes(buffer, 1, &span.trace_id().to_bytes());
     bytes(buffer, 2, &span.span_id().to_bytes());
-    text(buffer, 3, &trace_state_text(span.trace_state()));
+    text(buffer, 3, &trace_state_text(span));
 }
 
 fn status(buffer: &mut Vec<u8>, status: &Status) {
@@ -199,7 +203,7 @@ fn status(buffer: &mut Vec<u8>, status: &Status) {
 fn flags(span: &SpanContext, is_remote: bool) -> u32 {
     const KNOWN: u32 = 0x100;
     const REMOTE: u32 = 0x200;
-    u32::from(span.trace_flags().to_u8()) | KNOWN | if is_remote { REMOTE } else { 0 }
+    u32::from((span.trace_flags() & KNOWN_FLAGS).to_u8()) | KNOWN | if is_remote { REMOTE } else { 0 }
 }
 
 fn kind(kind: &SpanKind) -> u64 {

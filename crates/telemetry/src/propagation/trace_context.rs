@@ -7,6 +7,7 @@ use ::http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::trace::{SpanContext, TraceFlags};
 
 use super::{hex, put, remote, single, trace_state};
+use crate::sampling::{KNOWN_FLAGS, packed};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -26,7 +27,7 @@ pub(super) fn extract(headers: &HeaderMap) -> Option<SpanContext> {
 /// Writes the context of a valid span.
 pub(super) fn inject(span: &SpanContext, headers: &mut HeaderMap) {
     put(headers, &TRACEPARENT, &Traceparent::of(span).0);
-    put(headers, &TRACESTATE, trace_state::format(span.trace_state()).as_bytes());
+    put(headers, &TRACESTATE, super::trace_state_text(span).as_bytes());
 }
 
 /// Tells the caller which trace its request has become, as `traceresponse` and as the metric `trace` of
@@ -59,13 +60,13 @@ fn read<'a>(traceparent: &[u8], tracestate: impl Iterator<Item = &'a [u8]>) -> O
     let [b'-', flags @ ..] = known else { return None };
     // Of a version to come no more is known than where the ids are and which flag means sampled.
     let understood = match (hex::number(&[*v1, *v0])?, rest) {
-        (0x00, []) => TraceFlags::SAMPLED | RANDOM,
+        (0x00, []) => KNOWN_FLAGS,
         (0x01..=0xfe, [] | [b'-', ..]) => TraceFlags::SAMPLED,
         _ => return None,
     };
     let flags = TraceFlags::new(u8::try_from(hex::number(flags)?).ok()?) & understood;
     let span_id = u64::try_from(hex::number(span_id)?).ok()?;
-    remote(hex::number(trace_id)?, span_id, flags, trace_state::parse(tracestate))
+    remote(hex::number(trace_id)?, span_id, flags, trace_state::parse(tracestate)).map(packed)
 }
 
 /// A context as the value of `traceparent`. Outside any trace it is all zeroes.
@@ -75,7 +76,7 @@ pub(crate) struct Traceparent([u8; LENGTH]);
 impl Traceparent {
     pub(crate) fn of(span: &SpanContext) -> Self {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        let flags = span.trace_flags() & (TraceFlags::SAMPLED | RANDOM);
+        let flags = span.trace_flags() & KNOWN_FLAGS;
         hex::write(&span.trace_id().to_bytes(), &mut text[3..35]);
         hex::write(&span.span_id().to_bytes(), &mut text[36..52]);
         hex::write(&[flags.to_u8()], &mut text[53..]);

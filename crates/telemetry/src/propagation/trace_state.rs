@@ -38,17 +38,29 @@ fn read<'a>(headers: impl Iterator<Item = &'a [u8]>) -> Option<TraceState> {
             }
         }
     }
-    cut(&mut members);
+    cut(&mut members, 0);
     store(&members)
 }
 
-/// Leaves out whole members until the list is short enough: long ones first, then from the end.
-fn cut(members: &mut Vec<(&str, &str)>) {
+/// The same list with a member in front, in place of one that has its key.
+pub(super) fn with(state: &TraceState, key: &str, value: &str) -> TraceState {
+    let mut members: Vec<_> = members(state).filter(|(other, _)| *other != key).collect();
+    if !value.is_empty() {
+        members.insert(0, (key, value));
+    }
+    members.truncate(MEMBERS);
+    cut(&mut members, usize::from(!value.is_empty()));
+    store(&members).unwrap_or_default()
+}
+
+/// Leaves out whole members until the list is short enough, but for the first `kept`: long ones first, then from the
+/// end.
+fn cut(members: &mut Vec<(&str, &str)>, kept: usize) {
     let length = |(key, value): &(&str, &str)| key.len() + 1 + value.len();
     let total = |members: &[(&str, &str)]| members.iter().map(|member| length(member) + 1).sum::<usize>();
-    while total(members) > LIMIT + 1 {
-        let long = members.iter().rposition(|member| length(member) > LONG_MEMBER);
-        members.remove(long.unwrap_or(members.len() - 1));
+    while members.len() > kept && total(members) > LIMIT + 1 {
+        let long = members.iter().skip(kept).rposition(|member| length(member) > LONG_MEMBER);
+        members.remove(long.map_or(members.len() - 1, |long| kept + long));
     }
 }
 
@@ -62,28 +74,27 @@ fn store(members: &[(&str, &str)]) -> Option<TraceState> {
     TraceState::from_key_value(pairs.take(MEMBERS / 2 * 2)).ok()
 }
 
+/// The members as they are on the wire: one whose key the SDK refuses is stored as two.
+fn members(state: &TraceState) -> impl Iterator<Item = (&str, &str)> {
+    let mut stored = state.into_iter();
+    std::iter::from_fn(move || match stored.next()? {
+        ("", key) => stored.next().map(|(_, value)| (key, value)),
+        member => Some(member),
+    })
+}
+
 /// The list as the value of the header, empty if there is none.
 pub(super) fn format(state: &TraceState) -> String {
-    if *state == TraceState::NONE {
-        return String::new();
-    }
-    let mut stored = state.header();
-    // A member whose key is stored as a value: `=key,=value`.
-    if stored.starts_with('=') || stored.contains(",=") {
-        let mut members = stored.split(',');
-        let mut text = Vec::new();
-        while let Some(member) = members.next() {
-            match member.strip_prefix('=') {
-                None => text.push(member.to_owned()),
-                Some(key) => {
-                    let value = members.next().and_then(|value| value.strip_prefix('='));
-                    text.extend(value.map(|value| format!("{key}={value}")));
-                }
-            }
+    let mut text = String::new();
+    for (key, value) in members(state) {
+        if !text.is_empty() {
+            text.push(',');
         }
-        stored = text.join(",");
+        text.push_str(key);
+        text.push('=');
+        text.push_str(value);
     }
-    stored
+    text
 }
 
 fn is_key(key: &str) -> bool {

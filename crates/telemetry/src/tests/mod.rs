@@ -64,8 +64,10 @@ impl Recorder {
 
     fn with(wanted: &str, trust: Trust) -> Self {
         let (sender, spans) = watch::channel(Vec::new());
-        let provider = SdkTracerProvider::builder().with_span_processor(SimpleSpanProcessor::new(Kept(sender))).build();
-        let tracing = Some(Tracing::new(provider, Sampling::new(Sampler::AlwaysOn, true), true));
+        let sampling = Sampling::new(Sampler::AlwaysOn, true);
+        let provider = SdkTracerProvider::builder().with_sampler(sampling.clone());
+        let provider = provider.with_span_processor(SimpleSpanProcessor::new(Kept(sender))).build();
+        let tracing = Some(Tracing::new(provider, sampling, true));
         let propagators = Propagators::new(&[Propagator::TraceContext, Propagator::Baggage]);
         let inner = Inner { tracing, propagators, trust, spans: "info".parse().unwrap(), ..Inner::default() };
         let telemetry = Telemetry(Arc::new(inner));

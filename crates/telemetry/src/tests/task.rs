@@ -6,6 +6,7 @@ use opentelemetry::trace::{SpanId, SpanKind};
 
 use super::check::TooHigh;
 use super::{Recorder, assert_child, assert_failed, assert_not_failed, named, text};
+use crate::propagation::trace_state_text;
 use crate::telemetry::here;
 use crate::{Boundary, Classified, Message, Task, TraceContext, checked, unsampled};
 
@@ -43,6 +44,18 @@ fn blocking_work_is_a_child_of_where_it_was_spawned() {
     assert_child(named(&spans, "inner"), named(&spans, "outer"));
     assert_eq!(named(&spans, "inner").span_kind, SpanKind::Consumer);
     assert_not_failed(named(&spans, "inner"));
+}
+
+#[tokio::test]
+async fn a_stored_context_keeps_the_probability_its_trace_was_kept_with() {
+    let mut recorder = Recorder::start();
+    let stored = Task::internal("first").run(async { TraceContext::current() }).await;
+    assert_eq!(stored.trace_state(), "ot=th:0");
+    let read = TraceContext::parse(&stored.to_string(), &stored.trace_state()).unwrap();
+    Task::internal("late").parent(read).run(async {}).await;
+    for span in recorder.ended(2).await {
+        assert_eq!(trace_state_text(&span.span_context), "ot=th:0", "{span:?}");
+    }
 }
 
 #[tokio::test]

@@ -51,6 +51,13 @@ fn a_sampler_that_follows_no_parent_decides_for_itself() {
     assert!(told.ends_with("-03"), "{told}");
 }
 
+#[test]
+fn where_spans_go_nowhere_a_sampler_that_follows_no_parent_stays_in_its_callers_trace() {
+    let none = ("OTEL_TRACES_EXPORTER", "none");
+    let told = told_of(&with(&[none, ("OTEL_TRACES_SAMPLER", "always_off")]), CALLER);
+    assert!(told.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && told.ends_with("-02"), "{told}");
+}
+
 #[tokio::test]
 async fn two_telemetries_in_one_process_keep_their_tasks_apart() {
     let (first, second) = (with(&[("OTEL_SDK_DISABLED", "true")]), with(&[("OTEL_SDK_DISABLED", "true")]));

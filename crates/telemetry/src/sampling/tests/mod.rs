@@ -1,0 +1,82 @@
+mod packed;
+mod state;
+mod threshold;
+
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+
+use super::{Sampling, unpacked};
+use crate::config::Sampler;
+use crate::propagation::{Kept, RANDOM};
+
+/// A place in a trace whose random bits are `low`, as a caller has sent it.
+pub(super) fn remote(low: u64, flags: TraceFlags, state: &str) -> SpanContext {
+    let parent = format!("00-{:032x}-00000000000000aa-{:02x}", (1_u128 << 100) | u128::from(low), flags.to_u8());
+    unpacked(&crate::propagation::parse(&parent, state).unwrap())
+}
+
+pub(super) fn text(state: &TraceState) -> String {
+    let span = SpanContext::new(TraceId::INVALID, SpanId::INVALID, TraceFlags::NOT_SAMPLED, false, state.clone());
+    crate::propagation::trace_state_text(&span)
+}
+
+fn ask(sampling: &Sampling, parent: &Context, trace_id: TraceId) -> SamplingResult {
+    sampling.should_sample(Some(parent), trace_id, "work", &SpanKind::Internal, &[], &[])
+}
+
+fn is_kept(result: &SamplingResult) -> bool {
+    result.decision == SamplingDecision::RecordAndSample
+}
+
+#[test]
+fn a_root_says_by_which_threshold_it_was_kept_and_says_nothing_if_it_was_not() {
+    let root = |sampler, low: u128| {
+        let result = ask(&Sampling::new(sampler, true), &Context::new(), TraceId::from(low));
+        (is_kept(&result), text(&result.trace_state))
+    };
+    assert_eq!(root(Sampler::AlwaysOn, 1), (true, "ot=th:0".to_owned()));
+    assert_eq!(root(Sampler::AlwaysOff, 1), (false, String::new()));
+    assert_eq!(root(Sampler::Ratio(0.0), u128::MAX), (false, String::new()));
+    assert_eq!(root(Sampler::Ratio(0.25), 0xc0_0000_0000_0000), (true, "ot=th:c".to_owned()));
+    assert_eq!(root(Sampler::Ratio(0.25), 0xbf_ffff_ffff_ffff), (false, String::new()));
+    assert_eq!(root(Sampler::Ratio(0.25), 0xff00_0000_0000_0000), (false, String::new()), "only 56 bits count");
+}
+
+#[test]
+fn a_child_follows_its_parent_and_says_what_that_has_said() {
+    let sampling = Sampling::new(Sampler::Ratio(0.5), true);
+    for (flags, state, kept, said) in [
+        (TraceFlags::SAMPLED, "ot=th:c,a=1", true, "ot=th:c,a=1"),
+        (TraceFlags::SAMPLED | RANDOM, "a=1", true, "a=1"),
+        (RANDOM, "a=1", false, "a=1"),
+        (TraceFlags::SAMPLED, "", true, ""),
+    ] {
+        let parent = remote(0xd0_0000_0000_0000, flags, state);
+        let result = ask(&sampling, &Context::new().with_remote_span_context(parent.clone()), parent.trace_id());
+        assert_eq!((is_kept(&result), text(&result.trace_state)), (kept, said.to_owned()), "{state}");
+    }
+}
+
+#[test]
+fn a_sampler_that_follows_nobody_replaces_the_threshold_and_goes_by_the_explicit_randomness() {
+    let decide = |ratio, state: &str| {
+        let parent = remote(0, TraceFlags::SAMPLED, state);
+        let sampling = Sampling::new(Sampler::Ratio(ratio), false);
+        let result = ask(&sampling, &Context::new().with_remote_span_context(parent.clone()), parent.trace_id());
+        (is_kept(&result), text(&result.trace_state))
+    };
+    assert_eq!(decide(0.25, "ot=th:8;rv:c0000000000000"), (true, "ot=th:c;rv:c0000000000000".to_owned()));
+    assert_eq!(decide(0.25, "a=1,ot=th:8;rv:bfffffffffffff"), (false, "ot=rv:bfffffffffffff,a=1".to_owned()));
+    assert_eq!(decide(0.25, "ot=rv:C0000000000000"), (false, "ot=rv:C0000000000000".to_owned()), "no randomness");
+    assert_eq!(decide(0.25, "ot=rv:c000000000000"), (false, "ot=rv:c000000000000".to_owned()), "no randomness");
+}
+
+#[test]
+fn what_is_kept_by_hand_stands_for_an_unknown_number() {
+    let parent = remote(0xff_ffff_ffff_ffff, TraceFlags::SAMPLED, "ot=th:8;rv:ffffffffffffff,a=1");
+    let context = Context::new().with_remote_span_context(parent.clone()).with_value(Kept);
+    let result = ask(&Sampling::new(Sampler::AlwaysOff, true), &context, parent.trace_id());
+    assert!(is_kept(&result));
+    assert_eq!(text(&result.trace_state), "ot=rv:ffffffffffffff,a=1");
+}
