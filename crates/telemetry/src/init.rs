@@ -1,4 +1,5 @@
 use std::env;
+use std::io;
 use std::sync::Arc;
 
 use opentelemetry::InstrumentationScope;
@@ -51,7 +52,7 @@ pub enum InitError {
 pub fn init(config: &Config, version: &str) -> Result<Telemetry, InitError> {
     // One provider for every TLS client of the process; a second start keeps the first one's.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let telemetry = Telemetry::start(config, version)?;
+    let telemetry = Telemetry::with_settings(config, settings(config, version))?;
     let (writer, format) = log::stdout(&config.log, &telemetry.0.name)?;
     let mut wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     if let Some(level) = telemetry.0.log_level {
@@ -70,7 +71,13 @@ pub fn init(config: &Config, version: &str) -> Result<Telemetry, InitError> {
     for warning in &telemetry.0.warnings {
         tracing::warn!("{warning}");
     }
+    // It may have something to say.
+    telemetry.watch(config)?;
     Ok(telemetry)
+}
+
+fn settings(config: &Config, version: &str) -> Settings {
+    Settings::new(config, version, |name| env::var(name).ok())
 }
 
 impl Telemetry {
@@ -80,7 +87,17 @@ impl Telemetry {
     /// # Errors
     /// When the configuration makes no sense.
     pub fn start(config: &Config, version: &str) -> Result<Self, InitError> {
-        Self::with_settings(config, Settings::new(config, version, |name| env::var(name).ok()))
+        let telemetry = Self::with_settings(config, settings(config, version))?;
+        telemetry.watch(config)?;
+        Ok(telemetry)
+    }
+
+    /// Begins to follow what may change how traces are sampled.
+    fn watch(&self, config: &Config) -> io::Result<()> {
+        match &self.0.tracing {
+            Some(tracing) => tracing.sampling.watch(&self.0.name, &config.tls),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn with_settings(config: &Config, settings: Settings) -> Result<Self, InitError> {

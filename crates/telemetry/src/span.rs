@@ -88,7 +88,7 @@ impl Span {
         if !tracing.exports {
             let made = || RandomIdGenerator::default().new_trace_id();
             let trace_id = if below.is_valid() { below.trace_id() } else { made() };
-            let sampled = tracing.sampling.should_sample(Some(parent), trace_id, "", &kind, &[], &[]);
+            let sampled = tracing.sampling.should_sample(Some(parent), trace_id, &name().into(), &kind, &[], &[]);
             let flags = random.with_sampled(sampled.decision == SamplingDecision::RecordAndSample);
             return Self::id(parent, trace_id, flags, sampled.trace_state);
         }

@@ -1,10 +1,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 /// Which traces are kept. The decision of a parent wins, so that a trace is kept whole.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(try_from = "RawSampler")]
 pub enum Sampler {
     /// Every trace.
@@ -17,6 +19,29 @@ pub enum Sampler {
     /// says: services with different ratios agree, and `ot=th:...` in `tracestate` says how many traces a kept one
     /// stands for.
     Ratio(f64),
+    /// As a server of Jaeger's says.
+    JaegerRemote(JaegerRemote),
+}
+
+/// Where strategies come from: `sampler: jaeger_remote`, or `sampler: {jaeger_remote: {endpoint: ...}}`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JaegerRemote {
+    /// A server of gRPC, or with a path one of HTTP, such as `http://jaeger:5778/sampling`.
+    pub endpoint: String,
+    /// How long after one answer it is asked again.
+    #[serde(with = "humantime_serde")]
+    pub interval: Duration,
+    /// The share of traces that is kept until the first answer, 0 to 1.
+    pub initial_ratio: f64,
+}
+
+impl Default for JaegerRemote {
+    fn default() -> Self {
+        // The port is where Jaeger 2 serves it; interval and ratio are those of OpenTelemetry's SDKs.
+        let endpoint = "http://localhost:5779".to_owned();
+        Self { endpoint, interval: Duration::from_mins(1), initial_ratio: 0.001 }
+    }
 }
 
 #[derive(Deserialize)]
@@ -24,6 +49,14 @@ pub enum Sampler {
 enum RawSampler {
     Number(f64),
     Text(String),
+    Named(Named),
+}
+
+/// Samplers with settings of their own.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Named {
+    JaegerRemote(JaegerRemote),
 }
 
 impl TryFrom<RawSampler> for Sampler {
@@ -33,6 +66,13 @@ impl TryFrom<RawSampler> for Sampler {
         match raw {
             RawSampler::Number(ratio) => Self::ratio(ratio),
             RawSampler::Text(text) => text.parse(),
+            RawSampler::Named(Named::JaegerRemote(remote)) => {
+                Self::ratio(remote.initial_ratio)?;
+                if remote.interval.is_zero() {
+                    return Err(UnknownSampler("an interval of nothing".to_owned()));
+                }
+                Ok(Self::JaegerRemote(remote))
+            }
         }
     }
 }
@@ -50,6 +90,7 @@ impl FromStr for Sampler {
         match text {
             "always_on" => Ok(Self::AlwaysOn),
             "always_off" => Ok(Self::AlwaysOff),
+            "jaeger_remote" => Ok(Self::JaegerRemote(JaegerRemote::default())),
             _ => text.parse().map_err(|_| UnknownSampler(text.to_owned())).and_then(Self::ratio),
         }
     }
@@ -61,7 +102,7 @@ pub struct UnknownSampler(String);
 
 impl fmt::Display for UnknownSampler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown sampler {:?}: give always_on, always_off or a ratio from 0 to 1", self.0)
+        write!(f, "unknown sampler {:?}: give always_on, always_off, jaeger_remote or a ratio from 0 to 1", self.0)
     }
 }
 

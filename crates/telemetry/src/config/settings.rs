@@ -1,5 +1,7 @@
 //! What the configuration and the standard variables come to, in the types the rest of the crate is built from.
 
+mod sampler;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -179,30 +181,6 @@ impl<F: Fn(&str) -> Option<String>> Builder<'_, F> {
             resource.push(KeyValue::new(key, value));
         }
         resource
-    }
-
-    fn sampler(&self) -> (Sampler, bool) {
-        const NAMES: [(&str, (&str, bool)); 6] = [
-            ("always_on", ("always_on", false)),
-            ("always_off", ("always_off", false)),
-            ("traceidratio", ("traceidratio", false)),
-            ("parentbased_always_on", ("always_on", true)),
-            ("parentbased_always_off", ("always_off", true)),
-            ("parentbased_traceidratio", ("traceidratio", true)),
-        ];
-        let Some((name, follows_parents)) = self.variables.choice("OTEL_TRACES_SAMPLER", &NAMES) else {
-            return (self.config.sampler, true);
-        };
-        let sampler = match name {
-            "always_on" => Sampler::AlwaysOn,
-            "always_off" => Sampler::AlwaysOff,
-            _ => {
-                let ratio = |text: &str| text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
-                let ratio = self.variables.parsed("OTEL_TRACES_SAMPLER_ARG", "a ratio from 0 to 1", ratio);
-                Sampler::Ratio(ratio.unwrap_or(1.0))
-            }
-        };
-        (sampler, follows_parents)
     }
 
     fn limits(&self) -> (SpanLimits, Option<usize>) {

@@ -179,8 +179,33 @@ fn a_sampler_follows_parents_only_if_its_name_says_so() {
     }
     let settings = ignored(&[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")]);
     assert_eq!(settings.sampler, Sampler::Ratio(1.0));
-    for name in ["jaeger_remote", "parentbased_jaeger_remote", "xray"] {
-        assert_eq!(ignored(&[("OTEL_TRACES_SAMPLER", name)]).sampler, Sampler::AlwaysOn);
+    assert_eq!(ignored(&[("OTEL_TRACES_SAMPLER", "xray")]).sampler, Sampler::AlwaysOn);
+}
+
+#[test]
+fn a_server_of_strategies_is_named_by_parts_of_the_argument_each_of_which_may_be_missing() {
+    let remote = |sampler| match sampler {
+        Sampler::JaegerRemote(remote) => remote,
+        other => panic!("no server but {other:?}"),
+    };
+    let name = ("OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote");
+    let settings = set(&[name]);
+    assert_eq!((remote(settings.sampler), settings.follows_parents), (JaegerRemote::default(), true));
+    let argument = "endpoint=http://j:5778/sampling,pollingIntervalMs=5000, initialSamplingRate=0.25";
+    let read = remote(set(&[name, ("OTEL_TRACES_SAMPLER_ARG", argument)]).sampler);
+    assert_eq!(
+        (&*read.endpoint, read.interval, read.initial_ratio),
+        ("http://j:5778/sampling", Duration::from_secs(5), 0.25)
+    );
+    for argument in ["pollingIntervalMs=0", "pollingIntervalMs=soon", "initialSamplingRate=2", "enpoint=x", "x"] {
+        assert_eq!(remote(ignored(&[name, ("OTEL_TRACES_SAMPLER_ARG", argument)]).sampler), JaegerRemote::default());
+    }
+    let yaml = |text: &str| serde_json::from_str::<Sampler>(text);
+    assert_eq!(remote(yaml("\"jaeger_remote\"").unwrap()), JaegerRemote::default());
+    let read = remote(yaml(r#"{"jaeger_remote": {"endpoint": "http://j:1", "interval": "5s"}}"#).unwrap());
+    assert_eq!((&*read.endpoint, read.interval), ("http://j:1", Duration::from_secs(5)));
+    for text in [r#"{"initial_ratio": 2}"#, r#"{"interval": "0s"}"#, r#"{"endpont": "x"}"#] {
+        assert!(yaml(&format!(r#"{{"jaeger_remote": {text}}}"#)).is_err(), "{text}");
     }
 }
 

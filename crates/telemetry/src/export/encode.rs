@@ -2,6 +2,7 @@
 //!
 //! Numbers are those of `opentelemetry/proto/trace/v1/trace.proto`.
 
+use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use opentelemetry_sdk::trace::SpanData;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
 use crate::propagation::{RANDOM, trace_state_text};
-use crate::sampling::KNOWN_FLAGS;
+use crate::sampling::{KNOWN_FLAGS, packed_threshold};
 
 /// Encodes the spans of one process.
 pub(super) struct Encoder {
@@ -185,7 +186,17 @@ fn double(buffer: &mut Vec<u8>, value: f64) {
 fn place(buffer: &mut Vec<u8>, span: &SpanContext) {
     bytes(buffer, 1, &span.trace_id().to_bytes());
     bytes(buffer, 2, &span.span_id().to_bytes());
-    text(buffer, 3, &trace_state_text(span));
+    match packed_threshold(span) {
+        Some(threshold) => {
+            let mut text = [0; 20];
+            let mut rest = &mut text[..];
+            // There is room for the longest one.
+            let _ = write!(rest, "ot=th:{threshold}");
+            let left = rest.len();
+            bytes(buffer, 3, text.get(..text.len() - left).unwrap_or_default());
+        }
+        None => text(buffer, 3, &trace_state_text(span)),
+    }
 }
 
 fn status(buffer: &mut Vec<u8>, status: &Status) {

@@ -10,11 +10,11 @@ mod otlp;
 mod processor;
 mod queue;
 mod stdout;
-mod tls;
+pub(crate) mod tls;
 mod worker;
 
 pub(crate) use counts::Counts;
-pub(crate) use otlp::{Failure, Sender};
+pub(crate) use otlp::{Failure, Sender, chain};
 pub(crate) use processor::Processor;
 
 #[cfg(test)]

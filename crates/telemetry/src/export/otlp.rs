@@ -126,7 +126,7 @@ pub(super) fn is_secure(endpoint: &Uri) -> bool {
 }
 
 /// An error with its causes.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -21,7 +21,7 @@ pub(super) fn of_grpc(tls: &Tls) -> Result<ClientTlsConfig, String> {
 }
 
 /// The settings for HTTP, or what is wrong with them. They do not depend on a provider of the whole process.
-pub(super) fn of_http(tls: &Tls) -> Result<ClientConfig, String> {
+pub(crate) fn of_http(tls: &Tls) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -1,35 +1,71 @@
 //! Which traces are kept: every service decides by the same random bits of a trace, and follows who has decided before.
 
 mod packed;
+mod remote;
 mod state;
 mod threshold;
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
 
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
-use crate::config::Sampler;
+use crate::config::{JaegerRemote, Sampler, Tls};
 use crate::propagation::Kept;
 pub(crate) use packed::{KNOWN_FLAGS, packed, packed_threshold, unpacked};
+use remote::{Remote, Verdict};
 use threshold::{Randomness, Threshold};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Which spans are kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Sampling {
-    /// None where nothing is kept.
-    threshold: Option<Threshold>,
+    roots: Roots,
     follows_parents: bool,
+    /// Ends what watches for changes, with the last who samples by it.
+    watch: Arc<DropGuard>,
+}
+
+/// How roots are decided on.
+#[derive(Debug, Clone)]
+enum Roots {
+    /// By a threshold; none keeps nothing.
+    Fixed(Option<Threshold>),
+    /// As a server says.
+    Remote(JaegerRemote, Remote),
 }
 
 impl Sampling {
     /// One that follows parents decides on roots only, so that a trace is kept whole or not at all.
     pub(crate) fn new(sampler: Sampler, follows_parents: bool) -> Self {
-        let threshold = match sampler {
-            Sampler::AlwaysOn => Some(Threshold::ALL),
-            Sampler::AlwaysOff => None,
-            Sampler::Ratio(ratio) => Threshold::of_ratio(ratio),
+        let roots = match sampler {
+            Sampler::AlwaysOn => Roots::Fixed(Some(Threshold::ALL)),
+            Sampler::AlwaysOff => Roots::Fixed(None),
+            Sampler::Ratio(ratio) => Roots::Fixed(Threshold::of_ratio(ratio)),
+            Sampler::JaegerRemote(config) => {
+                let remote = Remote::new(&config);
+                Roots::Remote(config, remote)
+            }
         };
-        Self { threshold, follows_parents }
+        let watch = Arc::new(CancellationToken::new().drop_guard());
+        Self { roots, follows_parents, watch }
+    }
+
+    /// Starts the thread that watches for changes, where there may be any.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn watch(&self, service: &str, tls: &Tls) -> io::Result<()> {
+        let Roots::Remote(config, remote) = self.roots.clone() else { return Ok(()) };
+        let followed = remote.follow(config, service.to_owned(), tls.clone());
+        let watched = self.watch.token().clone().run_until_cancelled_owned(followed);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let name = "telemetry-sampling".to_owned();
+        thread::Builder::new().name(name).spawn(move || runtime.block_on(watched))?;
+        Ok(())
     }
 
     /// Whether spans below this context are kept if their parent is.
@@ -42,10 +78,18 @@ impl Sampling {
         state::inherited(parent)
     }
 
-    fn decide(&self, parent: &SpanContext, trace_id: TraceId) -> SamplingResult {
+    fn decide(&self, parent: &SpanContext, trace_id: TraceId, name: &str) -> SamplingResult {
         let randomness = if parent.is_valid() { state::randomness(parent) } else { Randomness::of(trace_id) };
-        let kept = self.threshold.filter(|threshold| threshold.keeps(randomness));
-        result(kept.is_some(), state::with_threshold(parent.trace_state(), kept))
+        let verdict = match &self.roots {
+            Roots::Fixed(threshold) => threshold
+                .filter(|threshold| threshold.keeps(randomness))
+                .map(|threshold| Verdict { threshold: Some(threshold), attributes: Vec::new() }),
+            Roots::Remote(_, remote) => remote.strategy().decide(name, randomness),
+        };
+        let kept = verdict.is_some();
+        let Verdict { threshold, attributes } = verdict.unwrap_or_default();
+        let trace_state = state::with_threshold(parent.trace_state(), threshold);
+        SamplingResult { attributes, ..result(kept, trace_state) }
     }
 }
 
@@ -54,7 +98,7 @@ impl ShouldSample for Sampling {
         &self,
         parent: Option<&Context>,
         trace_id: TraceId,
-        _: &str,
+        name: &str,
         _: &SpanKind,
         _: &[KeyValue],
         _: &[Link],
@@ -68,7 +112,7 @@ impl ShouldSample for Sampling {
         if self.follows_parents && span.is_valid() {
             return result(span.is_sampled(), state::inherited(span));
         }
-        self.decide(span, trace_id)
+        self.decide(span, trace_id, name)
     }
 }
 

@@ -1,0 +1,129 @@
+//! Jaeger's [remote sampling](https://www.jaegertracing.io/docs/2.dev/architecture/sampling/#remote-sampling): a server
+//! says how roots are decided on, and is asked again and again.
+
+mod http;
+mod strategy;
+mod wire;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use prost::Message;
+use tokio::time::{sleep, timeout};
+
+use crate::config::settings::{Otlp, Protocol};
+use crate::config::{JaegerRemote, Tls};
+use crate::export::Sender;
+use http::Http;
+pub(super) use strategy::{Strategy, Verdict};
+use wire::{Parameters, Response};
+
+/// The RPC that is asked.
+const METHOD: &str = "/jaeger.api_v2.SamplingManager/GetSamplingStrategy";
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The strategy in force. It is the same one to all who share it.
+#[derive(Debug, Clone)]
+pub(super) struct Remote(Arc<RwLock<Arc<Strategy>>>);
+
+impl Remote {
+    pub(super) fn new(config: &JaegerRemote) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(Strategy::initial(config.initial_ratio)))))
+    }
+
+    pub(super) fn strategy(&self) -> Arc<Strategy> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks for the strategy of `service` for ever, on a thread that is for nothing else.
+    pub(super) async fn follow(self, config: JaegerRemote, service: String, tls: Tls) {
+        let server = Server::new(&config, &service, &tls);
+        let patience = PATIENCE.min(config.interval);
+        let (mut last, mut failing) = (None, false);
+        loop {
+            let answer = timeout(patience, server.ask(patience)).await;
+            let answer = answer.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+            match answer.and_then(|response| self.take(response, &mut last)) {
+                Ok(()) => {
+                    if std::mem::take(&mut failing) {
+                        tracing::info!("sampling strategies can be had again");
+                    }
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(
+                            error,
+                            endpoint = config.endpoint,
+                            "no sampling strategy can be had, the last one holds"
+                        );
+                    }
+                }
+            }
+            sleep(config.interval).await;
+        }
+    }
+
+    /// Puts an answer in force, if it is another one than the last.
+    fn take(&self, response: Response, last: &mut Option<Response>) -> Result<(), String> {
+        if last.as_ref() == Some(&response) {
+            return Ok(());
+        }
+        let strategy = Strategy::new(&response, &self.strategy()).map_err(|wrong| format!("nonsense: {wrong}"))?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(strategy);
+        *last = Some(response);
+        Ok(())
+    }
+}
+
+/// Who is asked. A URL with a path is one of HTTP, without one it is a server of gRPC.
+enum Server {
+    Grpc {
+        sender: Sender,
+        request: Vec<u8>,
+    },
+    Http(Http),
+    /// It cannot be asked, and why.
+    None(String),
+}
+
+impl Server {
+    fn new(config: &JaegerRemote, service: &str, tls: &Tls) -> Self {
+        let endpoint = match config.endpoint.parse::<::http::Uri>() {
+            Ok(endpoint) if endpoint.scheme().is_some() => endpoint,
+            _ => return Self::None("the endpoint is no URL".to_owned()),
+        };
+        if endpoint.path() != "/" {
+            return Http::new(&config.endpoint, service, tls).map_or_else(Self::None, Self::Http);
+        }
+        let otlp = Otlp {
+            protocol: Protocol::Grpc,
+            endpoint,
+            headers: Vec::new(),
+            gzip: false,
+            timeout: Some(PATIENCE.min(config.interval)),
+            tls: tls.clone(),
+        };
+        let request = Parameters { service_name: service.to_owned() }.encode_to_vec();
+        Self::Grpc { sender: Sender::new(&otlp, METHOD), request }
+    }
+
+    async fn ask(&self, patience: Duration) -> Result<Response, String> {
+        match self {
+            Self::None(why) => Err(why.clone()),
+            Self::Grpc { sender, request } => {
+                let answer = sender.send(request.clone().into(), sleep(patience)).await;
+                let answer = answer.map_err(|failure| failure.message)?;
+                Response::decode(answer).map_err(|error| format!("nonsense: {error}"))
+            }
+            Self::Http(http) => {
+                let answer = http.ask().await?;
+                serde_json::from_slice(&answer).map_err(|error| format!("nonsense: {error}"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
