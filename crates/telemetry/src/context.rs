@@ -4,6 +4,7 @@ use std::str::FromStr;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, trace};
 
+use crate::Telemetry;
 use crate::propagation::{self, Traceparent};
 
 /// A place in a trace, as the texts of W3C `traceparent` and `tracestate`: stored beside work that runs later,
@@ -14,7 +15,11 @@ pub struct TraceContext(pub(crate) SpanContext);
 impl TraceContext {
     /// Where the caller is now. All zeroes outside any trace.
     pub fn current() -> Self {
-        Self(Context::map_current(|context| context.span().span_context().clone()))
+        let place = Context::map_current(|context| context.span().span_context().clone());
+        match Telemetry::current() {
+            Some(telemetry) if !place.is_sampled() => Self(telemetry.0.told(&place).into_owned()),
+            _ => Self(place),
+        }
     }
 
     /// Reads the text of a [`TraceContext`] and what [`TraceContext::trace_state`] has given. A `tracestate` that is

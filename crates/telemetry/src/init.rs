@@ -13,8 +13,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::config::Config;
 use crate::config::settings::Settings;
+use crate::config::{Config, Sampler};
 use crate::conventions::{SCHEMA_URL, SERVICE_NAME};
 use crate::export::Processor;
 use crate::metrics::Meters;
@@ -123,20 +123,22 @@ impl Telemetry {
         if let Some(metrics) = &settings.metrics {
             inner.meters = Some(Meters::start(metrics, resource.clone())?);
         }
-        let sampling = Sampling::new(settings.sampler, settings.follows_parents);
+        let sampling = Sampling::new(settings.sampler.clone(), settings.follows_parents);
         let mut provider = SdkTracerProvider::builder()
             .with_resource(resource.clone())
             .with_sampler(sampling.clone())
             .with_span_limits(settings.limits);
         if let Some(exporter) = settings.spans {
-            let processor = Processor::start(exporter, settings.queue, &resource, settings.value_length)?;
+            let errors = if let Sampler::Errors(errors) = &settings.sampler { Some(errors) } else { None };
+            let processor = Processor::start(exporter, settings.queue, errors, &resource, settings.value_length)?;
             if let Some(meters) = &inner.meters {
                 meters.observe_export(&processor);
             }
             inner.processor = Some(processor.clone());
             provider = provider.with_span_processor(processor);
         }
-        inner.tracing = Some(Tracing::new(provider.build(), sampling, inner.processor.is_some()));
+        inner.tracing =
+            Some(Tracing::new(provider.build(), sampling, inner.processor.is_some(), inner.processor.clone()));
         Ok(Self(Arc::new(inner)))
     }
 
@@ -153,11 +155,18 @@ impl Telemetry {
 }
 
 impl Tracing {
-    pub(crate) fn new(provider: SdkTracerProvider, sampling: Sampling, exports: bool) -> Self {
+    /// Traces that nobody has decided to keep wait in `processor`, if it holds any.
+    pub(crate) fn new(
+        provider: SdkTracerProvider,
+        sampling: Sampling,
+        exports: bool,
+        processor: Option<Processor>,
+    ) -> Self {
         let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
             .with_version(env!("CARGO_PKG_VERSION"))
             .with_schema_url(SCHEMA_URL)
             .build();
-        Self { tracer: provider.tracer_with_scope(scope), provider, sampling, exports }
+        let undecided = processor.filter(Processor::holds_undecided);
+        Self { tracer: provider.tracer_with_scope(scope), provider, sampling, exports, undecided }
     }
 }

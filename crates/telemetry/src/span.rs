@@ -15,6 +15,7 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SamplingDecision,
 use pin_project_lite::pin_project;
 
 use crate::conventions::ERROR_TYPE;
+use crate::export::Processor;
 use crate::propagation::RANDOM;
 use crate::sampling::{Sampling, packed, packed_threshold, unpacked};
 use crate::telemetry::{Inner, Tracing};
@@ -58,12 +59,13 @@ impl Span {
         if !below.is_valid() || !tracing.sampling.follows_parent(&parent) {
             return Self::sampled(tracing, &parent, kind, name, attributes);
         }
-        if !below.is_sampled() || !tracing.exports {
+        let records = below.is_sampled() || tracing.sampling.records_undecided(&parent);
+        if !records || !tracing.exports {
             return Self::id(&parent, below.trace_id(), below.trace_flags(), Sampling::inherited(below));
         }
         let builder = SpanBuilder::from_name(name()).with_kind(kind).with_attributes(attributes());
         let span = tracing.tracer.build_with_context(builder, &parent);
-        Self::recording(&parent, span, None)
+        Self::recording(tracing, &parent, span, None)
     }
 
     /// Begins a span that the sampler decides on: that of a trace, mostly.
@@ -99,11 +101,12 @@ impl Span {
             return Self { context: parent.with_remote_span_context(place), state: State::Id };
         }
         span.set_attributes(attributes());
-        Self::recording(parent, span, Some(place))
+        Self::recording(tracing, parent, span, Some(place))
     }
 
-    fn recording(parent: &Context, span: sdk::Span, place: Option<SpanContext>) -> Self {
-        let context = parent.with_span(Recorded { span, place, failed: false });
+    fn recording(tracing: &Tracing, parent: &Context, span: sdk::Span, place: Option<SpanContext>) -> Self {
+        let undecided = if span.span_context().is_sampled() { None } else { tracing.undecided.clone() };
+        let context = parent.with_span(Recorded { span, place, undecided, failed: false });
         Self { context, state: State::Recording }
     }
 
@@ -249,6 +252,8 @@ struct Recorded {
     span: sdk::Span,
     /// Where the SDK's own context lacks flags of the trace.
     place: Option<SpanContext>,
+    /// Where its trace waits, if nobody has decided to keep it.
+    undecided: Option<Processor>,
     failed: bool,
 }
 
@@ -275,7 +280,13 @@ impl trace::Span for Recorded {
     }
 
     fn set_status(&mut self, status: Status) {
-        self.failed |= matches!(status, Status::Error { .. });
+        if matches!(status, Status::Error { .. }) {
+            self.failed = true;
+            // Before it ends: whoever is told of it until then is told that it is kept.
+            if let Some(processor) = self.undecided.take() {
+                processor.keep(self.span.span_context().trace_id());
+            }
+        }
         self.span.set_status(status);
     }
 

@@ -10,6 +10,7 @@ use crate::conventions::{
     MESSAGING_DESTINATION_NAME, MESSAGING_MESSAGE_ID, MESSAGING_OPERATION_NAME, MESSAGING_OPERATION_TYPE,
     MESSAGING_SYSTEM,
 };
+use crate::sampling::NeverKept;
 use crate::span::{Attached, Span};
 use crate::telemetry::{Telemetry, here};
 
@@ -183,11 +184,15 @@ impl Task {
 }
 
 /// Runs housekeeping that belongs to nobody's trace, such as a poll that mostly finds nothing: spans
-/// below it are not kept, here or downstream, while its log lines still share a trace id.
+/// below it are not kept, here or downstream, while its log lines still share a trace id. A service that keeps errors
+/// keeps its own of what it was asked.
 pub fn unsampled<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let (telemetry, here) = here();
-    let context =
-        if telemetry.0.tracing.is_some() { telemetry.outside().with_remote_span_context(not_kept()) } else { here };
+    let context = if telemetry.0.tracing.is_some() {
+        telemetry.outside().with_value(NeverKept).with_remote_span_context(not_kept())
+    } else {
+        here
+    };
     Attached::new(context, future)
 }
 

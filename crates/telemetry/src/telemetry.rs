@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -17,7 +18,7 @@ use crate::export::Processor;
 use crate::log::Closing;
 use crate::metrics::Meters;
 use crate::propagation::{self, Boundary, Continuation, Keep, Kept, Propagators, Trust};
-use crate::sampling::Sampling;
+use crate::sampling::{self, Sampling};
 use crate::span::Attached;
 
 /// What of the time to stop belongs to the last spans, however long the tasks take.
@@ -74,6 +75,8 @@ pub(crate) struct Tracing {
     pub(crate) sampling: Sampling,
     /// Whether spans go anywhere.
     pub(crate) exports: bool,
+    /// Where traces wait that nobody has decided to keep, if any do.
+    pub(crate) undecided: Option<Processor>,
 }
 
 impl Telemetry {
@@ -165,11 +168,39 @@ impl Inner {
         Origin { context, link }
     }
 
+    /// A place in a trace as others are told of it: as kept, once it is.
+    pub(crate) fn told<'s>(&self, span: &'s SpanContext) -> Cow<'s, SpanContext> {
+        let undecided = if span.is_sampled() { None } else { self.tracing().and_then(|it| it.undecided.as_ref()) };
+        match undecided {
+            Some(processor) if processor.is_kept(span.trace_id()) => Cow::Owned(sampling::kept(span)),
+            _ => Cow::Borrowed(span),
+        }
+    }
+
+    /// Tells the caller at this boundary that a trace is kept which was not when the call came.
+    pub(crate) fn tell(&self, boundary: Boundary, span: &SpanContext, headers: &mut HeaderMap) {
+        let told = self.told(span);
+        if told.is_sampled() && !span.is_sampled() && self.trust.shares_traces(boundary) {
+            propagation::respond_kept(&told, headers);
+        }
+    }
+
+    /// Keeps a trace that was not decided on, if the answer across this boundary says that it is kept there.
+    pub(crate) fn heed(&self, boundary: Boundary, span: &SpanContext, headers: &HeaderMap) {
+        let Some(processor) = self.tracing().and_then(|tracing| tracing.undecided.as_ref()) else { return };
+        if !span.is_sampled()
+            && self.trust.shares_traces(boundary)
+            && propagation::kept_by(headers).is_some_and(|trace_id| trace_id == span.trace_id())
+        {
+            processor.keep(span.trace_id());
+        }
+    }
+
     /// Writes a context into the headers of a request that leaves through this boundary.
     pub(crate) fn release(&self, boundary: Boundary, context: &Context, headers: &mut HeaderMap) {
         let row = self.trust.outgoing(boundary);
         let span = context.span();
-        let span = span.span_context();
+        let span = &*self.told(span.span_context());
         if row.trace && span.is_valid() {
             let stateless = (!row.state).then(|| propagation::without_state(span));
             self.propagators.inject(stateless.as_ref().unwrap_or(span), headers);

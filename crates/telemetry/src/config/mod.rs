@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::log::LogConfig;
 use crate::propagation::{KeepConfig, Propagator, Trust};
 
-pub use sampler::{JaegerRemote, Sampler, UnknownSampler};
+pub use sampler::{Errors, JaegerRemote, Sampler, UnknownSampler};
 
 /// The `telemetry:` block of an application's configuration. The standard `OTEL_*` variables override it: each key has
 /// its variables in [the table](crate#configuration).

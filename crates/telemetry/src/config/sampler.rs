@@ -21,6 +21,32 @@ pub enum Sampler {
     Ratio(f64),
     /// As a server of Jaeger's says.
     JaegerRemote(JaegerRemote),
+    /// A share of all traces, and every trace that something fails in.
+    Errors(Errors),
+}
+
+/// What is kept besides errors, and what waits to be decided on: `sampler: errors`, or
+/// `sampler: {errors: {ratio: 0.01}}`.
+///
+/// Every span is recorded. What belongs to a trace that was not chosen waits until its last span here has ended and
+/// [`Errors::hold`] is over; if a span of it fails, all of it is exported, as are those of the callers, who learn of it
+/// with the answer, and of those that are called afterwards.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Errors {
+    /// The share of traces that is kept whatever becomes of them, 0 to 1.
+    pub ratio: f64,
+    /// How long a trace waits after its last span in this process has ended.
+    #[serde(with = "humantime_serde")]
+    pub hold: Duration,
+    /// What all that waits may take, in bytes; beyond that the oldest traces are dropped, and counted.
+    pub bytes: usize,
+}
+
+impl Default for Errors {
+    fn default() -> Self {
+        Self { ratio: 0.05, hold: Duration::from_secs(2), bytes: 16 * 1024 * 1024 }
+    }
 }
 
 /// Where strategies come from: `sampler: jaeger_remote`, or `sampler: {jaeger_remote: {endpoint: ...}}`.
@@ -57,6 +83,7 @@ enum RawSampler {
 #[serde(rename_all = "snake_case")]
 enum Named {
     JaegerRemote(JaegerRemote),
+    Errors(Errors),
 }
 
 impl TryFrom<RawSampler> for Sampler {
@@ -66,6 +93,10 @@ impl TryFrom<RawSampler> for Sampler {
         match raw {
             RawSampler::Number(ratio) => Self::ratio(ratio),
             RawSampler::Text(text) => text.parse(),
+            RawSampler::Named(Named::Errors(errors)) => {
+                Self::ratio(errors.ratio)?;
+                Ok(Self::Errors(errors))
+            }
             RawSampler::Named(Named::JaegerRemote(remote)) => {
                 Self::ratio(remote.initial_ratio)?;
                 if remote.interval.is_zero() {
@@ -90,6 +121,7 @@ impl FromStr for Sampler {
         match text {
             "always_on" => Ok(Self::AlwaysOn),
             "always_off" => Ok(Self::AlwaysOff),
+            "errors" => Ok(Self::Errors(Errors::default())),
             "jaeger_remote" => Ok(Self::JaegerRemote(JaegerRemote::default())),
             _ => text.parse().map_err(|_| UnknownSampler(text.to_owned())).and_then(Self::ratio),
         }
@@ -102,7 +134,11 @@ pub struct UnknownSampler(String);
 
 impl fmt::Display for UnknownSampler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown sampler {:?}: give always_on, always_off, jaeger_remote or a ratio from 0 to 1", self.0)
+        write!(
+            f,
+            "unknown sampler {:?}: give always_on, always_off, errors, jaeger_remote or a ratio from 0 to 1",
+            self.0
+        )
     }
 }
 

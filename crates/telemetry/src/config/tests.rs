@@ -210,6 +210,20 @@ fn a_server_of_strategies_is_named_by_parts_of_the_argument_each_of_which_may_be
 }
 
 #[test]
+fn the_share_beside_errors_is_the_argument_or_in_the_configuration() {
+    let name = ("OTEL_TRACES_SAMPLER", "errors");
+    let errors = |ratio| Sampler::Errors(Errors { ratio, ..Errors::default() });
+    let settings = set(&[name, ("OTEL_TRACES_SAMPLER_ARG", "0.01")]);
+    assert_eq!((settings.sampler, settings.follows_parents), (errors(0.01), true));
+    assert_eq!(set(&[name]).sampler, errors(0.05));
+    assert_eq!(ignored(&[name, ("OTEL_TRACES_SAMPLER_ARG", "2")]).sampler, errors(0.05));
+    let read = |text: &str| serde_json::from_str::<Sampler>(text);
+    assert_eq!(read("\"errors\"").ok(), Some(errors(0.05)));
+    assert_eq!(read(r#"{"errors": {"ratio": 0.2}}"#).ok(), Some(errors(0.2)));
+    assert!(read(r#"{"errors": {"ratio": 2}}"#).is_err() && read(r#"{"errors": {"rate": 1}}"#).is_err());
+}
+
+#[test]
 fn a_wrong_boolean_is_false_and_a_disabled_sdk_keeps_its_propagators() {
     assert!(!ignored(&[("OTEL_SDK_DISABLED", "yes")]).disabled);
     let settings = set(&[("OTEL_SDK_DISABLED", "TRUE"), ("OTEL_PROPAGATORS", "b3,b3")]);

@@ -36,6 +36,12 @@ impl Counts {
         self.ended.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Spans that might have been kept, had there been room for them.
+    pub(super) fn displace(&self, spans: u64) {
+        self.ended.fetch_add(spans, Ordering::Relaxed);
+        self.lose("fragments_full", spans);
+    }
+
     pub(super) fn send(&self, spans: u64) {
         self.in_flight.store(spans, Ordering::Relaxed);
     }

@@ -4,6 +4,7 @@
 
 mod counts;
 mod encode;
+mod fragments;
 mod grpc;
 mod http;
 mod otlp;
@@ -18,4 +19,4 @@ pub(crate) use otlp::{Failure, Sender, chain};
 pub(crate) use processor::Processor;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

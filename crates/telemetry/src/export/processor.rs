@@ -4,19 +4,25 @@ use std::thread;
 use std::time::Duration;
 
 use opentelemetry::Context;
+use opentelemetry::trace::{Span as _, TraceContextExt, TraceId};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::Counts;
+use super::fragments::{Fragments, Outcome};
 use super::queue::Queue;
 use super::worker::Worker;
-use crate::config::Queue as Limits;
 use crate::config::settings::Exporter;
+use crate::config::{Errors, Queue as Limits};
 
 /// Collects ended spans for a thread that sends them.
 #[derive(Debug, Clone)]
-pub(crate) struct Processor(Arc<Queue>);
+pub(crate) struct Processor {
+    queue: Arc<Queue>,
+    /// What waits to be decided on, where anything does.
+    fragments: Option<Arc<Fragments>>,
+}
 
 impl Processor {
     /// Starts the thread.
@@ -26,6 +32,7 @@ impl Processor {
     pub(crate) fn start(
         exporter: Exporter,
         limits: Limits,
+        errors: Option<&Errors>,
         resource: &Resource,
         value_length: Option<usize>,
     ) -> io::Result<Self> {
@@ -34,46 +41,87 @@ impl Processor {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let name = "telemetry-export".to_owned();
         thread::Builder::new().name(name).spawn(move || runtime.block_on(worker.run()))?;
-        Ok(Self(queue))
+        Ok(Self { queue, fragments: errors.map(|config| Arc::new(Fragments::new(config))) })
+    }
+
+    /// Whether traces wait here that nobody has decided to keep.
+    pub(crate) fn holds_undecided(&self) -> bool {
+        self.fragments.is_some()
+    }
+
+    /// Has a trace kept that was not decided on yet, as far as it is here.
+    pub(crate) fn keep(&self, trace_id: TraceId) {
+        if let Some(fragments) = &self.fragments {
+            self.export(Outcome { exported: fragments.keep(trace_id), displaced: 0 });
+        }
+    }
+
+    /// Whether a trace that was not decided on when it came here is kept by now.
+    pub(crate) fn is_kept(&self, trace_id: TraceId) -> bool {
+        self.fragments.as_ref().is_some_and(|fragments| fragments.is_kept(trace_id))
+    }
+
+    /// What waits to be decided on: traces, and bytes.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> (usize, usize) {
+        self.fragments.as_ref().map_or((0, 0), |fragments| fragments.held())
+    }
+
+    fn export(&self, outcome: Outcome) {
+        for span in outcome.exported {
+            self.queue.push(span);
+        }
+        self.queue.counts.displace(outcome.displaced);
     }
 
     /// What has become of the spans.
     pub(crate) fn counts(&self) -> &Counts {
-        &self.0.counts
+        &self.queue.counts
     }
 
     /// Spans that wait.
     pub(crate) fn queue_size(&self) -> usize {
-        self.0.len()
+        self.queue.len()
     }
 
     /// Spans that there is memory for now.
     #[cfg(test)]
     pub(crate) fn room(&self) -> usize {
-        self.0.room()
+        self.queue.room()
     }
 
     /// Spans that wait at most.
     pub(crate) fn queue_capacity(&self) -> usize {
-        self.0.limits().size
+        self.queue.limits().size
     }
 }
 
 impl SpanProcessor for Processor {
-    fn on_start(&self, _: &mut Span, _: &Context) {}
+    fn on_start(&self, span: &mut Span, parent: &Context) {
+        let Some(fragments) = &self.fragments else { return };
+        let span = span.span_context();
+        if !span.is_sampled() {
+            fragments.begin(span.trace_id());
+        } else if parent.span().span_context().is_remote() {
+            // Its caller has found a reason to keep it since it was here before.
+            self.keep(span.trace_id());
+        }
+    }
 
     fn on_end(&self, span: SpanData) {
         if span.span_context.is_sampled() {
-            self.0.push(span);
+            self.queue.push(span);
+        } else if let Some(fragments) = &self.fragments {
+            self.export(fragments.end(span));
         }
     }
 
     fn force_flush(&self) -> OTelSdkResult {
         let patience = Duration::from_secs(30);
-        if self.0.flush(patience) { Ok(()) } else { Err(OTelSdkError::Timeout(patience)) }
+        if self.queue.flush(patience) { Ok(()) } else { Err(OTelSdkError::Timeout(patience)) }
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        if self.0.close(timeout) { Ok(()) } else { Err(OTelSdkError::Timeout(timeout)) }
+        if self.queue.close(timeout) { Ok(()) } else { Err(OTelSdkError::Timeout(timeout)) }
     }
 }

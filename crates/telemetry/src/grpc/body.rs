@@ -44,7 +44,7 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        let frame = ready!(match this.call {
+        let mut frame = ready!(match this.call {
             Some(call) => call.span().within(|| this.body.poll_frame(cx)),
             None => this.body.poll_frame(cx),
         });
@@ -57,7 +57,10 @@ where
         if let Some(code) = code
             && let Some(call) = this.call.take()
         {
-            call.end(code);
+            match frame.as_mut().and_then(|frame| frame.as_mut().ok()?.trailers_mut()) {
+                Some(trailers) => call.end_in(code, trailers),
+                None => call.end(code),
+            }
         }
         Poll::Ready(frame)
     }

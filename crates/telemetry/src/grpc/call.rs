@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::Response;
+use http::{HeaderMap, Response};
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, Value};
 use tonic::Code;
@@ -9,6 +9,7 @@ use tonic::Code;
 use super::{GRPC, TracedBody, code_in};
 use crate::conventions::{ERROR_TYPE, OTHER, RPC_METHOD, RPC_STATUS_CODE, RPC_SYSTEM_NAME};
 use crate::grpc_status::code_name;
+use crate::propagation::Boundary;
 use crate::span::Span;
 use crate::telemetry::Telemetry;
 
@@ -17,6 +18,7 @@ use crate::telemetry::Telemetry;
 pub(super) struct Call {
     span: Span,
     side: Side,
+    boundary: Boundary,
     /// None where it is not one that anybody knows.
     method: Option<Arc<str>>,
     started: Instant,
@@ -61,8 +63,14 @@ impl Side {
 }
 
 impl Call {
-    pub(super) fn new(telemetry: Telemetry, span: Span, side: Side, method: Option<Arc<str>>) -> Self {
-        Self { span, side, method, started: Instant::now(), telemetry, ended: false }
+    pub(super) fn new(
+        telemetry: Telemetry,
+        span: Span,
+        side: Side,
+        boundary: Boundary,
+        method: Option<Arc<str>>,
+    ) -> Self {
+        Self { span, side, boundary, method, started: Instant::now(), telemetry, ended: false }
     }
 
     pub(super) fn span(&self) -> &Span {
@@ -73,11 +81,24 @@ impl Call {
         self.record(code);
     }
 
+    /// Ends the call with headers or trailers that have its status. Who has decided to keep the trace meanwhile says
+    /// so in them.
+    pub(super) fn end_in(mut self, code: Code, headers: &mut HeaderMap) {
+        if self.side == Side::Client {
+            self.telemetry.0.heed(self.boundary, &self.span.span_context(), headers);
+        }
+        let place = self.span.span_context();
+        self.record(code);
+        if self.side == Side::Server {
+            self.telemetry.0.tell(self.boundary, &place, headers);
+        }
+    }
+
     /// Ends the call with its response's head if the status is there, else with its trailers.
-    pub(super) fn end_with<B>(self, response: Response<B>) -> Response<TracedBody<B>> {
+    pub(super) fn end_with<B>(self, mut response: Response<B>) -> Response<TracedBody<B>> {
         match code_in(response.headers()) {
             Some(code) => {
-                self.end(code);
+                self.end_in(code, response.headers_mut());
                 response.map(TracedBody::untraced)
             }
             None => response.map(|body| TracedBody::new(body, self)),

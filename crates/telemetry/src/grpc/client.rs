@@ -100,7 +100,7 @@ where
         telemetry.0.release(self.boundary, span.context(), request.headers_mut());
         let future = span.within(|| self.inner.call(request));
         let future = span.attach(future);
-        Calling { future, call: Some(Call::new(telemetry, span, Side::Client, method)) }
+        Calling { future, call: Some(Call::new(telemetry, span, Side::Client, self.boundary, method)) }
     }
 }
 

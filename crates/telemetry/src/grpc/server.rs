@@ -84,7 +84,8 @@ where
             return Answering { future: Attached::nowhere(self.inner.call(request)), call: None };
         }
         let (telemetry, base) = self.layer.owner.at_entry();
-        let origin = telemetry.0.admit(self.layer.boundary(request.extensions()), request.headers(), base);
+        let boundary = self.layer.boundary(request.extensions());
+        let origin = telemetry.0.admit(boundary, request.headers(), base);
         let method = method(request.uri().path());
         let name = || method.unwrap_or(GRPC).to_owned();
         let attributes = || vec![KeyValue::new(RPC_SYSTEM_NAME, GRPC)];
@@ -95,7 +96,7 @@ where
         let method = method.map(Arc::from);
         let future = span.within(|| self.inner.call(request));
         let future = span.attach(future);
-        Answering { future, call: Some(Call::new(telemetry, span, Side::Server, method)) }
+        Answering { future, call: Some(Call::new(telemetry, span, Side::Server, boundary, method)) }
     }
 }
 

@@ -128,6 +128,7 @@ impl Request<'_> {
         };
         match &answer {
             Ok(response) => {
+                telemetry.0.heed(self.client.boundary, &span.span_context(), response.headers());
                 let status = response.status();
                 span.set(HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16()));
                 if status.is_client_error() || status.is_server_error() {

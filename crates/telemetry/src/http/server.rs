@@ -168,7 +168,7 @@ impl Call {
             self.span.fail(error);
         }
         // The caller learns where in which trace the work was done.
-        propagation::respond(&self.span.span_context(), response.headers_mut());
+        propagation::respond(&self.telemetry.0.told(&self.span.span_context()), response.headers_mut());
         let duration = self.started.elapsed();
         self.measure(status, duration);
         self.span.within(|| self.log(status, duration));

@@ -19,7 +19,7 @@ use crate::sampling::{KNOWN_FLAGS, packed_threshold};
 
 pub use keep::KeepConfig;
 pub(crate) use keep::{Keep, Kept};
-pub(crate) use trace_context::{RANDOM, Traceparent, parse, respond};
+pub(crate) use trace_context::{RANDOM, Traceparent, kept_by, parse, respond, respond_kept};
 pub use trust::{Boundary, Continuation, Egress, Incoming, Trust};
 
 /// A format of the context on the wire, by its name in `OTEL_PROPAGATORS`.

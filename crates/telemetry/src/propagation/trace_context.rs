@@ -4,12 +4,13 @@ use std::fmt;
 use std::iter;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue};
-use opentelemetry::trace::{SpanContext, TraceFlags};
+use opentelemetry::trace::{SpanContext, TraceFlags, TraceId};
 
 use super::{hex, put, remote, single, trace_state};
 use crate::sampling::{KNOWN_FLAGS, packed};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The length of version 00, and of the part of later versions that is known.
@@ -34,7 +35,6 @@ pub(super) fn inject(span: &SpanContext, headers: &mut HeaderMap) {
 /// `Server-Timing`, which scripts of a web page can read.
 pub(crate) fn respond(span: &SpanContext, headers: &mut HeaderMap) {
     const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-    const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
     if !span.is_valid() {
         return;
     }
@@ -44,6 +44,17 @@ pub(crate) fn respond(span: &SpanContext, headers: &mut HeaderMap) {
         // Beside the metrics of the application.
         headers.append(SERVER_TIMING, metric);
     }
+}
+
+/// Tells a caller of the same mesh that the trace is kept, in the headers or trailers of the answer.
+pub(crate) fn respond_kept(span: &SpanContext, headers: &mut HeaderMap) {
+    put(headers, &TRACERESPONSE, &Traceparent::of(span).0);
+}
+
+/// The trace that an answer says is kept.
+pub(crate) fn kept_by(headers: &HeaderMap) -> Option<TraceId> {
+    let place = read(single(headers, &TRACERESPONSE)?, iter::empty())?;
+    place.is_sampled().then(|| place.trace_id())
 }
 
 /// Reads a context that was stored as text. An invalid `tracestate` counts as none, an empty one is none.

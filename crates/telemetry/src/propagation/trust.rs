@@ -90,6 +90,11 @@ impl Trust {
         }
     }
 
+    /// Whether the other side of this boundary has the same trace, and is believed to keep it for a reason.
+    pub(crate) fn shares_traces(&self, boundary: Boundary) -> bool {
+        boundary == Boundary::Mesh && self.mesh.trace == Continuation::Continue
+    }
+
     /// What the other side of this boundary is told.
     pub(crate) fn outgoing(&self, boundary: Boundary) -> Outgoing<'_> {
         let Self { mesh, egress, .. } = self;

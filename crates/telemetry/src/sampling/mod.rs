@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
@@ -20,11 +20,17 @@ use remote::{Remote, Verdict};
 use threshold::{Randomness, Threshold};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// In a context whose trace is not kept whatever becomes of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NeverKept;
+
 /// Which spans are kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Sampling {
     roots: Roots,
     follows_parents: bool,
+    /// Whether what was not chosen is recorded, in case that it fails.
+    records_undecided: bool,
     /// Ends what watches for changes, with the last who samples by it.
     watch: Arc<DropGuard>,
 }
@@ -41,17 +47,19 @@ enum Roots {
 impl Sampling {
     /// One that follows parents decides on roots only, so that a trace is kept whole or not at all.
     pub(crate) fn new(sampler: Sampler, follows_parents: bool) -> Self {
+        let records_undecided = matches!(sampler, Sampler::Errors(_));
         let roots = match sampler {
             Sampler::AlwaysOn => Roots::Fixed(Some(Threshold::ALL)),
             Sampler::AlwaysOff => Roots::Fixed(None),
             Sampler::Ratio(ratio) => Roots::Fixed(Threshold::of_ratio(ratio)),
+            Sampler::Errors(config) => Roots::Fixed(Threshold::of_ratio(config.ratio)),
             Sampler::JaegerRemote(config) => {
                 let remote = Remote::new(&config);
                 Roots::Remote(config, remote)
             }
         };
         let watch = Arc::new(CancellationToken::new().drop_guard());
-        Self { roots, follows_parents, watch }
+        Self { roots, follows_parents, records_undecided, watch }
     }
 
     /// Starts the thread that watches for changes, where there may be any.
@@ -73,9 +81,22 @@ impl Sampling {
         self.follows_parents && context.get::<Kept>().is_none()
     }
 
+    /// Whether spans below this context are recorded although they are not kept yet.
+    pub(crate) fn records_undecided(&self, context: &Context) -> bool {
+        self.records_undecided && context.get::<NeverKept>().is_none()
+    }
+
     /// The `tracestate` of a span that follows its parent.
     pub(crate) fn inherited(parent: &SpanContext) -> TraceState {
         state::inherited(parent)
+    }
+
+    fn or_undecided(&self, parent: Option<&Context>, mut result: SamplingResult) -> SamplingResult {
+        let undecided = || parent.map_or(self.records_undecided, |parent| self.records_undecided(parent));
+        if result.decision == SamplingDecision::Drop && undecided() {
+            result.decision = SamplingDecision::RecordOnly;
+        }
+        result
     }
 
     fn decide(&self, parent: &SpanContext, trace_id: TraceId, name: &str) -> SamplingResult {
@@ -110,10 +131,17 @@ impl ShouldSample for Sampling {
             return result(true, state::with_threshold(span.trace_state(), None));
         }
         if self.follows_parents && span.is_valid() {
-            return result(span.is_sampled(), state::inherited(span));
+            return self.or_undecided(parent, result(span.is_sampled(), state::inherited(span)));
         }
-        self.decide(span, trace_id, name)
+        self.or_undecided(parent, self.decide(span, trace_id, name))
     }
+}
+
+/// A place in a trace that is kept after all: nobody knows how many others it stands for.
+pub(crate) fn kept(span: &SpanContext) -> SpanContext {
+    let flags = span.trace_flags() & KNOWN_FLAGS | TraceFlags::SAMPLED;
+    let state = state::with_threshold(span.trace_state(), None);
+    SpanContext::new(span.trace_id(), span.span_id(), flags, span.is_remote(), state)
 }
 
 fn result(kept: bool, trace_state: TraceState) -> SamplingResult {

@@ -90,7 +90,7 @@ fn response(frames: stream::BoxStream<'static, Frame<Bytes>>) -> Response<Body> 
     response
 }
 
-async fn serve() -> SocketAddr {
+pub(super) async fn serve() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let catch =
@@ -109,7 +109,10 @@ fn channel(address: SocketAddr) -> Channel {
     Channel::new(&Endpoint::from_shared(format!("http://{address}")).unwrap(), "test-svc")
 }
 
-async fn start(address: SocketAddr, path: &str) -> Result<Response<TracedBody<Body>>, tonic::transport::Error> {
+pub(super) async fn start(
+    address: SocketAddr,
+    path: &str,
+) -> Result<Response<TracedBody<Body>>, tonic::transport::Error> {
     channel(address).ready().await?.call(request(path)).await
 }
 

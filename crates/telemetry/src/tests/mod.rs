@@ -2,6 +2,7 @@
 
 mod check;
 mod context;
+mod errors;
 mod grpc;
 mod http_client;
 mod http_server;
@@ -67,7 +68,7 @@ impl Recorder {
         let sampling = Sampling::new(Sampler::AlwaysOn, true);
         let provider = SdkTracerProvider::builder().with_sampler(sampling.clone());
         let provider = provider.with_span_processor(SimpleSpanProcessor::new(Kept(sender))).build();
-        let tracing = Some(Tracing::new(provider, sampling, true));
+        let tracing = Some(Tracing::new(provider, sampling, true, None));
         let propagators = Propagators::new(&[Propagator::TraceContext, Propagator::Baggage]);
         let inner = Inner { tracing, propagators, trust, spans: "info".parse().unwrap(), ..Inner::default() };
         let telemetry = Telemetry(Arc::new(inner));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Builder;
-use crate::config::{JaegerRemote, Sampler};
+use crate::config::{Errors, JaegerRemote, Sampler};
 
 const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
 
@@ -14,9 +14,10 @@ enum Kind {
     AlwaysOff,
     Ratio,
     JaegerRemote,
+    Errors,
 }
 
-const NAMES: [(&str, (Kind, bool)); 8] = [
+const NAMES: [(&str, (Kind, bool)); 9] = [
     ("always_on", (Kind::AlwaysOn, false)),
     ("always_off", (Kind::AlwaysOff, false)),
     ("traceidratio", (Kind::Ratio, false)),
@@ -24,6 +25,7 @@ const NAMES: [(&str, (Kind, bool)); 8] = [
     ("parentbased_always_on", (Kind::AlwaysOn, true)),
     ("parentbased_always_off", (Kind::AlwaysOff, true)),
     ("parentbased_traceidratio", (Kind::Ratio, true)),
+    ("errors", (Kind::Errors, true)),
     ("parentbased_jaeger_remote", (Kind::JaegerRemote, true)),
 ];
 
@@ -37,9 +39,21 @@ impl<F: Fn(&str) -> Option<String>> Builder<'_, F> {
             Kind::AlwaysOn => Sampler::AlwaysOn,
             Kind::AlwaysOff => Sampler::AlwaysOff,
             Kind::Ratio => Sampler::Ratio(self.variables.parsed(ARGUMENT, RATIO, ratio).unwrap_or(1.0)),
+            Kind::Errors => Sampler::Errors(self.errors()),
             Kind::JaegerRemote => Sampler::JaegerRemote(self.jaeger_remote()),
         };
         (sampler, follows_parents)
+    }
+
+    fn errors(&self) -> Errors {
+        let mut errors = match &self.config.sampler {
+            Sampler::Errors(errors) => errors.clone(),
+            _ => Errors::default(),
+        };
+        if let Some(ratio) = self.variables.parsed(ARGUMENT, RATIO, ratio) {
+            errors.ratio = ratio;
+        }
+        errors
     }
 
     /// `endpoint=http://jaeger:5779,pollingIntervalMs=5000,initialSamplingRate=0.25`, each of which may be missing.

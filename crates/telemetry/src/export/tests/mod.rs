@@ -1,7 +1,8 @@
 //! The pipeline against receivers on real sockets that behave as real ones do on a bad day.
 
 mod encode;
-mod receiver;
+mod fragments;
+pub(crate) mod receiver;
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,7 @@ impl Pipeline {
 
     fn with(otlp: Otlp, queue: Queue) -> Self {
         let resource = Resource::builder_empty().with_attribute(KeyValue::new("service.name", "shop")).build();
-        let processor = Processor::start(Exporter::Otlp(Box::new(otlp)), queue, &resource, None).unwrap();
+        let processor = Processor::start(Exporter::Otlp(Box::new(otlp)), queue, None, &resource, None).unwrap();
         let provider = SdkTracerProvider::builder().with_span_processor(processor.clone()).build();
         Self { processor, provider }
     }

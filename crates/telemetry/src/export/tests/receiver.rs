@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{Tra
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
+use opentelemetry_proto::tonic::trace::v1::Span;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -21,7 +22,7 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic::{Code, Request, Response, Status};
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Behaviour {
+pub(crate) enum Behaviour {
     Take,
     Hang,
     Fail(Code),
@@ -31,11 +32,12 @@ pub(super) enum Behaviour {
 
 /// What was seen of a request.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     pub(super) key: Option<String>,
     pub(super) encoding: Option<String>,
-    pub(super) service: String,
+    pub(crate) service: String,
     pub(super) spans: usize,
+    pub(crate) content: Vec<Span>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,12 +55,24 @@ impl TraceService for Traces {
         let header = |name| request.metadata().get(name).map(|value| value.to_str().unwrap().to_owned());
         let (key, encoding) = (header("x-key"), header("grpc-encoding"));
         let spans = &request.get_ref().resource_spans[0];
-        let service = spans.resource.as_ref().unwrap().attributes[0].value.clone().unwrap().value.unwrap();
+        let service = spans
+            .resource
+            .as_ref()
+            .unwrap()
+            .attributes
+            .iter()
+            .find(|pair| pair.key == "service.name")
+            .unwrap()
+            .value
+            .clone()
+            .unwrap()
+            .value
+            .unwrap();
         let opentelemetry_proto::tonic::common::v1::any_value::Value::StringValue(service) = service else {
             return Err(Status::internal("no name"));
         };
-        let spans = spans.scope_spans.iter().map(|scope| scope.spans.len()).sum();
-        self.seen.send_modify(|seen| seen.push(Seen { key, encoding, service, spans }));
+        let content: Vec<_> = spans.scope_spans.iter().flat_map(|scope| scope.spans.clone()).collect();
+        self.seen.send_modify(|seen| seen.push(Seen { key, encoding, service, spans: content.len(), content }));
         let is_first = self.seen.borrow().len() == 1;
         match self.behaviour {
             Behaviour::Hang => std::future::pending().await,
@@ -74,14 +88,14 @@ impl TraceService for Traces {
 }
 
 /// A receiver over gRPC.
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     address: SocketAddr,
     secure: bool,
     seen: watch::Receiver<Vec<Seen>>,
 }
 
 impl Receiver {
-    pub(super) async fn start(behaviour: Behaviour) -> Self {
+    pub(crate) async fn start(behaviour: Behaviour) -> Self {
         Self::start_with(behaviour, None).await
     }
 
@@ -118,15 +132,15 @@ impl Receiver {
         self.address
     }
 
-    pub(super) fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("{}://{}", if self.secure { "https" } else { "http" }, self.address)
     }
 
-    pub(super) fn requests(&self) -> Vec<Seen> {
+    pub(crate) fn requests(&self) -> Vec<Seen> {
         self.seen.borrow().clone()
     }
 
-    pub(super) async fn wait_for(&self, requests: usize) {
+    pub(crate) async fn wait_for(&self, requests: usize) {
         let mut seen = self.seen.clone();
         tokio::time::timeout(super::PATIENCE, seen.wait_for(|seen| seen.len() >= requests)).await.unwrap().unwrap();
     }
