@@ -123,7 +123,7 @@ impl Telemetry {
         if let Some(metrics) = &settings.metrics {
             inner.meters = Some(Meters::start(metrics, resource.clone())?);
         }
-        let sampling = Sampling::new(settings.sampler.clone(), settings.follows_parents);
+        let sampling = Sampling::new(settings.sampler.clone(), settings.follows_parents, config);
         let mut provider = SdkTracerProvider::builder()
             .with_resource(resource.clone())
             .with_sampler(sampling.clone())

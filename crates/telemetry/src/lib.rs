@@ -41,7 +41,9 @@ mod telemetry;
 mod tests;
 
 pub use check::{BrokenRule, checked};
-pub use config::{Batcher, Compression, Config, Errors, JaegerRemote, Metrics, Queue, Sampler, Tls, UnknownSampler};
+pub use config::{
+    Batcher, Compression, Config, Errors, JaegerRemote, Metrics, Queue, Rule, Sampler, Share, Tls, UnknownSampler,
+};
 pub use context::{InvalidTraceContext, TraceContext, TraceId, link_current};
 pub use init::{InitError, init};
 pub use log::{LogConfig, LogFormat};

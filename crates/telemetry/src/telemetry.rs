@@ -196,6 +196,16 @@ impl Inner {
         }
     }
 
+    /// Keeps a trace that was not decided on, if the request that it came with has taken too long.
+    pub(crate) fn keep_if_slow<'n>(&self, span: &SpanContext, name: impl FnOnce() -> Cow<'n, str>, duration: Duration) {
+        let Some(tracing) = self.tracing() else { return };
+        if let Some(processor) = tracing.undecided.as_ref().filter(|_| !span.is_sampled())
+            && tracing.sampling.slow(&name()).is_some_and(|slow| duration >= slow)
+        {
+            processor.keep(span.trace_id());
+        }
+    }
+
     /// Writes a context into the headers of a request that leaves through this boundary.
     pub(crate) fn release(&self, boundary: Boundary, context: &Context, headers: &mut HeaderMap) {
         let row = self.trust.outgoing(boundary);

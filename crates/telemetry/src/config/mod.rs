@@ -1,5 +1,6 @@
 //! The `telemetry:` block of an application's configuration, and the standard variables that override it.
 
+mod rules;
 mod sampler;
 pub(crate) mod settings;
 mod variables;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use crate::log::LogConfig;
 use crate::propagation::{KeepConfig, Propagator, Trust};
 
+pub use rules::{Rule, Share};
 pub use sampler::{Errors, JaegerRemote, Sampler, UnknownSampler};
 
 /// The `telemetry:` block of an application's configuration. The standard `OTEL_*` variables override it: each key has
@@ -44,6 +46,10 @@ pub struct Config {
     pub queue: Queue,
     /// Which traces are kept.
     pub sampler: Sampler,
+    /// What holds for single routes, above the sampler.
+    pub rules: Vec<Rule>,
+    /// A file in YAML with a list `rules` that takes the place of these, and is followed when it changes.
+    pub rules_file: Option<PathBuf>,
     /// Formats of the context on the wire.
     pub propagators: Vec<Propagator>,
     /// Whose context is believed and who is told ours.
@@ -83,6 +89,8 @@ impl Default for Config {
             tls: Tls::default(),
             queue: Queue::default(),
             sampler: Sampler::default(),
+            rules: Vec::new(),
+            rules_file: None,
             propagators: vec![Propagator::TraceContext, Propagator::Baggage],
             trust: Trust::default(),
             keep: None,

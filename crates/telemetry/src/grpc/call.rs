@@ -124,6 +124,8 @@ impl Call {
         let duration = self.started.elapsed();
         self.measure(code, duration);
         if self.side == Side::Server {
+            let called = || self.method.as_deref().unwrap_or(GRPC).into();
+            self.telemetry.0.keep_if_slow(&self.span.span_context(), called, duration);
             self.log(name, duration);
         }
         self.span.finish();

@@ -167,8 +167,10 @@ impl Call {
         if let Some(error) = error {
             self.span.fail(error);
         }
+        let place = self.span.span_context();
+        self.telemetry.0.keep_if_slow(&place, || self.facts.name(), self.started.elapsed());
         // The caller learns where in which trace the work was done.
-        propagation::respond(&self.telemetry.0.told(&self.span.span_context()), response.headers_mut());
+        propagation::respond(&self.telemetry.0.told(&place), response.headers_mut());
         let duration = self.started.elapsed();
         self.measure(status, duration);
         self.span.within(|| self.log(status, duration));

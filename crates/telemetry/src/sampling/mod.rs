@@ -2,21 +2,27 @@
 
 mod packed;
 mod remote;
+mod rules;
 mod state;
 mod threshold;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
+
+use futures_util::future::OptionFuture;
 
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
-use crate::config::{JaegerRemote, Sampler, Tls};
+use crate::config::{Config, JaegerRemote, Sampler, Share, Tls};
 use crate::propagation::Kept;
 pub(crate) use packed::{KNOWN_FLAGS, packed, packed_threshold, unpacked};
 use remote::{Remote, Verdict};
+use rules::Rules;
 use threshold::{Randomness, Threshold};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -28,6 +34,9 @@ pub(crate) struct NeverKept;
 #[derive(Debug, Clone)]
 pub(crate) struct Sampling {
     roots: Roots,
+    /// What goes before that, where there is or may be anything.
+    rules: Option<Rules>,
+    rules_file: Option<PathBuf>,
     follows_parents: bool,
     /// Whether what was not chosen is recorded, in case that it fails.
     records_undecided: bool,
@@ -46,7 +55,7 @@ enum Roots {
 
 impl Sampling {
     /// One that follows parents decides on roots only, so that a trace is kept whole or not at all.
-    pub(crate) fn new(sampler: Sampler, follows_parents: bool) -> Self {
+    pub(crate) fn new(sampler: Sampler, follows_parents: bool, config: &Config) -> Self {
         let records_undecided = matches!(sampler, Sampler::Errors(_));
         let roots = match sampler {
             Sampler::AlwaysOn => Roots::Fixed(Some(Threshold::ALL)),
@@ -59,7 +68,9 @@ impl Sampling {
             }
         };
         let watch = Arc::new(CancellationToken::new().drop_guard());
-        Self { roots, follows_parents, records_undecided, watch }
+        let rules_file = config.rules_file.clone();
+        let rules = (rules_file.is_some() || !config.rules.is_empty()).then(|| Rules::new(&config.rules));
+        Self { roots, rules, rules_file, follows_parents, records_undecided, watch }
     }
 
     /// Starts the thread that watches for changes, where there may be any.
@@ -67,8 +78,15 @@ impl Sampling {
     /// # Errors
     /// When it cannot be started.
     pub(crate) fn watch(&self, service: &str, tls: &Tls) -> io::Result<()> {
-        let Roots::Remote(config, remote) = self.roots.clone() else { return Ok(()) };
-        let followed = remote.follow(config, service.to_owned(), tls.clone());
+        let remote = match self.roots.clone() {
+            Roots::Remote(config, remote) => Some(remote.follow(config, service.to_owned(), tls.clone())),
+            Roots::Fixed(_) => None,
+        };
+        let rules = self.rules.clone().zip(self.rules_file.clone()).map(|(rules, file)| rules.follow(file));
+        if remote.is_none() && rules.is_none() {
+            return Ok(());
+        }
+        let followed = async { tokio::join!(OptionFuture::from(remote), OptionFuture::from(rules)) };
         let watched = self.watch.token().clone().run_until_cancelled_owned(followed);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let name = "telemetry-sampling".to_owned();
@@ -99,13 +117,22 @@ impl Sampling {
         result
     }
 
+    /// How long a request with this name may take until it counts as a failure.
+    pub(crate) fn slow(&self, name: &str) -> Option<Duration> {
+        self.rules.as_ref()?.slow(name)
+    }
+
     fn decide(&self, parent: &SpanContext, trace_id: TraceId, name: &str) -> SamplingResult {
         let randomness = if parent.is_valid() { state::randomness(parent) } else { Randomness::of(trace_id) };
-        let verdict = match &self.roots {
-            Roots::Fixed(threshold) => threshold
-                .filter(|threshold| threshold.keeps(randomness))
-                .map(|threshold| Verdict { threshold: Some(threshold), attributes: Vec::new() }),
-            Roots::Remote(_, remote) => remote.strategy().decide(name, randomness),
+        let by = |threshold: Option<Threshold>| {
+            let threshold = threshold.filter(|threshold| threshold.keeps(randomness))?;
+            Some(Verdict { threshold: Some(threshold), attributes: Vec::new() })
+        };
+        let rule = self.rules.as_ref().and_then(|rules| rules.share(name));
+        let verdict = match (rule, &self.roots) {
+            (Some(Share(ratio)), _) => by(Threshold::of_ratio(ratio)),
+            (None, Roots::Fixed(threshold)) => by(*threshold),
+            (None, Roots::Remote(_, remote)) => remote.strategy().decide(name, randomness),
         };
         let kept = verdict.is_some();
         let Verdict { threshold, attributes } = verdict.unwrap_or_default();

@@ -175,6 +175,31 @@ async fn a_chosen_trace_says_its_probability_and_a_failure_takes_nothing_away() 
 }
 
 #[tokio::test]
+async fn a_request_that_takes_too_long_for_its_route_is_kept_as_if_it_had_failed() {
+    let receiver = Receiver::start(Behaviour::Take).await;
+    let rules = r#"[{"span": "GET /ok", "slow": "0s"}, {"span": "test.v1.Test/Ok", "slow": "0s"}]"#;
+    let slow = |name: &str| {
+        let sampler = Sampler::Errors(Errors { ratio: 0.0, hold: Duration::from_hours(1), ..Errors::default() });
+        let rules = serde_json::from_str(rules).unwrap();
+        let config = Config { endpoint: Some(receiver.endpoint()), sampler, rules, ..Config::new(name) };
+        Telemetry::with_settings(&config, Settings::new(&config, "1", |_| None)).unwrap()
+    };
+    let services = vec![slow("a"), slow("b")];
+    let fleet = Fleet { receiver, services };
+    let [a, b] = &fleet.services[..] else { unreachable!() };
+    let address = b.scope(grpc::serve()).await;
+    let b = serve(b, None).await;
+    a.scope(step("root", async {
+        ask(b, "/ok").await;
+        let response = grpc::start(address, "/test.v1.Test/Ok").await.unwrap();
+        drop(response.into_body().collect().await);
+    }))
+    .await;
+    let names = [named("a", &["GET /ok", "root", "test.v1.Test/Ok"]), named("b", &["GET /ok", "test.v1.Test/Ok"])];
+    assert_eq!(fleet.names().await, names);
+}
+
+#[tokio::test]
 async fn an_answer_of_a_stranger_has_nothing_kept() {
     let fleet = Fleet::of(&["a"]).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

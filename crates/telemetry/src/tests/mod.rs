@@ -36,7 +36,7 @@ use crate::log::{Format, LogFormat};
 use crate::propagation::Propagators;
 use crate::sampling::Sampling;
 use crate::telemetry::{Inner, Tracing};
-use crate::{Propagator, Sampler, Telemetry, Trust, layers};
+use crate::{Config, Propagator, Sampler, Telemetry, Trust, layers};
 
 /// What a person might type: it must turn up nowhere.
 const WORDS: &str = "Jane-Doe-feels-bad";
@@ -65,7 +65,7 @@ impl Recorder {
 
     fn with(wanted: &str, trust: Trust) -> Self {
         let (sender, spans) = watch::channel(Vec::new());
-        let sampling = Sampling::new(Sampler::AlwaysOn, true);
+        let sampling = Sampling::new(Sampler::AlwaysOn, true, &Config::default());
         let provider = SdkTracerProvider::builder().with_sampler(sampling.clone());
         let provider = provider.with_span_processor(SimpleSpanProcessor::new(Kept(sender))).build();
         let tracing = Some(Tracing::new(provider, sampling, true, None));

@@ -1,4 +1,5 @@
 mod packed;
+mod rules;
 mod state;
 mod threshold;
 
@@ -7,7 +8,7 @@ use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceContextExt, Trace
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use super::{Sampling, unpacked};
-use crate::config::Sampler;
+use crate::config::{Config, Sampler};
 use crate::propagation::{Kept, RANDOM};
 
 /// A place in a trace whose random bits are `low`, as a caller has sent it.
@@ -21,6 +22,10 @@ pub(super) fn text(state: &TraceState) -> String {
     crate::propagation::trace_state_text(&span)
 }
 
+fn sampling(sampler: Sampler, follows_parents: bool) -> Sampling {
+    Sampling::new(sampler, follows_parents, &Config::new("shop"))
+}
+
 fn ask(sampling: &Sampling, parent: &Context, trace_id: TraceId) -> SamplingResult {
     sampling.should_sample(Some(parent), trace_id, "work", &SpanKind::Internal, &[], &[])
 }
@@ -32,7 +37,7 @@ fn is_kept(result: &SamplingResult) -> bool {
 #[test]
 fn a_root_says_by_which_threshold_it_was_kept_and_says_nothing_if_it_was_not() {
     let root = |sampler, low: u128| {
-        let result = ask(&Sampling::new(sampler, true), &Context::new(), TraceId::from(low));
+        let result = ask(&sampling(sampler, true), &Context::new(), TraceId::from(low));
         (is_kept(&result), text(&result.trace_state))
     };
     assert_eq!(root(Sampler::AlwaysOn, 1), (true, "ot=th:0".to_owned()));
@@ -45,7 +50,7 @@ fn a_root_says_by_which_threshold_it_was_kept_and_says_nothing_if_it_was_not() {
 
 #[test]
 fn a_child_follows_its_parent_and_says_what_that_has_said() {
-    let sampling = Sampling::new(Sampler::Ratio(0.5), true);
+    let sampling = sampling(Sampler::Ratio(0.5), true);
     for (flags, state, kept, said) in [
         (TraceFlags::SAMPLED, "ot=th:c,a=1", true, "ot=th:c,a=1"),
         (TraceFlags::SAMPLED | RANDOM, "a=1", true, "a=1"),
@@ -62,7 +67,7 @@ fn a_child_follows_its_parent_and_says_what_that_has_said() {
 fn a_sampler_that_follows_nobody_replaces_the_threshold_and_goes_by_the_explicit_randomness() {
     let decide = |ratio, state: &str| {
         let parent = remote(0, TraceFlags::SAMPLED, state);
-        let sampling = Sampling::new(Sampler::Ratio(ratio), false);
+        let sampling = sampling(Sampler::Ratio(ratio), false);
         let result = ask(&sampling, &Context::new().with_remote_span_context(parent.clone()), parent.trace_id());
         (is_kept(&result), text(&result.trace_state))
     };
@@ -76,7 +81,7 @@ fn a_sampler_that_follows_nobody_replaces_the_threshold_and_goes_by_the_explicit
 fn what_is_kept_by_hand_stands_for_an_unknown_number() {
     let parent = remote(0xff_ffff_ffff_ffff, TraceFlags::SAMPLED, "ot=th:8;rv:ffffffffffffff,a=1");
     let context = Context::new().with_remote_span_context(parent.clone()).with_value(Kept);
-    let result = ask(&Sampling::new(Sampler::AlwaysOff, true), &context, parent.trace_id());
+    let result = ask(&sampling(Sampler::AlwaysOff, true), &context, parent.trace_id());
     assert!(is_kept(&result));
     assert_eq!(text(&result.trace_state), "ot=rv:ffffffffffffff,a=1");
 }
