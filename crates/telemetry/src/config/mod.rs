@@ -155,7 +155,8 @@ pub struct Tls {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Queue {
-    /// Spans that wait at most; more are dropped and counted. About 1 KiB each, taken as they come.
+    /// Spans that wait at most. Whole traces are shed and counted when seven eighths of it are full, those of failures
+    /// last. About 1 KiB a span, taken as they come.
     pub size: usize,
     /// Spans sent at once at most.
     pub batch: usize,

@@ -10,6 +10,7 @@ mod http;
 mod otlp;
 mod processor;
 mod queue;
+mod shedding;
 mod stdout;
 pub(crate) mod tls;
 mod worker;

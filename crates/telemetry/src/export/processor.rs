@@ -69,7 +69,7 @@ impl Processor {
 
     fn export(&self, outcome: Outcome) {
         for span in outcome.exported {
-            self.queue.push(span);
+            self.queue.push(span, true);
         }
         self.queue.counts.displace(outcome.displaced);
     }
@@ -110,7 +110,7 @@ impl SpanProcessor for Processor {
 
     fn on_end(&self, span: SpanData) {
         if span.span_context.is_sampled() {
-            self.queue.push(span);
+            self.queue.push(span, false);
         } else if let Some(fragments) = &self.fragments {
             self.export(fragments.end(span));
         }

@@ -2,10 +2,12 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
 use tokio::sync::Notify;
 
 use super::Counts;
+use super::shedding::{self, Shedding};
 use crate::config::Queue as Limits;
 
 /// Ended spans on their way to the thread that sends them.
@@ -22,7 +24,8 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    spans: VecDeque<SpanData>,
+    spans: VecDeque<Waiting>,
+    shedding: Shedding,
     /// Whether the thread is sending.
     busy: bool,
     /// Whether somebody waits until everything is sent.
@@ -31,9 +34,41 @@ struct State {
     closed: Option<Instant>,
 }
 
+#[derive(Debug)]
+struct Waiting {
+    span: SpanData,
+    /// How often its chance to get here, and to stay, was halved.
+    halvings: u8,
+}
+
 impl State {
+    /// Makes room by the traces that are to be shed; gives how many spans that were.
+    fn shed(&mut self, high: usize) -> u64 {
+        let before = self.spans.len();
+        while self.spans.len() >= high && self.shedding.raise() {
+            let shedding = &self.shedding;
+            self.spans.retain_mut(|waiting| {
+                let halvings = shedding.admit(&waiting.span.span_context);
+                waiting.halvings = waiting.halvings.max(halvings.unwrap_or_default());
+                halvings.is_some()
+            });
+        }
+        (before - self.spans.len()) as u64
+    }
+
     fn is_settled(&self) -> bool {
         self.spans.is_empty() && !self.busy
+    }
+}
+
+impl Waiting {
+    /// The span, which stands for those that were shed, too.
+    fn leave(self) -> SpanData {
+        let mut span = self.span;
+        if let Some(marked) = shedding::marked(&span.span_context, self.halvings) {
+            span.span_context = marked;
+        }
+        span
     }
 }
 
@@ -66,20 +101,36 @@ impl Queue {
         self.lock().spans.capacity()
     }
 
-    /// Takes a span, or drops it where there is no room. The thread is woken for the first span and for a full batch,
-    /// not for each.
-    pub(super) fn push(&self, span: SpanData) {
+    /// Takes a span. Where room becomes scarce whole traces are shed, those of failures last: `failed` says that it is
+    /// here because something in its trace has failed. The thread is woken for the first span and for a full batch, not
+    /// for each.
+    pub(super) fn push(&self, span: SpanData, failed: bool) {
         self.counts.end();
         let mut state = self.lock();
-        let full = state.spans.len() >= self.limits.size;
-        if full || state.closed.is_some() {
-            let cause = if full { "queue_full" } else { "already_shutdown" };
-            drop(state);
-            return self.counts.lose(cause, 1);
+        if state.closed.is_some() {
+            return self.counts.lose("already_shutdown", 1);
         }
-        state.spans.push_back(span);
+        if failed || matches!(span.status, Status::Error { .. }) {
+            state.shedding.spare(span.span_context.trace_id());
+        }
+        let size = self.limits.size;
+        let has_room = state.spans.len() <= size / 2;
+        state.shedding.ease(has_room);
+        let shed = state.shed(size - size / 8);
+        let cause = match state.shedding.admit(&span.span_context) {
+            None => Some("shed"),
+            Some(_) if state.spans.len() >= size => Some("queue_full"),
+            Some(halvings) => {
+                state.spans.push_back(Waiting { span, halvings });
+                None
+            }
+        };
         let waiting = state.spans.len();
         drop(state);
+        self.counts.lose("shed", shed);
+        if let Some(cause) = cause {
+            return self.counts.lose(cause, 1);
+        }
         if waiting == 1 || waiting == self.limits.batch {
             self.work.notify_one();
         }
@@ -121,11 +172,11 @@ impl Queue {
         }
     }
 
-    fn take(&self) -> Vec<SpanData> {
+    pub(super) fn take(&self) -> Vec<SpanData> {
         let mut state = self.lock();
         state.busy = true;
         let count = state.spans.len().min(self.limits.batch);
-        let batch = state.spans.drain(..count).collect();
+        let batch = state.spans.drain(..count).map(Waiting::leave).collect();
         // What a burst has taken is given back.
         if state.spans.len() < self.limits.batch && state.spans.capacity() > 4 * self.limits.batch {
             state.spans.shrink_to(self.limits.batch);

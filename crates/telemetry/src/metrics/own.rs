@@ -12,7 +12,7 @@ use crate::export::Processor;
 use crate::log::Writer;
 
 /// Causes that are the queue's, not the exporter's.
-const OF_QUEUE: [&str; 3] = ["queue_full", "already_shutdown", "fragments_full"];
+const OF_QUEUE: [&str; 4] = ["queue_full", "shed", "already_shutdown", "fragments_full"];
 
 impl Meters {
     /// Shows the queue of spans, what was sent, and what was lost by cause.

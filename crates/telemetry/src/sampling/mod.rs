@@ -23,7 +23,9 @@ use crate::propagation::Kept;
 pub(crate) use packed::{KNOWN_FLAGS, packed, packed_threshold, unpacked};
 use remote::{Remote, Verdict};
 use rules::Rules;
-use threshold::{Randomness, Threshold};
+pub(crate) use state::randomness;
+use threshold::Randomness;
+pub(crate) use threshold::Threshold;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// In a context whose trace is not kept whatever becomes of it.
@@ -162,6 +164,17 @@ impl ShouldSample for Sampling {
         }
         self.or_undecided(parent, self.decide(span, trace_id, name))
     }
+}
+
+/// A place in a trace of which others were dropped by this threshold since; `None` where that says nothing new.
+pub(crate) fn raised(span: &SpanContext, threshold: Threshold) -> Option<SpanContext> {
+    let before = packed_threshold(span).or_else(|| state::threshold(span.trace_state()))?;
+    if before >= threshold {
+        return None;
+    }
+    let flags = span.trace_flags() & KNOWN_FLAGS;
+    let state = state::with_threshold(span.trace_state(), Some(threshold));
+    Some(packed(SpanContext::new(span.trace_id(), span.span_id(), flags, span.is_remote(), state)))
 }
 
 /// A place in a trace that is kept after all: nobody knows how many others it stands for.

@@ -12,7 +12,7 @@ const KEY: &str = "ot";
 const LONGEST: usize = 256;
 
 /// The random bits of a trace.
-pub(super) fn randomness(span: &SpanContext) -> Randomness {
+pub(crate) fn randomness(span: &SpanContext) -> Randomness {
     let explicit = only(members(span.trace_state()), "rv").and_then(Randomness::parse);
     explicit.unwrap_or_else(|| Randomness::of(span.trace_id()))
 }

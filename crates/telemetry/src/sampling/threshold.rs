@@ -54,8 +54,13 @@ impl Threshold {
         (kept > 0).then_some(Self(rejected))
     }
 
+    /// Keeps one of two to this power.
+    pub(crate) fn of_halvings(halvings: u8) -> Self {
+        Self(VALUES - (VALUES >> halvings.min(56)))
+    }
+
     /// Reads 1 to 14 digits, of which zeroes at the end may be missing.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let missing = DIGITS.checked_sub(u32::try_from(text.len()).ok()?)?;
         digits(text).map(|number| Self(number << (4 * missing)))
     }
