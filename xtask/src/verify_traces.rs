@@ -45,14 +45,16 @@ pub(crate) struct Options {
 fn duration(text: &str) -> anyhow::Result<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let number = number.parse().with_context(|| format!("{text} begins with no number"))?;
-    Ok(match unit {
-        "ms" => Duration::from_millis(number),
-        "s" => Duration::from_secs(number),
-        "m" => Duration::from_secs(number * 60),
-        "h" => Duration::from_secs(number * 3_600),
+    let number: u64 = number.parse().with_context(|| format!("{text} begins with no number"))?;
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
         _ => anyhow::bail!("{text} has no unit: ms, s, m or h"),
-    })
+    };
+    let milliseconds = number.checked_mul(milliseconds).with_context(|| format!("{text} is too long"))?;
+    Ok(Duration::from_millis(milliseconds))
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
@@ -100,15 +102,16 @@ async fn stored(jaeger: &Jaeger, options: &Options) -> anyhow::Result<Vec<Trace>
         Some(service) => vec![service.clone()],
         None => jaeger.services().await?,
     };
+    let since = now.checked_sub(options.since).unwrap_or(UNIX_EPOCH);
     let mut traces = BTreeMap::new();
     for service in services {
-        let found = jaeger.traces_since(&service, now - options.since, MOST).await?;
+        let found = jaeger.traces_since(&service, since, MOST).await?;
         if found.len() == MOST {
             eprintln!("{service} has {MOST} traces or more; the newest are judged");
         }
         traces.extend(found.into_iter().map(|trace| (trace.id().to_owned(), trace)));
     }
-    let settled = (now - options.settle).duration_since(UNIX_EPOCH)?.as_nanos();
+    let settled = now.checked_sub(options.settle).unwrap_or(UNIX_EPOCH).duration_since(UNIX_EPOCH)?.as_nanos();
     let is_young = |span: &Span| u128::from(span.end) > settled;
     let all = traces.len();
     traces.retain(|_, trace| !trace.spans.iter().any(is_young));
@@ -116,4 +119,56 @@ async fn stored(jaeger: &Jaeger, options: &Options) -> anyhow::Result<Vec<Trace>
         eprintln!("{} traces are younger than --settle and not judged", all - traces.len());
     }
     Ok(traces.into_values().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request and the call that it makes, with the parent that the call has.
+    fn file(parent: &str) -> String {
+        let span = |id: &str, parent: &str, kind: u8| {
+            format!(
+                r#"{{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"{id}","parentSpanId":"{parent}","name":"x",
+                    "kind":{kind},"startTimeUnixNano":"1000000000","endTimeUnixNano":"2000000000"}}"#
+            )
+        };
+        let spans = [span("00000000000000a1", "", 2), span("00000000000000a2", parent, 3)].join(",");
+        format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#)
+    }
+
+    async fn judged(parent: &str) -> anyhow::Result<()> {
+        let saved = tempfile::NamedTempFile::new()?;
+        std::fs::write(saved.path(), file(parent))?;
+        run(Options {
+            jaeger: None,
+            file: vec![saved.path().to_owned()],
+            since: Duration::ZERO,
+            service: None,
+            expect: None,
+            settle: Duration::ZERO,
+            skew: Duration::ZERO,
+            json: false,
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_whole_trace_is_fine_and_a_broken_chain_turns_it_red() -> anyhow::Result<()> {
+        judged("00000000000000a1").await?;
+        let broken = judged("00000000000000ff").await.map_err(|error| error.to_string());
+        assert_eq!(broken, Err("1 of 1 traces are not whole".to_owned()));
+        Ok(())
+    }
+
+    #[test]
+    fn times_are_written_with_their_unit() {
+        assert_eq!(duration("90s").ok(), Some(Duration::from_secs(90)));
+        assert_eq!(duration("15m").ok(), Some(Duration::from_mins(15)));
+        assert!(
+            ["", "s", "10", "10x", "99999999999999999999s", "9999999999999999999h"]
+                .iter()
+                .all(|text| duration(text).is_err())
+        );
+    }
 }

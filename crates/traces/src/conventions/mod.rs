@@ -35,6 +35,7 @@ const PEER: [&str; 9] = [
 const CONNECTIONS: [&str; 2] = ["db.client.connection.count", "db.client.connections.usage"];
 const CONNECTIONS_MAX: [&str; 2] = ["db.client.connection.max", "db.client.connections.max"];
 const PENDING: [&str; 2] = ["db.client.connection.pending_requests", "db.client.connections.pending_requests"];
+const MESSAGE: [&str; 2] = ["messaging.message.id", "messaging.message_id"];
 const STATEMENT: [&str; 4] = ["db.query.text", "db.statement", "db.query.summary", "sql.query"];
 
 /// A span's attributes and events, read once.
@@ -103,6 +104,16 @@ impl<'s> Facts<'s> {
         let text = first(&self.span.attributes, &STATEMENT).and_then(Value::as_str).unwrap_or(&self.span.name);
         let verb = text.split_whitespace().next().unwrap_or_default();
         self.is_database() && VERBS.iter().any(|known| known.eq_ignore_ascii_case(verb))
+    }
+
+    /// The id of the message that it is about.
+    pub(crate) fn message(&self) -> Option<&'s str> {
+        first(&self.span.attributes, &MESSAGE).and_then(Value::as_str)
+    }
+
+    /// Whether it undoes a transaction.
+    pub(crate) fn rolls_back(&self) -> bool {
+        self.is_database() && self.span.name.to_ascii_uppercase().starts_with("ROLLBACK")
     }
 
     /// How it ended, in the words of its protocol: `504`, `UNAVAILABLE`, `55P03`, `pool_timed_out`.

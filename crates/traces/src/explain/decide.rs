@@ -1,5 +1,7 @@
 //! The one place that decides.
 
+use std::collections::HashMap;
+
 use super::candidate::{Candidate, Cause, named, time};
 use super::case::Case;
 use super::detect;
@@ -110,7 +112,20 @@ fn afterwards(case: &Case<'_>) -> Option<Candidate> {
         let is_sent = case.span(*at).kind == Kind::Producer && case.bears(*at);
         (case.timing.detached[*at] && is_first || is_sent) && case.bears(*at)
     };
-    let piece = case.tree.order().iter().copied().filter(apart).max_by_key(|at| case.timing.end[*at])?;
+    // A message that was worked on again, elsewhere in the trace, is no failure any more.
+    let mut again: HashMap<&str, i64> = HashMap::new();
+    for at in (0..case.facts.len()).filter(|at| case.span(*at).kind == Kind::Consumer && !case.bears(*at)) {
+        if let Some(message) = case.facts[at].message() {
+            let latest = again.entry(message).or_insert(i64::MIN);
+            *latest = case.timing.start[at].max(*latest);
+        }
+    }
+    let is_over = |at: &usize| {
+        let latest = case.facts[*at].message().and_then(|message| again.get(message));
+        latest.is_some_and(|latest| *latest >= case.timing.end[*at])
+    };
+    let pieces = case.tree.order().iter().copied().filter(|at| apart(at) && !is_over(at));
+    let piece = pieces.max_by_key(|at| case.timing.end[*at])?;
     let focus = Focus::on(case, piece);
     let inner = detect::all(case, &focus).into_iter().max_by(|one, other| one.weight.total_cmp(&other.weight));
     let source = inner.as_ref().map_or(focus.source(), |inner| inner.at);

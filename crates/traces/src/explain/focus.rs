@@ -103,7 +103,9 @@ fn explaining(case: &Case<'_>, at: usize) -> Option<usize> {
         let place = fraction(case.timing.end[child].saturating_sub(case.timing.start[at]), length).clamp(0.0, 1.0);
         is_cause + is_alike + 1.5 * place
     };
-    let last_start = case.waited(at).filter(|child| !case.bears(*child)).map(|child| case.timing.start[child]).max();
+    // To undo what was begun is not to go on.
+    let goes_on = |child: &usize| !case.bears(*child) && !case.facts[*child].rolls_back();
+    let last_start = case.waited(at).filter(goes_on).map(|child| case.timing.start[child]).max();
     let has_exception = case.facts[at].exception().is_some();
     let is_why = |child: &usize| {
         let end = case.timing.end[*child];

@@ -4,5 +4,6 @@ mod generate;
 mod instruments;
 mod limits;
 mod matrix;
+mod outcomes;
 mod plan;
 mod system;
