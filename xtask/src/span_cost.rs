@@ -34,7 +34,8 @@ pub(crate) struct Options {
 /// Instructions and allocations of each, by what it is and by mode.
 type Costs = BTreeMap<String, [f64; 2]>;
 
-/// Runs the example under Valgrind: with spans that are recorded and sent, with ones that are not, and disabled.
+/// Runs the example under Valgrind: with spans that are recorded and sent, with ones that wait for a failure that does not
+/// come, with ones that are not recorded, and disabled.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let mut build = cargo();
     build.args(["build", "--quiet", "--release", "--package", "telemetry", "--example", "span_cost"]);
@@ -43,6 +44,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let endpoint = receiver.endpoint();
     let modes = [
         ("sampled, with export", ("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint)),
+        ("errors, nothing fails", ("OTEL_TRACES_SAMPLER", "errors")),
         ("unsampled", ("OTEL_TRACES_SAMPLER", "parentbased_always_off")),
         ("disabled", ("OTEL_SDK_DISABLED", "true")),
     ];
@@ -85,6 +87,9 @@ async fn measure(what: &str, times: u64, (name, value): (&str, &str)) -> anyhow:
         command.args(tool).arg(&program).arg(what).arg(times.to_string()).env(name, value);
         // Under Valgrind spans are made faster than they are sent. One that is lost costs less than others.
         command.env("OTEL_BSP_MAX_QUEUE_SIZE", "100000").env("RUST_LOG", "info");
+        if value == "errors" {
+            command.env("OTEL_TRACES_SAMPLER_ARG", "0");
+        }
         let output = command.kill_on_drop(true).output().await.context("run valgrind")?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "valgrind ended with {}: {said}", output.status);
