@@ -1,3 +1,4 @@
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -19,6 +20,9 @@ pub(crate) struct Options {
     /// Submit one report, print its trace and end; exits 0 only if the trace is complete.
     #[arg(long)]
     once: bool,
+    /// Writes the trace as a picture, in SVG.
+    #[arg(long, value_name = "FILE")]
+    waterfall: Option<PathBuf>,
     /// A service's port, such as `user-svc=50051`, or the gateway's alone, such as `8080`; may be
     /// repeated. Any free port for those not given.
     #[arg(long, value_name = "[SERVICE=]PORT", value_parser = port)]
@@ -63,7 +67,7 @@ async fn demonstrate(options: &Options) -> anyhow::Result<()> {
 
     let trace = submit(&stack, start).await;
     let told = match &trace {
-        Ok(trace) => report(&stack, trace),
+        Ok(trace) => draw(options.waterfall.as_deref(), trace).and_then(|()| report(&stack, trace)),
         Err(_) => Ok(()),
     };
     if !options.once && trace.is_ok() && told.is_ok() {
@@ -111,6 +115,11 @@ async fn submit(stack: &Stack, start: Instant) -> anyhow::Result<Trace> {
     let trace = stack.otlp.wait_for_shape(&trace_id, DEADLINE, &contract::submit_report(nurses())).await?;
     eprintln!("{:>6.2} s  its trace is complete", start.elapsed().as_secs_f64());
     Ok(trace)
+}
+
+fn draw(file: Option<&Path>, trace: &Trace) -> anyhow::Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    std::fs::write(file, traces::waterfall(trace)).with_context(|| format!("write {}", file.display()))
 }
 
 /// Prints the trace, and who was told.

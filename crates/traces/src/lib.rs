@@ -25,9 +25,11 @@ mod span;
 mod trace;
 mod tree;
 pub mod verify;
+mod waterfall;
 
 pub use read::otlp::{attributes, spans};
 pub use shape::{Shape, diff, span};
 pub use span::{Attributes, Event, Kind, Link, Span, Status};
 pub use trace::{Mismatch, Trace};
 pub use tree::Tree;
+pub use waterfall::waterfall;
