@@ -96,15 +96,11 @@ const CLAIM: Step = Step {
 };
 const CONTACTS: Step = step("FROM identity.contact", &[SITE]);
 
-/// An attempt of one notification.
-fn record(notification: &'static str) -> Step {
-    let parameters: &[&str] = if notification == "sms" {
-        &["ARRAY[:sms]", "ARRAY[1]", DELIVERED, DELIVERED, ZERO, ZERO, TRACE_ID, FALSE]
-    } else {
-        &["ARRAY[:email]", "ARRAY[1]", DELIVERED, DELIVERED, ZERO, ZERO, TRACE_ID, FALSE]
-    };
-    Step { part: "INSERT INTO clinical.delivery_attempt", parameters, reads: None }
-}
+/// An attempt of one notification, which a script replaces by the other's.
+const RECORD: Step = step(
+    "INSERT INTO clinical.delivery_attempt",
+    &["ARRAY[:sms]", "ARRAY[1]", DELIVERED, DELIVERED, ZERO, ZERO, TRACE_ID, FALSE],
+);
 
 /// The statements of the services as sqlx has checked them, in a folder of JSON files.
 struct Statements(Vec<String>);
@@ -149,9 +145,11 @@ impl Statements {
             script.push_str(&self.command(step)?);
         }
         script.push_str("COMMIT;\n");
-        for step in [CLAIM, CONTACTS, record("sms"), record("email")] {
-            script.push_str(&self.command(&step)?);
-        }
+        script.push_str(&self.command(&CLAIM)?);
+        script.push_str(&self.command(&CONTACTS)?);
+        let record = self.command(&RECORD)?;
+        script.push_str(&record);
+        script.push_str(&record.replace(":sms", ":email"));
         Ok(script)
     }
 }

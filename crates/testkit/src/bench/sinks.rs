@@ -17,17 +17,15 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tonic::transport::server::TcpIncoming;
 use uuid::Uuid;
 
+use crate::poll;
 use crate::server_task::ANY_PORT;
 
 /// For an answer of the sinks' own process.
 const ANSWER: Duration = Duration::from_secs(20);
-
-/// How often it is looked whether something has arrived.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// Where the sinks listen.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -88,11 +86,8 @@ impl Sinks {
 
     /// Waits until spans have arrived.
     pub(super) async fn wait_for_spans(&mut self) -> anyhow::Result<()> {
-        let since = Instant::now();
-        while self.take().await?.spans == 0 {
-            ensure!(since.elapsed() < ANSWER, "no span has come within {ANSWER:?}");
-            sleep(LOOK).await;
-        }
+        let arrived = poll::until(ANSWER, async || self.take().await, |arrived| arrived.spans > 0).await?;
+        ensure!(arrived.spans > 0, "no span has come within {ANSWER:?}");
         Ok(())
     }
 

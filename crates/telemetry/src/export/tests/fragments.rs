@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use opentelemetry::InstrumentationScope;
-use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
-use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+use opentelemetry::trace::{SpanContext, SpanId, Status, TraceFlags, TraceId, TraceState};
+use opentelemetry_sdk::trace::SpanData;
 use proptest::prelude::*;
 
+use super::ended;
 use crate::config::Errors;
 use crate::export::fragments::{Fragments, Outcome};
 
@@ -18,21 +18,7 @@ fn fragments(hold: Duration, bytes: usize) -> Fragments {
 fn span(trace: u128, status: Status) -> SpanData {
     let state = TraceState::from_key_value([("ot", "th:8"), ("a", "1")]).unwrap();
     let span_context = SpanContext::new(TraceId::from(trace), SpanId::from(7), TraceFlags::default(), false, state);
-    SpanData {
-        span_context,
-        parent_span_id: SpanId::INVALID,
-        parent_span_is_remote: false,
-        span_kind: SpanKind::Internal,
-        name: "work".into(),
-        start_time: std::time::UNIX_EPOCH,
-        end_time: std::time::UNIX_EPOCH,
-        attributes: Vec::new(),
-        dropped_attributes_count: 0,
-        events: SpanEvents::default(),
-        links: SpanLinks::default(),
-        status,
-        instrumentation_scope: InstrumentationScope::default(),
-    }
+    ended(span_context, status)
 }
 
 /// A span that begins and ends.

@@ -7,10 +7,10 @@ mod shedding;
 
 use std::time::{Duration, Instant};
 
-use opentelemetry::trace::{Span as _, SpanBuilder, Tracer, TracerProvider};
+use opentelemetry::trace::{Span as _, SpanBuilder, SpanContext, SpanId, SpanKind, Status, Tracer, TracerProvider};
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SdkTracerProvider, SpanProcessor};
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanEvents, SpanLinks, SpanProcessor};
 use tokio::runtime::Runtime;
 use tonic::Code;
 
@@ -20,6 +20,25 @@ use crate::config::{Queue, Tls};
 use receiver::{Authority, Behaviour, Http, Proxy, Receiver};
 
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A root that has ended, with nothing in it.
+fn ended(span_context: SpanContext, status: Status) -> SpanData {
+    SpanData {
+        span_context,
+        parent_span_id: SpanId::INVALID,
+        parent_span_is_remote: false,
+        span_kind: SpanKind::Internal,
+        name: "work".into(),
+        start_time: std::time::UNIX_EPOCH,
+        end_time: std::time::UNIX_EPOCH,
+        attributes: Vec::new(),
+        dropped_attributes_count: 0,
+        events: SpanEvents::default(),
+        links: SpanLinks::default(),
+        status,
+        instrumentation_scope: InstrumentationScope::default(),
+    }
+}
 
 fn otlp(protocol: Protocol, endpoint: &str) -> Otlp {
     Otlp {

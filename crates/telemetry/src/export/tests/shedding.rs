@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use opentelemetry::InstrumentationScope;
-use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
-use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+use opentelemetry::trace::{SpanContext, Status, TraceFlags, TraceId, TraceState};
+use opentelemetry_sdk::trace::SpanData;
 use proptest::prelude::*;
 
+use super::ended;
 use crate::config::Queue as Limits;
 use crate::export::queue::Queue;
 use crate::propagation::{parse, trace_state_text};
@@ -26,21 +26,7 @@ fn span(trace_id: TraceId, state: &str, status: Status) -> SpanData {
     let place = parse(&format!("00-{trace_id}-00000000000000aa-03"), state);
     let span_context =
         place.unwrap_or(SpanContext::new(trace_id, 1.into(), TraceFlags::SAMPLED, false, TraceState::NONE));
-    SpanData {
-        span_context,
-        parent_span_id: SpanId::INVALID,
-        parent_span_is_remote: false,
-        span_kind: SpanKind::Internal,
-        name: "work".into(),
-        start_time: std::time::UNIX_EPOCH,
-        end_time: std::time::UNIX_EPOCH,
-        attributes: Vec::new(),
-        dropped_attributes_count: 0,
-        events: SpanEvents::default(),
-        links: SpanLinks::default(),
-        status,
-        instrumentation_scope: InstrumentationScope::default(),
-    }
+    ended(span_context, status)
 }
 
 fn kept(queue: &Queue) -> HashMap<TraceId, usize> {
