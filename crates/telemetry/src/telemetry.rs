@@ -155,7 +155,10 @@ impl Inner {
         let mut context = base;
         let mut link = None;
         match caller {
-            Some(caller) if row.trace == Continuation::Continue => context = context.with_remote_span_context(caller),
+            Some(caller) if row.trace == Continuation::Continue => {
+                // Not before: no stranger takes up any of the few numbers that there are for thresholds.
+                context = context.with_remote_span_context(sampling::packed(caller));
+            }
             caller => link = caller,
         }
         let baggage = self.propagators.extract_baggage(headers, &row.baggage);

@@ -90,6 +90,17 @@ fn the_flags_that_are_known_are_handed_on_and_the_others_are_not() {
 }
 
 #[test]
+fn a_strangers_threshold_takes_none_of_the_numbers_for_thresholds() {
+    let parent = format!("00-{TRACE}-{SPAN}-03");
+    for threshold in 0x1000..0x1100 {
+        let threshold = format!("ot=th:{threshold:x}");
+        let pairs = [("traceparent", &*parent), ("tracestate", &*threshold)];
+        let place = read(Propagator::TraceContext, &pairs).unwrap();
+        assert_eq!((packed_threshold(&place), place.trace_state().get("ot")), (None, threshold.strip_prefix("ot=")));
+    }
+}
+
+#[test]
 fn every_valid_tracestate_is_handed_on() {
     let long = format!("{}=1", "z".repeat(256));
     let vendor = format!("{}@{}=1", "t".repeat(241), "v".repeat(14));

@@ -59,7 +59,7 @@ pub(crate) fn kept_by(headers: &HeaderMap) -> Option<TraceId> {
 
 /// Reads a context that was stored as text. An invalid `tracestate` counts as none, an empty one is none.
 pub(crate) fn parse(traceparent: &str, tracestate: &str) -> Option<SpanContext> {
-    read(traceparent.as_bytes(), iter::once(tracestate.as_bytes()))
+    read(traceparent.as_bytes(), iter::once(tracestate.as_bytes())).map(packed)
 }
 
 fn read<'a>(traceparent: &[u8], tracestate: impl Iterator<Item = &'a [u8]>) -> Option<SpanContext> {
@@ -77,7 +77,7 @@ fn read<'a>(traceparent: &[u8], tracestate: impl Iterator<Item = &'a [u8]>) -> O
     };
     let flags = TraceFlags::new(u8::try_from(hex::number(flags)?).ok()?) & understood;
     let span_id = u64::try_from(hex::number(span_id)?).ok()?;
-    remote(hex::number(trace_id)?, span_id, flags, trace_state::parse(tracestate)).map(packed)
+    remote(hex::number(trace_id)?, span_id, flags, trace_state::parse(tracestate))
 }
 
 /// A context as the value of `traceparent`. Outside any trace it is all zeroes.
