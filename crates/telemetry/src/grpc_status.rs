@@ -1,7 +1,7 @@
 use tonic::Code;
 
 /// The code's name in the gRPC specification, which is how the conventions write it.
-pub(crate) fn code_name(code: Code) -> &'static str {
+pub fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

@@ -6,8 +6,9 @@
 //!
 #![doc = include_str!("config/table.md")]
 #![expect(clippy::disallowed_methods, reason = "this crate is where the bare calls are wrapped")]
-#![cfg_attr(not(feature = "default"), allow(unused, reason = "what only some instruments use"))]
+#![cfg_attr(not(feature = "default"), allow(unused, unreachable_pub, reason = "what only some instruments use"))]
 
+mod baggage;
 mod check;
 mod config;
 mod context;
@@ -29,6 +30,8 @@ mod panic;
 #[cfg(feature = "sqlx")]
 pub mod postgres;
 mod propagation;
+#[cfg(any(test, feature = "testing"))]
+mod recorder;
 mod retry_after;
 mod sampling;
 #[cfg(feature = "lettre")]
@@ -40,6 +43,7 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 
+pub use baggage::{baggage, with_baggage};
 pub use check::{BrokenRule, checked};
 pub use config::{
     Batcher, Compression, Config, Errors, JaegerRemote, Metrics, Queue, Rule, Sampler, Share, Tls, UnknownSampler,
@@ -51,6 +55,8 @@ pub use log::{LogConfig, LogFormat};
 pub use metrics::{Counter, Gauge};
 pub use panic::report_panic;
 pub use propagation::{Boundary, Continuation, Egress, Incoming, KeepConfig, Propagator, Trust};
+#[cfg(any(test, feature = "testing"))]
+pub use recorder::{Recorder, TooFew};
 pub use retry_after::retry_after;
 pub use span::fail_current;
 pub use task::{Classified, Message, Task, step, unsampled};

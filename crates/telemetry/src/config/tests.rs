@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::settings::{Exporter, Otlp, Protocol, Settings, Temporality};
 use super::*;
+use crate::propagation::Continuation;
 
 fn with(config: &Config, variables: &[(&str, &str)]) -> Settings {
     let read = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
@@ -286,4 +287,16 @@ proptest! {
         let settings = Settings::new(&Config::new("shop"), "1", |_| next.borrow_mut().next().cloned());
         prop_assert!(settings.queue.batch > 0 && settings.queue.batch <= settings.queue.size);
     }
+}
+
+#[test]
+fn what_is_said_of_the_mesh_leaves_the_rest_of_it_as_it_is() {
+    let config: Config = serde_json::from_str(r#"{"trust": {"mesh": {"baggage": ["tenant"]}}}"#).unwrap();
+    let mut expected = Trust::default();
+    expected.mesh.baggage.push("tenant".to_owned());
+    assert_eq!(config.trust, expected);
+    let config: Config = serde_json::from_str(r#"{"trust": {"mesh": {"trace": "ignore"}}}"#).unwrap();
+    expected = Trust::default();
+    expected.mesh.trace = Continuation::Ignore;
+    assert_eq!(config.trust, expected);
 }

@@ -77,8 +77,8 @@ fn failure(status: &Status) -> Failure {
         | Code::OutOfRange
         | Code::Unavailable
         | Code::DataLoss => pause.map_or(Retry::Later, Retry::After),
-        // It has closed the connection because of something on it, not refused the message.
-        Code::ResourceExhausted if std::error::Error::source(status).is_some() => Retry::Later,
+        // The connection has ended, because of the receiver's own end or of something else on it: no answer to the message.
+        _ if std::error::Error::source(status).is_some() => Retry::Later,
         // Only where the receiver says when.
         Code::ResourceExhausted => pause.map_or(Retry::Never, Retry::After),
         _ => Retry::Never,

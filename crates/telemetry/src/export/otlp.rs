@@ -50,7 +50,12 @@ pub(super) enum Retry {
 
 impl Failure {
     pub(crate) fn timeout() -> Self {
-        Self { class: "timeout", message: "no answer in time".to_owned(), retry: Retry::Never }
+        Self { class: "timeout", message: "no answer in time".to_owned(), retry: Retry::Later }
+    }
+
+    /// Whether the same may succeed later.
+    pub(super) fn may_pass(&self) -> bool {
+        self.retry != Retry::Never
     }
 
     /// The receiver was not reached or went away.
@@ -91,7 +96,7 @@ impl Sender {
         let result = {
             let repeated = once
                 .retry(pauses.with_jitter())
-                .when(|failure: &Failure| failure.retry != Retry::Never)
+                .when(Failure::may_pass)
                 .adjust(|failure, pause| match failure.retry {
                     Retry::After(wanted) => Some(wanted),
                     Retry::Never | Retry::Later => pause,

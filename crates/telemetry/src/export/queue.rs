@@ -201,6 +201,12 @@ impl Queue {
         let _ = tokio::time::timeout(self.limits.timeout, closed).await;
     }
 
+    /// Whether a batch that was not taken may be sent once more before the rest: nothing is shed for it.
+    pub(super) fn can_wait(&self) -> bool {
+        let state = self.lock();
+        state.closed.is_none() && !state.shedding.is_under_way()
+    }
+
     /// Counts what is left as lost, where the time for it is over.
     pub(super) fn abandon_if_out_of_time(&self) {
         let mut state = self.lock();

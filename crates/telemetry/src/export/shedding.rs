@@ -38,6 +38,11 @@ impl Shedding {
         }
     }
 
+    /// Whether anything is shed.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.halvings > 0
+    }
+
     /// Sheds more; `false` where nearly everything is shed.
     pub(super) fn raise(&mut self) -> bool {
         if self.halvings == HALVINGS {

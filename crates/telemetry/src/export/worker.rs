@@ -63,23 +63,30 @@ impl Worker {
         self.queue.counts.export(batch.len() as u64);
     }
 
+    /// Sends a batch, again and again as long as nothing is shed for it: an outage that the queue has room for costs no
+    /// span, however long it is.
     async fn send(&mut self, sender: &Sender, batch: Vec<SpanData>) {
         let spans = batch.len() as u64;
         let request = self.encoder.request(&batch);
         drop(batch);
         self.queue.counts.send(spans);
-        let result = sender.send(request, self.queue.out_of_time()).await;
+        let result = loop {
+            match sender.send(request.clone(), self.queue.out_of_time()).await {
+                Err(failure) if failure.may_pass() && self.queue.can_wait() => self.note_outage(&failure),
+                result => break result,
+            }
+        };
         self.queue.counts.send(0);
         self.note(spans, result);
         self.queue.abandon_if_out_of_time();
     }
 
-    /// Counts a batch, and logs where an outage of the receiver begins and ends.
+    /// Counts a batch, and logs where an outage of the receiver ends.
     fn note(&mut self, spans: u64, result: Result<Bytes, Failure>) {
-        let counts = &self.queue.counts;
         match result {
             Ok(answer) => {
                 let rejected = rejected(&answer).min(spans);
+                let counts = &self.queue.counts;
                 counts.export(spans - rejected);
                 counts.lose("rejected", rejected);
                 if std::mem::take(&mut self.failing) {
@@ -87,11 +94,16 @@ impl Worker {
                 }
             }
             Err(failure) => {
-                counts.lose(failure.class, spans);
-                if !std::mem::replace(&mut self.failing, true) {
-                    tracing::warn!(error = failure.message, "spans cannot be sent");
-                }
+                self.queue.counts.lose(failure.class, spans);
+                self.note_outage(&failure);
             }
+        }
+    }
+
+    /// Logs where an outage of the receiver begins.
+    fn note_outage(&mut self, failure: &Failure) {
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::warn!(error = failure.message, "spans cannot be sent");
         }
     }
 

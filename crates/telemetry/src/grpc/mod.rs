@@ -11,6 +11,8 @@ pub use body::TracedBody;
 pub use client::{Calling, Channel};
 pub use server::{Answering, Server, ServerLayer};
 
+pub use crate::grpc_status::code_name;
+
 use http::HeaderMap;
 use tonic::Code;
 

@@ -1,4 +1,4 @@
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// Whose context is believed, and who is told ours: one row for each boundary of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -7,6 +7,7 @@ pub struct Trust {
     /// Requests of strangers: what the service takes from the open network.
     pub ingress: Incoming,
     /// Calls between services of the same owner, in both directions.
+    #[serde(deserialize_with = "mesh")]
     pub mesh: Incoming,
     /// Requests to strangers: providers, other people's services.
     pub egress: Egress,
@@ -68,9 +69,33 @@ impl Default for Incoming {
 
 impl Default for Trust {
     fn default() -> Self {
-        let mesh = Incoming { trace: Continuation::Continue, state: true, baggage: Vec::new() };
-        Self { ingress: Incoming::default(), mesh, egress: Egress::default() }
+        Self { ingress: Incoming::default(), mesh: Mesh::default().into(), egress: Egress::default() }
     }
+}
+
+/// [`Incoming`] between services: what is not said is not what strangers get.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Mesh {
+    trace: Continuation,
+    state: bool,
+    baggage: Vec<String>,
+}
+
+impl Default for Mesh {
+    fn default() -> Self {
+        Self { trace: Continuation::Continue, state: true, baggage: Vec::new() }
+    }
+}
+
+impl From<Mesh> for Incoming {
+    fn from(Mesh { trace, state, baggage }: Mesh) -> Self {
+        Self { trace, state, baggage }
+    }
+}
+
+fn mesh<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Incoming, D::Error> {
+    Mesh::deserialize(deserializer).map(Incoming::from)
 }
 
 /// What may pass a boundary inwards or outwards.

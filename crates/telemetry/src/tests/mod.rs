@@ -1,5 +1,6 @@
 //! The very layers and filters of [`crate::init`], with spans and lines kept in memory.
 
+mod baggage;
 mod check;
 mod context;
 mod errors;
@@ -11,6 +12,7 @@ mod nesting;
 mod panic;
 mod postgres;
 mod postgres_server;
+mod recorder;
 mod smtp;
 mod task;
 mod telemetry;
@@ -22,8 +24,7 @@ use std::time::Duration;
 
 use opentelemetry::Value;
 use opentelemetry::trace::Status;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{SdkTracerProvider, SimpleSpanProcessor, SpanData, SpanExporter};
+use opentelemetry_sdk::trace::SpanData;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tracing::Dispatch;
@@ -33,10 +34,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::log::{Format, LogFormat};
-use crate::propagation::Propagators;
-use crate::sampling::Sampling;
-use crate::telemetry::{Inner, Tracing};
-use crate::{Config, Propagator, Sampler, Telemetry, Trust, layers};
+use crate::{Config, Telemetry, Trust, layers};
 
 /// What a person might type: it must turn up nowhere.
 const WORDS: &str = "Jane-Doe-feels-bad";
@@ -64,14 +62,9 @@ impl Recorder {
     }
 
     fn with(wanted: &str, trust: Trust) -> Self {
-        let (sender, spans) = watch::channel(Vec::new());
-        let sampling = Sampling::new(Sampler::AlwaysOn, true, &Config::default());
-        let provider = SdkTracerProvider::builder().with_sampler(sampling.clone());
-        let provider = provider.with_span_processor(SimpleSpanProcessor::new(Kept(sender))).build();
-        let tracing = Some(Tracing::new(provider, sampling, true, None));
-        let propagators = Propagators::new(&[Propagator::TraceContext, Propagator::Baggage]);
-        let inner = Inner { tracing, propagators, trust, spans: "info".parse().unwrap(), ..Inner::default() };
-        let telemetry = Telemetry(Arc::new(inner));
+        let config = Config { trust, ..Config::new("test") };
+        let (telemetry, recorder) = Telemetry::recorded(&config).unwrap();
+        let spans = recorder.ended;
         let lines = Lines::default();
         let default = tracing_subscriber::registry()
             .with(telemetry.layers())
@@ -123,16 +116,6 @@ impl Recorder {
         let spans = format!("{:?}", self.spans());
         assert!(!spans.contains(WORDS), "{spans}");
         assert!(!self.text().contains(WORDS), "{}", self.text());
-    }
-}
-
-#[derive(Debug)]
-struct Kept(watch::Sender<Vec<SpanData>>);
-
-impl SpanExporter for Kept {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.0.send_modify(|spans| spans.extend(batch));
-        Ok(())
     }
 }
 

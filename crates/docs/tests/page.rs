@@ -1,0 +1,97 @@
+//! Blocks of code on a page, the pieces of source files that they show, and its links.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+
+/// A fenced block of a page in Markdown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// What stands behind the opening fence.
+    pub(crate) language: String,
+    pub(crate) text: String,
+}
+
+/// The blocks of a page, in order.
+pub(crate) fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in page.lines() {
+        match (line.strip_prefix("```"), &mut open) {
+            (Some(language), None) => open = Some(Block { language: language.to_owned(), text: String::new() }),
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (None, Some(block)) => block.text.extend([line, "\n"]),
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+/// What a source file shows on a page: the lines between `// ANCHOR: name` and `// ANCHOR_END: name`, as far to the left
+/// as they go.
+pub(crate) fn pieces(source: &str) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut open: Option<Vec<&str>> = None;
+    for line in source.lines() {
+        let mark = line.trim_start();
+        if mark.starts_with("// ANCHOR: ") {
+            open = Some(Vec::new());
+        } else if mark.starts_with("// ANCHOR_END: ") {
+            pieces.extend(open.take().map(|lines| to_the_left(&lines)));
+        } else if let Some(lines) = &mut open {
+            lines.push(line);
+        }
+    }
+    pieces
+}
+
+fn to_the_left(lines: &[&str]) -> String {
+    let indent = |line: &&&str| line.len() - line.trim_start().len();
+    let least = lines.iter().filter(|line| !line.is_empty()).map(|line| indent(&line)).min().unwrap_or(0);
+    lines.iter().flat_map(|line| [line.get(least..).unwrap_or_default(), "\n"]).collect()
+}
+
+#[test]
+fn a_piece_loses_the_indentation_of_its_place_and_nothing_else() {
+    let source = "fn outer() {\n    // ANCHOR: a\n    if true {\n        work();\n\n    }\n    // ANCHOR_END: a\n}\n";
+    assert_eq!(pieces(source), ["if true {\n    work();\n\n}\n"]);
+}
+
+#[test]
+fn a_page_is_read_as_its_blocks() {
+    let block = |language: &str, text: &str| Block { language: language.to_owned(), text: text.to_owned() };
+    let page = "Words.\n\n```rust\nlet a = 1;\n```\n\nMore.\n\n```text\n\n```\n";
+    assert_eq!(blocks(page), [block("rust", "let a = 1;\n"), block("text", "\n")]);
+}
+
+/// The anchor that GitHub gives a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>();
+    kept.replace(' ', "-")
+}
+
+/// Where the links of a page lead that leave neither this project nor it: a path, perhaps empty, and an anchor.
+fn links(page: &str) -> Vec<(&str, Option<&str>)> {
+    let targets = page.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(target, _)| target));
+    let inside = targets.filter(|target| !target.contains("://"));
+    inside.map(|target| target.split_once('#').map_or((target, None), |(path, anchor)| (path, Some(anchor)))).collect()
+}
+
+#[test]
+fn every_link_of_the_pages_leads_somewhere() -> anyhow::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    for name in ["adopt.md", "from-go.md"] {
+        let page = std::fs::read_to_string(folder.join(name))?;
+        let found = links(&page);
+        ensure!(found.len() > 3, "{name} has {} links", found.len());
+        for (path, wanted) in found {
+            let path = if path.is_empty() { name } else { path };
+            ensure!(folder.join(path).exists(), "{name} links to {path}");
+            let Some(wanted) = wanted else { continue };
+            let other = std::fs::read_to_string(folder.join(path)).with_context(|| path.to_owned())?;
+            let headings = other.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
+            ensure!(headings.map(anchor).any(|anchor| anchor == wanted), "{name} links to {path}#{wanted}");
+        }
+    }
+    Ok(())
+}
