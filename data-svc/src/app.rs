@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use proto::data::data_service_server::DataServiceServer;
 use serde::Deserialize;
+use service_kit::fault::Faults;
 use service_kit::health::{Probe, Readiness};
 use service_kit::mesh::{self, Mesh};
 use service_kit::{Service, Shutdown, database, grpc};
@@ -29,6 +30,7 @@ pub struct Config {
     listen: SocketAddr,
     telemetry: telemetry::Config,
     mesh: Option<mesh::Config>,
+    fault_injection: bool,
     database: database::Config,
     audit: audit::Config,
     schedule: materialise::Config,
@@ -54,6 +56,7 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     mesh: Mesh,
+    faults: Faults,
     db: Db,
     sealer: Sealer,
     materialiser: Materialiser,
@@ -82,6 +85,10 @@ impl Service for App {
         &config.telemetry
     }
 
+    fn fault_injection(config: &Config) -> bool {
+        config.fault_injection
+    }
+
     async fn build(config: Config) -> anyhow::Result<Self> {
         let mesh = Mesh::open(config.mesh.as_ref())?;
         let db = database::open(&config.database)?;
@@ -90,9 +97,10 @@ impl Service for App {
         let outbox = outbox::Meter::new(config.outbox, db.clone())?;
         let untold = untold::Finder::new(config.untold, db.clone())?;
         let housekeeper = Housekeeper::new(config.idempotency, db.clone())?;
+        let faults = Faults::new(config.fault_injection, "data-svc");
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, mesh, db, sealer, materialiser, outbox, untold, housekeeper })
+        Ok(Self { listener, address, mesh, faults, db, sealer, materialiser, outbox, untold, housekeeper })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -102,7 +110,7 @@ impl Service for App {
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = DataServiceServer::new(Grpc::new(self.db.clone()));
         let readiness = Readiness::Database(self.db.clone());
-        let serving = grpc::serve(self.listener, self.mesh, service, readiness, shutdown.clone());
+        let serving = grpc::serve(self.listener, self.mesh, service, readiness, self.faults, shutdown.clone());
         tokio::try_join!(
             serving,
             self.sealer.run(shutdown.clone()),

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use proto::report::report_service_server::ReportServiceServer;
 use serde::Deserialize;
+use service_kit::fault::Faults;
 use service_kit::grpc::Upstream;
 use service_kit::health::{Probe, Readiness};
 use service_kit::mesh::{self, Mesh};
@@ -20,6 +21,7 @@ pub struct Config {
     listen: SocketAddr,
     telemetry: telemetry::Config,
     mesh: Option<mesh::Config>,
+    fault_injection: bool,
     data_svc: Upstream,
     notify_svc: Upstream,
     amendments: Amendments,
@@ -39,6 +41,7 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     mesh: Mesh,
+    faults: Faults,
     grpc: Grpc,
 }
 
@@ -62,6 +65,10 @@ impl Service for App {
         &config.telemetry
     }
 
+    fn fault_injection(config: &Config) -> bool {
+        config.fault_injection
+    }
+
     async fn build(config: Config) -> anyhow::Result<Self> {
         let mesh = Mesh::open(config.mesh.as_ref())?;
         let grpc = Grpc {
@@ -69,9 +76,10 @@ impl Service for App {
             notify: Notify::new(config.notify_svc.channel("notify-svc", &mesh)?),
             max_revisions: config.amendments.max_revisions.get(),
         };
+        let faults = Faults::new(config.fault_injection, "epro-svc");
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, mesh, grpc })
+        Ok(Self { listener, address, mesh, faults, grpc })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -80,7 +88,7 @@ impl Service for App {
 
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = ReportServiceServer::new(self.grpc);
-        service_kit::grpc::serve(self.listener, self.mesh, service, Readiness::Always, shutdown).await
+        service_kit::grpc::serve(self.listener, self.mesh, service, Readiness::Always, self.faults, shutdown).await
     }
 
     async fn command(_: Config, command: NoCommand) -> anyhow::Result<ExitCode> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use serde::Deserialize;
+use service_kit::fault::Faults;
 use service_kit::grpc::Upstream;
 use service_kit::health::Probe;
 use service_kit::http::{Acceptor, Room, Tls};
@@ -24,6 +25,7 @@ pub struct Config {
     listen: SocketAddr,
     telemetry: telemetry::Config,
     mesh: Option<mesh::Config>,
+    fault_injection: bool,
     user_svc: Upstream,
     epro_svc: Upstream,
     data_svc: Upstream,
@@ -70,6 +72,10 @@ impl Service for App {
         &config.telemetry
     }
 
+    fn fault_injection(config: &Config) -> bool {
+        config.fault_injection
+    }
+
     async fn build(config: Config) -> anyhow::Result<Self> {
         let mesh = Mesh::open(config.mesh.as_ref())?;
         let acceptor = Acceptor::new(config.tls.as_ref(), config.connections, config.proxies.trusted.clone())?;
@@ -83,7 +89,8 @@ impl Service for App {
             trace_url: (!config.trace_url.is_empty()).then(|| config.trace_url.into()),
         };
         let limits = Limits { request_timeout: config.request_timeout, body: config.body_limit };
-        let router = router::new(shared, limits, config.tls.is_some())?;
+        let faults = Faults::new(config.fault_injection, "gateway");
+        let router = router::new(shared, limits, faults, config.tls.is_some())?;
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address, acceptor, router })

@@ -7,7 +7,9 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
+use proto::CallError;
 use service_kit::deadline;
+use service_kit::fault::Faults;
 use telemetry::http::ServerLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -72,13 +74,14 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
 ///
 /// # Errors
 /// When the API's description cannot be written.
-pub(crate) fn new(shared: Shared, limits: Limits, over_tls: bool) -> anyhow::Result<Router> {
+pub(crate) fn new(shared: Shared, limits: Limits, faults: Faults, over_tls: bool) -> anyhow::Result<Router> {
     let (api, description) = api().split_for_parts();
     let pages = openapi::pages(&openapi::complete(description)).context("describe the API")?;
     let router = api
         .merge(pages)
         .fallback(async || Problem::NOT_FOUND)
         .method_not_allowed_fallback(async || Problem::METHOD_NOT_ALLOWED)
+        .layer(faults.layer(|status| Problem::from(CallError::from(status)).into_response()))
         .layer(DefaultBodyLimit::max(limits.body))
         .layer(from_fn_with_state(limits, hold_to_deadline))
         .layer(from_fn(require_json))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use proto::notify::notify_service_server::NotifyServiceServer;
 use serde::Deserialize;
+use service_kit::fault::Faults;
 use service_kit::grpc::Upstream;
 use service_kit::health::{Probe, Readiness};
 use service_kit::mesh::{self, Mesh};
@@ -27,6 +28,7 @@ pub struct Config {
     listen: SocketAddr,
     telemetry: telemetry::Config,
     mesh: Option<mesh::Config>,
+    fault_injection: bool,
     data_svc: Upstream,
     user_svc: Upstream,
     report_url: String,
@@ -44,6 +46,7 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     mesh: Mesh,
+    faults: Faults,
     delivery: Arc<Delivery>,
     sweeper: Sweeper,
     escalator: Escalator,
@@ -69,6 +72,10 @@ impl Service for App {
         &config.telemetry
     }
 
+    fn fault_injection(config: &Config) -> bool {
+        config.fault_injection
+    }
+
     async fn build(config: Config) -> anyhow::Result<Self> {
         let mesh = Mesh::open(config.mesh.as_ref())?;
         let data = Data::new(config.data_svc.channel("data-svc", &mesh)?);
@@ -79,9 +86,10 @@ impl Service for App {
         let delivery = Arc::new(Delivery::new(config.delivery, data.clone(), user.clone(), channels, messages));
         let sweeper = Sweeper::new(config.sweep, Arc::clone(&delivery))?;
         let escalator = Escalator::new(sweeper.interval(), data, user, Arc::clone(&delivery));
+        let faults = Faults::new(config.fault_injection, "notify-svc");
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, mesh, delivery, sweeper, escalator })
+        Ok(Self { listener, address, mesh, faults, delivery, sweeper, escalator })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -90,7 +98,14 @@ impl Service for App {
 
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = NotifyServiceServer::new(Grpc { delivery: Arc::clone(&self.delivery) });
-        let serving = service_kit::grpc::serve(self.listener, self.mesh, service, Readiness::Always, shutdown.clone());
+        let serving = service_kit::grpc::serve(
+            self.listener,
+            self.mesh,
+            service,
+            Readiness::Always,
+            self.faults,
+            shutdown.clone(),
+        );
         let stopping = async {
             shutdown.cancelled().await;
             self.delivery.stop();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use proto::user::user_service_server::UserServiceServer;
 use serde::Deserialize;
+use service_kit::fault::Faults;
 use service_kit::health::{Probe, Readiness};
 use service_kit::mesh::{self, Mesh};
 use service_kit::{Service, Shutdown, database};
@@ -22,6 +23,7 @@ pub struct Config {
     listen: SocketAddr,
     telemetry: telemetry::Config,
     mesh: Option<mesh::Config>,
+    fault_injection: bool,
     database: database::Config,
     sessions: Sessions,
     housekeeping: housekeeping::Config,
@@ -33,6 +35,7 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     mesh: Mesh,
+    faults: Faults,
     db: Db,
     grpc: Grpc,
     housekeeper: Housekeeper,
@@ -58,6 +61,10 @@ impl Service for App {
         &config.telemetry
     }
 
+    fn fault_injection(config: &Config) -> bool {
+        config.fault_injection
+    }
+
     async fn build(config: Config) -> anyhow::Result<Self> {
         let mesh = Mesh::open(config.mesh.as_ref())?;
         let db = database::open(&config.database)?;
@@ -70,9 +77,10 @@ impl Service for App {
             tokens: Arc::new(AccessTokens::new(sessions.issuer.clone(), sessions.audience.clone())),
             sessions,
         };
+        let faults = Faults::new(config.fault_injection, "user-svc");
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, mesh, db, grpc, housekeeper })
+        Ok(Self { listener, address, mesh, faults, db, grpc, housekeeper })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -82,7 +90,8 @@ impl Service for App {
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = UserServiceServer::new(self.grpc);
         let readiness = Readiness::Database(self.db.clone());
-        let serving = service_kit::grpc::serve(self.listener, self.mesh, service, readiness, shutdown.clone());
+        let serving =
+            service_kit::grpc::serve(self.listener, self.mesh, service, readiness, self.faults, shutdown.clone());
         tokio::try_join!(serving, self.housekeeper.run(shutdown))?;
         self.db.close().await;
         Ok(())

@@ -59,8 +59,8 @@ impl ErrorKind {
 
     fn of(code: Code) -> Self {
         match code {
-            // A peer that went away in the middle of a call.
-            Code::Cancelled => Self::Unavailable,
+            // A peer that went away in the middle of a call; no service of ours answers with one of these.
+            Code::Cancelled | Code::Unknown => Self::Unavailable,
             code => Self::TABLE.into_iter().find(|row| row.1 == code).map_or(Self::Internal, |row| row.0),
         }
     }
@@ -173,6 +173,13 @@ mod tests {
         let error = CallError::from(Status::unavailable("tcp connect error: somebody's words"));
         assert_eq!(error.reason, Reason::Other(ErrorKind::Unavailable));
         assert_eq!(error.to_string(), "unavailable");
+    }
+
+    #[test]
+    fn a_peer_that_went_away_in_the_middle_of_a_call_may_be_asked_again() {
+        for status in [Status::unknown("transport error"), Status::cancelled("stream closed")] {
+            assert_eq!(CallError::from(status).kind, ErrorKind::Unavailable);
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use tower::Service;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::deadline;
+use crate::fault::Faults;
 use crate::health::{HealthClient, Readiness};
 use crate::mesh::{AuthorizationLayer, Caller, Mesh, incoming};
 use crate::service::Shutdown;
@@ -109,6 +110,7 @@ pub async fn serve<S>(
     mesh: Mesh,
     service: S,
     readiness: Readiness,
+    faults: Faults,
     shutdown: Shutdown,
 ) -> anyhow::Result<()>
 where
@@ -123,7 +125,8 @@ where
     let (reporter, health) = tonic_health::server::health_reporter();
     // Until the first look says otherwise: tonic-health starts with the opposite.
     reporter.set_service_status("", ServingStatus::NotServing).await;
-    // From the outside in: span, panic catcher (so that the span sees its answer), authorization, deadline.
+    // From the outside in: span, panic catcher (so that the span sees its answer), authorization, deadline,
+    // faults.
     let spans = telemetry::grpc::ServerLayer::new(&["grpc.health.v1.Health"])
         .strangers(|extensions| matches!(extensions.get(), Some(Caller::Stranger)));
     let server = Server::builder()
@@ -134,6 +137,7 @@ where
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Status::internal("internal error").into_http::<Body>()))
         .layer(AuthorizationLayer)
         .layer(deadline::ServerLayer)
+        .layer(faults.layer(Status::into_http))
         .add_service(health)
         .add_service(service)
         .serve_with_incoming_shutdown(Box::pin(incoming(listener, mesh)), shutdown.clone().cancelled_owned());
@@ -182,7 +186,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let shutdown = Shutdown::new();
-        let serving = serve(listener, Mesh::open(None).unwrap(), Nothing, Readiness::Always, shutdown.clone());
+        let (mesh, faults) = (Mesh::open(None).unwrap(), Faults::new(false, "nothing"));
+        let serving = serve(listener, mesh, Nothing, Readiness::Always, faults, shutdown.clone());
         let silence = async {
             peer.write_all(HELLO).await.unwrap();
             let started = Instant::now();

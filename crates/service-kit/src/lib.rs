@@ -4,6 +4,7 @@
 pub mod attribute;
 pub mod database;
 pub mod deadline;
+pub mod fault;
 pub mod grpc;
 pub mod health;
 pub mod http;

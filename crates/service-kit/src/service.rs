@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Ignored};
+use crate::fault;
 use crate::health::Probe;
 use crate::http::Tls;
 use crate::mesh;
@@ -63,6 +64,9 @@ pub trait Service: Sized + Send {
 
     /// Its telemetry block.
     fn telemetry(config: &Self::Config) -> &telemetry::Config;
+
+    /// Its setting `fault_injection`: whether requests may ask for faults, see [`crate::fault`].
+    fn fault_injection(config: &Self::Config) -> bool;
 
     /// Binds its port and makes what it needs. Peers and database need not be up yet.
     fn build(config: Self::Config) -> impl Future<Output = anyhow::Result<Self>> + Send;
@@ -141,7 +145,12 @@ fn runtime() -> anyhow::Result<Runtime> {
 
 /// The fallible part is a function of its own, so that the flush always runs.
 async fn serve<S: Service>(config: S::Config, ignored: &[Ignored]) -> anyhow::Result<()> {
-    let telemetry = telemetry::init(S::telemetry(&config), S::VERSION).context("start telemetry")?;
+    let faults = S::fault_injection(&config);
+    let settings = fault::admit(faults, S::telemetry(&config))?;
+    let telemetry = telemetry::init(&settings, S::VERSION).context("start telemetry")?;
+    if faults {
+        telemetry::warn!("fault_injection is on: whoever can send a request can make it fail");
+    }
     for Ignored { name, nearest } in ignored {
         telemetry::warn!(name, nearest, "a variable that is no setting is ignored");
     }

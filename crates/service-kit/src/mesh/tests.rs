@@ -14,6 +14,7 @@ use tonic::transport::Endpoint;
 use tonic::{Code, Request, Response, Status};
 
 use super::*;
+use crate::fault::Faults;
 use crate::grpc::{Upstream, serve};
 use crate::health::{Probe, Readiness};
 use crate::service::Shutdown;
@@ -58,7 +59,8 @@ async fn against(mesh: Mesh, test: impl AsyncFnOnce(u16)) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let shutdown = Shutdown::new();
-    let serving = serve(listener, mesh, NotifyServiceServer::new(Taken), Readiness::Always, shutdown.clone());
+    let (service, faults) = (NotifyServiceServer::new(Taken), Faults::new(false, "notify-svc"));
+    let serving = serve(listener, mesh, service, Readiness::Always, faults, shutdown.clone());
     let testing = async {
         test(port).await;
         shutdown.cancel();
