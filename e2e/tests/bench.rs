@@ -26,6 +26,8 @@ async fn every_report_of_a_bench_is_told_and_its_spans_are_counted() -> anyhow::
         levels: vec![Level::Clients(2), Level::Rate(5.0)],
         duration: Duration::from_secs(2),
         statements: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.sqlx")),
+        stacks: None,
+        allocations: false,
         sinks,
     };
     let results = bench::run(&plan).await?;

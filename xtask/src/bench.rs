@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what a submission costs and how fast it is, builds and settings side by side.
 
+mod flamegraph;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub(crate) const SINKS: &str = "bench-sinks";
 const PATIENTS: u32 = 256;
 
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Options {
     /// One short round at 16 clients with tracing alone.
     #[arg(long)]
@@ -52,6 +54,12 @@ pub(crate) struct Options {
     /// Writes the plans of a submission's statements to a file.
     #[arg(long, value_name = "FILE", conflicts_with = "no_pgbench")]
     plans: Option<PathBuf>,
+    /// Draws where the services' time goes (needs Linux's perf). Of the last variant, at all levels together.
+    #[arg(long, value_name = "FILE")]
+    flamegraph: Option<PathBuf>,
+    /// Counts allocations (needs Linux's perf, and root). Each takes a microsecond longer, so that other figures are worse.
+    #[arg(long)]
+    allocations: bool,
     /// Leaves out what Postgres alone can do, by pgbench.
     #[arg(long)]
     no_pgbench: bool,
@@ -89,24 +97,30 @@ impl Tracing {
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     if cfg!(debug_assertions) {
         // A debug build's figures say nothing.
-        let mut release = cargo();
-        release.args(["run", "--release", "--package", "xtask", "--"]).args(std::env::args_os().skip(1));
-        return succeed(release).await;
+        // Perf needs the names of functions, which a release has not.
+        let needs_names = options.flamegraph.is_some() || options.allocations;
+        let profile = if needs_names { "profiling" } else { "release" };
+        let mut optimised = cargo();
+        optimised.args(["run", "--profile", profile, "--package", "xtask", "--"]).args(std::env::args_os().skip(1));
+        return succeed(optimised).await;
     }
     if let Some(peer) = &options.peer {
         let rows = bench::run_against_peer(peer, &options.levels(), options.duration()).await?;
-        let results = Results { measured: rows, footprints: Vec::new(), yardstick: None };
-        print(&options, &results);
+        print(&options, &Results::of(rows));
         return Ok(());
     }
     build_services().await?;
-    let plan = plan(&options)?;
+    let recorded = tempfile::tempdir().context("make a folder")?;
+    let plan = plan(&options, &recorded.path().join("perf.data"))?;
     let results = tokio::select! {
         results = bench::run(&plan) => results?,
         _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
     };
     if let (Some(file), Some(yardstick)) = (&options.plans, &results.yardstick) {
         std::fs::write(file, report::plans(yardstick)).with_context(|| format!("write {}", file.display()))?;
+    }
+    if let (Some(picture), Some(stacks)) = (&options.flamegraph, &plan.stacks) {
+        flamegraph::draw(stacks, &results.recorded, picture).await?;
     }
     print(&options, &results);
     Ok(())
@@ -151,7 +165,7 @@ impl Options {
     }
 }
 
-fn plan(options: &Options) -> anyhow::Result<Plan> {
+fn plan(options: &Options, stacks: &Path) -> anyhow::Result<Plan> {
     let executable = std::env::current_exe().context("find this program")?;
     let ours = executable.parent().context("the folder of this program")?.to_owned();
     let levels = options.levels();
@@ -181,6 +195,8 @@ fn plan(options: &Options) -> anyhow::Result<Plan> {
         duration: options.duration(),
         levels,
         statements: (!options.no_pgbench).then_some(statements),
+        stacks: options.flamegraph.as_ref().map(|_| stacks.to_owned()),
+        allocations: options.allocations,
         sinks: (executable, SINKS),
     })
 }

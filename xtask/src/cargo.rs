@@ -1,5 +1,8 @@
 //! Cargo, for building what is to be run.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use anyhow::{Context, ensure};
 use tokio::process::Command;
 
@@ -11,9 +14,10 @@ pub(crate) async fn build_services() -> anyhow::Result<()> {
     for service in testkit::stack::Service::ALL {
         command.args(["--package", service.name()]);
     }
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
+    // A profile is the name of its folder, but for the first one.
+    let program = std::env::current_exe().context("find this program")?;
+    let profile = program.parent().and_then(Path::file_name).context("the folder of this program has no name")?;
+    command.arg("--profile").arg(if profile == "debug" { OsStr::new("dev") } else { profile });
     succeed(command).await
 }
 

@@ -10,6 +10,8 @@ mod demo;
 mod e2e_compose;
 mod explain;
 mod fuzz_api;
+mod sampling_lab;
+mod scenario;
 mod span_cost;
 mod sqlx;
 mod test;
@@ -43,6 +45,8 @@ enum Command {
     /// The receivers that `bench` starts.
     #[command(name = bench::SINKS, hide = true)]
     BenchSinks,
+    /// Puts the samplers side by side under the same load with known failures: what each keeps, finds and costs.
+    SamplingLab(sampling_lab::Options),
     /// Sends what `/openapi.json` allows, and what it does not, to a running stack (needs Python).
     FuzzApi(fuzz_api::Options),
     /// Counts the instructions and allocations of a span (needs Valgrind) and compares them with what they were.
@@ -53,6 +57,8 @@ enum Command {
     VerifyTraces(verify_traces::Options),
     /// Says what went wrong in a trace, and where: in a sentence, with what speaks for it and where the time went.
     Explain(explain::Options),
+    /// Makes a failure on purpose, and prints its trace with what the trace says of it.
+    Scenario(scenario::Options),
     /// Checks who may depend on whom.
     Architecture,
     /// Writes `.sqlx`, which lets the queries be checked without a database.
@@ -78,11 +84,13 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Chaos(options) => chaos::run(options).await,
         Command::Bench(options) => bench::run(options).await,
         Command::BenchSinks => testkit::bench::serve_sinks().await,
+        Command::SamplingLab(options) => sampling_lab::run(options).await,
         Command::FuzzApi(options) => fuzz_api::run(options).await,
         Command::SpanCost(options) => span_cost::run(options).await,
         Command::W3cTraceContext(options) => w3c_trace_context::run(options).await,
         Command::VerifyTraces(options) => verify_traces::run(options).await,
         Command::Explain(options) => explain::run(options).await,
+        Command::Scenario(options) => scenario::run(options).await,
         Command::Architecture => architecture::run(),
         Command::Sqlx(options) => sqlx::run(options).await,
     }

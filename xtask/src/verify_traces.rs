@@ -10,9 +10,6 @@ use testkit::jaeger::Jaeger;
 use traces::verify::{Expectation, Margins, verify};
 use traces::{Span, Trace};
 
-/// Traces that are asked for at most, of each service.
-const MOST: usize = 1_500;
-
 #[derive(Args)]
 #[command(group = clap::ArgGroup::new("source").required(true))]
 pub(crate) struct Options {
@@ -105,11 +102,7 @@ async fn stored(jaeger: &Jaeger, options: &Options) -> anyhow::Result<Vec<Trace>
     let since = now.checked_sub(options.since).unwrap_or(UNIX_EPOCH);
     let mut traces = BTreeMap::new();
     for service in services {
-        let found = jaeger.traces_since(&service, since, MOST).await?;
-        if found.len() == MOST {
-            eprintln!("{service} has {MOST} traces or more; the newest are judged");
-        }
-        traces.extend(found.into_iter().map(|trace| (trace.id().to_owned(), trace)));
+        traces.extend(jaeger.traces_since(&service, since).await?);
     }
     let settled = now.checked_sub(options.settle).unwrap_or(UNIX_EPOCH).duration_since(UNIX_EPOCH)?.as_nanos();
     let is_young = |span: &Span| u128::from(span.end) > settled;

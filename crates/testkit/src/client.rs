@@ -315,7 +315,7 @@ async fn receive(request: RequestBuilder) -> anyhow::Result<Response> {
 }
 
 /// An answer that is not chunked.
-fn parse(answer: &[u8]) -> anyhow::Result<Response> {
+pub(crate) fn parse(answer: &[u8]) -> anyhow::Result<Response> {
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").context("no end of a head")?;
     let (head, body) = (std::str::from_utf8(&answer[..end])?, &answer[end + 4..]);
     let mut lines = head.lines();

@@ -1,5 +1,6 @@
 //! What Jaeger has stored, by its HTTP API.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
@@ -12,6 +13,9 @@ use crate::trace::{Trace, read};
 
 /// Traces that [`Jaeger::everything_of`] asks for at most.
 const TRACES: &str = "1000";
+
+/// Traces that are asked for at once at most: they are an answer of some 30 MB.
+const MOST_OF_A_TIME: usize = 500;
 
 /// A Jaeger's query service.
 #[derive(Debug, Clone)]
@@ -65,15 +69,31 @@ impl Jaeger {
         Ok(services.filter_map(|service| Some(service.as_str()?.to_owned())).collect())
     }
 
-    /// The newest traces that a service has taken part in since a time, as many as `most`.
+    /// All traces that a service has taken part in since a time, by their ids.
     ///
     /// # Errors
     /// When Jaeger cannot be asked or its answer is none of its own.
-    pub async fn traces_since(&self, service: &str, since: SystemTime, most: usize) -> anyhow::Result<Vec<Trace>> {
-        let microseconds =
-            |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros().to_string();
-        let (start, end) = (microseconds(since), microseconds(SystemTime::now()));
-        let query = [("service", service), ("start", &start), ("end", &end), ("limit", &most.to_string())];
+    pub async fn traces_since(&self, service: &str, since: SystemTime) -> anyhow::Result<BTreeMap<String, Trace>> {
+        let microseconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+        let mut traces = BTreeMap::new();
+        // Jaeger gives so many of a time at most, and does not say whether there are more: then halves of it are asked for.
+        let mut times = vec![(microseconds(since), microseconds(SystemTime::now()))];
+        while let Some((start, end)) = times.pop() {
+            let found = self.traces_between(service, start, end).await?;
+            if found.len() >= MOST_OF_A_TIME && end > start {
+                let middle = start.midpoint(end);
+                times.extend([(start, middle), (middle + 1, end)]);
+            } else {
+                traces.extend(found.into_iter().map(|trace| (trace.id().to_owned(), trace)));
+            }
+        }
+        Ok(traces)
+    }
+
+    /// Traces with spans of a service that began in a time, in microseconds since 1970.
+    async fn traces_between(&self, service: &str, start: u128, end: u128) -> anyhow::Result<Vec<Trace>> {
+        let (start, end, limit) = (start.to_string(), end.to_string(), MOST_OF_A_TIME.to_string());
+        let query = [("service", service), ("start", &start), ("end", &end), ("limit", &limit)];
         let url = reqwest::Url::parse_with_params(&format!("{}/api/traces", self.base_url), query)?;
         let response = self.http.get(url).send().await.context("ask Jaeger")?.error_for_status()?;
         read::traces(&response.bytes().await?).context("read Jaeger's answer")

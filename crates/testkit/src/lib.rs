@@ -38,6 +38,8 @@ pub mod poll;
 pub mod postgres;
 pub mod proxy;
 mod reaper;
+pub mod sampling_lab;
+pub mod scenario;
 mod script;
 mod server_task;
 pub mod sms;

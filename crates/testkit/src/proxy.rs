@@ -1,4 +1,4 @@
-//! A TCP proxy that can fall silent: what a NAT, a firewall or a failover does to connections.
+//! A TCP proxy that can fall silent or reset connections: what a NAT, a firewall or a failover does to them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,6 +29,8 @@ struct Network {
     generation: u64,
     /// Nor are new ones.
     partitioned: bool,
+    /// New ones are reset as soon as something is sent on them.
+    resetting: bool,
 }
 
 impl Proxy {
@@ -64,14 +66,22 @@ impl Proxy {
 
     /// As [`Proxy::silence`], and new connections are taken and silent too, until [`Proxy::heal`].
     pub fn partition(&self) {
-        self.network
-            .send_modify(|network| *network = Network { generation: network.generation + 1, partitioned: true });
+        self.network.send_modify(|network| {
+            *network = Network { generation: network.generation + 1, partitioned: true, ..*network }
+        });
+    }
+
+    /// Resets new connections as soon as something is sent on them, until [`Proxy::heal`].
+    pub fn reset(&self) {
+        self.network.send_modify(|network| {
+            *network = Network { generation: network.generation + 1, resetting: true, ..*network }
+        });
     }
 
     /// Forwards new connections again. Those that a partition has met stay silent.
     pub fn heal(&self) {
         self.network
-            .send_modify(|network| *network = Network { generation: network.generation + 1, partitioned: false });
+            .send_modify(|network| *network = Network { generation: network.generation + 1, ..Network::default() });
     }
 
     /// Whether the target has said anything on a connection that was opened since the last change.
@@ -98,6 +108,11 @@ async fn forward(
     if born.partitioned {
         return silent(near, None::<TcpStream>).await;
     }
+    if born.resetting {
+        // Closed with something unread, and without a farewell, it is a reset to the other side.
+        let _ = (near.readable().await, near.set_zero_linger());
+        return;
+    }
     let Ok(far) = TcpStream::connect(target).await else { return };
     // Small messages back and forth, as without a proxy.
     let _ = (near.set_nodelay(true), far.set_nodelay(true));
@@ -116,4 +131,36 @@ async fn forward(
 /// Keeps a connection open until its caller has closed it.
 async fn silent<T>(mut near: TcpStream, _far: Option<T>) {
     let _ = tokio::io::copy(&mut near, &mut tokio::io::sink()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_is_reset_once_something_is_sent_on_it_until_the_network_is_well_again() -> anyhow::Result<()>
+    {
+        let target = TcpListener::bind(ANY_PORT).await?;
+        let proxy = Proxy::start(target.local_addr()?).await?;
+        let ask = async || {
+            let mut stream = TcpStream::connect(proxy.address()).await?;
+            stream.write_all(b"?").await?;
+            stream.read(&mut [0]).await
+        };
+        proxy.reset();
+        assert_eq!(ask().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        proxy.heal();
+        let answer = async {
+            let (mut stream, _) = target.accept().await?;
+            stream.write_all(b"!").await
+        };
+        let (read, answered) = tokio::join!(ask(), answer);
+        answered?;
+        assert_eq!(read?, 1);
+        Ok(())
+    }
 }

@@ -41,6 +41,8 @@ pub enum Behaviour {
     AcceptAfter(Duration),
     /// This status, with a provider's error document; 400 says that the number is none.
     Refuse(u16),
+    /// 400, which says that the number is none, and only after so long.
+    RefuseAfter(Duration),
     /// 400 with the provider's code for a sender that is none.
     RefuseSender,
     /// 429 with `Retry-After`, in seconds.
@@ -158,7 +160,7 @@ async fn create_message(
         headers,
         answered: status(behaviour),
     });
-    if let Behaviour::AcceptAfter(delay) = behaviour {
+    if let Behaviour::AcceptAfter(delay) | Behaviour::RefuseAfter(delay) = behaviour {
         tokio::time::sleep(delay).await;
     }
     answer(behaviour, idempotency_key).await
@@ -168,7 +170,7 @@ fn status(behaviour: Behaviour) -> Option<u16> {
     match behaviour {
         Behaviour::Accept | Behaviour::AcceptAfter(_) => Some(201),
         Behaviour::Refuse(status) => Some(status),
-        Behaviour::RefuseSender => Some(400),
+        Behaviour::RefuseAfter(_) | Behaviour::RefuseSender => Some(400),
         Behaviour::TooManyRequests { .. } => Some(429),
         Behaviour::Disconnect | Behaviour::Hang => None,
     }
@@ -181,7 +183,7 @@ async fn answer(behaviour: Behaviour, idempotency_key: Option<String>) -> Respon
             (StatusCode::CREATED, Json(json!({"sid": format!("SM{}", id.replace('-', "")), "status": "queued"})))
                 .into_response()
         }
-        Behaviour::Refuse(400) => refusal(400, Some(21211)).into_response(),
+        Behaviour::Refuse(400) | Behaviour::RefuseAfter(_) => refusal(400, Some(21211)).into_response(),
         Behaviour::Refuse(status) => refusal(status, None).into_response(),
         Behaviour::RefuseSender => refusal(400, Some(21212)).into_response(),
         Behaviour::TooManyRequests { retry_after } => {

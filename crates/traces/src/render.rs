@@ -10,8 +10,9 @@ const LONGEST: usize = 76;
 
 /// The columns service, span (indented as a tree), kind, start, duration and status.
 ///
-/// Start counts from the first span's start. Spans without their parent come after the roots, marked as such.
-pub(crate) fn render(trace: &Trace) -> String {
+/// Start counts from the first span's start. Spans without their parent come after the roots, marked as such. `remark` says
+/// something about one span.
+pub(crate) fn render(trace: &Trace, remark: Option<(&str, &str)>) -> String {
     let mut rows = vec![["SERVICE", "SPAN", "KIND", "START", "DURATION", "STATUS"].map(ToOwned::to_owned)];
     let origin = trace.spans.first().map_or(0, |span| span.start);
     let tree = Tree::new(trace);
@@ -24,7 +25,14 @@ pub(crate) fn render(trace: &Trace) -> String {
             if let Some(parent) = tree.parent(at) {
                 lasts.push(tree.children(parent).last() == Some(&at));
             }
-            rows.push(row(&trace.spans[at], &line(&trace.spans[at], &lasts), origin));
+            let span = &trace.spans[at];
+            let mut row = row(span, &line(span, &lasts), origin);
+            if let Some((_, text)) = remark.filter(|(span_id, _)| *span_id == span.span_id) {
+                let status = std::mem::take(&mut row[5]);
+                let space = if status.is_empty() { "" } else { " " };
+                row[5] = format!("{status}{space}<== {text}");
+            }
+            rows.push(row);
         }
     }
     align(&rows)
@@ -85,4 +93,17 @@ pub(crate) fn align<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String 
         text.push('\n');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remark_is_on_the_line_of_its_span_alone() {
+        let span = |id: &str| Span { span_id: id.to_owned(), name: id.to_owned(), ..Span::default() };
+        let text = Trace::new(vec![span("a"), span("b")]).render_with_remark("b", "this one");
+        let marked: Vec<_> = text.lines().filter(|line| line.ends_with("<== this one")).collect();
+        assert!(marked.len() == 1 && marked[0].contains(" b "), "{text}");
+    }
 }

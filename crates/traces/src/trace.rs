@@ -129,7 +129,12 @@ impl Trace {
 
     /// The trace as a table whose second column is the tree.
     pub fn render(&self) -> String {
-        render::render(self)
+        render::render(self, None)
+    }
+
+    /// As [`Trace::render`], with a remark on the line of one span.
+    pub fn render_with_remark(&self, span_id: &str, remark: &str) -> String {
+        render::render(self, Some((span_id, remark)))
     }
 }
 

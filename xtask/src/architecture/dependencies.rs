@@ -4,7 +4,7 @@ use super::SERVICES;
 use super::workspace::{Locked, Member};
 
 /// What each member may depend on inside the workspace, dev- and build-dependencies included.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("gateway", SERVICE),
     ("user-svc", SERVICE),
     ("epro-svc", SERVICE),
@@ -16,6 +16,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("migrations", &[]),
     ("certificates", &[]),
     ("traces", &[]),
+    ("docs", &["telemetry", "testkit"]),
     ("testkit", &["traces", "migrations", "certificates"]),
     ("e2e", &["testkit", "migrations", "proto"]),
     ("xtask", &["testkit", "traces", "migrations"]),
@@ -46,12 +47,12 @@ const RESERVED: &[Reserved] = &[
     },
     Reserved {
         packages: &["sqlx"],
-        members: &["user-svc", "data-svc", "migrations", "telemetry", "service-kit", "testkit", "xtask", "e2e"],
+        members: &["user-svc", "data-svc", "migrations", "telemetry", "service-kit", "testkit", "docs", "xtask", "e2e"],
         instead: "call data-svc or user-svc, which own the schemas",
     },
     Reserved {
         packages: &["reqwest"],
-        members: &["telemetry", "notify-svc", "testkit", "xtask", "e2e"],
+        members: &["telemetry", "notify-svc", "testkit", "docs", "xtask", "e2e"],
         instead: "use telemetry::http::Client",
     },
     Reserved {

@@ -43,6 +43,7 @@ fn measured(rows: &[Measured]) -> Table {
         "CPU ms each",
         "Postgres ms each",
         "switches each",
+        "allocations each",
         "spans each",
         "refused",
         "MiB after",
@@ -62,6 +63,7 @@ fn measured(rows: &[Measured]) -> Table {
             format!("{:.2}", row.cpu_of_services()),
             format!("{:.2}", row.cpu_of("postgres")),
             format!("{:.0}", row.switches_of_services()),
+            row.allocations_each().map(|allocations| format!("{allocations:.0}")).unwrap_or_default(),
             format!("{:.1}", row.spans_each()),
             row.refused.to_string(),
             mib(row.resident),
@@ -144,6 +146,7 @@ pub(super) fn document(results: &Results) -> Value {
             "told_us": [row.told.value_at_quantile(0.5), row.told.value_at_quantile(0.99)],
             "cpu_ms_each": Value::Object(cpu),
             "switches_each": row.switches_of_services(),
+            "allocations_each": row.allocations_each(),
             "spans_each": row.spans_each(),
             "resident": row.resident,
         })

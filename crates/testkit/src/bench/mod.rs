@@ -1,11 +1,12 @@
 //! What a submission costs, with all its deliveries, and how fast it is: builds and settings side by side in one run.
 
 mod load;
+mod perf;
 mod pgbench;
-mod population;
+pub(crate) mod population;
 mod results;
 mod sinks;
-mod usage;
+pub(crate) mod usage;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -22,10 +23,11 @@ use crate::poll;
 use crate::postgres::Postgres;
 use crate::stack::{Service, Stack};
 use load::Load;
+use perf::{Allocations, Recording};
 pub use pgbench::Yardstick;
 use population::Patient;
 pub use population::Population;
-use results::is_service;
+pub(crate) use results::is_service;
 pub use results::{Footprint, Measured, Memory, Results};
 use sinks::Sinks;
 pub use sinks::serve as serve_sinks;
@@ -38,20 +40,6 @@ const WARM_UP_CLIENTS: usize = 16;
 const BACKLOG: Duration = Duration::from_mins(2);
 /// A pause in which the last spans come.
 const QUIET: Duration = Duration::from_secs(2);
-/// Limits of the gateway's that all these patients at one address would meet.
-const LIMITS: [&str; 10] = [
-    "ADDRESS__LOGINS__PER_MINUTE",
-    "ADDRESS__LOGINS__BURST",
-    "ADDRESS__STRANGERS__PER_MINUTE",
-    "ADDRESS__STRANGERS__BURST",
-    "ALL_LOGINS__PER_SECOND",
-    "ALL_LOGINS__BURST",
-    "ACCESS_TOKEN__PER_SECOND",
-    "ACCESS_TOKEN__BURST",
-    "PERSON__PER_SECOND",
-    "PERSON__BURST",
-];
-const UNLIMITED: &str = "1000000";
 /// Clients that keep a steady rate.
 const STEADY_CLIENTS: usize = 256;
 
@@ -86,6 +74,10 @@ pub struct Plan {
     /// Where sqlx has written the services' statements, for pgbench to run those of one submission; nothing to leave that
     /// out.
     pub statements: Option<PathBuf>,
+    /// Where the services' stacks are written while they are under load, in the format of Linux's `perf`; of the last turn.
+    pub stacks: Option<PathBuf>,
+    /// Whether allocations are counted. It needs root, and each takes a microsecond longer.
+    pub allocations: bool,
     /// A program that does nothing but [`serve_sinks`], and its argument.
     pub sinks: (PathBuf, &'static str),
 }
@@ -104,7 +96,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Results> {
         command
     })
     .await?;
-    let mut results = Results { measured: Vec::new(), footprints: Vec::new(), yardstick: None };
+    let mut results = Results::of(Vec::new());
     for variant in &plan.variants {
         for level in &plan.levels {
             results.measured.push(Measured::new(&variant.name, *level)?);
@@ -120,8 +112,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Results> {
         results.footprints.clear();
         for variant in &plan.variants {
             eprintln!("round {round} of {}: {}", plan.rounds, variant.name);
-            let footprint = measure(plan, variant, &postgres, &mut sinks, &mut results.measured).await?;
-            results.footprints.push(footprint);
+            measure(plan, variant, &postgres, &mut sinks, &mut results).await?;
         }
     }
     postgres.stop().await?;
@@ -134,19 +125,19 @@ async fn measure(
     variant: &Variant,
     postgres: &Postgres,
     sinks: &mut Sinks,
-    measured: &mut [Measured],
-) -> anyhow::Result<Footprint> {
+    results: &mut Results,
+) -> anyhow::Result<()> {
     let addresses = sinks.addresses.clone();
     let mut builder = Stack::builder()
+        .without_rate_limits()
         .cluster(postgres.cluster())
         .binaries(&variant.binaries)
         .env_all("EPRO_TELEMETRY__ENDPOINT", format!("http://{}", addresses.otlp))
         .env_all("OTEL_BSP_SCHEDULE_DELAY", "1000")
+        // As its image has it.
+        .env(Service::UserSvc, "MIMALLOC_PURGE_DELAY", "0")
         .env(Service::NotifySvc, "EPRO_SMS__URL", format!("http://{}", addresses.sms))
         .env(Service::NotifySvc, "EPRO_SMTP__URL", format!("smtp://{}", addresses.smtp));
-    for limit in LIMITS {
-        builder = builder.env(Service::Gateway, &format!("EPRO_RATE_LIMITS__{limit}"), UNLIMITED);
-    }
     for (name, value) in &variant.environment {
         builder = builder.env_all(name, value);
     }
@@ -176,13 +167,21 @@ async fn measure(
     load::closed(gateway, &patients, WARM_UP_CLIENTS, WARM_UP).await?;
     delivered(&stack).await?;
     sinks.take_all(QUIET).await?;
-    for measured in measured.iter_mut().filter(|measured| measured.variant == variant.name) {
+    let allocations = plan.allocations.then(|| Allocations::count_in(&variant.binaries)).transpose()?;
+    let recording = plan.stacks.as_deref().map(Recording::start).transpose()?;
+    for measured in results.measured.iter_mut().filter(|measured| measured.variant == variant.name) {
+        let before = Allocations::so_far(allocations.as_ref())?;
         level(&stack, &patients, sinks, plan.duration, measured).await?;
+        measured.allocations += Allocations::so_far(allocations.as_ref())? - before;
+    }
+    if let Some(recording) = recording {
+        results.recorded = recording.stop().await?;
     }
     footprint.at_end = memory()?;
     footprint.peak = services(|usage| usage.peak)?;
     stack.stop().await?;
-    Ok(footprint)
+    results.footprints.push(footprint);
+    Ok(())
 }
 
 async fn level(
@@ -220,7 +219,7 @@ async fn level(
 }
 
 /// Waits until everything is delivered.
-async fn delivered(stack: &Stack) -> anyhow::Result<()> {
+pub(crate) async fn delivered(stack: &Stack) -> anyhow::Result<()> {
     let mut database = stack.database.connect().await?;
     let pending = async || {
         let pending = "SELECT EXISTS (SELECT FROM clinical.notification WHERE state = 'pending')";

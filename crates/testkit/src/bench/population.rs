@@ -21,10 +21,10 @@ pub struct Population {
 
 /// A patient who is logged in.
 #[derive(Debug, Clone)]
-pub(super) struct Patient {
-    pub(super) token: String,
+pub(crate) struct Patient {
+    pub(crate) token: String,
     /// May be filled in at any time.
-    pub(super) assignment: Uuid,
+    pub(crate) assignment: Uuid,
 }
 
 /// Ids are made of names, so that the statements need not hand them on.
@@ -97,7 +97,7 @@ impl Population {
     ///
     /// # Errors
     /// When a statement fails.
-    pub(super) async fn store(&self, database: &mut PgConnection) -> anyhow::Result<Vec<Uuid>> {
+    pub(crate) async fn store(&self, database: &mut PgConnection) -> anyhow::Result<Vec<Uuid>> {
         let reports = if self.reports == 0 { "" } else { REPORTS };
         let statements = format!("{STATEMENTS}{reports} ANALYZE;")
             .replace("$sites", &self.sites.to_string())
@@ -117,7 +117,7 @@ impl Population {
 ///
 /// # Errors
 /// When one is refused.
-pub(super) async fn log_in(client: &Client, assignments: Vec<Uuid>) -> anyhow::Result<Vec<Patient>> {
+pub(crate) async fn log_in(client: &Client, assignments: Vec<Uuid>) -> anyhow::Result<Vec<Patient>> {
     const AT_ONCE: usize = 4;
     let logins = assignments.into_iter().enumerate().map(|(number, assignment)| async move {
         let token = client.login(&format!("bench-{number}"), PATIENTS[0].pin).await?.0;
@@ -130,7 +130,7 @@ pub(super) async fn log_in(client: &Client, assignments: Vec<Uuid>) -> anyhow::R
 ///
 /// # Errors
 /// When one is refused.
-pub(super) async fn log_in_demo(client: &Client) -> anyhow::Result<Vec<Patient>> {
+pub(crate) async fn log_in_demo(client: &Client) -> anyhow::Result<Vec<Patient>> {
     let logins = PATIENTS.iter().map(|patient| async move {
         let token = client.login(patient.login, patient.pin).await?.0;
         anyhow::Ok(Patient { token, assignment: patient.assignment })
@@ -142,7 +142,7 @@ pub(super) async fn log_in_demo(client: &Client) -> anyhow::Result<Vec<Patient>>
 ///
 /// # Errors
 /// When it is not stored.
-pub(super) async fn submit_one(client: &Client) -> anyhow::Result<()> {
+pub(crate) async fn submit_one(client: &Client) -> anyhow::Result<()> {
     let patient = &PATIENTS[0];
     let token = client.login(patient.login, patient.pin).await?;
     client.submit_new(&token, patient.assignment).await?.expect_status(201)?;

@@ -28,6 +28,8 @@ pub struct Measured {
     /// By service, and `postgres`.
     pub cpu: BTreeMap<String, Duration>,
     pub switches: BTreeMap<String, u64>,
+    /// Of the five services; zero where they were not counted.
+    pub allocations: u64,
     /// Bytes that the five services have in memory at the end of the level's last round.
     pub resident: u64,
 }
@@ -47,6 +49,7 @@ impl Measured {
             spans: 0,
             cpu: BTreeMap::new(),
             switches: BTreeMap::new(),
+            allocations: 0,
             resident: 0,
         })
     }
@@ -72,16 +75,24 @@ impl Measured {
     }
 
     /// Context switches a submission in the five services.
-    #[expect(clippy::cast_precision_loss, reason = "there are not so many")]
     pub fn switches_of_services(&self) -> f64 {
         let switches: u64 = self.switches.iter().filter(|(name, _)| is_service(name)).map(|(_, count)| count).sum();
-        switches as f64 / self.stored.max(1) as f64
+        self.share(switches)
+    }
+
+    /// Allocations a submission in the five services, if they were counted.
+    pub fn allocations_each(&self) -> Option<f64> {
+        (self.allocations > 0).then(|| self.share(self.allocations))
     }
 
     /// Spans a submission.
-    #[expect(clippy::cast_precision_loss, reason = "there are not so many")]
     pub fn spans_each(&self) -> f64 {
-        self.spans as f64 / self.stored.max(1) as f64
+        self.share(self.spans)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "there are not so many")]
+    fn share(&self, count: u64) -> f64 {
+        count as f64 / self.stored.max(1) as f64
     }
 
     #[expect(clippy::cast_precision_loss, reason = "there are not so many")]
@@ -95,7 +106,7 @@ fn per(count: u64, duration: Duration) -> f64 {
     count as f64 / duration.as_secs_f64().max(f64::EPSILON)
 }
 
-pub(super) fn is_service(name: &str) -> bool {
+pub(crate) fn is_service(name: &str) -> bool {
     Service::ALL.iter().any(|service| service.name() == name)
 }
 
@@ -133,4 +144,13 @@ pub struct Results {
     /// Of each variant in the last round.
     pub footprints: Vec<Footprint>,
     pub yardstick: Option<Yardstick>,
+    /// The services whose stacks were recorded: a process's id and its name.
+    pub recorded: Vec<(u32, String)>,
+}
+
+impl Results {
+    /// Of levels that were measured without a Postgres of one's own.
+    pub fn of(measured: Vec<Measured>) -> Self {
+        Self { measured, footprints: Vec::new(), yardstick: None, recorded: Vec::new() }
+    }
 }

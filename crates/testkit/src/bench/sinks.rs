@@ -11,8 +11,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::post;
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tonic::transport::server::TcpIncoming;
 use uuid::Uuid;
 
+use crate::otlp::trace_service;
 use crate::poll;
 use crate::server_task::ANY_PORT;
 
@@ -118,7 +118,8 @@ pub async fn serve() -> anyhow::Result<()> {
     let addresses = Addresses { otlp: otlp.local_addr()?, sms: sms.local_addr()?, smtp: smtp.local_addr()? };
     println!("{}", serde_json::to_string(&addresses)?);
 
-    let service = TraceServiceServer::new(Spans(Arc::clone(&shared))).max_decoding_message_size(usize::MAX);
+    let counted = Arc::clone(&shared);
+    let service = trace_service(move |request| count(&counted, &request));
     let spans = tonic::transport::Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(otlp));
     let router = axum::Router::new().fallback(post(take_sms)).with_state(Arc::clone(&shared));
     let commands = async {
@@ -141,20 +142,9 @@ async fn bind() -> anyhow::Result<TcpListener> {
     TcpListener::bind(ANY_PORT).await.context("bind a sink")
 }
 
-struct Spans(Shared);
-
-#[tonic::async_trait]
-impl TraceService for Spans {
-    async fn export(
-        &self,
-        request: tonic::Request<ExportTraceServiceRequest>,
-    ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
-        let resources = &request.get_ref().resource_spans;
-        let spans: usize =
-            resources.iter().flat_map(|resource| &resource.scope_spans).map(|scope| scope.spans.len()).sum();
-        lock(&self.0).spans += spans as u64;
-        Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
-    }
+fn count(shared: &Shared, request: &ExportTraceServiceRequest) {
+    let scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+    lock(shared).spans += scopes.map(|scope| scope.spans.len() as u64).sum::<u64>();
 }
 
 async fn take_sms(State(shared): State<Shared>, body: String) -> impl IntoResponse {

@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::results::is_service;
+
 /// Of a service, or of Postgres with all its backends.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Usage {
-    pub(super) cpu: Duration,
+pub(crate) struct Usage {
+    pub(crate) cpu: Duration,
     /// Context switches, voluntary or not.
-    pub(super) switches: u64,
+    pub(crate) switches: u64,
     /// Bytes of memory in use, and the most so far. Shared memory counts for each process that has it.
-    pub(super) resident: u64,
-    pub(super) peak: u64,
+    pub(crate) resident: u64,
+    pub(crate) peak: u64,
     /// Of what is resident, what is no file's.
-    pub(super) anonymous: u64,
+    pub(crate) anonymous: u64,
 }
 
 impl Usage {
@@ -59,7 +61,7 @@ struct Process {
 ///
 /// # Errors
 /// When there is no `/proc`.
-pub(super) fn of_children() -> anyhow::Result<BTreeMap<String, Usage>> {
+pub(crate) fn of_children() -> anyhow::Result<BTreeMap<String, Usage>> {
     let processes = processes()?;
     let mut usages: BTreeMap<String, Usage> = BTreeMap::new();
     for process in &processes {
@@ -68,6 +70,13 @@ pub(super) fn of_children() -> anyhow::Result<BTreeMap<String, Usage>> {
         }
     }
     Ok(usages)
+}
+
+/// The services among the children of this process: id and name.
+pub(super) fn services() -> anyhow::Result<Vec<(u32, String)>> {
+    let processes = processes()?.into_iter();
+    let ours = processes.filter(|process| process.parent == std::process::id() && is_service(&process.name));
+    Ok(ours.map(|process| (process.id, process.name)).collect())
 }
 
 fn processes() -> anyhow::Result<Vec<Process>> {

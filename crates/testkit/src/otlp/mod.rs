@@ -1,26 +1,29 @@
 //! An OTLP receiver that keeps spans and metrics in memory: gRPC on one port, HTTP with protobuf on another.
 
+mod clock;
 mod forward;
+mod grpc;
 mod metrics;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::body::Bytes;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
 };
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -28,12 +31,13 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::server_task::{ANY_PORT, ServerTask};
 use crate::trace::{Shape, Trace, diff, spans};
+use clock::Clocks;
 use forward::Forwarder;
+use grpc::MAX_REQUEST;
 use metrics::Metrics;
 use store::Store;
 
-/// Bytes one export request may have.
-const MAX_REQUEST: usize = 64 * 1024 * 1024;
+pub(crate) use grpc::trace_service;
 
 /// The receiver. Its ports are free again when it is dropped.
 #[derive(Debug)]
@@ -63,7 +67,12 @@ impl Receiver {
     }
 
     async fn start_with(forwarder: Option<Forwarder>) -> anyhow::Result<Self> {
-        let inlet = Arc::new(Inlet { store: Store::default(), metrics: Metrics::default(), forwarder });
+        let inlet = Arc::new(Inlet {
+            store: Store::default(),
+            metrics: Metrics::default(),
+            clocks: Clocks::default(),
+            forwarder,
+        });
         let mut receiver = Self { grpc: ANY_PORT, http: ANY_PORT, inlet, servers: Vec::new() };
         receiver.start_again().await?;
         Ok(receiver)
@@ -78,7 +87,8 @@ impl Receiver {
         let http = TcpListener::bind(self.http).await.context("bind the OTLP/HTTP receiver")?;
         (self.grpc, self.http) = (grpc.local_addr()?, http.local_addr()?);
 
-        let traces = TraceServiceServer::from_arc(Arc::clone(&self.inlet)).max_decoding_message_size(MAX_REQUEST);
+        let inlet = Arc::clone(&self.inlet);
+        let traces = trace_service(move |request| inlet.take(request));
         let metrics = MetricsServiceServer::from_arc(Arc::clone(&self.inlet)).max_decoding_message_size(MAX_REQUEST);
         let grpc_server = ServerTask::spawn(|stopped| async move {
             let router = tonic::transport::Server::builder().add_service(traces).add_service(metrics);
@@ -87,8 +97,11 @@ impl Receiver {
         });
         let (traces, metrics) = (Arc::clone(&self.inlet), Arc::clone(&self.inlet));
         let router = axum::Router::new()
-            .route("/v1/traces", post(async move |body| receive_http(body, |request| traces.take(request))))
-            .route("/v1/metrics", post(async move |body| receive_http(body, |request| metrics.metrics.add(request))))
+            .route("/v1/traces", post(async move |head, body| receive_http(&head, &body, |it| traces.take(it))))
+            .route(
+                "/v1/metrics",
+                post(async move |head, body| receive_http(&head, &body, |it| metrics.metrics.add(it))),
+            )
             .layer(axum::extract::DefaultBodyLimit::max(MAX_REQUEST));
         self.servers = vec![grpc_server, ServerTask::http(http, router)];
         Ok(())
@@ -109,6 +122,11 @@ impl Receiver {
     /// Base URL for OTLP over HTTP, without `/v1/traces` and the like.
     pub fn http_endpoint(&self) -> String {
         format!("http://{}", self.http)
+    }
+
+    /// From now on the spans of a service arrive as if its clock were so much ahead of the others'; zero sets it right.
+    pub fn set_clock_ahead(&self, service: &str, by: Duration) {
+        self.inlet.clocks.put_ahead(service, by);
     }
 
     /// The spans of one trace received so far; perhaps none. The id is hexadecimal.
@@ -208,26 +226,17 @@ impl std::error::Error for Incomplete {}
 struct Inlet {
     store: Store,
     metrics: Metrics,
+    clocks: Clocks,
     forwarder: Option<Forwarder>,
 }
 
 impl Inlet {
-    fn take(&self, request: ExportTraceServiceRequest) {
+    fn take(&self, mut request: ExportTraceServiceRequest) {
+        self.clocks.set(&mut request);
         if let Some(forwarder) = &self.forwarder {
             forwarder.forward(request.clone());
         }
         self.store.add(spans(request));
-    }
-}
-
-#[tonic::async_trait]
-impl TraceService for Inlet {
-    async fn export(
-        &self,
-        request: tonic::Request<ExportTraceServiceRequest>,
-    ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
-        self.take(request.into_inner());
-        Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
     }
 }
 
@@ -242,15 +251,24 @@ impl MetricsService for Inlet {
     }
 }
 
-fn receive_http<R: Message + Default>(body: Bytes, take: impl FnOnce(R)) -> Response {
-    match R::decode(body) {
+fn receive_http<R: Message + Default>(head: &HeaderMap, body: &Bytes, take: impl FnOnce(R)) -> Response {
+    match read_http(head, body) {
         Ok(request) => {
             take(request);
             // An answer without a field, which means full success, has no byte.
             [(header::CONTENT_TYPE, "application/x-protobuf")].into_response()
         }
-        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, format!("{error:#}")).into_response(),
     }
+}
+
+fn read_http<R: Message + Default>(head: &HeaderMap, body: &Bytes) -> anyhow::Result<R> {
+    if head.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding != "gzip") {
+        return Ok(R::decode(&body[..])?);
+    }
+    let mut unpacked = Vec::new();
+    GzDecoder::new(&body[..]).take(MAX_REQUEST as u64).read_to_end(&mut unpacked)?;
+    Ok(R::decode(&unpacked[..])?)
 }
 
 #[cfg(test)]

@@ -9,6 +9,21 @@ use super::{Service, Sinks, Stack};
 use crate::postgres::Cluster;
 use crate::{otlp, sms, smtp};
 
+/// Limits of the gateway's that many patients at one address would meet.
+const LIMITS: [&str; 10] = [
+    "ADDRESS__LOGINS__PER_MINUTE",
+    "ADDRESS__LOGINS__BURST",
+    "ADDRESS__STRANGERS__PER_MINUTE",
+    "ADDRESS__STRANGERS__BURST",
+    "ALL_LOGINS__PER_SECOND",
+    "ALL_LOGINS__BURST",
+    "ACCESS_TOKEN__PER_SECOND",
+    "ACCESS_TOKEN__BURST",
+    "PERSON__PER_SECOND",
+    "PERSON__BURST",
+];
+const UNLIMITED: &str = "1000000";
+
 /// What a stack is made of; what is not chosen is private to the stack.
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -53,6 +68,15 @@ impl Builder {
     #[must_use]
     pub fn env_all(mut self, name: &str, value: impl Into<String>) -> Self {
         self.environment.push((None, name.to_owned(), value.into()));
+        self
+    }
+
+    /// Lets many patients log in and submit from one address, as fast as they can.
+    #[must_use]
+    pub fn without_rate_limits(mut self) -> Self {
+        for limit in LIMITS {
+            self = self.env(Service::Gateway, &format!("EPRO_RATE_LIMITS__{limit}"), UNLIMITED);
+        }
         self
     }
 

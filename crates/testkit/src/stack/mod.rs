@@ -208,6 +208,19 @@ impl Stack {
         instance.start_again().await.with_context(|| format!("restart {service}"))
     }
 
+    /// Restarts a service with another value of an environment variable, or without it.
+    ///
+    /// # Errors
+    /// See [`Stack::restart`].
+    pub async fn restart_with(&mut self, service: Service, name: &str, value: Option<&str>) -> anyhow::Result<()> {
+        let environment = &mut self.instance_mut(service)?.environment;
+        match value {
+            Some(value) => environment.insert(name.to_owned(), value.to_owned()),
+            None => environment.remove(name),
+        };
+        self.restart(service).await
+    }
+
     /// Starts one more copy of a service, which has everything but the port and these settings from the first.
     ///
     /// # Errors

@@ -108,9 +108,8 @@ fn weighed(candidates: Vec<Candidate>, by: f64, applies: bool) -> impl Iterator<
 /// What failed after the answer, or beside it: the piece of work that was over last, as its deepest cause.
 fn afterwards(case: &Case<'_>) -> Option<Candidate> {
     let apart = |at: &usize| {
-        let is_first = case.tree.parent(*at).is_none_or(|parent| !case.timing.detached[parent]);
-        let is_sent = case.span(*at).kind == Kind::Producer && case.bears(*at);
-        (case.timing.detached[*at] && is_first || is_sent) && case.bears(*at)
+        let is_sent = case.span(*at).kind == Kind::Producer;
+        (case.timing.is_left_alone[*at] || is_sent) && case.bears(*at)
     };
     // A message that was worked on again, elsewhere in the trace, is no failure any more.
     let mut again: HashMap<&str, i64> = HashMap::new();

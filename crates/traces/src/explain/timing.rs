@@ -14,6 +14,8 @@ pub(super) struct Timing {
     pub(super) end: Vec<i64>,
     /// Whether it runs on its own: nobody who waits for the answer waits for it.
     pub(super) detached: Vec<bool>,
+    /// Whether it is the first of what does: its own parent does not wait for it.
+    pub(super) is_left_alone: Vec<bool>,
 }
 
 impl Timing {
@@ -22,7 +24,8 @@ impl Timing {
         let nanos = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
         let start: Vec<i64> = spans.iter().map(|span| nanos(span.start)).collect();
         let end = spans.iter().zip(&start).map(|(span, start)| nanos(span.end).max(*start)).collect();
-        let mut timing = Self { start, end, detached: vec![false; spans.len()] };
+        let (detached, is_left_alone) = (vec![false; spans.len()], vec![false; spans.len()]);
+        let mut timing = Self { start, end, detached, is_left_alone };
         let mut offsets = vec![0; spans.len()];
         for &at in tree.order() {
             let Some(parent) = tree.parent(at) else { continue };
@@ -31,9 +34,10 @@ impl Timing {
             if spans[at].kind == Kind::Server && !same_clock(&spans[at], &spans[parent]) {
                 let more = timing.skew(at, parent, facts);
                 timing.shift(at, more);
-                offsets[at] += more;
+                offsets[at] = more.saturating_add(offsets[at]);
             }
-            timing.detached[at] = timing.detached[parent] || timing.is_detached(tree, at, parent, facts);
+            timing.is_left_alone[at] = timing.is_detached(tree, at, parent, facts);
+            timing.detached[at] = timing.detached[parent] || timing.is_left_alone[at];
         }
         timing
     }

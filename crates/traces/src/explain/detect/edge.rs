@@ -54,7 +54,11 @@ pub(in crate::explain) fn network(case: &Case<'_>, focus: &Focus) -> Vec<Candida
                 case.span(entry).service,
                 time(case.timing.duration(entry))
             );
-            let seen = format!("{} answered 408 and asked nobody", named(case, entry));
+            let asked = match case.waited(entry).count() {
+                0 => "asked nobody".to_owned(),
+                asked => format!("had asked {asked} others, who answered well"),
+            };
+            let seen = format!("{} answered 408 and {asked}", named(case, entry));
             vec![Candidate::new(Cause::EdgeNetwork, entry, 0.9, sentence).because(seen)]
         }
         _ => Vec::new(),

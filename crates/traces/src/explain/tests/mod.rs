@@ -1,3 +1,4 @@
+mod asynchronous;
 mod by_hand;
 mod faults;
 mod generate;

@@ -1,0 +1,246 @@
+//! What each sampler keeps: the five services under the same seeded load with known failures, once with each sampler, and
+//! what has become of every submission in the spans that arrived.
+
+mod interval;
+mod judgement;
+mod load;
+mod probability;
+mod receiver;
+mod results;
+mod sampler;
+mod strategies;
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use fastrand::Rng;
+use hdrhistogram::Histogram;
+use tokio::time::Instant;
+
+use crate::bench::population::{self, Patient, Population};
+use crate::bench::usage::{self, Usage};
+use crate::bench::{delivered, is_service};
+use crate::client::Client;
+use crate::otlp;
+use crate::postgres::Cluster;
+use crate::sms::Behaviour;
+use crate::stack::{Service, Stack};
+pub use interval::{CONFIDENCE, interval};
+pub use load::{Failure, Route};
+use load::{LATE_SITE, PATIENTS, REFUSED_SITE, Request, SITES, Sent};
+use probability::probability;
+use receiver::{Arrived, Receiver, held};
+pub use results::{Caught, Cost, Counted, Row};
+pub use sampler::Sampler;
+pub use strategies::Strategy;
+
+/// Requests that are sent before it is judged what has become of them, and all of it is forgotten.
+const BATCH: usize = 4_000;
+/// After which nothing comes any more: services send their spans every 0.2 s here.
+const QUIET: Duration = Duration::from_secs(2);
+/// After an answer, a provider finds out that a number is none: longer than `sampler: errors` holds what has ended well.
+const LATE: Duration = Duration::from_secs(3);
+/// After which no more logins are tried.
+const LOGINS: Duration = Duration::from_mins(1);
+/// For a sampler to be in force.
+const IN_FORCE: Duration = Duration::from_secs(20);
+/// Why spans are lost for want of room.
+const LOST: [&str; 3] = ["queue_full", "shed", "fragments_full"];
+
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub samplers: Vec<Sampler>,
+    /// A row that is worked out from that of [`Sampler::AlwaysOn`]: what a collector could keep that sees everything, with
+    /// this share of what does not fail.
+    pub yardstick: Option<f64>,
+    pub submissions: u32,
+    /// How many of the submissions fail in each of these ways.
+    pub failures: u32,
+    pub ways: Vec<Failure>,
+    /// Requests under way at the same time.
+    pub clients: usize,
+    /// Decides about the order of requests, and whose they are.
+    pub seed: u64,
+}
+
+/// Carries a plan out, each sampler in a stack of its own.
+///
+/// # Errors
+/// When something does not start, an answer is not what it was to be, or what was stored is not delivered in time.
+pub async fn run(plan: &Plan, cluster: &Cluster) -> anyhow::Result<Vec<Row>> {
+    let failing = plan.failures as usize * plan.ways.len();
+    ensure!(failing <= plan.submissions as usize, "{failing} failures are more than {} submissions", plan.submissions);
+    let mut rows = Vec::new();
+    for sampler in &plan.samplers {
+        eprintln!("{sampler}");
+        rows.extend(measure(plan, *sampler, cluster).await.with_context(|| sampler.to_string())?);
+    }
+    Ok(rows)
+}
+
+/// One sampler's row, and the yardstick's after that of all traces.
+async fn measure(plan: &Plan, sampler: Sampler, cluster: &Cluster) -> anyhow::Result<Vec<Row>> {
+    let lab = Lab::start(sampler, cluster).await?;
+    let requests = load::requests(plan.submissions, plan.failures, &plan.ways, &mut Rng::with_seed(plan.seed));
+    let mut tally = Tally::new(sampler, plan.yardstick)?;
+    let mut batches: Vec<_> = requests.chunks(BATCH).collect();
+    let last = batches.pop().context("a load of nothing")?;
+    for batch in batches {
+        let sent = lab.send(batch, plan.clients, &mut tally.cpu).await?;
+        tally.add(batch, sent, lab.receiver.take()?)?;
+    }
+    let sent = lab.send(last, plan.clients, &mut tally.cpu).await?;
+    let resident = services(|usage| usage.resident)?;
+    let (receiver, dropped) = lab.stop().await?;
+    tally.add(last, sent, receiver.take()?)?;
+    Ok(tally.rows(resident, dropped))
+}
+
+/// What has become of all batches so far.
+struct Tally {
+    row: Row,
+    ideal: Option<(f64, Row)>,
+    cpu: Duration,
+    held: Histogram<u64>,
+    judged: HashSet<String>,
+}
+
+impl Tally {
+    fn new(sampler: Sampler, yardstick: Option<f64>) -> anyhow::Result<Self> {
+        let yardstick = yardstick.filter(|_| sampler == Sampler::AlwaysOn);
+        Ok(Self {
+            row: Row::new(sampler.to_string(), |route| sampler.share(route)),
+            ideal: yardstick.map(|ratio| (ratio, Row::new(format!("tail {ratio}, ideal"), |_| Some(ratio)))),
+            cpu: Duration::ZERO,
+            held: held()?,
+            judged: HashSet::new(),
+        })
+    }
+
+    fn add(&mut self, batch: &[Request], sent: Vec<Sent>, arrived: Arrived) -> anyhow::Result<()> {
+        let late = arrived.traces.keys().filter(|trace_id| self.judged.contains(*trace_id)).count();
+        ensure!(late == 0, "spans of {late} traces came after these had been judged");
+        self.held.add(&arrived.held)?;
+        let unplanned = (batch.len() - sent.len()) as u64;
+        self.row.unplanned += unplanned;
+        if let Some((ratio, ideal)) = &mut self.ideal {
+            ideal.unplanned += unplanned;
+            judgement::judge(ideal, &sent, judgement::by_tail(*ratio, &sent, &arrived.traces));
+        }
+        judgement::judge(&mut self.row, &sent, arrived.traces);
+        self.judged.extend(sent.into_iter().map(|sent| sent.trace_id));
+        Ok(())
+    }
+
+    fn rows(mut self, resident: u64, lost: i64) -> Vec<Row> {
+        self.row.cost = Some(Cost { cpu: self.cpu, resident, held: self.held, lost });
+        [self.row].into_iter().chain(self.ideal.map(|(_, ideal)| ideal)).collect()
+    }
+}
+
+impl Row {
+    fn new(sampler: String, share: impl Fn(Route) -> Option<f64>) -> Self {
+        let counted = |route| (route, Counted { share: share(route), ..Counted::default() });
+        let routes = Route::ALL.into_iter().map(counted).collect();
+        Self { sampler, routes, failures: BTreeMap::new(), unplanned: 0, bytes: 0, cost: None }
+    }
+}
+
+/// A stack with a sampler.
+struct Lab {
+    stack: Stack,
+    receiver: Receiver,
+    assignments: Vec<uuid::Uuid>,
+    /// Has the file for rules.
+    _folder: tempfile::TempDir,
+    _strategies: Option<strategies::Server>,
+}
+
+impl Lab {
+    async fn start(sampler: Sampler, cluster: &Cluster) -> anyhow::Result<Self> {
+        let receiver = Receiver::start().await?;
+        let strategies = match sampler {
+            Sampler::Jaeger(strategy) => Some(strategies::Server::start(strategy).await?),
+            _ => None,
+        };
+        let url = strategies.as_ref().map(strategies::Server::url).unwrap_or_default();
+        let folder = tempfile::tempdir()?;
+        let rules = folder.path().join("rules.yaml");
+        if let Some(text) = sampler.rules() {
+            std::fs::write(&rules, text)?;
+        }
+        let stack = start(sampler.environment(url, &rules), &receiver, cluster).await?;
+        if let Some(strategies) = &strategies {
+            strategies.wait_until_followed_by(Service::Gateway.name(), IN_FORCE).await?;
+        }
+        if sampler.rules().is_some() {
+            let in_use = |line: &serde_json::Value| line["message"] == "sampling rules are in use";
+            stack.wait_for_log(Service::Gateway, IN_FORCE, in_use).await?;
+        }
+        stack.sms.respond_to(&phone(REFUSED_SITE), Behaviour::Refuse(400));
+        stack.sms.respond_to(&phone(LATE_SITE), Behaviour::RefuseAfter(LATE));
+        let population = Population { sites: SITES, nurses_per_site: 1, patients: PATIENTS, reports: 0 };
+        let assignments = population.store(&mut stack.database.connect().await?).await?;
+        Ok(Self { stack, receiver, assignments, _folder: folder, _strategies: strategies })
+    }
+
+    /// Sends a batch and waits until all that comes of it has come. Adds the CPU that the five services have used.
+    async fn send(&self, batch: &[Request], clients: usize, cpu: &mut Duration) -> anyhow::Result<Vec<Sent>> {
+        let gateway = self.stack.client();
+        let patients = self.log_in(&gateway).await?;
+        let before = services(|usage| usage.cpu)?;
+        let sent = load::send(&gateway, &patients, batch, clients).await?;
+        delivered(&self.stack).await?;
+        self.receiver.wait_for_quiet(QUIET).await;
+        *cpu += services(|usage| usage.cpu)?.saturating_sub(before);
+        Ok(sent)
+    }
+
+    /// Anew for each batch, for tokens end. A busy machine may need another try.
+    async fn log_in(&self, gateway: &Client) -> anyhow::Result<Vec<Patient>> {
+        let end = Instant::now() + LOGINS;
+        loop {
+            match population::log_in(gateway, self.assignments.clone()).await {
+                Err(_) if Instant::now() < end => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Ends the stack, which exports what is left; gives how many spans were lost for want of room.
+    async fn stop(self) -> anyhow::Result<(Receiver, i64)> {
+        let lost = |cause| self.stack.otlp.sum("otel.sdk.processor.span.processed", &[("error.type", cause)]);
+        let lost = LOST.into_iter().map(lost).sum();
+        self.stack.stop().await?;
+        Ok((self.receiver, lost))
+    }
+}
+
+async fn start(sampling: Vec<(&'static str, String)>, receiver: &Receiver, cluster: &Cluster) -> anyhow::Result<Stack> {
+    let metrics = otlp::Receiver::start().await?;
+    let mut builder = Stack::builder()
+        .cluster(cluster.clone())
+        .without_rate_limits()
+        .env_all("EPRO_FAULT_INJECTION", "true")
+        .env_all("EPRO_TELEMETRY__METRICS", "otlp")
+        .env_all("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", metrics.endpoint())
+        // Sooner than QUIET, so that the last numbers are there at the end.
+        .env_all("OTEL_METRIC_EXPORT_INTERVAL", "500")
+        .env_all("EPRO_TELEMETRY__ENDPOINT", receiver.endpoint())
+        .receiver(metrics);
+    for (name, value) in sampling {
+        builder = builder.env_all(name, value);
+    }
+    builder.start().await
+}
+
+/// The number of the nurse of a site.
+fn phone(site: u32) -> String {
+    format!("+1555{site:07}")
+}
+
+/// Of the five services together.
+fn services<T: std::iter::Sum>(what: impl Fn(&Usage) -> T) -> anyhow::Result<T> {
+    Ok(usage::of_children()?.iter().filter(|(name, _)| is_service(name)).map(|(_, usage)| what(usage)).sum())
+}

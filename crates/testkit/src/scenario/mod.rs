@@ -1,0 +1,211 @@
+//! Failures on purpose: a file says what goes wrong, what is sent and what the trace must show.
+
+mod fault;
+mod file;
+mod native;
+mod outcome;
+mod phone;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use migrations::demo::{NURSES, PATIENTS};
+use tokio::task::JoinSet;
+use traces::explain::{Cause, Explanation, explain};
+use uuid::Uuid;
+
+use crate::client::{Client, Token};
+use crate::proxy::Proxy;
+use crate::trace::Trace;
+use crate::{contract, poll};
+use native::Native;
+use phone::Phone;
+
+pub use fault::{Against, Clock, Crowd, Fault, Killed, Lock, Mail, Network, Part, Setting, Sms};
+pub use file::{Expect, Expected, Guilty, Line, Scenario, Submission};
+pub use outcome::{Outcome, table};
+
+/// For anything that has to come about.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What a service's log says when it has begun with a fault of the baggage.
+const FAULT_BEGUN: &str = "a fault that the request has asked for";
+
+/// No span of a trace that is complete comes after so long a pause.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Runs scenarios, one after the other, on a stack that is whole again after each.
+#[derive(Debug)]
+pub struct Runner {
+    stack: Native,
+    token: Token,
+    /// The network between phone and gateway.
+    edge: Proxy,
+}
+
+impl Runner {
+    /// Starts the five services on a Postgres of their own.
+    ///
+    /// # Errors
+    /// When something does not start, or the patient cannot log in.
+    pub async fn start() -> anyhow::Result<Self> {
+        let stack = Native::start().await?;
+        let client = Client::new(format!("http://{}", stack.gateway()));
+        let token = client.login(PATIENTS[0].login, PATIENTS[0].pin).await?;
+        let edge = Proxy::start(stack.gateway()).await?;
+        Ok(Self { stack, token, edge })
+    }
+
+    /// Ends everything.
+    ///
+    /// # Errors
+    /// When something does not end well.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stack.stop().await
+    }
+
+    /// Runs one: first without its faults, then with them.
+    ///
+    /// # Errors
+    /// When the stack does not do what it is told. Another verdict than the expected one is no error.
+    pub async fn run(&mut self, scenario: &Scenario) -> anyhow::Result<Outcome> {
+        let started = Instant::now();
+        let without = self.without_faults().await.context("without the faults")?;
+        let trace_id = Uuid::new_v4();
+        let (early, late): (Vec<_>, Vec<_>) = scenario.faults.iter().partition(|fault| !fault.outlasts_the_answer());
+        for fault in scenario.faults.iter().filter(|fault| !matches!(fault, Fault::Killed(_))) {
+            self.stack.begin(fault).await.with_context(|| format!("{fault:?}"))?;
+        }
+        let status = self.send_with_faults(scenario, trace_id).await?;
+        for fault in early {
+            self.stack.end(fault).await.with_context(|| format!("the end of {fault:?}"))?;
+        }
+        let id = trace_id.simple().to_string();
+        let complete = |trace: &Trace| outcome::missing(&scenario.expect.spans, trace).is_empty();
+        let trace = self.settled(&id, complete).await?;
+        let wanted = &scenario.expect.logs;
+        let found = |lines: &Vec<serde_json::Value>| outcome::unsaid(wanted, lines).is_empty();
+        let logs = poll::until(DEADLINE, async || Ok(self.stack.logs(&id)), found).await?;
+        for fault in late {
+            self.stack.end(fault).await.with_context(|| format!("the end of {fault:?}"))?;
+        }
+        let outcome = Outcome {
+            scenario: scenario.clone(),
+            status,
+            explanation: explain(&trace),
+            trace,
+            without,
+            logs,
+            took: started.elapsed(),
+            deviations: Vec::new(),
+        };
+        Ok(outcome.judged())
+    }
+
+    /// A report without faults, once the stack takes one again.
+    async fn without_faults(&self) -> anyhow::Result<Explanation> {
+        let submit = async || {
+            let trace_id = Uuid::new_v4();
+            let phone = Phone {
+                token: &self.token,
+                address: self.edge.address(),
+                otlp: self.stack.otlp(),
+                submission: Submission::default(),
+                baggage: None,
+                network: None,
+                trace_id,
+            };
+            anyhow::Ok((phone.submit().await, trace_id))
+        };
+        let (status, trace_id) = poll::until(DEADLINE, submit, |(status, _)| *status == Some(201)).await?;
+        ensure!(status == Some(201), "the last answer was {status:?}");
+        // The phone's span is one more.
+        let size = contract::submit_report(nurses()).size() + 1;
+        let whole = |trace: &Trace| trace.spans.len() >= size && trace.orphans().is_empty();
+        let id = trace_id.simple().to_string();
+        let trace = poll::until(DEADLINE, async || Ok(self.stack.trace(&id)), whole).await?;
+        Ok(explain(&trace))
+    }
+
+    async fn send_with_faults(&mut self, scenario: &Scenario, trace_id: Uuid) -> anyhow::Result<Option<u16>> {
+        let mut crowd = JoinSet::new();
+        for fault in &scenario.faults {
+            if let Fault::Crowd(described) = fault {
+                self.gather(&mut crowd, described).await?;
+            }
+        }
+        if scenario.network() == Some(Network::Reset) {
+            self.edge.reset();
+        }
+        let phone = Phone {
+            token: &self.token,
+            address: self.edge.address(),
+            otlp: self.stack.otlp(),
+            submission: scenario.send,
+            baggage: scenario.baggage().map(str::to_owned),
+            network: scenario.network(),
+            trace_id,
+        };
+        let killed = scenario.faults.iter().find(|fault| matches!(fault, Fault::Killed(_)));
+        let strike = strike(&mut self.stack, killed, trace_id);
+        let (status, struck) = tokio::join!(phone.submit(), strike);
+        self.edge.heal();
+        struck?;
+        // Those who still wait go.
+        drop(crowd);
+        Ok(status)
+    }
+
+    /// Sends what comes at the same time, and waits until it is in the way.
+    async fn gather(&mut self, crowd: &mut JoinSet<()>, described: &Crowd) -> anyhow::Result<()> {
+        let client = Client::new(format!("http://{}", self.stack.gateway()));
+        for _ in 0..described.requests {
+            let (client, token, path) = (client.clone(), self.token.clone(), described.path.clone());
+            // They are to be in the way, and what becomes of them does not matter.
+            crowd.spawn(async move { drop(client.get(&path, Some(&token)).await) });
+        }
+        let waiting =
+            poll::until(DEADLINE, async || self.stack.waiting().await, |now| *now >= described.waiting).await?;
+        ensure!(waiting >= described.waiting, "only {waiting} statements wait for a lock");
+        Ok(())
+    }
+
+    /// A trace once it is complete and nothing more of it arrives; after a while as it is.
+    async fn settled(&self, trace_id: &str, complete: impl Fn(&Trace) -> bool) -> anyhow::Result<Trace> {
+        let (mut spans, mut since) = (usize::MAX, Instant::now());
+        let ask = async || {
+            let trace = self.stack.trace(trace_id);
+            if trace.spans.len() != spans {
+                (spans, since) = (trace.spans.len(), Instant::now());
+            }
+            let is_quiet = since.elapsed() >= QUIET;
+            anyhow::Ok((trace, is_quiet))
+        };
+        let (trace, _) = poll::until(DEADLINE, ask, |(trace, is_quiet)| *is_quiet && complete(trace)).await?;
+        Ok(trace)
+    }
+}
+
+/// Kills a service once another one has begun with the report's fault.
+async fn strike(stack: &mut Native, killed: Option<&Fault>, trace_id: Uuid) -> anyhow::Result<()> {
+    let Some(fault) = killed else { return Ok(()) };
+    let Fault::Killed(Killed { when, .. }) = fault else { return Ok(()) };
+    let when = when.service().context("only services have faults of the baggage")?.name();
+    let id = trace_id.simple().to_string();
+    let has_begun = |lines: &Vec<serde_json::Value>| {
+        lines.iter().any(|line| line["service"] == when && line["message"] == FAULT_BEGUN)
+    };
+    let lines = poll::until(DEADLINE, async || Ok(stack.logs(&id)), has_begun).await?;
+    ensure!(has_begun(&lines), "{when} did not begin with its fault");
+    stack.begin(fault).await
+}
+
+/// The nurses of the patient's site.
+fn nurses() -> usize {
+    NURSES.iter().filter(|nurse| nurse.site == PATIENTS[0].site).count()
+}
+
+/// Whether a verdict says that all is well.
+fn is_well(cause: Cause) -> bool {
+    matches!(cause, Cause::Healthy | Cause::SlowButHealthy)
+}

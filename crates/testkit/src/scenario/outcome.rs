@@ -1,0 +1,155 @@
+//! What a scenario has come to, for people and for tests.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use serde_json::Value;
+use traces::explain::{Cause, Explanation, Place};
+
+use super::file::{Expected, Guilty, Line, Scenario};
+use super::is_well;
+use crate::trace::{Span, Trace};
+
+/// What a scenario has come to.
+#[derive(Debug)]
+pub struct Outcome {
+    pub scenario: Scenario,
+    /// Of the phone's last answer.
+    pub status: Option<u16>,
+    pub trace: Trace,
+    pub explanation: Explanation,
+    /// What the same report comes to without the faults.
+    pub without: Explanation,
+    /// The log lines of the trace's id.
+    pub logs: Vec<Value>,
+    pub took: Duration,
+    /// What is not as the scenario says; nothing if all is.
+    pub deviations: Vec<String>,
+}
+
+impl Outcome {
+    /// With what is not as the scenario says.
+    pub(super) fn judged(mut self) -> Self {
+        self.deviations = self.judge();
+        self
+    }
+
+    fn judge(&self) -> Vec<String> {
+        let expect = &self.scenario.expect;
+        let mut deviations = Vec::new();
+        let mut check = |is_right: bool, otherwise: String| deviations.extend((!is_right).then_some(otherwise));
+        check(self.status == expect.status, format!("the answer is {:?} instead of {:?}", self.status, expect.status));
+        let cause = self.explanation.cause.name();
+        check(cause == expect.cause, format!("the verdict is {cause} instead of {}", expect.cause));
+        let guilty = self.explanation.guilty.as_ref().map(blamed);
+        check(guilty == expect.guilty, format!("{guilty:?} is blamed instead of {:?}", expect.guilty));
+        let without = self.without.cause;
+        check(is_well(without), format!("without the faults the verdict is {}", without.name()));
+        check(without.name() != expect.cause, "the verdict is the same without the faults".to_owned());
+        for expected in missing(&expect.spans, &self.trace) {
+            check(false, format!("there is no such span: {expected:?}"));
+        }
+        for line in unsaid(&expect.logs, &self.logs) {
+            check(false, format!("there is no such log line: {line:?}"));
+        }
+        deviations
+    }
+
+    /// The guilty span's part of the request, or of the whole trace where it is not in the request's time, in percent.
+    fn share(&self, guilty: &Place) -> Option<f64> {
+        let span = self.trace.spans.iter().find(|span| span.span_id == guilty.span_id)?;
+        let root = self.trace.roots().into_iter().next();
+        let request = root.filter(|root| span.end <= root.end).map(Span::duration);
+        let start = self.trace.spans.iter().map(|span| span.start).min()?;
+        let end = self.trace.spans.iter().map(|span| span.end).max()?;
+        let all = request.unwrap_or(Duration::from_nanos(end - start));
+        Some(100.0 * span.duration().as_secs_f64() / all.as_secs_f64().max(f64::EPSILON))
+    }
+}
+
+fn blamed(place: &Place) -> Guilty {
+    Guilty { service: place.service.clone(), span: place.name.clone() }
+}
+
+/// Spans that are not there.
+pub(super) fn missing<'e>(expected: &'e [Expected], trace: &Trace) -> Vec<&'e Expected> {
+    let is_alike = |expected: &Expected, span: &Span| {
+        span.service == expected.service
+            && span.name == expected.span
+            && expected.failed.is_none_or(|failed| failed == span.status.is_error())
+    };
+    let count = |expected: &Expected| trace.spans.iter().filter(|span| is_alike(expected, span)).count();
+    expected.iter().filter(|&expected| count(expected) < expected.times).collect()
+}
+
+/// Log lines that are not there.
+pub(super) fn unsaid<'e>(expected: &'e [Line], lines: &[Value]) -> Vec<&'e Line> {
+    let is_said =
+        |line: &&Line| lines.iter().any(|said| said["service"] == line.service && said["message"] == line.message);
+    expected.iter().filter(|line| !is_said(line)).collect()
+}
+
+/// The story, the tree with the guilty span marked, the log lines, and the verdict.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Scenario { name, title, patient, question, answer, .. } = &self.scenario;
+        writeln!(f, "== {name}: {title}\n\nThe patient: {patient}\n")?;
+        let status = self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        writeln!(f, "POST /v1/reports -> {status}\n")?;
+        match &self.explanation.guilty {
+            Some(guilty) => {
+                let share = self.share(guilty).map(|share| format!(", {share:.0} % of the time")).unwrap_or_default();
+                let remark = match self.explanation.cause {
+                    Cause::BrokenChain => "the chain is broken here".to_owned(),
+                    _ => format!("to blame: {}{share}", guilty.blamed),
+                };
+                writeln!(f, "{}", self.trace.render_with_remark(&guilty.span_id, &remark))?;
+            }
+            None if self.trace.is_empty() => writeln!(f, "No span of the trace has arrived.\n")?,
+            None => writeln!(f, "{}", self.trace)?,
+        }
+        self.logs.iter().try_for_each(|line| writeln!(f, "{}", in_short(line)))?;
+        writeln!(f, "\n{question}\n{answer}\n")?;
+        writeln!(f, "verdict     {}", self.explanation.verdict)?;
+        writeln!(f, "cause       {} ({})", self.explanation.cause.name(), self.explanation.confidence.name())?;
+        writeln!(f, "without it  {}", self.without.verdict)?;
+        for deviation in &self.deviations {
+            writeln!(f, "NOT AS EXPECTED: {deviation}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A log line without what all lines of a trace have in common.
+fn in_short(line: &Value) -> String {
+    const COMMON: [&str; 8] = ["timestamp", "level", "service", "target", "trace_id", "span_id", "sampled", "message"];
+    let text = |key: &str| line[key].as_str().unwrap_or_default();
+    let mut short = format!("{} {:5} {:10} {}", text("timestamp"), text("level"), text("service"), text("message"));
+    for (key, value) in line.as_object().into_iter().flatten().filter(|(key, _)| !COMMON.contains(&&***key)) {
+        // Writing to a String cannot fail.
+        let _ = write!(short, " {key}={value}");
+    }
+    short
+}
+
+/// One line for each scenario.
+pub fn table(outcomes: &[Outcome]) -> String {
+    let mut table = Table::new();
+    table.load_preset(NOTHING);
+    table.set_header(["SCENARIO", "ANSWER", "VERDICT", "TO BLAME", "WITHOUT IT", "TOOK", ""]);
+    for outcome in outcomes {
+        let guilty = outcome.explanation.guilty.as_ref();
+        table.add_row([
+            outcome.scenario.name.clone(),
+            outcome.status.map_or_else(|| "none".to_owned(), |status| status.to_string()),
+            outcome.explanation.cause.name(),
+            guilty.map(|guilty| format!("{} {}", guilty.service, guilty.name)).unwrap_or_default(),
+            outcome.without.cause.name(),
+            format!("{:.1} s", outcome.took.as_secs_f64()),
+            if outcome.deviations.is_empty() { "as expected".to_owned() } else { "NOT AS EXPECTED".to_owned() },
+        ]);
+    }
+    table.to_string()
+}

@@ -1,0 +1,66 @@
+//! What samplers keep of a load with known failures.
+
+use testkit::postgres::Cluster;
+use testkit::sampling_lab::{self, Failure, Plan, Route, Row, Sampler, interval};
+use testkit::stack::Service;
+
+/// One in each service: the patient's answer tells of the first four.
+const FAILURES: [Failure; 5] = [
+    Failure::Answer(Service::Gateway),
+    Failure::Answer(Service::UserSvc),
+    Failure::Answer(Service::EproSvc),
+    Failure::Answer(Service::DataSvc),
+    Failure::Hint,
+];
+const EACH: u32 = 5;
+
+/// So sure that chance alone does not fail a test.
+const CERTAIN: f64 = 1.0 - 1e-9;
+
+async fn run(sampler: Sampler, submissions: u32) -> anyhow::Result<Row> {
+    let ways = FAILURES.to_vec();
+    let plan = Plan {
+        samplers: vec![sampler],
+        yardstick: None,
+        submissions,
+        failures: EACH,
+        ways,
+        clients: 8,
+        seed: 20_261_128,
+    };
+    let mut rows = sampling_lab::run(&plan, &Cluster::from_env()?).await?;
+    anyhow::ensure!(rows.len() == 1, "a row for one sampler");
+    Ok(rows.remove(0))
+}
+
+#[tokio::test]
+async fn errors_without_a_ratio_keep_each_failing_path_that_somebody_waits_for_and_nothing_that_ends_well()
+-> anyhow::Result<()> {
+    let row = run(Sampler::Errors(0.0), 60).await?;
+    for failure in FAILURES {
+        let caught = row.caught(|other| other == failure);
+        let found = (caught.sent, caught.caught, caught.waited);
+        assert_eq!(found, (u64::from(EACH), u64::from(EACH), u64::from(EACH)), "{failure}");
+        if failure.is_answered() {
+            assert_eq!(caught.complete, caught.sent, "{failure}: the path does not begin at the root");
+        }
+    }
+    let failing = u64::from(EACH) * 5;
+    let counted = row.submissions();
+    assert_eq!((counted.sent, counted.kept, counted.good, counted.chosen), (60, failing, 0, 0));
+    for route in [Route::Reports, Route::Assignments] {
+        assert_eq!((row.routes[&route].sent, row.routes[&route].kept), (6, 0), "{}", route.name());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn errors_with_a_ratio_keep_that_share_besides_and_every_service_the_same_traces() -> anyhow::Result<()> {
+    let row = run(Sampler::Errors(0.5), 200).await?;
+    let counted = row.submissions();
+    assert!(interval(counted.chosen, counted.sent, CERTAIN)?.contains(&0.5), "{counted:?}");
+    assert_eq!(counted.good, counted.whole, "the five services do not agree: {counted:?}");
+    let caught = row.caught(Failure::is_answered);
+    assert_eq!((caught.caught, caught.complete), (caught.sent, caught.sent));
+    Ok(())
+}
