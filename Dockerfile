@@ -39,6 +39,8 @@ EXPOSE 8080
 ENTRYPOINT ["gateway"]
 
 FROM runtime AS user-svc
+# What a PIN check has taken, 19 MiB, goes back at once: mimalloc waits for the next one otherwise.
+ENV MIMALLOC_PURGE_DELAY=0
 COPY --from=builder /out/user-svc /usr/local/bin/
 EXPOSE 50051
 ENTRYPOINT ["user-svc"]

@@ -20,9 +20,14 @@ default:
 up:
     docker compose up --build --wait
 
-# Stops the stack; `just down --volumes` also forgets its data.
+# The same with tail sampling in a collector before Jaeger; `just up-sampling scaled` with two of them.
+up-sampling SCALED="":
+    docker compose -f docker-compose.yml -f deploy/compose.sampling.yml \
+        {{ if SCALED == "" { "" } else { "-f deploy/compose.sampling-" + SCALED + ".yml" } }} up --build --wait
+
+# Stops the stack, whatever was added to it; `just down --volumes` also forgets its data.
 down *ARGS:
-    docker compose down {{ ARGS }}
+    docker compose down --remove-orphans {{ ARGS }}
 
 # Prints an access token.
 login LOGIN="patient-1" PIN="246801":
@@ -72,6 +77,14 @@ trace ID:
 explain *ARGS:
     cargo xtask explain --jaeger {{ jaeger }} {{ ARGS }}
 
+# A failure on purpose, its trace, and what the trace says: `just scenario slow-login-check`.
+scenario *NAME:
+    cargo xtask scenario {{ NAME }}
+
+# Every scenario, and a table of what the traces say.
+scenarios:
+    cargo xtask scenario --all
+
 # Whether every trace of the last hour is whole: `just verify-traces --since 15m`.
 verify-traces *ARGS:
     cargo xtask verify-traces --jaeger {{ jaeger }} --expect e2e/traces.expect {{ ARGS }}
@@ -96,6 +109,10 @@ chaos *ARGS:
 # What a submission costs and how fast it is, in a release build: `just bench --quick`.
 bench *ARGS:
     cargo xtask bench {{ ARGS }}
+
+# What each sampler keeps, finds and costs: `just sampling-lab --quick`.
+sampling-lab *ARGS:
+    cargo xtask sampling-lab {{ ARGS }}
 
 # Schemathesis against the OpenAPI document of a running stack; needs Python.
 fuzz-api *ARGS:
