@@ -26,6 +26,7 @@ async fn run(sampler: Sampler, submissions: u32) -> anyhow::Result<Row> {
         failures: EACH,
         ways,
         clients: 8,
+        kill_every: None,
         seed: 20_261_128,
     };
     let mut rows = sampling_lab::run(&plan, &Cluster::from_env()?).await?;

@@ -3,6 +3,7 @@
 mod plot;
 mod report;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -39,6 +40,10 @@ pub(crate) struct Options {
     /// Requests under way at the same time.
     #[arg(long, default_value_t = 16)]
     clients: usize,
+    /// Kills a service and starts it again each time that so many requests have been sent. What was under way then has a row
+    /// of its own; no delivery fails late.
+    #[arg(long, value_name = "REQUESTS")]
+    kill_every: Option<NonZeroUsize>,
 }
 
 /// A sampler, by the name that it has on the command line.
@@ -101,12 +106,15 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 fn plan(options: &Options) -> Plan {
     let Options { quick, submissions, failures, .. } = *options;
     let (submissions, failures) = if quick { (submissions / 4, failures / 4) } else { (submissions, failures) };
+    let kills = options.kill_every.is_some();
     Plan {
         samplers: options.samplers.iter().map(|name| name.sampler(options.ratio)).collect(),
         yardstick: Some(options.ratio),
         submissions,
         failures,
-        ways: Failure::ALL.to_vec(),
+        // With kills a provider that takes seconds for an answer is not waited for.
+        ways: Failure::ALL.into_iter().filter(|way| !kills || *way != Failure::LateDelivery).collect(),
+        kill_every: options.kill_every,
         clients: options.clients.max(1),
         seed: options.seed,
     }

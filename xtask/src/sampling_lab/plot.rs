@@ -136,6 +136,7 @@ mod tests {
             routes: BTreeMap::from([(Route::Submit, counted)]),
             failures: BTreeMap::from([(Failure::Hint, caught)]),
             unplanned: 0,
+            unexplained: 0,
             bytes,
             cost: None,
         }

@@ -40,6 +40,7 @@ fn samplers(rows: &[Row]) -> anyhow::Result<Table> {
         "held ms p50 / p99 / max",
         "lost",
         "unplanned",
+        "unexplained",
     ]);
     for row in rows {
         let counted = row.submissions();
@@ -63,6 +64,7 @@ fn samplers(rows: &[Row]) -> anyhow::Result<Table> {
             or_none(held),
             or_none(cost.map(|cost| cost.lost.to_string())),
             row.unplanned.to_string(),
+            row.unexplained.to_string(),
         ]);
     }
     Ok(table)
@@ -184,6 +186,6 @@ fn row(row: &Row) -> anyhow::Result<Value> {
     });
     Ok(json!({
         "sampler": row.sampler, "routes": routes, "failures": failures.collect::<serde_json::Map<_, _>>(),
-        "unplanned": row.unplanned, "kilobytes_each": row.kilobytes_each(), "cost": cost,
+        "unplanned": row.unplanned, "unexplained": row.unexplained, "kilobytes_each": row.kilobytes_each(), "cost": cost,
     }))
 }

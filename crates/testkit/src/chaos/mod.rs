@@ -6,7 +6,7 @@
 mod copies;
 mod fault;
 mod ledger;
-mod orphans;
+pub(crate) mod orphans;
 mod phone;
 mod recovery;
 mod verdict;
@@ -59,7 +59,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Verdict> {
     let start = Instant::now();
     let mut postgres = Postgres::builder().start().await?;
     postgres.cluster().create_template().await?;
-    let stack = hurried(Stack::builder().proxied().cluster(postgres.cluster()), plan).start().await?;
+    let stack = hurried(Stack::builder().proxied().cluster(postgres.cluster()), plan.sweeper).start().await?;
     let mut copies = Copies::beside(stack).await?;
 
     let ledger = Arc::new(Ledger::default());
@@ -85,9 +85,9 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Verdict> {
 }
 
 /// Waits and leases short enough that a run sees many of them end.
-fn hurried(builder: Builder, plan: &Plan) -> Builder {
+pub(crate) fn hurried(builder: Builder, sweeper: bool) -> Builder {
     // A service that starts sweeps once, whatever the interval: without a sweeper nothing is overdue then.
-    let (sweep, overdue) = if plan.sweeper { ("200ms", "1s") } else { ("1h", "1h") };
+    let (sweep, overdue) = if sweeper { ("200ms", "1s") } else { ("1h", "1h") };
     [
         (Service::NotifySvc, "EPRO_SWEEP__INTERVAL", sweep),
         (Service::NotifySvc, "EPRO_SWEEP__OVERDUE", overdue),

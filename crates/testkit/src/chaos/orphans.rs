@@ -13,7 +13,7 @@ const EXPORT: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// The orphans of a trace: those that a kill explains, and those that nothing does.
-pub(super) fn sort<'a>(trace: &'a Trace, incidents: &[Incident]) -> (Vec<&'a Span>, Vec<&'a Span>) {
+pub(crate) fn sort<'a>(trace: &'a Trace, incidents: &[Incident]) -> (Vec<&'a Span>, Vec<&'a Span>) {
     trace.orphans().into_iter().partition(|orphan| incidents.iter().any(|incident| explains(incident, orphan)))
 }
 

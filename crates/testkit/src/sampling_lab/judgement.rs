@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::iter;
 
+use super::kills::{self, Kill};
 use super::load::Sent;
 use super::probability::keeps;
 use super::receiver::Kept;
@@ -24,8 +25,8 @@ pub(super) fn by_tail(ratio: f64, sent: &[Sent], arrived: &HashMap<String, Kept>
     sent.iter().filter_map(kept).collect()
 }
 
-/// Adds requests to a row. `arrived` may have other traces, which do not count.
-pub(super) fn judge(row: &mut Row, sent: &[Sent], mut arrived: HashMap<String, Kept>) {
+/// Adds requests to a row, and takes their traces out of `arrived`.
+pub(super) fn judge(row: &mut Row, sent: &[Sent], arrived: &mut HashMap<String, Kept>) {
     for sent in sent {
         let kept = arrived.remove(&sent.trace_id);
         let counted = row.routes.entry(sent.route).or_default();
@@ -55,6 +56,18 @@ pub(super) fn judge(row: &mut Row, sent: &[Sent], mut arrived: HashMap<String, K
             row.unplanned += 1;
         }
     }
+}
+
+/// How many failures that were answered lack something of their path that no kill explains.
+pub(super) fn unexplained(sent: &[Sent], arrived: &HashMap<String, Kept>, kills: &[Kill]) -> u64 {
+    let lacks = |sent: &&Sent| {
+        let Some(failure) = sent.failure.filter(|failure| failure.is_answered()) else { return false };
+        let spans = arrived.get(&sent.trace_id).map(|kept| kept.spans.clone()).unwrap_or_default();
+        let trace = Trace::new(spans);
+        let caught = catch(failure, &trace);
+        caught.complete == 0 && !kills::explain(failure, caught, &trace, &kills::met_by(sent, kills))
+    };
+    sent.iter().filter(lacks).count() as u64
 }
 
 /// Whether a trace in which nothing has failed is one tree with spans of every service that it goes through.
@@ -98,6 +111,8 @@ fn catch(failure: Failure, trace: &Trace) -> Caught {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
     use crate::trace::Status;
 
@@ -154,7 +169,8 @@ mod tests {
 
     #[test]
     fn a_collector_that_sees_all_keeps_what_fails_and_a_share_of_the_rest() {
-        let sent = |trace_id: &str| Sent { route: Route::Submit, failure: None, trace_id: trace_id.to_owned() };
+        let time = UNIX_EPOCH..=UNIX_EPOCH;
+        let sent = |id: &str| Sent { route: Route::Submit, failure: None, trace_id: id.to_owned(), time: time.clone() };
         let kept = |failed| Kept { spans: vec![span("a", None, Service::Gateway, failed)], ..Kept::default() };
         let (low, high, failed) = ("00000000000000000000000000000000", "ffffffffffffffffffffffffffffffff", "01");
         let arrived = [(low, kept(false)), (high, kept(false)), (failed, kept(true))];

@@ -1,11 +1,14 @@
 //! What is sent, which of it is to fail, and how.
 
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::SystemTime;
 
 use anyhow::{Context, ensure};
 use fastrand::Rng;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::to_vec;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::bench::population::Patient;
@@ -129,6 +132,8 @@ pub(super) struct Sent {
     pub(super) route: Route,
     pub(super) failure: Option<Failure>,
     pub(super) trace_id: String,
+    /// From its being sent to its answer.
+    pub(super) time: RangeInclusive<SystemTime>,
 }
 
 /// So many submissions, of which `failures` fail in each way, with reads among them, in an order that `rng` decides.
@@ -148,7 +153,8 @@ pub(super) fn requests(submissions: u32, failures: u32, ways: &[Failure], rng: &
     kinds.into_iter().map(request).collect()
 }
 
-/// Sends them all, `clients` at a time. What fails that was not to fail, as on a machine that is too busy, is left out.
+/// Sends them all, `clients` at a time, and counts in `progress` how many have been. What fails that was not to fail, as on a
+/// machine that is too busy or because a service was killed, is left out.
 ///
 /// # Errors
 /// When one succeeds that was to fail, or is refused.
@@ -157,8 +163,13 @@ pub(super) async fn send(
     patients: &[Patient],
     requests: &[Request],
     clients: usize,
+    progress: &watch::Sender<usize>,
 ) -> anyhow::Result<Vec<Sent>> {
-    let sent = requests.iter().map(|request| send_one(gateway, &patients[request.patient], *request));
+    let sent = requests.iter().map(async |request| {
+        let sent = send_one(gateway, &patients[request.patient], *request).await;
+        progress.send_modify(|count| *count += 1);
+        sent
+    });
     let sent: Vec<Option<Sent>> = stream::iter(sent).buffer_unordered(clients).try_collect().await?;
     Ok(sent.into_iter().flatten().collect())
 }
@@ -176,7 +187,9 @@ async fn send_one(gateway: &Client, patient: &Patient, request: Request) -> anyh
         body = to_vec(&report(patient.assignment))?;
     }
     let (method, path) = route.name().split_once(' ').context("a route has a method")?;
-    let answer = gateway.raw(method, path, &headers, body).await?;
+    let start = SystemTime::now();
+    let Ok(answer) = gateway.raw(method, path, &headers, body).await else { return Ok(None) };
+    let time = start..=SystemTime::now();
     let is_failure = answer.status >= 500;
     let is_planned = failure.is_some_and(Failure::is_answered);
     if is_failure && !is_planned {
@@ -186,7 +199,7 @@ async fn send_one(gateway: &Client, patient: &Patient, request: Request) -> anyh
     ensure!(is_failure == is_planned, "{route_name} was answered with {status}, and should have failed");
     ensure!(is_failure || status < 300, "{route_name} was refused with {status}");
     let trace_id = answer.trace_id().context("an answer without traceresponse")?;
-    Ok(Some(Sent { route, failure, trace_id }))
+    Ok(Some(Sent { route, failure, trace_id, time }))
 }
 
 #[cfg(test)]

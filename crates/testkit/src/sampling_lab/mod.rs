@@ -3,6 +3,7 @@
 
 mod interval;
 mod judgement;
+mod kills;
 mod load;
 mod probability;
 mod receiver;
@@ -11,22 +12,26 @@ mod sampler;
 mod strategies;
 
 use std::collections::{BTreeMap, HashSet};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use fastrand::Rng;
 use hdrhistogram::Histogram;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::bench::population::{self, Patient, Population};
 use crate::bench::usage::{self, Usage};
 use crate::bench::{delivered, is_service};
+use crate::chaos;
 use crate::client::Client;
 use crate::otlp;
 use crate::postgres::Cluster;
 use crate::sms::Behaviour;
 use crate::stack::{Service, Stack};
 pub use interval::{CONFIDENCE, interval};
+use kills::Kill;
 pub use load::{Failure, Route};
 use load::{LATE_SITE, PATIENTS, REFUSED_SITE, Request, SITES, Sent};
 use probability::probability;
@@ -60,6 +65,9 @@ pub struct Plan {
     pub ways: Vec<Failure>,
     /// Requests under way at the same time.
     pub clients: usize,
+    /// After so many requests a service is killed, and started again, one after the other. What was under way then is judged
+    /// in a row of its own.
+    pub kill_every: Option<NonZeroUsize>,
     /// Decides about the order of requests, and whose they are.
     pub seed: u64,
 }
@@ -81,19 +89,19 @@ pub async fn run(plan: &Plan, cluster: &Cluster) -> anyhow::Result<Vec<Row>> {
 
 /// One sampler's row, and the yardstick's after that of all traces.
 async fn measure(plan: &Plan, sampler: Sampler, cluster: &Cluster) -> anyhow::Result<Vec<Row>> {
-    let lab = Lab::start(sampler, cluster).await?;
+    let mut lab = Lab::start(sampler, plan.kill_every.is_some(), cluster).await?;
     let requests = load::requests(plan.submissions, plan.failures, &plan.ways, &mut Rng::with_seed(plan.seed));
-    let mut tally = Tally::new(sampler, plan.yardstick)?;
+    let mut tally = Tally::new(sampler, plan)?;
     let mut batches: Vec<_> = requests.chunks(BATCH).collect();
     let last = batches.pop().context("a load of nothing")?;
     for batch in batches {
-        let sent = lab.send(batch, plan.clients, &mut tally.cpu).await?;
-        tally.add(batch, sent, lab.receiver.take()?)?;
+        let (sent, kills) = lab.send(batch, plan, &mut tally.cpu).await?;
+        tally.add(batch, sent, &kills, lab.receiver.take()?)?;
     }
-    let sent = lab.send(last, plan.clients, &mut tally.cpu).await?;
+    let (sent, kills) = lab.send(last, plan, &mut tally.cpu).await?;
     let resident = services(|usage| usage.resident)?;
     let (receiver, dropped) = lab.stop().await?;
-    tally.add(last, sent, receiver.take()?)?;
+    tally.add(last, sent, &kills, receiver.take()?)?;
     Ok(tally.rows(resident, dropped))
 }
 
@@ -101,16 +109,21 @@ async fn measure(plan: &Plan, sampler: Sampler, cluster: &Cluster) -> anyhow::Re
 struct Tally {
     row: Row,
     ideal: Option<(f64, Row)>,
+    /// What was under way when a service was killed.
+    killed: Option<Row>,
     cpu: Duration,
     held: Histogram<u64>,
     judged: HashSet<String>,
 }
 
 impl Tally {
-    fn new(sampler: Sampler, yardstick: Option<f64>) -> anyhow::Result<Self> {
-        let yardstick = yardstick.filter(|_| sampler == Sampler::AlwaysOn);
+    fn new(sampler: Sampler, plan: &Plan) -> anyhow::Result<Self> {
+        let yardstick = plan.yardstick.filter(|_| sampler == Sampler::AlwaysOn);
+        let share = |route| sampler.share(route);
+        let killed = plan.kill_every.map(|_| Row::new(format!("{sampler}, during kills"), share));
         Ok(Self {
-            row: Row::new(sampler.to_string(), |route| sampler.share(route)),
+            killed,
+            row: Row::new(sampler.to_string(), share),
             ideal: yardstick.map(|ratio| (ratio, Row::new(format!("tail {ratio}, ideal"), |_| Some(ratio)))),
             cpu: Duration::ZERO,
             held: held()?,
@@ -118,24 +131,34 @@ impl Tally {
         })
     }
 
-    fn add(&mut self, batch: &[Request], sent: Vec<Sent>, arrived: Arrived) -> anyhow::Result<()> {
+    fn add(&mut self, batch: &[Request], sent: Vec<Sent>, kills: &[Kill], mut arrived: Arrived) -> anyhow::Result<()> {
         let late = arrived.traces.keys().filter(|trace_id| self.judged.contains(*trace_id)).count();
         ensure!(late == 0, "spans of {late} traces came after these had been judged");
         self.held.add(&arrived.held)?;
         let unplanned = (batch.len() - sent.len()) as u64;
-        self.row.unplanned += unplanned;
+        if self.killed.is_none() {
+            self.row.unplanned += unplanned;
+        }
         if let Some((ratio, ideal)) = &mut self.ideal {
             ideal.unplanned += unplanned;
-            judgement::judge(ideal, &sent, judgement::by_tail(*ratio, &sent, &arrived.traces));
+            judgement::judge(ideal, &sent, &mut judgement::by_tail(*ratio, &sent, &arrived.traces));
         }
-        judgement::judge(&mut self.row, &sent, arrived.traces);
-        self.judged.extend(sent.into_iter().map(|sent| sent.trace_id));
+        let (met, calm): (Vec<_>, Vec<_>) = sent.into_iter().partition(|sent| !kills::met_by(sent, kills).is_empty());
+        if let Some(killed) = &mut self.killed {
+            killed.unplanned += unplanned;
+            killed.unexplained += judgement::unexplained(&met, &arrived.traces, kills);
+            judgement::judge(killed, &met, &mut arrived.traces);
+        }
+        judgement::judge(&mut self.row, &calm, &mut arrived.traces);
+        self.judged.extend(met.into_iter().chain(calm).map(|sent| sent.trace_id));
         Ok(())
     }
 
     fn rows(mut self, resident: u64, lost: i64) -> Vec<Row> {
-        self.row.cost = Some(Cost { cpu: self.cpu, resident, held: self.held, lost });
-        [self.row].into_iter().chain(self.ideal.map(|(_, ideal)| ideal)).collect()
+        // A killed process takes its figures along.
+        let cost = Cost { cpu: self.cpu, resident, held: self.held, lost };
+        self.row.cost = self.killed.is_none().then_some(cost);
+        [self.row].into_iter().chain(self.ideal.map(|(_, ideal)| ideal)).chain(self.killed).collect()
     }
 }
 
@@ -143,7 +166,7 @@ impl Row {
     fn new(sampler: String, share: impl Fn(Route) -> Option<f64>) -> Self {
         let counted = |route| (route, Counted { share: share(route), ..Counted::default() });
         let routes = Route::ALL.into_iter().map(counted).collect();
-        Self { sampler, routes, failures: BTreeMap::new(), unplanned: 0, bytes: 0, cost: None }
+        Self { sampler, routes, failures: BTreeMap::new(), unplanned: 0, unexplained: 0, bytes: 0, cost: None }
     }
 }
 
@@ -158,7 +181,7 @@ struct Lab {
 }
 
 impl Lab {
-    async fn start(sampler: Sampler, cluster: &Cluster) -> anyhow::Result<Self> {
+    async fn start(sampler: Sampler, with_kills: bool, cluster: &Cluster) -> anyhow::Result<Self> {
         let receiver = Receiver::start().await?;
         let strategies = match sampler {
             Sampler::Jaeger(strategy) => Some(strategies::Server::start(strategy).await?),
@@ -170,7 +193,7 @@ impl Lab {
         if let Some(text) = sampler.rules() {
             std::fs::write(&rules, text)?;
         }
-        let stack = start(sampler.environment(url, &rules), &receiver, cluster).await?;
+        let stack = start(sampler.environment(url, &rules), &receiver, with_kills, cluster).await?;
         if let Some(strategies) = &strategies {
             strategies.wait_until_followed_by(Service::Gateway.name(), IN_FORCE).await?;
         }
@@ -186,15 +209,23 @@ impl Lab {
     }
 
     /// Sends a batch and waits until all that comes of it has come. Adds the CPU that the five services have used.
-    async fn send(&self, batch: &[Request], clients: usize, cpu: &mut Duration) -> anyhow::Result<Vec<Sent>> {
+    async fn send(
+        &mut self,
+        batch: &[Request],
+        plan: &Plan,
+        cpu: &mut Duration,
+    ) -> anyhow::Result<(Vec<Sent>, Vec<Kill>)> {
         let gateway = self.stack.client();
         let patients = self.log_in(&gateway).await?;
         let before = services(|usage| usage.cpu)?;
-        let sent = load::send(&gateway, &patients, batch, clients).await?;
+        let (progress, watched) = watch::channel(0);
+        let load = load::send(&gateway, &patients, batch, plan.clients, &progress);
+        let every = plan.kill_every.map_or(usize::MAX, NonZeroUsize::get);
+        let (sent, kills) = tokio::try_join!(load, kills::kill_every(every, batch.len(), &mut self.stack, watched))?;
         delivered(&self.stack).await?;
         self.receiver.wait_for_quiet(QUIET).await;
         *cpu += services(|usage| usage.cpu)?.saturating_sub(before);
-        Ok(sent)
+        Ok((sent, kills))
     }
 
     /// Anew for each batch, for tokens end. A busy machine may need another try.
@@ -217,7 +248,12 @@ impl Lab {
     }
 }
 
-async fn start(sampling: Vec<(&'static str, String)>, receiver: &Receiver, cluster: &Cluster) -> anyhow::Result<Stack> {
+async fn start(
+    sampling: Vec<(&'static str, String)>,
+    receiver: &Receiver,
+    with_kills: bool,
+    cluster: &Cluster,
+) -> anyhow::Result<Stack> {
     let metrics = otlp::Receiver::start().await?;
     let mut builder = Stack::builder()
         .cluster(cluster.clone())
@@ -229,6 +265,9 @@ async fn start(sampling: Vec<(&'static str, String)>, receiver: &Receiver, clust
         .env_all("OTEL_METRIC_EXPORT_INTERVAL", "500")
         .env_all("EPRO_TELEMETRY__ENDPOINT", receiver.endpoint())
         .receiver(metrics);
+    if with_kills {
+        builder = chaos::hurried(builder, true);
+    }
     for (name, value) in sampling {
         builder = builder.env_all(name, value);
     }

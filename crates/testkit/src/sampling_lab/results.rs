@@ -17,6 +17,8 @@ pub struct Row {
     /// Requests that failed and were not to fail, as on a machine that is too busy: those whose answer said so, which count
     /// nowhere else, and those in whose trace something has failed after it.
     pub unplanned: u64,
+    /// Failures whose path is not complete although the patient's answer told of them, and which no kill explains.
+    pub unexplained: u64,
     /// Of all spans of submissions, as they travel.
     pub bytes: u64,
     /// Nothing for what is worked out from the traces of another row.
