@@ -1,13 +1,13 @@
 //! Every file under `scenarios/`, on native processes: what it says is what the trace shows.
 
 use futures_util::future::try_join_all;
-use testkit::scenario::{Outcome, Runner, Scenario};
+use testkit::scenario::{Native, Outcome, Runner, Scenario};
 
 /// Stacks at the same time. Most of a scenario is waiting.
 const STACKS: usize = 3;
 
 async fn run_on_one(scenarios: Vec<&Scenario>) -> anyhow::Result<Vec<Outcome>> {
-    let mut runner = Runner::start().await?;
+    let mut runner = Runner::<Native>::start().await?;
     let mut outcomes = Vec::new();
     for scenario in scenarios {
         outcomes.push(runner.run(scenario).await.map_err(|error| error.context(scenario.name.clone()))?);

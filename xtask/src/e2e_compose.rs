@@ -1,6 +1,5 @@
 //! The compose stack as a stranger would use it: from the images' build to the last exit code.
 
-mod compose;
 mod containers;
 mod journals;
 mod verdict;
@@ -11,6 +10,7 @@ use anyhow::Context;
 use clap::Args;
 use migrations::demo::{NURSES, Nurse, PATIENTS};
 use testkit::client::{Client, Token, report};
+use testkit::compose::Compose;
 use testkit::contract;
 use testkit::jaeger::Jaeger;
 use testkit::poll;
@@ -18,13 +18,15 @@ use testkit::trace::Trace;
 use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
-use compose::Compose;
 use containers::{judge_containers, judge_log_lines};
 use journals::{Mailpit, Sms, SmsProvider};
 use verdict::Verdict;
 
 /// From a submission to its last span in Jaeger, its last mail and SMS.
 const DELIVERY: Duration = Duration::from_secs(20);
+
+/// Of the containers, so that a stack that runs already is left alone.
+const PROJECT: &str = "epro-e2e";
 
 /// Submissions beside those that are looked at one by one.
 const MORE: usize = 20;
@@ -42,7 +44,7 @@ pub(crate) struct Options {
 /// Builds and starts the stack under a project name and ports of its own, uses it, judges what came of it, and
 /// removes it.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
-    let stack = Compose::new().await?;
+    let stack = Compose::new(PROJECT).await?;
     let judged = tokio::select! {
         judged = judge(&stack) => judged,
         () = interrupted() => Err(anyhow::anyhow!("interrupted")),

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use testkit::scenario::{Outcome, Runner, Scenario, table};
+use testkit::scenario::{Composed, Native, Outcome, Runner, Scenario, System, table};
 
 use crate::cargo::build_services;
 
@@ -17,6 +17,12 @@ pub(crate) struct Options {
     /// Prints what scenarios there are.
     #[arg(long)]
     list: bool,
+    /// On processes of this machine, with a private Postgres and stand-ins for the providers; the default.
+    #[arg(long, conflicts_with = "compose")]
+    native: bool,
+    /// On containers of their own, with the real Jaeger, Mailpit and WireMock; needs Docker.
+    #[arg(long)]
+    compose: bool,
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
@@ -28,16 +34,27 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         return Ok(());
     }
     let chosen = choose(scenarios, &options)?;
-    eprintln!("building the services, which takes minutes the first time ...");
-    build_services().await?;
-    let mut runner = Runner::start().await?;
+    let outcomes = if options.compose {
+        start_and_run::<Composed>(&chosen).await?
+    } else {
+        eprintln!("building the services, which takes minutes the first time ...");
+        build_services().await?;
+        start_and_run::<Native>(&chosen).await?
+    };
+    pronounce(&outcomes)
+}
+
+async fn start_and_run<S: System>(scenarios: &[Scenario]) -> anyhow::Result<Vec<Outcome>> {
+    let mut runner = Runner::<S>::start().await?;
     let outcomes = tokio::select! {
-        outcomes = run_all(&mut runner, &chosen) => outcomes,
+        outcomes = run_all(&mut runner, scenarios) => outcomes,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     let stopped = runner.stop().await;
-    pronounce(&outcomes?)?;
-    stopped
+    // The first error is the one that matters.
+    let outcomes = outcomes?;
+    stopped?;
+    Ok(outcomes)
 }
 
 fn choose(mut scenarios: Vec<Scenario>, options: &Options) -> anyhow::Result<Vec<Scenario>> {
@@ -52,7 +69,7 @@ fn choose(mut scenarios: Vec<Scenario>, options: &Options) -> anyhow::Result<Vec
     Ok(scenarios)
 }
 
-async fn run_all(runner: &mut Runner, scenarios: &[Scenario]) -> anyhow::Result<Vec<Outcome>> {
+async fn run_all<S: System>(runner: &mut Runner<S>, scenarios: &[Scenario]) -> anyhow::Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     for scenario in scenarios {
         let outcome = runner.run(scenario).await.with_context(|| scenario.name.clone())?;

@@ -30,6 +30,7 @@
 pub mod bench;
 pub mod chaos;
 pub mod client;
+pub mod compose;
 pub mod contract;
 pub mod jaeger;
 pub mod journal;

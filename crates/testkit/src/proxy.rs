@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -31,6 +31,8 @@ struct Network {
     partitioned: bool,
     /// New ones are reset as soon as something is sent on them.
     resetting: bool,
+    /// Once the target has said this on a new one, nothing more of what it says is forwarded.
+    last_words: Option<&'static str>,
 }
 
 impl Proxy {
@@ -39,7 +41,15 @@ impl Proxy {
     /// # Errors
     /// When there is no free port.
     pub async fn start(target: SocketAddr) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(ANY_PORT).await.context("bind a proxy")?;
+        Self::start_on(ANY_PORT, target).await
+    }
+
+    /// As [`Proxy::start`], on another address.
+    ///
+    /// # Errors
+    /// When it is taken.
+    pub async fn start_on(address: SocketAddr, target: SocketAddr) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(address).await.context("bind a proxy")?;
         let address = listener.local_addr().context("the address of a proxy")?;
         let (network, state) = watch::channel(Network::default());
         let answered = Arc::new(AtomicU64::new(0));
@@ -75,6 +85,13 @@ impl Proxy {
     pub fn reset(&self) {
         self.network.send_modify(|network| {
             *network = Network { generation: network.generation + 1, resetting: true, ..*network }
+        });
+    }
+
+    /// On new connections, forwards what the target says up to a word and nothing after that; what it is told it hears.
+    pub fn fall_silent_after(&self, word: &'static str) {
+        self.network.send_modify(|network| {
+            *network = Network { generation: network.generation + 1, last_words: Some(word), ..*network }
         });
     }
 
@@ -116,6 +133,9 @@ async fn forward(
     let Ok(far) = TcpStream::connect(target).await else { return };
     // Small messages back and forth, as without a proxy.
     let _ = (near.set_nodelay(true), far.set_nodelay(true));
+    if let Some(word) = born.last_words {
+        return silent_after(word, near, far).await;
+    }
     let (answers, requests) = far.into_split();
     let heard = |_: &[u8]| {
         answered.fetch_max(born.generation, Ordering::Relaxed);
@@ -128,6 +148,24 @@ async fn forward(
     }
 }
 
+/// Forwards both ways, until the target has said a word: from then on only what it is told.
+async fn silent_after(word: &str, near: TcpStream, far: TcpStream) {
+    let ((mut requests, mut near), (mut answers, mut far)) = (near.into_split(), far.into_split());
+    let answering = async {
+        let (mut said, mut length) = ([0; 1024], 1);
+        while length > 0 && !said[..length].windows(word.len()).any(|part| part == word.as_bytes()) {
+            length = answers.read(&mut said).await?;
+            near.write_all(&said[..length]).await?;
+        }
+        std::future::pending::<std::io::Result<()>>().await
+    };
+    // Whichever side closes first ends it.
+    let _ = tokio::select! {
+        asked = tokio::io::copy(&mut requests, &mut far) => asked.map(drop),
+        answered = answering => answered,
+    };
+}
+
 /// Keeps a connection open until its caller has closed it.
 async fn silent<T>(mut near: TcpStream, _far: Option<T>) {
     let _ = tokio::io::copy(&mut near, &mut tokio::io::sink()).await;
@@ -136,8 +174,6 @@ async fn silent<T>(mut near: TcpStream, _far: Option<T>) {
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind;
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
 
@@ -161,6 +197,29 @@ mod tests {
         let (read, answered) = tokio::join!(ask(), answer);
         answered?;
         assert_eq!(read?, 1);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_the_target_says_after_its_last_words_does_not_arrive_and_what_it_is_told_does() -> anyhow::Result<()>
+    {
+        let target = TcpListener::bind(ANY_PORT).await?;
+        let proxy = Proxy::start(target.local_addr()?).await?;
+        proxy.fall_silent_after("354 ");
+        let mut near = TcpStream::connect(proxy.address()).await?;
+        let (mut far, _) = target.accept().await?;
+        far.write_all(b"354 go on").await?;
+        let mut said = [0; 9];
+        near.read_exact(&mut said).await?;
+        assert_eq!(&said, b"354 go on");
+        far.write_all(b"250 taken").await?;
+        near.write_all(b"text").await?;
+        let mut told = [0; 4];
+        far.read_exact(&mut told).await?;
+        assert_eq!(&told, b"text");
+        // Whatever was to come from the target would have come before its end.
+        drop(far);
+        assert_eq!(near.try_read(&mut said).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
         Ok(())
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use testkit::compose::{Compose, Container};
 
 use super::SERVICES;
-use super::compose::{Compose, Container};
 use super::verdict::Verdict;
 
 /// Bytes that a service's image may have.

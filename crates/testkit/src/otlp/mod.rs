@@ -119,6 +119,11 @@ impl Receiver {
         format!("http://{}", self.grpc)
     }
 
+    /// Where it takes OTLP over gRPC.
+    pub fn grpc_address(&self) -> SocketAddr {
+        self.grpc
+    }
+
     /// Base URL for OTLP over HTTP, without `/v1/traces` and the like.
     pub fn http_endpoint(&self) -> String {
         format!("http://{}", self.http)

@@ -1,10 +1,12 @@
 //! Failures on purpose: a file says what goes wrong, what is sent and what the trace must show.
 
+mod compose;
 mod fault;
 mod file;
 mod native;
 mod outcome;
 mod phone;
+mod system;
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +20,14 @@ use crate::client::{Client, Token};
 use crate::proxy::Proxy;
 use crate::trace::Trace;
 use crate::{contract, poll};
-use native::Native;
 use phone::Phone;
 
+pub use compose::Composed;
 pub use fault::{Against, Clock, Crowd, Fault, Killed, Lock, Mail, Network, Part, Setting, Sms};
 pub use file::{Expect, Expected, Guilty, Line, Scenario, Submission};
+pub use native::Native;
 pub use outcome::{Outcome, table};
+pub use system::System;
 
 /// For anything that has to come about.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -36,20 +40,20 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// Runs scenarios, one after the other, on a stack that is whole again after each.
 #[derive(Debug)]
-pub struct Runner {
-    stack: Native,
+pub struct Runner<S> {
+    stack: S,
     token: Token,
     /// The network between phone and gateway.
     edge: Proxy,
 }
 
-impl Runner {
-    /// Starts the five services on a Postgres of their own.
+impl<S: System> Runner<S> {
+    /// Starts the five services, with everything that they need.
     ///
     /// # Errors
     /// When something does not start, or the patient cannot log in.
     pub async fn start() -> anyhow::Result<Self> {
-        let stack = Native::start().await?;
+        let stack = S::start().await?;
         let client = Client::new(format!("http://{}", stack.gateway()));
         let token = client.login(PATIENTS[0].login, PATIENTS[0].pin).await?;
         let edge = Proxy::start(stack.gateway()).await?;
@@ -85,12 +89,13 @@ impl Runner {
         let trace = self.settled(&id, complete).await?;
         let wanted = &scenario.expect.logs;
         let found = |lines: &Vec<serde_json::Value>| outcome::unsaid(wanted, lines).is_empty();
-        let logs = poll::until(DEADLINE, async || Ok(self.stack.logs(&id)), found).await?;
+        let logs = poll::until(DEADLINE, async || self.stack.logs(&id).await, found).await?;
         for fault in late {
             self.stack.end(fault).await.with_context(|| format!("the end of {fault:?}"))?;
         }
         let outcome = Outcome {
             scenario: scenario.clone(),
+            link: self.stack.link(&id),
             status,
             explanation: explain(&trace),
             trace,
@@ -123,7 +128,7 @@ impl Runner {
         let size = contract::submit_report(nurses()).size() + 1;
         let whole = |trace: &Trace| trace.spans.len() >= size && trace.orphans().is_empty();
         let id = trace_id.simple().to_string();
-        let trace = poll::until(DEADLINE, async || Ok(self.stack.trace(&id)), whole).await?;
+        let trace = poll::until(DEADLINE, async || Ok(self.stack.trace(&id).await), whole).await?;
         Ok(explain(&trace))
     }
 
@@ -174,7 +179,7 @@ impl Runner {
     async fn settled(&self, trace_id: &str, complete: impl Fn(&Trace) -> bool) -> anyhow::Result<Trace> {
         let (mut spans, mut since) = (usize::MAX, Instant::now());
         let ask = async || {
-            let trace = self.stack.trace(trace_id);
+            let trace = self.stack.trace(trace_id).await;
             if trace.spans.len() != spans {
                 (spans, since) = (trace.spans.len(), Instant::now());
             }
@@ -187,7 +192,7 @@ impl Runner {
 }
 
 /// Kills a service once another one has begun with the report's fault.
-async fn strike(stack: &mut Native, killed: Option<&Fault>, trace_id: Uuid) -> anyhow::Result<()> {
+async fn strike<S: System>(stack: &mut S, killed: Option<&Fault>, trace_id: Uuid) -> anyhow::Result<()> {
     let Some(fault) = killed else { return Ok(()) };
     let Fault::Killed(Killed { when, .. }) = fault else { return Ok(()) };
     let when = when.service().context("only services have faults of the baggage")?.name();
@@ -195,7 +200,7 @@ async fn strike(stack: &mut Native, killed: Option<&Fault>, trace_id: Uuid) -> a
     let has_begun = |lines: &Vec<serde_json::Value>| {
         lines.iter().any(|line| line["service"] == when && line["message"] == FAULT_BEGUN)
     };
-    let lines = poll::until(DEADLINE, async || Ok(stack.logs(&id)), has_begun).await?;
+    let lines = poll::until(DEADLINE, async || stack.logs(&id).await, has_begun).await?;
     ensure!(has_begun(&lines), "{when} did not begin with its fault");
     stack.begin(fault).await
 }

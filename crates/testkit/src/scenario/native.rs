@@ -8,6 +8,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::fault::{Fault, Mail, Part, Setting, Sms};
+use super::system::{AN_HOUR, System, WAITING, of_trace};
 use crate::postgres::Postgres;
 use crate::stack::{Peer, Service, Stack};
 use crate::trace::Trace;
@@ -16,16 +17,9 @@ use crate::{sms, smtp};
 /// As long as nobody waits for an answer.
 const NEVER: Duration = Duration::from_mins(10);
 
-/// In seconds.
-const AN_HOUR: u64 = 3600;
-
-/// Counts the statements that wait for a lock.
-const WAITING: &str =
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-
 /// The five services as processes, with a Postgres of their own.
 #[derive(Debug)]
-pub(super) struct Native {
+pub struct Native {
     stack: Stack,
     postgres: Postgres,
     /// Holds the lock that there is, if there is one.
@@ -33,28 +27,6 @@ pub(super) struct Native {
 }
 
 impl Native {
-    pub(super) async fn start() -> anyhow::Result<Self> {
-        let postgres = Postgres::builder().fsync(false).start().await?;
-        postgres.cluster().create_template().await?;
-        let stack = Stack::builder()
-            .cluster(postgres.cluster())
-            .proxied()
-            .env_all("EPRO_FAULT_INJECTION", "true")
-            .env(Service::Gateway, "EPRO_TELEMETRY__TRUST__INGRESS__TRACE", "continue")
-            // Sooner than in real life, for somebody waits for it here.
-            .env(Service::NotifySvc, "EPRO_SMTP__ANSWER_TIMEOUT", "3s")
-            .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "3s")
-            .start()
-            .await?;
-        Ok(Self { stack, postgres, locker: None })
-    }
-
-    pub(super) async fn stop(self) -> anyhow::Result<()> {
-        let Self { stack, mut postgres, .. } = self;
-        stack.stop().await?;
-        postgres.stop().await
-    }
-
     async fn down(&mut self, part: Part) -> anyhow::Result<()> {
         match (part, part.service()) {
             (_, Some(service)) => self.stack.kill(service).await?,
@@ -96,9 +68,32 @@ impl Native {
             _ => bail!("{part:?} cannot fall silent"),
         }
     }
+}
 
-    /// Brings a fault about that is not the phone's own.
-    pub(super) async fn begin(&mut self, fault: &Fault) -> anyhow::Result<()> {
+impl System for Native {
+    async fn start() -> anyhow::Result<Self> {
+        let postgres = Postgres::builder().fsync(false).start().await?;
+        postgres.cluster().create_template().await?;
+        let stack = Stack::builder()
+            .cluster(postgres.cluster())
+            .proxied()
+            .env_all("EPRO_FAULT_INJECTION", "true")
+            .env(Service::Gateway, "EPRO_TELEMETRY__TRUST__INGRESS__TRACE", "continue")
+            // Sooner than in real life, for somebody waits for it here.
+            .env(Service::NotifySvc, "EPRO_SMTP__ANSWER_TIMEOUT", "3s")
+            .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "3s")
+            .start()
+            .await?;
+        Ok(Self { stack, postgres, locker: None })
+    }
+
+    async fn stop(self) -> anyhow::Result<()> {
+        let Self { stack, mut postgres, .. } = self;
+        stack.stop().await?;
+        postgres.stop().await
+    }
+
+    async fn begin(&mut self, fault: &Fault) -> anyhow::Result<()> {
         match fault {
             Fault::Down(part) => self.down(*part).await?,
             Fault::Silent(part) => self.fall_silent(*part, true)?,
@@ -125,8 +120,7 @@ impl Native {
         Ok(())
     }
 
-    /// Ends it.
-    pub(super) async fn end(&mut self, fault: &Fault) -> anyhow::Result<()> {
+    async fn end(&mut self, fault: &Fault) -> anyhow::Result<()> {
         match fault {
             Fault::Down(part) => self.up(*part).await?,
             Fault::Silent(part) => self.fall_silent(*part, false)?,
@@ -145,31 +139,28 @@ impl Native {
         Ok(())
     }
 
-    /// How many statements wait for a lock.
-    pub(super) async fn waiting(&self) -> anyhow::Result<usize> {
+    async fn waiting(&self) -> anyhow::Result<usize> {
         let count: i64 = sqlx::query_scalar(WAITING).fetch_one(&mut self.stack.database.connect().await?).await?;
         Ok(usize::try_from(count)?)
     }
 
-    pub(super) fn gateway(&self) -> SocketAddr {
+    fn gateway(&self) -> SocketAddr {
         self.stack.address(Service::Gateway)
     }
 
-    /// Where spans are taken over HTTP, without `/v1/traces`.
-    pub(super) fn otlp(&self) -> String {
+    fn otlp(&self) -> String {
         self.stack.otlp.http_endpoint()
     }
 
-    /// A trace as far as it has arrived.
-    pub(super) fn trace(&self, trace_id: &str) -> Trace {
+    async fn trace(&self, trace_id: &str) -> Trace {
         self.stack.otlp.trace(trace_id)
     }
 
-    /// The log lines of a trace, oldest first.
-    pub(super) fn logs(&self, trace_id: &str) -> Vec<Value> {
-        let mut lines: Vec<Value> = Service::ALL.into_iter().flat_map(|service| self.stack.logs(service)).collect();
-        lines.retain(|line| line["trace_id"] == trace_id);
-        lines.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
-        lines
+    async fn logs(&self, trace_id: &str) -> anyhow::Result<Vec<Value>> {
+        Ok(of_trace(Service::ALL.into_iter().flat_map(|service| self.stack.logs(service)).collect(), trace_id))
+    }
+
+    fn link(&self, _: &str) -> Option<String> {
+        None
     }
 }

@@ -19,6 +19,8 @@ pub struct Outcome {
     /// Of the phone's last answer.
     pub status: Option<u16>,
     pub trace: Trace,
+    /// Where a person looks at the trace, if there is such a place.
+    pub link: Option<String>,
     pub explanation: Explanation,
     /// What the same report comes to without the faults.
     pub without: Explanation,
@@ -110,6 +112,7 @@ impl fmt::Display for Outcome {
             None if self.trace.is_empty() => writeln!(f, "No span of the trace has arrived.\n")?,
             None => writeln!(f, "{}", self.trace)?,
         }
+        self.link.iter().try_for_each(|link| writeln!(f, "{link}\n"))?;
         self.logs.iter().try_for_each(|line| writeln!(f, "{}", in_short(line)))?;
         writeln!(f, "\n{question}\n{answer}\n")?;
         writeln!(f, "verdict     {}", self.explanation.verdict)?;

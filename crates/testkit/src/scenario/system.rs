@@ -1,0 +1,71 @@
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+use super::Fault;
+use crate::trace::Trace;
+
+/// A running stack that scenarios break and mend.
+#[expect(async_fn_in_trait, reason = "nobody else implements it, and nothing is spawned")]
+pub trait System: Sized {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// When something does not start.
+    async fn start() -> anyhow::Result<Self>;
+
+    /// Ends everything.
+    ///
+    /// # Errors
+    /// When something does not end well.
+    async fn stop(self) -> anyhow::Result<()>;
+
+    /// Brings a fault about that is not the phone's own.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    async fn begin(&mut self, fault: &Fault) -> anyhow::Result<()>;
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// When something does not work again.
+    async fn end(&mut self, fault: &Fault) -> anyhow::Result<()>;
+
+    /// How many statements wait for a lock.
+    ///
+    /// # Errors
+    /// When Postgres cannot be asked.
+    async fn waiting(&self) -> anyhow::Result<usize>;
+
+    fn gateway(&self) -> SocketAddr;
+
+    /// Where spans are taken over HTTP, without `/v1/traces`.
+    fn otlp(&self) -> String;
+
+    /// A trace as far as it has arrived.
+    async fn trace(&self, trace_id: &str) -> Trace;
+
+    /// The log lines of a trace, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    async fn logs(&self, trace_id: &str) -> anyhow::Result<Vec<Value>>;
+
+    /// Where a person looks at a trace, if there is such a place.
+    fn link(&self, trace_id: &str) -> Option<String>;
+}
+
+/// Those of a trace among log lines, oldest first.
+pub(super) fn of_trace(mut lines: Vec<Value>, trace_id: &str) -> Vec<Value> {
+    lines.retain(|line| line["trace_id"] == trace_id);
+    lines.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
+    lines
+}
+
+/// Counts the statements that wait for a lock.
+pub(super) const WAITING: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
+/// In seconds.
+pub(super) const AN_HOUR: u64 = 3600;
