@@ -6,13 +6,13 @@ mod architecture;
 mod bench;
 mod cargo;
 mod chaos;
+mod costs;
 mod demo;
 mod e2e_compose;
 mod explain;
 mod fuzz_api;
 mod sampling_lab;
 mod scenario;
-mod span_cost;
 mod sqlx;
 mod test;
 mod verify_traces;
@@ -49,8 +49,9 @@ enum Command {
     SamplingLab(sampling_lab::Options),
     /// Sends what `/openapi.json` allows, and what it does not, to a running stack (needs Python).
     FuzzApi(fuzz_api::Options),
-    /// Counts the instructions and allocations of a span (needs Valgrind) and compares them with what they were.
-    SpanCost(span_cost::Options),
+    /// Counts what spans, requests, calls, log lines and rules cost, in instructions and allocations (needs Valgrind), and
+    /// compares it with what it was.
+    Costs(costs::Options),
     /// Runs the W3C's own test suite for Trace Context (needs Python with aiohttp).
     W3cTraceContext(w3c_trace_context::Options),
     /// Says of each trace that Jaeger has, or that is in a file, whether it is whole; exits 1 when one is not.
@@ -86,7 +87,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::BenchSinks => testkit::bench::serve_sinks().await,
         Command::SamplingLab(options) => sampling_lab::run(options).await,
         Command::FuzzApi(options) => fuzz_api::run(options).await,
-        Command::SpanCost(options) => span_cost::run(options).await,
+        Command::Costs(options) => costs::run(options).await,
         Command::W3cTraceContext(options) => w3c_trace_context::run(options).await,
         Command::VerifyTraces(options) => verify_traces::run(options).await,
         Command::Explain(options) => explain::run(options).await,

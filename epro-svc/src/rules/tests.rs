@@ -319,3 +319,14 @@ impl IntoAnswer for Value {
         proto::report::Answer { value: Some(self) }
     }
 }
+
+#[test]
+#[ignore = "`cargo xtask costs` counts its instructions"]
+fn what_a_submission_costs() {
+    let times = std::env::var("TIMES").unwrap().parse().unwrap();
+    let report = Report::phq_9([2, 2, 1, 1, 0, 1, 1, 0, 1], Some(1));
+    for _ in 0..times {
+        let report = std::hint::black_box(&report);
+        assert_eq!(broken_by_submission(&report.capture(), &report.filled_in()), []);
+    }
+}

@@ -1,5 +1,5 @@
-//! Does one thing a number of times, and ends: `span` makes a trace of ten, `request` serves an HTTP request and `call` a
-//! gRPC call without a network, `line` writes a log line. `cargo xtask span-cost` counts its instructions; the standard
+//! Does one thing as often as `TIMES` says, and ends: `span` makes a trace of ten, `request` serves an HTTP request and `call` a
+//! gRPC call without a network, `line` writes a log line. `cargo xtask costs` counts its instructions; the standard
 //! variables say whether spans are recorded and where they go.
 
 use std::convert::Infallible;
@@ -12,10 +12,9 @@ use tower::{Layer, ServiceExt, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let what = arguments.next().ok_or("say what to do")?;
-    let times: u64 = arguments.next().ok_or("give a number of times")?.parse()?;
-    let telemetry = telemetry::init(&Config::new("span-cost"), env!("CARGO_PKG_VERSION"))?;
+    let what = std::env::args().nth(1).ok_or("say what to do")?;
+    let times: u64 = std::env::var("TIMES")?.parse()?;
+    let telemetry = telemetry::init(&Config::new("costs"), env!("CARGO_PKG_VERSION"))?;
     for time in 0..times {
         match &*what {
             "span" => Task::internal("outer").spawn(trace()).await?,
