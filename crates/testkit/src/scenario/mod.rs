@@ -4,18 +4,21 @@ mod fault;
 mod file;
 mod native;
 mod outcome;
+mod patient;
 mod phone;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use migrations::demo::{NURSES, PATIENTS};
+use serde_json::Value;
 use tokio::task::JoinSet;
 use traces::explain::{Cause, Explanation, explain};
 use uuid::Uuid;
 
-use crate::client::{Client, Token};
+use crate::postgres::Postgres;
 use crate::proxy::Proxy;
+use crate::stack::{Builder, Service, Stack};
 use crate::trace::Trace;
 use crate::{contract, poll};
 use native::Native;
@@ -23,7 +26,8 @@ use phone::Phone;
 
 pub use fault::{Against, Clock, Crowd, Fault, Killed, Lock, Mail, Network, Part, Setting, Sms};
 pub use file::{Expect, Expected, Guilty, Line, Scenario, Submission};
-pub use outcome::{Outcome, table};
+pub use outcome::{Outcome, in_short, table};
+pub use patient::Patient;
 
 /// For anything that has to come about.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -38,7 +42,7 @@ const QUIET: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Runner {
     stack: Native,
-    token: Token,
+    patient: Patient,
     /// The network between phone and gateway.
     edge: Proxy,
 }
@@ -49,11 +53,35 @@ impl Runner {
     /// # Errors
     /// When something does not start, or the patient cannot log in.
     pub async fn start() -> anyhow::Result<Self> {
-        let stack = Native::start().await?;
-        let client = Client::new(format!("http://{}", stack.gateway()));
-        let token = client.login(PATIENTS[0].login, PATIENTS[0].pin).await?;
-        let edge = Proxy::start(stack.gateway()).await?;
-        Ok(Self { stack, token, edge })
+        let postgres = Postgres::builder().fsync(false).start().await?;
+        postgres.cluster().create_template().await?;
+        Self::start_on(postgres, Stack::builder()).await
+    }
+
+    /// Starts the five services on this Postgres, which has its template, and as the builder says.
+    ///
+    /// # Errors
+    /// See [`Runner::start`].
+    pub async fn start_on(postgres: Postgres, stack: Builder) -> anyhow::Result<Self> {
+        let stack = Native::start(postgres, stack).await?;
+        let edge = Proxy::start(stack.stack.address(Service::Gateway)).await?;
+        let patient = Patient::log_in(&stack.stack, &edge).await?;
+        Ok(Self { stack, patient, edge })
+    }
+
+    /// What scenarios run on.
+    pub fn stack(&self) -> &Stack {
+        &self.stack.stack
+    }
+
+    /// Who sends the reports.
+    pub fn patient(&self) -> &Patient {
+        &self.patient
+    }
+
+    /// What scenarios ran on, for somebody who ends it.
+    pub fn into_parts(self) -> (Stack, Postgres) {
+        self.stack.into_parts()
     }
 
     /// Ends everything.
@@ -61,7 +89,9 @@ impl Runner {
     /// # Errors
     /// When something does not end well.
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.stack.stop().await
+        let (stack, mut postgres) = self.into_parts();
+        stack.stop().await?;
+        postgres.stop().await
     }
 
     /// Runs one: first without its faults, then with them.
@@ -71,24 +101,7 @@ impl Runner {
     pub async fn run(&mut self, scenario: &Scenario) -> anyhow::Result<Outcome> {
         let started = Instant::now();
         let without = self.without_faults().await.context("without the faults")?;
-        let trace_id = Uuid::new_v4();
-        let (early, late): (Vec<_>, Vec<_>) = scenario.faults.iter().partition(|fault| !fault.outlasts_the_answer());
-        for fault in scenario.faults.iter().filter(|fault| !matches!(fault, Fault::Killed(_))) {
-            self.stack.begin(fault).await.with_context(|| format!("{fault:?}"))?;
-        }
-        let status = self.send_with_faults(scenario, trace_id).await?;
-        for fault in early {
-            self.stack.end(fault).await.with_context(|| format!("the end of {fault:?}"))?;
-        }
-        let id = trace_id.simple().to_string();
-        let complete = |trace: &Trace| outcome::missing(&scenario.expect.spans, trace).is_empty();
-        let trace = self.settled(&id, complete).await?;
-        let wanted = &scenario.expect.logs;
-        let found = |lines: &Vec<serde_json::Value>| outcome::unsaid(wanted, lines).is_empty();
-        let logs = poll::until(DEADLINE, async || Ok(self.stack.logs(&id)), found).await?;
-        for fault in late {
-            self.stack.end(fault).await.with_context(|| format!("the end of {fault:?}"))?;
-        }
+        let (status, trace, logs) = self.fail(scenario, Uuid::new_v4()).await?;
         let outcome = Outcome {
             scenario: scenario.clone(),
             status,
@@ -102,20 +115,41 @@ impl Runner {
         Ok(outcome.judged())
     }
 
+    /// Sends one report with a scenario's faults, in a trace of this id, and ends them when its trace has been looked at.
+    /// Gives the status of the phone's last answer, the trace and its log lines.
+    ///
+    /// # Errors
+    /// When the stack does not do what it is told.
+    pub async fn fail(
+        &mut self,
+        scenario: &Scenario,
+        trace_id: Uuid,
+    ) -> anyhow::Result<(Option<u16>, Trace, Vec<Value>)> {
+        let (early, late): (Vec<_>, Vec<_>) = scenario.faults.iter().partition(|fault| !fault.outlasts_the_answer());
+        for fault in scenario.faults.iter().filter(|fault| !matches!(fault, Fault::Killed(_))) {
+            self.stack.begin(fault).await.with_context(|| format!("{fault:?}"))?;
+        }
+        let status = self.send_with_faults(scenario, trace_id).await?;
+        for fault in early {
+            self.stack.end(fault).await.with_context(|| format!("the end of {fault:?}"))?;
+        }
+        let id = trace_id.simple().to_string();
+        let complete = |trace: &Trace| outcome::missing(&scenario.expect.spans, trace).is_empty();
+        let trace = self.settled(&id, complete).await?;
+        let wanted = &scenario.expect.logs;
+        let found = |lines: &Vec<Value>| outcome::unsaid(wanted, lines).is_empty();
+        let logs = poll::until(DEADLINE, async || Ok(self.stack.logs(&id)), found).await?;
+        for fault in late {
+            self.stack.end(fault).await.with_context(|| format!("the end of {fault:?}"))?;
+        }
+        Ok((status, trace, logs))
+    }
+
     /// A report without faults, once the stack takes one again.
     async fn without_faults(&self) -> anyhow::Result<Explanation> {
         let submit = async || {
             let trace_id = Uuid::new_v4();
-            let phone = Phone {
-                token: &self.token,
-                address: self.edge.address(),
-                otlp: self.stack.otlp(),
-                submission: Submission::default(),
-                baggage: None,
-                network: None,
-                trace_id,
-            };
-            anyhow::Ok((phone.submit().await, trace_id))
+            anyhow::Ok((self.patient.submit(trace_id).await, trace_id))
         };
         let (status, trace_id) = poll::until(DEADLINE, submit, |(status, _)| *status == Some(201)).await?;
         ensure!(status == Some(201), "the last answer was {status:?}");
@@ -138,9 +172,7 @@ impl Runner {
             self.edge.reset();
         }
         let phone = Phone {
-            token: &self.token,
-            address: self.edge.address(),
-            otlp: self.stack.otlp(),
+            patient: &self.patient,
             submission: scenario.send,
             baggage: scenario.baggage().map(str::to_owned),
             network: scenario.network(),
@@ -158,9 +190,9 @@ impl Runner {
 
     /// Sends what comes at the same time, and waits until it is in the way.
     async fn gather(&mut self, crowd: &mut JoinSet<()>, described: &Crowd) -> anyhow::Result<()> {
-        let client = Client::new(format!("http://{}", self.stack.gateway()));
+        let client = self.stack().client();
         for _ in 0..described.requests {
-            let (client, token, path) = (client.clone(), self.token.clone(), described.path.clone());
+            let (client, token, path) = (client.clone(), self.patient.token.clone(), described.path.clone());
             // They are to be in the way, and what becomes of them does not matter.
             crowd.spawn(async move { drop(client.get(&path, Some(&token)).await) });
         }
@@ -192,9 +224,8 @@ async fn strike(stack: &mut Native, killed: Option<&Fault>, trace_id: Uuid) -> a
     let Fault::Killed(Killed { when, .. }) = fault else { return Ok(()) };
     let when = when.service().context("only services have faults of the baggage")?.name();
     let id = trace_id.simple().to_string();
-    let has_begun = |lines: &Vec<serde_json::Value>| {
-        lines.iter().any(|line| line["service"] == when && line["message"] == FAULT_BEGUN)
-    };
+    let has_begun =
+        |lines: &Vec<Value>| lines.iter().any(|line| line["service"] == when && line["message"] == FAULT_BEGUN);
     let lines = poll::until(DEADLINE, async || Ok(stack.logs(&id)), has_begun).await?;
     ensure!(has_begun(&lines), "{when} did not begin with its fault");
     stack.begin(fault).await

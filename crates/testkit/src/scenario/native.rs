@@ -1,6 +1,5 @@
 //! The stack that scenarios run on, and how it is broken.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -9,7 +8,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::fault::{Fault, Mail, Part, Setting, Sms};
 use crate::postgres::Postgres;
-use crate::stack::{Peer, Service, Stack};
+use crate::stack::{Builder, Peer, Service, Stack};
 use crate::trace::Trace;
 use crate::{sms, smtp};
 
@@ -26,17 +25,15 @@ const WAITING: &str =
 /// The five services as processes, with a Postgres of their own.
 #[derive(Debug)]
 pub(super) struct Native {
-    stack: Stack,
+    pub(super) stack: Stack,
     postgres: Postgres,
     /// Holds the lock that there is, if there is one.
     locker: Option<PgConnection>,
 }
 
 impl Native {
-    pub(super) async fn start() -> anyhow::Result<Self> {
-        let postgres = Postgres::builder().fsync(false).start().await?;
-        postgres.cluster().create_template().await?;
-        let stack = Stack::builder()
+    pub(super) async fn start(postgres: Postgres, stack: Builder) -> anyhow::Result<Self> {
+        let stack = stack
             .cluster(postgres.cluster())
             .proxied()
             .env_all("EPRO_FAULT_INJECTION", "true")
@@ -49,10 +46,8 @@ impl Native {
         Ok(Self { stack, postgres, locker: None })
     }
 
-    pub(super) async fn stop(self) -> anyhow::Result<()> {
-        let Self { stack, mut postgres, .. } = self;
-        stack.stop().await?;
-        postgres.stop().await
+    pub(super) fn into_parts(self) -> (Stack, Postgres) {
+        (self.stack, self.postgres)
     }
 
     async fn down(&mut self, part: Part) -> anyhow::Result<()> {
@@ -151,15 +146,6 @@ impl Native {
         Ok(usize::try_from(count)?)
     }
 
-    pub(super) fn gateway(&self) -> SocketAddr {
-        self.stack.address(Service::Gateway)
-    }
-
-    /// Where spans are taken over HTTP, without `/v1/traces`.
-    pub(super) fn otlp(&self) -> String {
-        self.stack.otlp.http_endpoint()
-    }
-
     /// A trace as far as it has arrived.
     pub(super) fn trace(&self, trace_id: &str) -> Trace {
         self.stack.otlp.trace(trace_id)
@@ -167,9 +153,6 @@ impl Native {
 
     /// The log lines of a trace, oldest first.
     pub(super) fn logs(&self, trace_id: &str) -> Vec<Value> {
-        let mut lines: Vec<Value> = Service::ALL.into_iter().flat_map(|service| self.stack.logs(service)).collect();
-        lines.retain(|line| line["trace_id"] == trace_id);
-        lines.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
-        lines
+        self.stack.all_logs().of_trace(trace_id)
     }
 }
