@@ -1,45 +1,26 @@
-use std::path::{Path, PathBuf};
+//! The demo as text: one report, its trace, and how to do it again.
+
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use clap::Args;
-use migrations::demo::{NURSES, PATIENTS, STUDY};
+use migrations::demo::{NURSES, PATIENTS};
 use testkit::contract;
-use testkit::otlp::Receiver;
 use testkit::postgres::Postgres;
 use testkit::stack::{Service, Stack};
 use testkit::trace::Trace;
 
+use super::{Options, builder, curl, end};
 use crate::cargo::build_services;
 
 /// From the submission to the last span.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-#[derive(Args)]
-pub(crate) struct Options {
-    /// Submit one report, print its trace and end; exits 0 only if the trace is complete.
-    #[arg(long)]
-    once: bool,
-    /// Writes the trace as a picture, in SVG.
-    #[arg(long, value_name = "FILE")]
-    waterfall: Option<PathBuf>,
-    /// A service's port, such as `user-svc=50051`, or the gateway's alone, such as `8080`; may be
-    /// repeated. Any free port for those not given.
-    #[arg(long, value_name = "[SERVICE=]PORT", value_parser = port)]
-    port: Vec<(Service, u16)>,
-}
-
-fn port(text: &str) -> anyhow::Result<(Service, u16)> {
-    let (name, port) = text.split_once('=').unwrap_or((Service::Gateway.name(), text));
-    let service = Service::ALL.into_iter().find(|service| service.name() == name);
-    Ok((service.with_context(|| format!("no service is named {name}"))?, port.parse()?))
-}
-
-/// Runs the five services as processes on a private Postgres with built-in SMS, mail and trace receivers.
-pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+/// Runs the five services, submits a report, prints its trace, and how to do it again.
+pub(super) async fn run(options: &Options) -> anyhow::Result<()> {
     // What is dropped in the middle takes its processes and files along.
     tokio::select! {
-        done = demonstrate(&options) => done,
+        done = demonstrate(options) => done,
         _ = tokio::signal::ctrl_c() => {
             ensure!(!options.once, "interrupted");
             eprintln!("\nstopped");
@@ -49,20 +30,15 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 }
 
 async fn demonstrate(options: &Options) -> anyhow::Result<()> {
-    eprintln!("building the services, which takes minutes the first time ...");
-    build_services().await?;
+    if !options.no_build {
+        eprintln!("building the services, which takes minutes the first time ...");
+        build_services().await?;
+    }
     let start = Instant::now();
     let mut postgres = Postgres::builder().fsync(false).start().await?;
     postgres.cluster().create_template().await?;
     eprintln!("{:>6.2} s  Postgres is up and seeded", start.elapsed().as_secs_f64());
-    let mut stack = Stack::builder()
-        .cluster(postgres.cluster().clone())
-        .receiver(receiver().await?)
-        .env_all("EPRO_TELEMETRY__ENVIRONMENT", "demo");
-    for (service, port) in &options.port {
-        stack = stack.port(*service, *port);
-    }
-    let stack = stack.start().await?;
+    let stack = builder(options).await?.cluster(postgres.cluster().clone()).start().await?;
     eprintln!("{:>6.2} s  the five services are ready", start.elapsed().as_secs_f64());
 
     let trace = submit(&stack, start).await;
@@ -79,28 +55,6 @@ async fn demonstrate(options: &Options) -> anyhow::Result<()> {
     let violations = contract::check_submission(&trace?, nurses());
     ensure!(violations.is_empty(), "the trace breaks the contract:\n{}", violations.join("\n"));
     told
-}
-
-/// Ends the services, then sees their last spans off.
-async fn end(mut stack: Stack) -> anyhow::Result<()> {
-    for service in Service::ALL.into_iter().rev() {
-        stack.terminate(service).await?;
-    }
-    let missing = stack.otlp.drain(DEADLINE).await;
-    if missing > 0 {
-        eprintln!(
-            "{missing} batches of spans did not reach OTEL_EXPORTER_OTLP_ENDPOINT (it must speak OTLP over gRPC)"
-        );
-    }
-    stack.stop().await.map(drop)
-}
-
-/// Spans go on to a collector of the user's own, if there is one.
-async fn receiver() -> anyhow::Result<Receiver> {
-    match std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
-        Ok(endpoint) if !endpoint.is_empty() => Receiver::forwarding_to(&endpoint).await,
-        _ => Receiver::start().await,
-    }
 }
 
 /// Submits one report over HTTP and waits for its whole trace.
@@ -144,26 +98,5 @@ fn nurses() -> usize {
 }
 
 fn print_curl(url: &str) {
-    let (patient, nurse) = (&PATIENTS[0], &NURSES[0]);
-    println!(
-        r#"
-To do it again:
-
-TOKEN=$(curl -sS {url}/v1/sessions -H 'Content-Type: application/json' \
-  -d '{{"login":"{login}","pin":"{pin}"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-
-curl -sS -i {url}/v1/reports -H "Authorization: Bearer $TOKEN" \
-  -H 'Content-Type: application/json' -H "Idempotency-Key: $(date +%s%N)" \
-  -d '{{"assignment_id":"{assignment}","captured_at":"'$(date -Iseconds)'","attested":true,
-       "answers":{{"pain":4,"rescue":false,"temperature":36.8,"note":"A quiet day."}}}}'
-
-As a nurse (login {nurse_login}, PIN {nurse_pin}): GET {url}/v1/projects/{STUDY}
-
-Ctrl-C stops everything and leaves nothing behind."#,
-        login = patient.login,
-        pin = patient.pin,
-        assignment = patient.assignment,
-        nurse_login = nurse.login,
-        nurse_pin = nurse.pin,
-    );
+    println!("\nTo do it again:\n\n{}\n\nCtrl-C stops everything and leaves nothing behind.", curl(url));
 }
