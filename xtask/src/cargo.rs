@@ -9,6 +9,11 @@ use tokio::process::Command;
 /// The five services' binaries, in the profile that xtask itself was built in. Cargo shows how far it is: a bar on a
 /// terminal, a line for each crate elsewhere.
 pub(crate) async fn build_services() -> anyhow::Result<()> {
+    succeed(services_build()?).await
+}
+
+/// The command that builds them.
+pub(crate) fn services_build() -> anyhow::Result<Command> {
     let mut command = cargo();
     command.arg("build");
     for service in testkit::stack::Service::ALL {
@@ -18,7 +23,7 @@ pub(crate) async fn build_services() -> anyhow::Result<()> {
     let program = std::env::current_exe().context("find this program")?;
     let profile = program.parent().and_then(Path::file_name).context("the folder of this program has no name")?;
     command.arg("--profile").arg(if profile == "debug" { OsStr::new("dev") } else { profile });
-    succeed(command).await
+    Ok(command)
 }
 
 /// Cargo as it was called.

@@ -38,6 +38,7 @@ use metrics::Metrics;
 use store::Store;
 
 pub(crate) use grpc::trace_service;
+pub use store::Arrivals;
 
 /// The receiver. Its ports are free again when it is dropped.
 #[derive(Debug)]
@@ -142,6 +143,11 @@ impl Receiver {
     /// All traces received so far, oldest first. Beyond 10,000 the oldest are forgotten.
     pub fn traces(&self) -> Vec<Trace> {
         self.inlet.store.traces()
+    }
+
+    /// The traces as they grow.
+    pub fn arrivals(&self) -> Arrivals {
+        self.inlet.store.arrivals()
     }
 
     /// What the counters, and other sums of whole numbers, of this name and with these attributes have come

@@ -99,6 +99,21 @@ gateway  (parent missing) lost  SERVER     2.0 ms     6.5 ms
 }
 
 #[tokio::test]
+async fn a_trace_is_told_of_whenever_it_has_grown() -> anyhow::Result<()> {
+    let receiver = Receiver::start().await?;
+    export(&receiver, request("data-svc", &[(2, 1, "Save")])).await?;
+    let mut arrivals = receiver.arrivals();
+    let sizes = |traces: Option<Vec<Trace>>| traces.map(|traces| traces.iter().map(|it| it.spans.len()).collect());
+    assert_eq!(sizes(arrivals.next(9).await), Some(vec![1]));
+    assert!(timeout(Duration::from_millis(20), arrivals.next(9)).await.is_err());
+    export(&receiver, request("gateway", &[(1, 0, "POST")])).await?;
+    assert_eq!(sizes(arrivals.next(9).await), Some(vec![2]));
+    drop(receiver);
+    assert_eq!(sizes(arrivals.next(9).await), None);
+    Ok(())
+}
+
+#[tokio::test]
 async fn protobuf_over_http_is_received_too() -> anyhow::Result<()> {
     let receiver = Receiver::start().await?;
     let url = format!("{}/v1/traces", receiver.http_endpoint());

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Child;
 
 use super::fault::{Clock, Fault, Lock, Mail, Part, Setting, Sms};
-use super::system::{AN_HOUR, System, WAITING, of_trace};
+use super::system::{AN_HOUR, System, WAITING};
 use crate::client::{Client, plain_http};
 use crate::compose::Compose;
 use crate::jaeger::Jaeger;
@@ -207,8 +207,10 @@ impl System for Composed {
 
     async fn logs(&self, trace_id: &str) -> anyhow::Result<Vec<Value>> {
         let text = self.compose.logs(&Service::ALL.map(Service::name)).await?;
-        let lines = text.lines().filter(|line| line.contains(trace_id));
-        Ok(of_trace(lines.filter_map(|line| serde_json::from_str(line).ok()).collect(), trace_id))
+        let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let mut lines: Vec<Value> = lines.filter(|line: &Value| line["trace_id"] == trace_id).collect();
+        lines.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
+        Ok(lines)
     }
 
     fn link(&self, trace_id: &str) -> Option<String> {

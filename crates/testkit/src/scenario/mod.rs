@@ -5,6 +5,7 @@ mod fault;
 mod file;
 mod native;
 mod outcome;
+mod patient;
 mod phone;
 mod system;
 
@@ -12,12 +13,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use migrations::demo::{NURSES, PATIENTS};
+use serde_json::Value;
 use tokio::task::JoinSet;
 use traces::explain::{Cause, Explanation, explain};
 use uuid::Uuid;
 
-use crate::client::{Client, Token};
+use crate::client::Client;
+use crate::postgres::Postgres;
 use crate::proxy::Proxy;
+use crate::stack::{Builder, Stack};
 use crate::trace::Trace;
 use crate::{contract, poll};
 use phone::Phone;
@@ -26,7 +30,8 @@ pub use compose::Composed;
 pub use fault::{Against, Clock, Crowd, Fault, Killed, Lock, Mail, Network, Part, Setting, Sms};
 pub use file::{Expect, Expected, Guilty, Line, Scenario, Submission};
 pub use native::Native;
-pub use outcome::{Outcome, table};
+pub use outcome::{Outcome, in_short, table};
+pub use patient::Patient;
 pub use system::System;
 
 /// For anything that has to come about.
@@ -42,7 +47,7 @@ const QUIET: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Runner<S> {
     stack: S,
-    token: Token,
+    patient: Patient,
     /// The network between phone and gateway.
     edge: Proxy,
 }
@@ -53,11 +58,18 @@ impl<S: System> Runner<S> {
     /// # Errors
     /// When something does not start, or the patient cannot log in.
     pub async fn start() -> anyhow::Result<Self> {
-        let stack = S::start().await?;
-        let client = Client::new(format!("http://{}", stack.gateway()));
-        let token = client.login(PATIENTS[0].login, PATIENTS[0].pin).await?;
+        Self::on(S::start().await?).await
+    }
+
+    async fn on(stack: S) -> anyhow::Result<Self> {
         let edge = Proxy::start(stack.gateway()).await?;
-        Ok(Self { stack, token, edge })
+        let patient = Patient::log_in(stack.gateway(), &edge, stack.otlp()).await?;
+        Ok(Self { stack, patient, edge })
+    }
+
+    /// Who sends the reports.
+    pub fn patient(&self) -> &Patient {
+        &self.patient
     }
 
     /// Ends everything.
@@ -76,6 +88,31 @@ impl<S: System> Runner<S> {
         let started = Instant::now();
         let without = self.without_faults().await.context("without the faults")?;
         let trace_id = Uuid::new_v4();
+        let (status, trace, logs) = self.fail(scenario, trace_id).await?;
+        let outcome = Outcome {
+            scenario: scenario.clone(),
+            link: self.stack.link(&trace_id.simple().to_string()),
+            status,
+            explanation: explain(&trace),
+            trace,
+            without,
+            logs,
+            took: started.elapsed(),
+            deviations: Vec::new(),
+        };
+        Ok(outcome.judged())
+    }
+
+    /// Sends one report with a scenario's faults, in a trace of this id, and ends them when its trace has been looked at.
+    /// Gives the status of the phone's last answer, the trace and its log lines.
+    ///
+    /// # Errors
+    /// When the stack does not do what it is told.
+    pub async fn fail(
+        &mut self,
+        scenario: &Scenario,
+        trace_id: Uuid,
+    ) -> anyhow::Result<(Option<u16>, Trace, Vec<Value>)> {
         let (early, late): (Vec<_>, Vec<_>) = scenario.faults.iter().partition(|fault| !fault.outlasts_the_answer());
         for fault in scenario.faults.iter().filter(|fault| !matches!(fault, Fault::Killed(_))) {
             self.stack.begin(fault).await.with_context(|| format!("{fault:?}"))?;
@@ -88,39 +125,19 @@ impl<S: System> Runner<S> {
         let complete = |trace: &Trace| outcome::missing(&scenario.expect.spans, trace).is_empty();
         let trace = self.settled(&id, complete).await?;
         let wanted = &scenario.expect.logs;
-        let found = |lines: &Vec<serde_json::Value>| outcome::unsaid(wanted, lines).is_empty();
+        let found = |lines: &Vec<Value>| outcome::unsaid(wanted, lines).is_empty();
         let logs = poll::until(DEADLINE, async || self.stack.logs(&id).await, found).await?;
         for fault in late {
             self.stack.end(fault).await.with_context(|| format!("the end of {fault:?}"))?;
         }
-        let outcome = Outcome {
-            scenario: scenario.clone(),
-            link: self.stack.link(&id),
-            status,
-            explanation: explain(&trace),
-            trace,
-            without,
-            logs,
-            took: started.elapsed(),
-            deviations: Vec::new(),
-        };
-        Ok(outcome.judged())
+        Ok((status, trace, logs))
     }
 
     /// A report without faults, once the stack takes one again.
     async fn without_faults(&self) -> anyhow::Result<Explanation> {
         let submit = async || {
             let trace_id = Uuid::new_v4();
-            let phone = Phone {
-                token: &self.token,
-                address: self.edge.address(),
-                otlp: self.stack.otlp(),
-                submission: Submission::default(),
-                baggage: None,
-                network: None,
-                trace_id,
-            };
-            anyhow::Ok((phone.submit().await, trace_id))
+            anyhow::Ok((self.patient.submit(trace_id).await, trace_id))
         };
         let (status, trace_id) = poll::until(DEADLINE, submit, |(status, _)| *status == Some(201)).await?;
         ensure!(status == Some(201), "the last answer was {status:?}");
@@ -143,9 +160,7 @@ impl<S: System> Runner<S> {
             self.edge.reset();
         }
         let phone = Phone {
-            token: &self.token,
-            address: self.edge.address(),
-            otlp: self.stack.otlp(),
+            patient: &self.patient,
             submission: scenario.send,
             baggage: scenario.baggage().map(str::to_owned),
             network: scenario.network(),
@@ -165,7 +180,7 @@ impl<S: System> Runner<S> {
     async fn gather(&mut self, crowd: &mut JoinSet<()>, described: &Crowd) -> anyhow::Result<()> {
         let client = Client::new(format!("http://{}", self.stack.gateway()));
         for _ in 0..described.requests {
-            let (client, token, path) = (client.clone(), self.token.clone(), described.path.clone());
+            let (client, token, path) = (client.clone(), self.patient.token.clone(), described.path.clone());
             // They are to be in the way, and what becomes of them does not matter.
             crowd.spawn(async move { drop(client.get(&path, Some(&token)).await) });
         }
@@ -197,9 +212,8 @@ async fn strike<S: System>(stack: &mut S, killed: Option<&Fault>, trace_id: Uuid
     let Fault::Killed(Killed { when, .. }) = fault else { return Ok(()) };
     let when = when.service().context("only services have faults of the baggage")?.name();
     let id = trace_id.simple().to_string();
-    let has_begun = |lines: &Vec<serde_json::Value>| {
-        lines.iter().any(|line| line["service"] == when && line["message"] == FAULT_BEGUN)
-    };
+    let has_begun =
+        |lines: &Vec<Value>| lines.iter().any(|line| line["service"] == when && line["message"] == FAULT_BEGUN);
     let lines = poll::until(DEADLINE, async || stack.logs(&id).await, has_begun).await?;
     ensure!(has_begun(&lines), "{when} did not begin with its fault");
     stack.begin(fault).await
@@ -208,6 +222,26 @@ async fn strike<S: System>(stack: &mut S, killed: Option<&Fault>, trace_id: Uuid
 /// The nurses of the patient's site.
 fn nurses() -> usize {
     NURSES.iter().filter(|nurse| nurse.site == PATIENTS[0].site).count()
+}
+
+impl Runner<Native> {
+    /// Starts the five services on this Postgres, which has its template, and as the builder says.
+    ///
+    /// # Errors
+    /// See [`Runner::start`].
+    pub async fn start_on(postgres: Postgres, stack: Builder) -> anyhow::Result<Self> {
+        Self::on(Native::start_on(postgres, stack).await?).await
+    }
+
+    /// What scenarios run on.
+    pub fn stack(&self) -> &Stack {
+        &self.stack.stack
+    }
+
+    /// What scenarios ran on, for somebody who ends it.
+    pub fn into_parts(self) -> (Stack, Postgres) {
+        self.stack.into_parts()
+    }
 }
 
 /// Whether a verdict says that all is well.

@@ -8,9 +8,9 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::fault::{Fault, Mail, Part, Setting, Sms};
-use super::system::{AN_HOUR, System, WAITING, of_trace};
+use super::system::{AN_HOUR, System, WAITING};
 use crate::postgres::Postgres;
-use crate::stack::{Peer, Service, Stack};
+use crate::stack::{Builder, Peer, Service, Stack};
 use crate::trace::Trace;
 use crate::{sms, smtp};
 
@@ -20,13 +20,31 @@ const NEVER: Duration = Duration::from_mins(10);
 /// The five services as processes, with a Postgres of their own.
 #[derive(Debug)]
 pub struct Native {
-    stack: Stack,
+    pub(super) stack: Stack,
     postgres: Postgres,
     /// Holds the lock that there is, if there is one.
     locker: Option<PgConnection>,
 }
 
 impl Native {
+    pub(super) async fn start_on(postgres: Postgres, stack: Builder) -> anyhow::Result<Self> {
+        let stack = stack
+            .cluster(postgres.cluster())
+            .proxied()
+            .env_all("EPRO_FAULT_INJECTION", "true")
+            .env(Service::Gateway, "EPRO_TELEMETRY__TRUST__INGRESS__TRACE", "continue")
+            // Sooner than in real life, for somebody waits for it here.
+            .env(Service::NotifySvc, "EPRO_SMTP__ANSWER_TIMEOUT", "3s")
+            .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "3s")
+            .start()
+            .await?;
+        Ok(Self { stack, postgres, locker: None })
+    }
+
+    pub(super) fn into_parts(self) -> (Stack, Postgres) {
+        (self.stack, self.postgres)
+    }
+
     async fn down(&mut self, part: Part) -> anyhow::Result<()> {
         match (part, part.service()) {
             (_, Some(service)) => self.stack.kill(service).await?,
@@ -74,17 +92,7 @@ impl System for Native {
     async fn start() -> anyhow::Result<Self> {
         let postgres = Postgres::builder().fsync(false).start().await?;
         postgres.cluster().create_template().await?;
-        let stack = Stack::builder()
-            .cluster(postgres.cluster())
-            .proxied()
-            .env_all("EPRO_FAULT_INJECTION", "true")
-            .env(Service::Gateway, "EPRO_TELEMETRY__TRUST__INGRESS__TRACE", "continue")
-            // Sooner than in real life, for somebody waits for it here.
-            .env(Service::NotifySvc, "EPRO_SMTP__ANSWER_TIMEOUT", "3s")
-            .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "3s")
-            .start()
-            .await?;
-        Ok(Self { stack, postgres, locker: None })
+        Self::start_on(postgres, Stack::builder()).await
     }
 
     async fn stop(self) -> anyhow::Result<()> {
@@ -157,7 +165,7 @@ impl System for Native {
     }
 
     async fn logs(&self, trace_id: &str) -> anyhow::Result<Vec<Value>> {
-        Ok(of_trace(Service::ALL.into_iter().flat_map(|service| self.stack.logs(service)).collect(), trace_id))
+        Ok(self.stack.all_logs().of_trace(trace_id))
     }
 
     fn link(&self, _: &str) -> Option<String> {

@@ -126,7 +126,7 @@ impl fmt::Display for Outcome {
 }
 
 /// A log line without what all lines of a trace have in common.
-fn in_short(line: &Value) -> String {
+pub fn in_short(line: &Value) -> String {
     const COMMON: [&str; 8] = ["timestamp", "level", "service", "target", "trace_id", "span_id", "sampled", "message"];
     let text = |key: &str| line[key].as_str().unwrap_or_default();
     let mut short = format!("{} {:5} {:10} {}", text("timestamp"), text("level"), text("service"), text("message"));

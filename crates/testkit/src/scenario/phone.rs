@@ -1,7 +1,6 @@
 //! A phone that makes spans of its own, so that the network before the gateway has a witness.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -21,7 +20,8 @@ use uuid::Uuid;
 
 use super::fault::Network;
 use super::file::Submission;
-use crate::client::{Client, Response, Token, parse, plain_http, report};
+use super::patient::Patient;
+use crate::client::{Client, Response, parse, plain_http, report};
 
 /// Longer than the gateway takes for any answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,11 +33,7 @@ const SAMPLED: u32 = 0x01;
 
 /// One report, as a phone is about to send it.
 pub(super) struct Phone<'p> {
-    pub(super) token: &'p Token,
-    /// Where the gateway is, from where the phone is.
-    pub(super) address: SocketAddr,
-    /// Where the phone's spans go.
-    pub(super) otlp: String,
+    pub(super) patient: &'p Patient,
     pub(super) submission: Submission,
     pub(super) baggage: Option<String>,
     pub(super) network: Option<Network>,
@@ -86,8 +82,8 @@ impl Phone<'_> {
             attributes: vec![
                 text("http.request.method", "POST"),
                 text("url.template", "/v1/reports"),
-                text("server.address", self.address.ip().to_string()),
-                int("server.port", self.address.port().into()),
+                text("server.address", self.patient.gateway.ip().to_string()),
+                int("server.port", self.patient.gateway.port().into()),
             ],
             ..Span::default()
         }
@@ -97,7 +93,7 @@ impl Phone<'_> {
         let span_id = span_id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let flags = u32::from(self.submission.sampled) * SAMPLED;
         let mut headers = vec![
-            ("authorization", format!("Bearer {}", self.token.0)),
+            ("authorization", format!("Bearer {}", self.patient.token.0)),
             ("content-type", "application/json".to_owned()),
             ("idempotency-key", key.to_owned()),
             ("traceparent", format!("00-{}-{span_id}-{flags:02x}", self.trace_id.simple())),
@@ -107,13 +103,13 @@ impl Phone<'_> {
             return timeout(PATIENCE, self.trickle(&headers, body)).await.context("no answer")?;
         }
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
-        Client::new(format!("http://{}", self.address)).raw("POST", "/v1/reports", &headers, body).await
+        Client::new(format!("http://{}", self.patient.gateway)).raw("POST", "/v1/reports", &headers, body).await
     }
 
     /// Sends the body a byte at a time, until there is an answer.
     async fn trickle(&self, headers: &[(&str, String)], body: &str) -> anyhow::Result<Response> {
-        let (mut reader, mut writer) = TcpStream::connect(self.address).await?.into_split();
-        let mut head = format!("POST /v1/reports HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
+        let (mut reader, mut writer) = TcpStream::connect(self.patient.gateway).await?.into_split();
+        let mut head = format!("POST /v1/reports HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.patient.gateway);
         for (name, value) in headers {
             // Writing to a String cannot fail.
             let _ = write!(head, "{name}: {value}\r\n");
@@ -144,7 +140,7 @@ impl Phone<'_> {
         let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
         let group = ResourceSpans { resource: Some(resource), scope_spans, ..ResourceSpans::default() };
         let request = ExportTraceServiceRequest { resource_spans: vec![group] };
-        let post = plain_http().post(format!("{}/v1/traces", self.otlp)).body(request.encode_to_vec());
+        let post = plain_http().post(format!("{}/v1/traces", self.patient.otlp)).body(request.encode_to_vec());
         let _ = post.header("content-type", "application/x-protobuf").send().await;
     }
 }

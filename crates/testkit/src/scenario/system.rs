@@ -56,13 +56,6 @@ pub trait System: Sized {
     fn link(&self, trace_id: &str) -> Option<String>;
 }
 
-/// Those of a trace among log lines, oldest first.
-pub(super) fn of_trace(mut lines: Vec<Value>, trace_id: &str) -> Vec<Value> {
-    lines.retain(|line| line["trace_id"] == trace_id);
-    lines.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
-    lines
-}
-
 /// Counts the statements that wait for a lock.
 pub(super) const WAITING: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";

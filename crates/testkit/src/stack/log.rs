@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -14,6 +15,22 @@ use tokio::time::timeout;
 const CAPACITY: usize = 20_000;
 /// Lines an error message quotes.
 const QUOTED: usize = 20;
+
+/// The log lines of all services, over their restarts, for somebody who does not own the stack.
+#[derive(Debug, Clone)]
+pub struct Logs(pub(super) Vec<Arc<Log>>);
+
+impl Logs {
+    /// The lines of a trace, oldest first. The id is hexadecimal.
+    pub fn of_trace(&self, trace_id: &str) -> Vec<Value> {
+        let of_one = |log: &Arc<Log>| -> Vec<Value> {
+            log.lines.borrow().iter().filter(|line| line["trace_id"] == trace_id).cloned().collect()
+        };
+        let mut lines: Vec<Value> = self.0.iter().flat_map(of_one).collect();
+        lines.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
+        lines
+    }
+}
 
 /// The log of one service, over its restarts.
 #[derive(Debug)]

@@ -31,6 +31,7 @@ use network::Network;
 
 pub use builder::Builder;
 pub use instance::Replica;
+pub use log::Logs;
 pub use service::{Peer, Service};
 
 /// From the gateway's start to its readiness.
@@ -271,6 +272,11 @@ impl Stack {
     /// A service's log lines, over its restarts.
     pub fn logs(&self, service: Service) -> Vec<Value> {
         self.instances[&service].log.all()
+    }
+
+    /// The log lines of all services.
+    pub fn all_logs(&self) -> Logs {
+        Logs(self.instances.values().map(|instance| Arc::clone(&instance.log)).collect())
     }
 
     /// Waits for a log line, one written before the call included.

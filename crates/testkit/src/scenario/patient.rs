@@ -1,0 +1,35 @@
+//! The patient who reports.
+
+use std::net::SocketAddr;
+
+use migrations::demo::PATIENTS;
+use uuid::Uuid;
+
+use super::file::Submission;
+use super::phone::Phone;
+use crate::client::{Client, Token};
+use crate::proxy::Proxy;
+
+/// A patient who is logged in, for somebody who does not own the [`Runner`](super::Runner).
+#[derive(Debug, Clone)]
+pub struct Patient {
+    pub(super) token: Token,
+    /// Where the gateway is, from where the phone is.
+    pub(super) gateway: SocketAddr,
+    /// Where the phone's spans go.
+    pub(super) otlp: String,
+}
+
+impl Patient {
+    pub(super) async fn log_in(gateway: SocketAddr, edge: &Proxy, otlp: String) -> anyhow::Result<Self> {
+        let client = Client::new(format!("http://{gateway}"));
+        let token = client.login(PATIENTS[0].login, PATIENTS[0].pin).await?;
+        Ok(Self { token, gateway: edge.address(), otlp })
+    }
+
+    /// Sends a report, in a trace of this id. Gives the answer's status; nothing where there was no answer.
+    pub async fn submit(&self, trace_id: Uuid) -> Option<u16> {
+        let submission = Submission::default();
+        Phone { patient: self, submission, baggage: None, network: None, trace_id }.submit().await
+    }
+}

@@ -1,0 +1,277 @@
+//! What is known and shown: changed by events and actions alone, so that it needs neither a terminal nor a stack.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use chrono::FixedOffset;
+use testkit::scenario::Scenario;
+use testkit::trace::Trace;
+
+use super::keys::{Action, Tab, Way};
+use super::page;
+use super::row::Row;
+
+/// Traces that are kept; older ones are forgotten.
+pub(super) const MOST: usize = 200;
+
+/// Rows of the terminal that are no list and no text.
+pub(super) const FRAME: u16 = 4;
+
+/// Columns that a text goes aside at once.
+const SIDESTEP: usize = 16;
+
+/// Something that has happened.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// These traces have grown.
+    Traces(Vec<Trace>),
+    /// We send a report, in a trace of this id. `at` is in nanoseconds since the Unix epoch.
+    Sent { id: String, sender: String, at: u64 },
+    /// What became of it: the answer's status, nothing where there was none, or why it could not be done.
+    Over { id: String, end: Result<Option<u16>, String> },
+    /// A trace has these log lines.
+    Logs { id: String, lines: Vec<String> },
+    /// So much time has passed since the beginning.
+    Time(Duration),
+    /// The terminal has so many columns and rows.
+    Size(u16, u16),
+}
+
+/// What somebody else has to do for an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Command {
+    Submit,
+    /// The scenario of this name.
+    Fail(String),
+    /// Fetch the log lines of this trace.
+    Logs(String),
+    Quit,
+}
+
+/// What is in front.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Front {
+    List,
+    /// With the failure that is chosen.
+    Menu(usize),
+    /// A text, with the columns and lines that are left out at its beginning.
+    Page(Page, (usize, usize)),
+}
+
+/// A text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Page {
+    Help,
+    /// Of the trace of this id.
+    Trace(String, Tab),
+}
+
+impl Page {
+    /// Rows above it that say which trace it is, and what is wrong with it where the text does not.
+    pub(super) fn heading(&self) -> u16 {
+        match self {
+            Self::Help => 0,
+            Self::Trace(_, Tab::Explanation) => 1,
+            Self::Trace(_, Tab::Tree | Tab::Logs) => 3,
+        }
+    }
+}
+
+/// Everything that is shown.
+#[derive(Debug)]
+pub(super) struct Model {
+    /// The gateway's URL.
+    pub(super) gateway: String,
+    pub(super) scenarios: Vec<Scenario>,
+    /// Newest first.
+    pub(super) rows: VecDeque<Row>,
+    /// The trace that is chosen; the newest one if none is.
+    chosen: Option<String>,
+    pub(super) front: Front,
+    /// The trace and name of the failure that is going on.
+    pub(super) failing: Option<(String, String)>,
+    /// The last thing to say.
+    pub(super) note: String,
+    /// Those of the trace that is in front.
+    pub(super) logs: Vec<String>,
+    /// Since the beginning.
+    pub(super) now: Duration,
+    /// Columns and rows of the terminal.
+    pub(super) size: (u16, u16),
+    zone: FixedOffset,
+}
+
+impl Model {
+    pub(super) fn new(gateway: String, scenarios: Vec<Scenario>, zone: FixedOffset, size: (u16, u16)) -> Self {
+        Self {
+            gateway,
+            scenarios,
+            rows: VecDeque::new(),
+            chosen: None,
+            front: Front::List,
+            failing: None,
+            note: String::new(),
+            logs: Vec::new(),
+            now: Duration::ZERO,
+            size,
+            zone,
+        }
+    }
+
+    pub(super) fn update(&mut self, event: Event) {
+        match event {
+            Event::Traces(traces) => {
+                for trace in traces {
+                    self.arrive(trace);
+                }
+            }
+            Event::Sent { id, sender, at } => {
+                self.note = format!("{sender}: sent");
+                // What comes of it is to be seen.
+                self.chosen = Some(id.clone());
+                if self.scenarios.iter().any(|scenario| scenario.name == sender) {
+                    self.failing = Some((id.clone(), sender.clone()));
+                }
+                self.push(Row::sent(id, sender, at, self.zone, self.now));
+            }
+            Event::Over { id, end } => self.finish(&id, &end),
+            Event::Logs { id, lines } if self.is_in_front(&id) => self.logs = lines,
+            Event::Logs { .. } => {}
+            Event::Time(now) => self.now = now,
+            Event::Size(columns, rows) => self.size = (columns, rows),
+        }
+    }
+
+    fn arrive(&mut self, trace: Trace) {
+        let now = self.now;
+        match self.rows.iter_mut().find(|row| row.id == trace.id()) {
+            Some(row) => row.grow(trace, now),
+            None => self.push(Row::arrived(trace, self.zone, now)),
+        }
+    }
+
+    fn push(&mut self, row: Row) {
+        self.rows.push_front(row);
+        self.rows.truncate(MOST);
+    }
+
+    fn finish(&mut self, id: &str, end: &Result<Option<u16>, String>) {
+        let row = self.rows.iter_mut().find(|row| row.id == id);
+        let sender = row.and_then(|row| {
+            row.is_awaited = false;
+            row.sender.clone()
+        });
+        let what = match end {
+            Ok(Some(status)) => format!("answered with {status}"),
+            Ok(None) => "no answer".to_owned(),
+            Err(error) => error.clone(),
+        };
+        self.note = format!("{}: {what}", sender.unwrap_or_default());
+        self.failing.take_if(|(failing, _)| failing == id);
+    }
+
+    fn is_in_front(&self, id: &str) -> bool {
+        matches!(&self.front, Front::Page(Page::Trace(of, _), _) if of == id)
+    }
+
+    /// The place of the chosen trace in the list.
+    pub(super) fn chosen(&self) -> usize {
+        let place = self.chosen.as_ref().and_then(|id| self.rows.iter().position(|row| row.id == *id));
+        place.unwrap_or_default()
+    }
+
+    pub(super) fn row(&self, id: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.id == id)
+    }
+
+    pub(super) fn act(&mut self, action: Action) -> Option<Command> {
+        match (action, &self.front) {
+            (Action::Quit, _) => Some(Command::Quit),
+            (Action::Submit, _) => Some(Command::Submit),
+            (Action::Menu, _) => {
+                self.front = Front::Menu(0);
+                None
+            }
+            (Action::Help, _) => self.open(Page::Help),
+            (Action::Back, _) => {
+                self.front = Front::List;
+                None
+            }
+            (Action::Enter, Front::Menu(at)) => self.fail(*at),
+            (Action::Enter, _) => self.show(Tab::Tree),
+            (Action::Show(tab), _) => self.show(tab),
+            (Action::Move(way), _) => {
+                self.step(way);
+                None
+            }
+        }
+    }
+
+    fn fail(&mut self, at: usize) -> Option<Command> {
+        self.front = Front::List;
+        if let Some((_, name)) = &self.failing {
+            self.note = format!("one failure at a time: {name} is going on");
+            return None;
+        }
+        self.scenarios.get(at).map(|scenario| Command::Fail(scenario.name.clone()))
+    }
+
+    fn show(&mut self, tab: Tab) -> Option<Command> {
+        let id = match &self.front {
+            Front::Page(Page::Trace(id, _), _) => id.clone(),
+            _ => self.rows.get(self.chosen())?.id.clone(),
+        };
+        self.open(Page::Trace(id, tab))
+    }
+
+    fn open(&mut self, page: Page) -> Option<Command> {
+        let logs = match &page {
+            Page::Trace(id, Tab::Logs) => Some(Command::Logs(id.clone())),
+            _ => None,
+        };
+        self.logs.clear();
+        self.front = Front::Page(page, (0, 0));
+        logs
+    }
+
+    fn step(&mut self, way: Way) {
+        let height = usize::from(self.size.1.saturating_sub(FRAME)).max(1);
+        match self.front.clone() {
+            Front::List => {
+                let at = moved(self.chosen(), way, height, self.rows.len());
+                // Who looks at the newest one goes on to do so.
+                self.chosen = self.rows.get(at).filter(|_| at > 0).map(|row| row.id.clone());
+            }
+            Front::Menu(at) => self.front = Front::Menu(moved(at, way, height, self.scenarios.len())),
+            Front::Page(page, (aside, down)) => {
+                let height = height.saturating_sub(page.heading().into()).max(1);
+                let lines = page::lines(self, &page);
+                let widest = lines.iter().map(|line| line.chars().count()).max().unwrap_or_default();
+                let aside = match way {
+                    Way::Left => aside.saturating_sub(SIDESTEP),
+                    Way::Right if aside + usize::from(self.size.0) < widest => aside + SIDESTEP,
+                    _ => aside,
+                };
+                let down = moved(down, way, height, (lines.len() + 1).saturating_sub(height));
+                self.front = Front::Page(page, (aside, down));
+            }
+        }
+    }
+}
+
+/// Where one is after a step from a place among so many.
+fn moved(at: usize, way: Way, height: usize, count: usize) -> usize {
+    let to = match way {
+        Way::Up => at.saturating_sub(1),
+        Way::Down => at + 1,
+        Way::PageUp => at.saturating_sub(height),
+        Way::PageDown => at + height,
+        Way::First => 0,
+        Way::Last => count,
+        Way::Left | Way::Right => at,
+    };
+    to.min(count.saturating_sub(1))
+}
+
+#[cfg(test)]
+pub(super) mod tests;
