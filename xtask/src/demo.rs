@@ -11,6 +11,7 @@ use testkit::stack::{Service, Stack};
 use testkit::trace::Trace;
 
 use crate::cargo::build_services;
+use crate::file;
 
 /// From the submission to the last span.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -119,7 +120,7 @@ async fn submit(stack: &Stack, start: Instant) -> anyhow::Result<Trace> {
 
 fn draw(file: Option<&Path>, trace: &Trace) -> anyhow::Result<()> {
     let Some(file) = file else { return Ok(()) };
-    std::fs::write(file, traces::waterfall(trace)).with_context(|| format!("write {}", file.display()))
+    file::write(file, traces::waterfall(trace, None))
 }
 
 /// Prints the trace, and who was told.

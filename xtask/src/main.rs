@@ -9,6 +9,7 @@ mod chaos;
 mod demo;
 mod e2e_compose;
 mod explain;
+mod file;
 mod fuzz_api;
 mod sampling_lab;
 mod scenario;

@@ -33,6 +33,7 @@ pub mod client;
 pub mod contract;
 pub mod jaeger;
 pub mod journal;
+pub mod markdown;
 pub mod otlp;
 pub mod poll;
 pub mod postgres;

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use traces::explain::{Cause, Explanation, explain};
 use uuid::Uuid;
 
-use crate::client::{Client, Token};
+use crate::client::{Client, Response, Token};
 use crate::proxy::Proxy;
 use crate::trace::Trace;
 use crate::{contract, poll};
@@ -27,6 +27,9 @@ pub use outcome::{Outcome, table};
 
 /// For anything that has to come about.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Longer than a service takes to open all connections of its pool, and not longer than its statements wait for a lock.
+const OPENING: Duration = Duration::from_secs(3);
 
 /// What a service's log says when it has begun with a fault of the baggage.
 const FAULT_BEGUN: &str = "a fault that the request has asked for";
@@ -64,6 +67,11 @@ impl Runner {
         self.stack.stop().await
     }
 
+    /// The log lines of all services since the start, oldest first.
+    pub fn logs(&self) -> Vec<serde_json::Value> {
+        self.stack.logs()
+    }
+
     /// Runs one: first without its faults, then with them.
     ///
     /// # Errors
@@ -76,7 +84,7 @@ impl Runner {
         for fault in scenario.faults.iter().filter(|fault| !matches!(fault, Fault::Killed(_))) {
             self.stack.begin(fault).await.with_context(|| format!("{fault:?}"))?;
         }
-        let status = self.send_with_faults(scenario, trace_id).await?;
+        let answer = self.send_with_faults(scenario, trace_id).await?;
         for fault in early {
             self.stack.end(fault).await.with_context(|| format!("the end of {fault:?}"))?;
         }
@@ -85,13 +93,13 @@ impl Runner {
         let trace = self.settled(&id, complete).await?;
         let wanted = &scenario.expect.logs;
         let found = |lines: &Vec<serde_json::Value>| outcome::unsaid(wanted, lines).is_empty();
-        let logs = poll::until(DEADLINE, async || Ok(self.stack.logs(&id)), found).await?;
+        let logs = poll::until(DEADLINE, async || Ok(self.stack.logs_of(&id)), found).await?;
         for fault in late {
             self.stack.end(fault).await.with_context(|| format!("the end of {fault:?}"))?;
         }
         let outcome = Outcome {
             scenario: scenario.clone(),
-            status,
+            answer,
             explanation: explain(&trace),
             trace,
             without,
@@ -115,7 +123,7 @@ impl Runner {
                 network: None,
                 trace_id,
             };
-            anyhow::Ok((phone.submit().await, trace_id))
+            anyhow::Ok((phone.submit().await.map(|answer| answer.status), trace_id))
         };
         let (status, trace_id) = poll::until(DEADLINE, submit, |(status, _)| *status == Some(201)).await?;
         ensure!(status == Some(201), "the last answer was {status:?}");
@@ -127,11 +135,12 @@ impl Runner {
         Ok(explain(&trace))
     }
 
-    async fn send_with_faults(&mut self, scenario: &Scenario, trace_id: Uuid) -> anyhow::Result<Option<u16>> {
-        let mut crowd = JoinSet::new();
+    async fn send_with_faults(&mut self, scenario: &Scenario, trace_id: Uuid) -> anyhow::Result<Option<Response>> {
+        let mut crowds = Vec::new();
         for fault in &scenario.faults {
             if let Fault::Crowd(described) = fault {
-                self.gather(&mut crowd, described).await?;
+                self.rehearse(scenario, described).await?;
+                crowds.push(self.gather(described).await?);
             }
         }
         if scenario.network() == Some(Network::Reset) {
@@ -148,26 +157,50 @@ impl Runner {
         };
         let killed = scenario.faults.iter().find(|fault| matches!(fault, Fault::Killed(_)));
         let strike = strike(&mut self.stack, killed, trace_id);
-        let (status, struck) = tokio::join!(phone.submit(), strike);
+        let (answer, struck) = tokio::join!(phone.submit(), strike);
         self.edge.heal();
         struck?;
         // Those who still wait go.
-        drop(crowd);
-        Ok(status)
+        drop(crowds);
+        Ok(answer)
     }
 
-    /// Sends what comes at the same time, and waits until it is in the way.
-    async fn gather(&mut self, crowd: &mut JoinSet<()>, described: &Crowd) -> anyhow::Result<()> {
+    /// Has what comes at the same time come and go once, for it is to find all connections of the pools open: while they are
+    /// opened, the first to wait would give up.
+    async fn rehearse(&mut self, scenario: &Scenario, described: &Crowd) -> anyhow::Result<()> {
+        let mut crowd = self.crowd(described);
+        // How far it gets in this time is good enough.
+        poll::until(OPENING, async || self.stack.waiting().await, |now| *now >= described.waiting).await?;
+        for lock in scenario.faults.iter().filter(|fault| matches!(fault, Fault::Lock(_))) {
+            self.stack.end(lock).await?;
+            while crowd.join_next().await.is_some() {}
+            self.stack.begin(lock).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends what comes at the same time, and waits until all of it is in the way.
+    async fn gather(&mut self, described: &Crowd) -> anyhow::Result<JoinSet<()>> {
+        let known_before = self.stack.known();
+        let crowd = self.crowd(described);
+        // Who is known to user-svc is ahead of the report, of which user-svc knows nothing yet.
+        let ask = async || anyhow::Ok((self.stack.waiting().await?, self.stack.known() - known_before));
+        let is_enough =
+            |(waiting, known): &(usize, usize)| *waiting >= described.waiting && *known >= described.requests;
+        let (waiting, known) = poll::until(DEADLINE, ask, is_enough).await?;
+        ensure!(is_enough(&(waiting, known)), "only {waiting} statements wait for a lock, of {known} requests");
+        Ok(crowd)
+    }
+
+    fn crowd(&self, described: &Crowd) -> JoinSet<()> {
         let client = Client::new(format!("http://{}", self.stack.gateway()));
+        let mut crowd = JoinSet::new();
         for _ in 0..described.requests {
             let (client, token, path) = (client.clone(), self.token.clone(), described.path.clone());
             // They are to be in the way, and what becomes of them does not matter.
             crowd.spawn(async move { drop(client.get(&path, Some(&token)).await) });
         }
-        let waiting =
-            poll::until(DEADLINE, async || self.stack.waiting().await, |now| *now >= described.waiting).await?;
-        ensure!(waiting >= described.waiting, "only {waiting} statements wait for a lock");
-        Ok(())
+        crowd
     }
 
     /// A trace once it is complete and nothing more of it arrives; after a while as it is.
@@ -195,7 +228,7 @@ async fn strike(stack: &mut Native, killed: Option<&Fault>, trace_id: Uuid) -> a
     let has_begun = |lines: &Vec<serde_json::Value>| {
         lines.iter().any(|line| line["service"] == when && line["message"] == FAULT_BEGUN)
     };
-    let lines = poll::until(DEADLINE, async || Ok(stack.logs(&id)), has_begun).await?;
+    let lines = poll::until(DEADLINE, async || Ok(stack.logs_of(&id)), has_begun).await?;
     ensure!(has_begun(&lines), "{when} did not begin with its fault");
     stack.begin(fault).await
 }

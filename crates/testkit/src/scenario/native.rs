@@ -23,6 +23,9 @@ const AN_HOUR: u64 = 3600;
 const WAITING: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
+/// What user-svc is asked for each request.
+const AUTHENTICATE: &str = "epro.user.v1.UserService/Authenticate";
+
 /// The five services as processes, with a Postgres of their own.
 #[derive(Debug)]
 pub(super) struct Native {
@@ -151,6 +154,12 @@ impl Native {
         Ok(usize::try_from(count)?)
     }
 
+    /// How many requests user-svc has said of who they come from.
+    pub(super) fn known(&self) -> usize {
+        let is_one = |line: &Value| line["rpc.method"] == AUTHENTICATE && line["rpc.status_code"] == "OK";
+        self.stack.logs(Service::UserSvc).iter().filter(|line| is_one(line)).count()
+    }
+
     pub(super) fn gateway(&self) -> SocketAddr {
         self.stack.address(Service::Gateway)
     }
@@ -166,9 +175,15 @@ impl Native {
     }
 
     /// The log lines of a trace, oldest first.
-    pub(super) fn logs(&self, trace_id: &str) -> Vec<Value> {
-        let mut lines: Vec<Value> = Service::ALL.into_iter().flat_map(|service| self.stack.logs(service)).collect();
+    pub(super) fn logs_of(&self, trace_id: &str) -> Vec<Value> {
+        let mut lines = self.logs();
         lines.retain(|line| line["trace_id"] == trace_id);
+        lines
+    }
+
+    /// All log lines, oldest first.
+    pub(super) fn logs(&self) -> Vec<Value> {
+        let mut lines: Vec<Value> = Service::ALL.into_iter().flat_map(|service| self.stack.logs(service)).collect();
         lines.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
         lines
     }
