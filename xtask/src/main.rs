@@ -10,6 +10,7 @@ mod costs;
 mod demo;
 mod e2e_compose;
 mod explain;
+mod file;
 mod fuzz_api;
 mod sampling_lab;
 mod scenario;

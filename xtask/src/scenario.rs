@@ -1,15 +1,19 @@
 //! `cargo xtask scenario`: a failure on purpose, its trace, and what the trace says of it.
 
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use anyhow::{Context, ensure};
 use clap::Args;
 use testkit::scenario::{Composed, Native, Outcome, Runner, Scenario, System, table};
 
 use crate::cargo::build_services;
+use crate::file;
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// Scenarios by the names of their files.
-    #[arg(required_unless_present_any = ["all", "list"], value_name = "NAME")]
+    #[arg(required_unless_present_any = ["all", "list", "quiz"], value_name = "NAME")]
     names: Vec<String>,
     /// Runs every scenario, and prints a table at the end.
     #[arg(long)]
@@ -23,6 +27,15 @@ pub(crate) struct Options {
     /// On containers of their own, with the real Jaeger, Mailpit and WireMock; needs Docker.
     #[arg(long)]
     compose: bool,
+    /// Runs one without saying which, and leaves it to you to find out what went wrong: any one, or again the one that has
+    /// this number.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["names", "all", "list"])]
+    #[expect(clippy::option_option, reason = "absent, without a number, with one")]
+    quiz: Option<Option<u16>>,
+    /// Writes there what each leaves: its trace as a picture (NAME.svg) and for `explain --file` (NAME.trace.json), the
+    /// phone's answer (NAME.answer.json), and in the end the log lines of all services (services.log).
+    #[arg(long, value_name = "FOLDER")]
+    save: Option<PathBuf>,
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
@@ -35,19 +48,19 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     }
     let chosen = choose(scenarios, &options)?;
     let outcomes = if options.compose {
-        start_and_run::<Composed>(&chosen).await?
+        start_and_run::<Composed>(&chosen, &options).await?
     } else {
         eprintln!("building the services, which takes minutes the first time ...");
         build_services().await?;
-        start_and_run::<Native>(&chosen).await?
+        start_and_run::<Native>(&chosen, &options).await?
     };
     pronounce(&outcomes)
 }
 
-async fn start_and_run<S: System>(scenarios: &[Scenario]) -> anyhow::Result<Vec<Outcome>> {
+async fn start_and_run<S: System>(scenarios: &[Scenario], options: &Options) -> anyhow::Result<Vec<Outcome>> {
     let mut runner = Runner::<S>::start().await?;
     let outcomes = tokio::select! {
-        outcomes = run_all(&mut runner, scenarios) => outcomes,
+        outcomes = run_all(&mut runner, scenarios, options) => outcomes,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     let stopped = runner.stop().await;
@@ -57,26 +70,75 @@ async fn start_and_run<S: System>(scenarios: &[Scenario]) -> anyhow::Result<Vec<
     Ok(outcomes)
 }
 
+/// In the order in which they are named.
 fn choose(mut scenarios: Vec<Scenario>, options: &Options) -> anyhow::Result<Vec<Scenario>> {
     if options.all {
         return Ok(scenarios);
     }
-    for name in &options.names {
-        let exists = scenarios.iter().any(|scenario| scenario.name == *name);
-        ensure!(exists, "there is no scenario {name}: `cargo xtask scenario --list` names them");
+    if let Some(number) = options.quiz {
+        return Ok(vec![draw(scenarios, number)?]);
     }
-    scenarios.retain(|scenario| options.names.contains(&scenario.name));
-    Ok(scenarios)
+    let mut chosen = Vec::new();
+    for name in &options.names {
+        let found = scenarios.iter().position(|scenario| scenario.name == *name);
+        let found =
+            found.with_context(|| format!("there is no scenario {name}: `cargo xtask scenario --list` names them"))?;
+        chosen.push(scenarios.swap_remove(found));
+    }
+    Ok(chosen)
 }
 
-async fn run_all<S: System>(runner: &mut Runner<S>, scenarios: &[Scenario]) -> anyhow::Result<Vec<Outcome>> {
+/// One of them, with its number in the place of its name and without what gives it away.
+fn draw(mut scenarios: Vec<Scenario>, number: Option<u16>) -> anyhow::Result<Scenario> {
+    let found = match number {
+        Some(number) => scenarios.iter().position(|scenario| scenario.number() == number),
+        None => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+            usize::try_from(now)?.checked_rem(scenarios.len())
+        }
+    };
+    let mut drawn = scenarios.swap_remove(found.context("no scenario has this number")?);
+    drawn.name = format!("quiz-{}", drawn.number());
+    "what went wrong?".clone_into(&mut drawn.title);
+    Ok(drawn)
+}
+
+async fn run_all<S: System>(
+    runner: &mut Runner<S>,
+    scenarios: &[Scenario],
+    options: &Options,
+) -> anyhow::Result<Vec<Outcome>> {
+    let is_quiz = options.quiz.is_some();
     let mut outcomes = Vec::new();
     for scenario in scenarios {
         let outcome = runner.run(scenario).await.with_context(|| scenario.name.clone())?;
-        println!("{outcome}");
+        println!("{}", if is_quiz { outcome.riddle() } else { outcome.to_string() });
+        if let Some(folder) = &options.save {
+            save(folder, &outcome, is_quiz)?;
+        }
         outcomes.push(outcome);
     }
+    if let Some(folder) = &options.save {
+        let lines: String = runner.logs().await?.iter().map(|line| format!("{line}\n")).collect();
+        file::write(&folder.join("services.log"), lines)?;
+    }
     Ok(outcomes)
+}
+
+/// What did not come about has no file.
+fn save(folder: &Path, outcome: &Outcome, is_quiz: bool) -> anyhow::Result<()> {
+    let Outcome { scenario, trace, answer, .. } = outcome;
+    let path = |ending: &str| folder.join(format!("{}.{ending}", scenario.name));
+    if !trace.is_empty() {
+        let remark = outcome.remark().filter(|_| !is_quiz);
+        let remark = remark.as_ref().map(|(span_id, remark)| (*span_id, &**remark));
+        file::write(&path("svg"), traces::waterfall(trace, remark))?;
+        file::write(&path("trace.json"), format!("{:#}\n", traces::write::otlp(trace)))?;
+    }
+    if let Some(answer) = answer {
+        file::write(&path("answer.json"), &answer.body)?;
+    }
+    Ok(())
 }
 
 fn pronounce(outcomes: &[Outcome]) -> anyhow::Result<()> {

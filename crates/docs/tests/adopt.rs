@@ -9,13 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use testkit::client::plain_http;
+use testkit::markdown::blocks;
 use testkit::otlp::Receiver;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
-
-use crate::page::blocks;
 
 const PAGE: &str = include_str!("../../../docs/adopt.md");
 

@@ -1,31 +1,8 @@
-//! Blocks of code on a page, the pieces of source files that they show, and its links.
+//! The pieces of source files that a page shows, and its links.
 
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-
-/// A fenced block of a page in Markdown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Block {
-    /// What stands behind the opening fence.
-    pub(crate) language: String,
-    pub(crate) text: String,
-}
-
-/// The blocks of a page, in order.
-pub(crate) fn blocks(page: &str) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut open: Option<Block> = None;
-    for line in page.lines() {
-        match (line.strip_prefix("```"), &mut open) {
-            (Some(language), None) => open = Some(Block { language: language.to_owned(), text: String::new() }),
-            (Some(_), Some(_)) => blocks.extend(open.take()),
-            (None, Some(block)) => block.text.extend([line, "\n"]),
-            (None, None) => {}
-        }
-    }
-    blocks
-}
 
 /// What a source file shows on a page: the lines between `// ANCHOR: name` and `// ANCHOR_END: name`, as far to the left
 /// as they go.
@@ -57,13 +34,6 @@ fn a_piece_loses_the_indentation_of_its_place_and_nothing_else() {
     assert_eq!(pieces(source), ["if true {\n    work();\n\n}\n"]);
 }
 
-#[test]
-fn a_page_is_read_as_its_blocks() {
-    let block = |language: &str, text: &str| Block { language: language.to_owned(), text: text.to_owned() };
-    let page = "Words.\n\n```rust\nlet a = 1;\n```\n\nMore.\n\n```text\n\n```\n";
-    assert_eq!(blocks(page), [block("rust", "let a = 1;\n"), block("text", "\n")]);
-}
-
 /// The anchor that GitHub gives a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>();
@@ -80,7 +50,7 @@ fn links(page: &str) -> Vec<(&str, Option<&str>)> {
 #[test]
 fn every_link_of_the_pages_leads_somewhere() -> anyhow::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    for name in ["adopt.md", "from-go.md"] {
+    for name in ["adopt.md", "from-go.md", "tutorial.md"] {
         let page = std::fs::read_to_string(folder.join(name))?;
         let found = links(&page);
         ensure!(found.len() > 3, "{name} has {} links", found.len());

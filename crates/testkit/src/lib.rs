@@ -34,6 +34,7 @@ pub mod compose;
 pub mod contract;
 pub mod jaeger;
 pub mod journal;
+pub mod markdown;
 pub mod otlp;
 pub mod poll;
 pub mod postgres;

@@ -1,4 +1,4 @@
-//! Traces as data: read them, draw them, compare them with what was expected, verify that they are whole, and explain
+//! Traces as data: read and write them, draw them, compare them with what was expected, verify that they are whole, and explain
 //! what went wrong in them.
 //!
 //! A trace is whatever OpenTelemetry or Jaeger hands out; nothing here knows the system that it comes from.
@@ -26,6 +26,7 @@ mod trace;
 mod tree;
 pub mod verify;
 mod waterfall;
+pub mod write;
 
 pub use read::otlp::{attributes, spans};
 pub use shape::{Shape, diff, span};

@@ -12,6 +12,7 @@ use testkit::trace::Trace;
 
 use super::{Options, builder, curl, end};
 use crate::cargo::build_services;
+use crate::file;
 
 /// From the submission to the last span.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -73,7 +74,7 @@ async fn submit(stack: &Stack, start: Instant) -> anyhow::Result<Trace> {
 
 fn draw(file: Option<&Path>, trace: &Trace) -> anyhow::Result<()> {
     let Some(file) = file else { return Ok(()) };
-    std::fs::write(file, traces::waterfall(trace)).with_context(|| format!("write {}", file.display()))
+    file::write(file, traces::waterfall(trace, None))
 }
 
 /// Prints the trace, and who was told.

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use chrono::{Local, Utc};
 use crossterm::event::KeyEvent;
 use testkit::otlp::Arrivals;
-use testkit::scenario::{Patient, Runner, Scenario, in_short};
+use testkit::scenario::{Native, Patient, Runner, Scenario, in_short};
 use testkit::stack::{Logs, Service};
 use testkit::trace::Trace;
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedSender, channel, unbounded_channel};

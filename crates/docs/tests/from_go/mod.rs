@@ -23,9 +23,10 @@ use axum::Router;
 use serde::Deserialize;
 use telemetry::{Config, Recorder, Telemetry};
 use testkit::client::plain_http;
+use testkit::markdown::blocks;
 use tokio::net::TcpListener;
 
-use crate::page::{blocks, pieces};
+use crate::page::pieces;
 
 const PAGE: &str = include_str!("../../../../docs/from-go.md");
 

@@ -118,6 +118,11 @@ impl Scenario {
         paths.iter().map(|path| Self::read(path)).collect()
     }
 
+    /// A number of up to three digits that is its own among the project's, and stays so when others come.
+    pub fn number(&self) -> u16 {
+        self.name.bytes().fold(0, |number, byte| (number * 31 + u16::from(byte)) % 1000)
+    }
+
     fn read(path: &Path) -> anyhow::Result<Self> {
         let file = File::from(path).format(FileFormat::Yaml);
         let read = Config::builder().add_source(file).build().and_then(Config::try_deserialize::<Self>);
@@ -144,6 +149,8 @@ mod tests {
     fn every_file_is_a_scenario_that_says_what_it_is_about() -> anyhow::Result<()> {
         let scenarios = Scenario::all(&Scenario::folder())?;
         assert!(scenarios.len() >= 16, "{}", scenarios.len());
+        let numbers: std::collections::BTreeSet<u16> = scenarios.iter().map(Scenario::number).collect();
+        assert_eq!(numbers.len(), scenarios.len(), "two have the same number: another name for one");
         for scenario in scenarios {
             for text in [&scenario.title, &scenario.patient, &scenario.question, &scenario.answer] {
                 assert!(!text.trim().is_empty(), "{}", scenario.name);

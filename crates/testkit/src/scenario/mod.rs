@@ -18,10 +18,10 @@ use tokio::task::JoinSet;
 use traces::explain::{Cause, Explanation, explain};
 use uuid::Uuid;
 
-use crate::client::Client;
+use crate::client::{Client, Response};
 use crate::postgres::Postgres;
 use crate::proxy::Proxy;
-use crate::stack::{Builder, Stack};
+use crate::stack::{Builder, Service, Stack};
 use crate::trace::Trace;
 use crate::{contract, poll};
 use phone::Phone;
@@ -36,6 +36,12 @@ pub use system::System;
 
 /// For anything that has to come about.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Longer than a service takes to open all connections of its pool, and not longer than its statements wait for a lock.
+const OPENING: Duration = Duration::from_secs(3);
+
+/// What user-svc is asked for each request.
+const AUTHENTICATE: &str = "epro.user.v1.UserService/Authenticate";
 
 /// What a service's log says when it has begun with a fault of the baggage.
 const FAULT_BEGUN: &str = "a fault that the request has asked for";
@@ -80,6 +86,14 @@ impl<S: System> Runner<S> {
         self.stack.stop().await
     }
 
+    /// The log lines of all services since the start, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn logs(&self) -> anyhow::Result<Vec<Value>> {
+        Ok(in_order(self.stack.logs().await?))
+    }
+
     /// Runs one: first without its faults, then with them.
     ///
     /// # Errors
@@ -88,11 +102,11 @@ impl<S: System> Runner<S> {
         let started = Instant::now();
         let without = self.without_faults().await.context("without the faults")?;
         let trace_id = Uuid::new_v4();
-        let (status, trace, logs) = self.fail(scenario, trace_id).await?;
+        let (answer, trace, logs) = self.fail(scenario, trace_id).await?;
         let outcome = Outcome {
             scenario: scenario.clone(),
             link: self.stack.link(&trace_id.simple().to_string()),
-            status,
+            answer,
             explanation: explain(&trace),
             trace,
             without,
@@ -104,7 +118,7 @@ impl<S: System> Runner<S> {
     }
 
     /// Sends one report with a scenario's faults, in a trace of this id, and ends them when its trace has been looked at.
-    /// Gives the status of the phone's last answer, the trace and its log lines.
+    /// Gives the phone's last answer, the trace and its log lines.
     ///
     /// # Errors
     /// When the stack does not do what it is told.
@@ -112,12 +126,12 @@ impl<S: System> Runner<S> {
         &mut self,
         scenario: &Scenario,
         trace_id: Uuid,
-    ) -> anyhow::Result<(Option<u16>, Trace, Vec<Value>)> {
+    ) -> anyhow::Result<(Option<Response>, Trace, Vec<Value>)> {
         let (early, late): (Vec<_>, Vec<_>) = scenario.faults.iter().partition(|fault| !fault.outlasts_the_answer());
         for fault in scenario.faults.iter().filter(|fault| !matches!(fault, Fault::Killed(_))) {
             self.stack.begin(fault).await.with_context(|| format!("{fault:?}"))?;
         }
-        let status = self.send_with_faults(scenario, trace_id).await?;
+        let answer = self.send_with_faults(scenario, trace_id).await?;
         for fault in early {
             self.stack.end(fault).await.with_context(|| format!("the end of {fault:?}"))?;
         }
@@ -126,11 +140,11 @@ impl<S: System> Runner<S> {
         let trace = self.settled(&id, complete).await?;
         let wanted = &scenario.expect.logs;
         let found = |lines: &Vec<Value>| outcome::unsaid(wanted, lines).is_empty();
-        let logs = poll::until(DEADLINE, async || self.stack.logs(&id).await, found).await?;
+        let logs = poll::until(DEADLINE, async || Ok(of_trace(self.stack.logs().await?, &id)), found).await?;
         for fault in late {
             self.stack.end(fault).await.with_context(|| format!("the end of {fault:?}"))?;
         }
-        Ok((status, trace, logs))
+        Ok((answer, trace, logs))
     }
 
     /// A report without faults, once the stack takes one again.
@@ -149,11 +163,12 @@ impl<S: System> Runner<S> {
         Ok(explain(&trace))
     }
 
-    async fn send_with_faults(&mut self, scenario: &Scenario, trace_id: Uuid) -> anyhow::Result<Option<u16>> {
-        let mut crowd = JoinSet::new();
+    async fn send_with_faults(&mut self, scenario: &Scenario, trace_id: Uuid) -> anyhow::Result<Option<Response>> {
+        let mut crowds = Vec::new();
         for fault in &scenario.faults {
             if let Fault::Crowd(described) = fault {
-                self.gather(&mut crowd, described).await?;
+                self.rehearse(scenario, described).await?;
+                crowds.push(self.gather(described).await?);
             }
         }
         if scenario.network() == Some(Network::Reset) {
@@ -168,26 +183,50 @@ impl<S: System> Runner<S> {
         };
         let killed = scenario.faults.iter().find(|fault| matches!(fault, Fault::Killed(_)));
         let strike = strike(&mut self.stack, killed, trace_id);
-        let (status, struck) = tokio::join!(phone.submit(), strike);
+        let (answer, struck) = tokio::join!(phone.submit(), strike);
         self.edge.heal();
         struck?;
         // Those who still wait go.
-        drop(crowd);
-        Ok(status)
+        drop(crowds);
+        Ok(answer)
     }
 
-    /// Sends what comes at the same time, and waits until it is in the way.
-    async fn gather(&mut self, crowd: &mut JoinSet<()>, described: &Crowd) -> anyhow::Result<()> {
+    /// Has what comes at the same time come and go once, for it is to find all connections of the pools open: while they are
+    /// opened, the first to wait would give up.
+    async fn rehearse(&mut self, scenario: &Scenario, described: &Crowd) -> anyhow::Result<()> {
+        let mut crowd = self.crowd(described);
+        // How far it gets in this time is good enough.
+        poll::until(OPENING, async || self.stack.waiting().await, |now| *now >= described.waiting).await?;
+        for lock in scenario.faults.iter().filter(|fault| matches!(fault, Fault::Lock(_))) {
+            self.stack.end(lock).await?;
+            while crowd.join_next().await.is_some() {}
+            self.stack.begin(lock).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends what comes at the same time, and waits until all of it is in the way.
+    async fn gather(&mut self, described: &Crowd) -> anyhow::Result<JoinSet<()>> {
+        let known_before = known(&self.stack.logs().await?);
+        let crowd = self.crowd(described);
+        // Who is known to user-svc is ahead of the report, of which user-svc knows nothing yet.
+        let ask = async || anyhow::Ok((self.stack.waiting().await?, known(&self.stack.logs().await?) - known_before));
+        let is_enough =
+            |(waiting, known): &(usize, usize)| *waiting >= described.waiting && *known >= described.requests;
+        let (waiting, known) = poll::until(DEADLINE, ask, is_enough).await?;
+        ensure!(is_enough(&(waiting, known)), "only {waiting} statements wait for a lock, of {known} requests");
+        Ok(crowd)
+    }
+
+    fn crowd(&self, described: &Crowd) -> JoinSet<()> {
         let client = Client::new(format!("http://{}", self.stack.gateway()));
+        let mut crowd = JoinSet::new();
         for _ in 0..described.requests {
             let (client, token, path) = (client.clone(), self.patient.token.clone(), described.path.clone());
             // They are to be in the way, and what becomes of them does not matter.
             crowd.spawn(async move { drop(client.get(&path, Some(&token)).await) });
         }
-        let waiting =
-            poll::until(DEADLINE, async || self.stack.waiting().await, |now| *now >= described.waiting).await?;
-        ensure!(waiting >= described.waiting, "only {waiting} statements wait for a lock");
-        Ok(())
+        crowd
     }
 
     /// A trace once it is complete and nothing more of it arrives; after a while as it is.
@@ -214,7 +253,7 @@ async fn strike<S: System>(stack: &mut S, killed: Option<&Fault>, trace_id: Uuid
     let id = trace_id.simple().to_string();
     let has_begun =
         |lines: &Vec<Value>| lines.iter().any(|line| line["service"] == when && line["message"] == FAULT_BEGUN);
-    let lines = poll::until(DEADLINE, async || stack.logs(&id).await, has_begun).await?;
+    let lines = poll::until(DEADLINE, async || Ok(of_trace(stack.logs().await?, &id)), has_begun).await?;
     ensure!(has_begun(&lines), "{when} did not begin with its fault");
     stack.begin(fault).await
 }
@@ -222,6 +261,23 @@ async fn strike<S: System>(stack: &mut S, killed: Option<&Fault>, trace_id: Uuid
 /// The nurses of the patient's site.
 fn nurses() -> usize {
     NURSES.iter().filter(|nurse| nurse.site == PATIENTS[0].site).count()
+}
+
+/// Those of a trace among log lines, oldest first.
+fn of_trace(mut lines: Vec<Value>, trace_id: &str) -> Vec<Value> {
+    lines.retain(|line| line["trace_id"] == trace_id);
+    in_order(lines)
+}
+
+fn in_order(mut lines: Vec<Value>) -> Vec<Value> {
+    lines.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
+    lines
+}
+
+/// How many requests user-svc has said of who they come from.
+fn known(lines: &[Value]) -> usize {
+    let is_one = |line: &&Value| line["rpc.method"] == AUTHENTICATE && line["rpc.status_code"] == "OK";
+    lines.iter().filter(is_one).filter(|line| line["service"] == Service::UserSvc.name()).count()
 }
 
 impl Runner<Native> {

@@ -10,14 +10,15 @@ use traces::explain::{Cause, Explanation, Place};
 
 use super::file::{Expected, Guilty, Line, Scenario};
 use super::is_well;
+use crate::client::Response;
 use crate::trace::{Span, Trace};
 
 /// What a scenario has come to.
 #[derive(Debug)]
 pub struct Outcome {
     pub scenario: Scenario,
-    /// Of the phone's last answer.
-    pub status: Option<u16>,
+    /// The phone's last.
+    pub answer: Option<Response>,
     pub trace: Trace,
     /// Where a person looks at the trace, if there is such a place.
     pub link: Option<String>,
@@ -32,6 +33,10 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    fn status(&self) -> Option<u16> {
+        self.answer.as_ref().map(|answer| answer.status)
+    }
+
     /// With what is not as the scenario says.
     pub(super) fn judged(mut self) -> Self {
         self.deviations = self.judge();
@@ -42,7 +47,8 @@ impl Outcome {
         let expect = &self.scenario.expect;
         let mut deviations = Vec::new();
         let mut check = |is_right: bool, otherwise: String| deviations.extend((!is_right).then_some(otherwise));
-        check(self.status == expect.status, format!("the answer is {:?} instead of {:?}", self.status, expect.status));
+        let status = self.status();
+        check(status == expect.status, format!("the answer is {status:?} instead of {:?}", expect.status));
         let cause = self.explanation.cause.name();
         check(cause == expect.cause, format!("the verdict is {cause} instead of {}", expect.cause));
         let guilty = self.explanation.guilty.as_ref().map(blamed);
@@ -93,35 +99,55 @@ pub(super) fn unsaid<'e>(expected: &'e [Line], lines: &[Value]) -> Vec<&'e Line>
     expected.iter().filter(|line| !is_said(line)).collect()
 }
 
-/// The story, the tree with the guilty span marked, the log lines, and the verdict.
+impl Outcome {
+    /// The guilty span's id and what there is to say of it; nothing where none is to blame.
+    pub fn remark(&self) -> Option<(&str, String)> {
+        let guilty = self.explanation.guilty.as_ref()?;
+        let share = self.share(guilty).map(|share| format!(", {share:.0} % of the time")).unwrap_or_default();
+        let remark = match self.explanation.cause {
+            Cause::BrokenChain => "the chain is broken here".to_owned(),
+            _ => format!("to blame: {}{share}", guilty.blamed),
+        };
+        Some((&guilty.span_id, remark))
+    }
+
+    /// What somebody sees who is to find out: the story, the tree, the log lines and the question.
+    pub fn riddle(&self) -> String {
+        format!("{}\n{}\n", self.story(None), self.scenario.question)
+    }
+
+    fn story(&self, remark: Option<(&str, &str)>) -> String {
+        let Scenario { name, title, patient, .. } = &self.scenario;
+        let answer = match &self.answer {
+            Some(answer) => format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body)),
+            None => "no answer".to_owned(),
+        };
+        let trace = match remark {
+            Some((span_id, remark)) => self.trace.render_with_remark(span_id, remark),
+            None if self.trace.is_empty() => "No span of the trace has arrived.\n".to_owned(),
+            None => self.trace.render(),
+        };
+        let logs: String = self.logs.iter().map(|line| in_short(line) + "\n").collect();
+        let gap = if logs.is_empty() { "" } else { "\n" };
+        format!("== {name}: {title}\n\nThe patient: {patient}\n\nPOST /v1/reports -> {answer}\n\n{trace}{gap}{logs}")
+    }
+}
+
+/// The story, the tree with the guilty span marked, the log lines, and the verdict with what speaks for it and against it.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Scenario { name, title, patient, question, answer, .. } = &self.scenario;
-        writeln!(f, "== {name}: {title}\n\nThe patient: {patient}\n")?;
-        let status = self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-        writeln!(f, "POST /v1/reports -> {status}\n")?;
-        match &self.explanation.guilty {
-            Some(guilty) => {
-                let share = self.share(guilty).map(|share| format!(", {share:.0} % of the time")).unwrap_or_default();
-                let remark = match self.explanation.cause {
-                    Cause::BrokenChain => "the chain is broken here".to_owned(),
-                    _ => format!("to blame: {}{share}", guilty.blamed),
-                };
-                writeln!(f, "{}", self.trace.render_with_remark(&guilty.span_id, &remark))?;
-            }
-            None if self.trace.is_empty() => writeln!(f, "No span of the trace has arrived.\n")?,
-            None => writeln!(f, "{}", self.trace)?,
-        }
+        let Scenario { question, answer, .. } = &self.scenario;
+        let Explanation { verdict, cause, confidence, evidence, against, .. } = &self.explanation;
+        let remark = self.remark();
+        writeln!(f, "{}", self.story(remark.as_ref().map(|(span_id, remark)| (*span_id, &**remark))))?;
         self.link.iter().try_for_each(|link| writeln!(f, "{link}\n"))?;
-        self.logs.iter().try_for_each(|line| writeln!(f, "{}", in_short(line)))?;
-        writeln!(f, "\n{question}\n{answer}\n")?;
-        writeln!(f, "verdict     {}", self.explanation.verdict)?;
-        writeln!(f, "cause       {} ({})", self.explanation.cause.name(), self.explanation.confidence.name())?;
+        writeln!(f, "{question}\n{answer}\n")?;
+        writeln!(f, "verdict     {verdict}")?;
+        writeln!(f, "cause       {} ({})", cause.name(), confidence.name())?;
+        evidence.iter().try_for_each(|evidence| writeln!(f, "for         {evidence}"))?;
+        against.iter().try_for_each(|against| writeln!(f, "against     {against}"))?;
         writeln!(f, "without it  {}", self.without.verdict)?;
-        for deviation in &self.deviations {
-            writeln!(f, "NOT AS EXPECTED: {deviation}")?;
-        }
-        Ok(())
+        self.deviations.iter().try_for_each(|deviation| writeln!(f, "NOT AS EXPECTED: {deviation}"))
     }
 }
 
@@ -146,7 +172,7 @@ pub fn table(outcomes: &[Outcome]) -> String {
         let guilty = outcome.explanation.guilty.as_ref();
         table.add_row([
             outcome.scenario.name.clone(),
-            outcome.status.map_or_else(|| "none".to_owned(), |status| status.to_string()),
+            outcome.status().map_or_else(|| "none".to_owned(), |status| status.to_string()),
             outcome.explanation.cause.name(),
             guilty.map(|guilty| format!("{} {}", guilty.service, guilty.name)).unwrap_or_default(),
             outcome.without.cause.name(),

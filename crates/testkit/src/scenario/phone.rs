@@ -41,18 +41,18 @@ pub(super) struct Phone<'p> {
 }
 
 impl Phone<'_> {
-    /// Sends the report, again and again if that is asked for and it is not taken. Gives the last answer's status.
-    pub(super) async fn submit(&self) -> Option<u16> {
+    /// Sends the report, again and again if that is asked for and it is not taken. Gives the last answer.
+    pub(super) async fn submit(&self) -> Option<Response> {
         let (key, body) = (Uuid::new_v4().to_string(), report(PATIENTS[0].assignment).to_string());
         let parent = (self.submission.tries > 1).then(span_id);
-        let (start, mut spans, mut status) = (nanos(), Vec::new(), None);
+        let (start, mut spans, mut last) = (nanos(), Vec::new(), None);
         for _ in 0..self.submission.tries {
             let mut span = self.span(parent.as_ref());
             let answer = self.post(&span.span_id, &key, &body).await;
-            status = answer.as_ref().ok().map(|answer| answer.status);
             end(&mut span, &answer);
             spans.push(span);
-            if status.is_some_and(|status| status < 500) {
+            last = answer.ok();
+            if last.as_ref().is_some_and(|answer| answer.status < 500) {
                 break;
             }
         }
@@ -67,7 +67,7 @@ impl Phone<'_> {
         if self.submission.sampled {
             self.export(spans).await;
         }
-        status
+        last
     }
 
     fn span(&self, parent: Option<&Vec<u8>>) -> Span {

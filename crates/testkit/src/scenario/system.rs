@@ -46,11 +46,11 @@ pub trait System: Sized {
     /// A trace as far as it has arrived.
     async fn trace(&self, trace_id: &str) -> Trace;
 
-    /// The log lines of a trace, oldest first.
+    /// The log lines of all services since the start.
     ///
     /// # Errors
     /// When they cannot be read.
-    async fn logs(&self, trace_id: &str) -> anyhow::Result<Vec<Value>>;
+    async fn logs(&self) -> anyhow::Result<Vec<Value>>;
 
     /// Where a person looks at a trace, if there is such a place.
     fn link(&self, trace_id: &str) -> Option<String>;

@@ -12,9 +12,9 @@ use crate::{Attributes, Event, Kind, Link, Span, Status};
 
 /// The lowest eight bits of a span's flags are the trace's, and the lowest of these says that it is sampled. All 0 is
 /// what exporters send that say nothing, too.
-const SAMPLED: u32 = 0x01;
+pub(crate) const SAMPLED: u32 = 0x01;
 /// Set by exporters that know of flags: whether the parent is remote is known.
-const HAS_IS_REMOTE: u32 = 0x100;
+pub(crate) const HAS_IS_REMOTE: u32 = 0x100;
 
 /// The spans of one export request.
 pub fn spans(request: ExportTraceServiceRequest) -> Vec<Span> {
