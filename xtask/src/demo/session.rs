@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use chrono::{Local, Utc};
 use crossterm::event::KeyEvent;
 use testkit::otlp::Arrivals;
-use testkit::scenario::{Native, Patient, Runner, Scenario, in_short};
+use testkit::scenario::{Patient, Runner, Scenario, in_short};
 use testkit::stack::{Logs, Service};
 use testkit::trace::Trace;
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedSender, channel, unbounded_channel};
@@ -184,7 +184,7 @@ async fn fail(mut runner: Runner, mut orders: Receiver<Order>, events: Unbounded
             // Nobody orders two at a time: the demo ends.
             _ = orders.recv() => return None,
         };
-        let end = over.map(|(status, ..)| status).map_err(|error| format!("{error:#}"));
+        let end = over.map(|(answer, ..)| answer.map(|answer| answer.status)).map_err(|error| format!("{error:#}"));
         // Fails only when the demo ends.
         let _ = events.send(Event::Over { id: hexadecimal(id), end });
     }

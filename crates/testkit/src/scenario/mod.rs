@@ -51,7 +51,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// Runs scenarios, one after the other, on a stack that is whole again after each.
 #[derive(Debug)]
-pub struct Runner<S> {
+pub struct Runner<S = Native> {
     stack: S,
     patient: Patient,
     /// The network between phone and gateway.

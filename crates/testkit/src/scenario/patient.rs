@@ -30,6 +30,9 @@ impl Patient {
     /// Sends a report, in a trace of this id. Gives the answer's status; nothing where there was no answer.
     pub async fn submit(&self, trace_id: Uuid) -> Option<u16> {
         let submission = Submission::default();
-        Phone { patient: self, submission, baggage: None, network: None, trace_id }.submit().await.map(|answer| answer.status)
+        Phone { patient: self, submission, baggage: None, network: None, trace_id }
+            .submit()
+            .await
+            .map(|answer| answer.status)
     }
 }
