@@ -23,7 +23,7 @@ const ROWS: u16 = 40;
 const COLUMNS: u16 = 170;
 
 /// For a screen to come.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A demo that runs on a pseudo-terminal.
 struct Demo {
@@ -97,6 +97,22 @@ impl Demo {
         Ok(())
     }
 
+    /// Chooses a failure from the menu.
+    async fn make_fail(&mut self, name: &str) -> anyhow::Result<()> {
+        self.press("f")?;
+        self.wait_for(&["make a report fail"]).await?;
+        let chosen = |text: &str| text.lines().find(|line| line.contains("│> ")).unwrap_or_default().to_owned();
+        loop {
+            let now = chosen(&self.text());
+            if now.contains(name) {
+                return self.press("\r");
+            }
+            self.press("j")?;
+            let next = poll::until(DEADLINE, async || Ok(chosen(&self.text())), |next| *next != now).await?;
+            ensure!(next != now, "no failure is called {name}");
+        }
+    }
+
     /// Waits for its end, before which it says something. The terminal must be as it was, and neither a process nor a file be left.
     async fn end(mut self, last: &str) -> anyhow::Result<ExitStatus> {
         let ended = poll::until(DEADLINE, async || Ok(self.child.try_wait()?), Option::is_some).await?;
@@ -145,13 +161,7 @@ async fn reports_are_sent_made_to_fail_opened_and_explained_by_keys() -> anyhow:
     demo.wait_for(&["POST /v1/sessions 200", "✓ healthy"]).await?;
     demo.press("s")?;
     demo.wait_for(&["POST /v1/reports 201", "✓ healthy", "report"]).await?;
-    demo.press("f")?;
-    demo.wait_for(&["make a report fail"]).await?;
-    for _ in 0..9 {
-        demo.press("j")?;
-    }
-    demo.wait_for(&["> panic-in-epro-svc"]).await?;
-    demo.press("\r")?;
+    demo.make_fail("panic-in-epro-svc").await?;
     demo.wait_for(&["POST /v1/reports 500", "✗ bug", "panic-in-epro-svc"]).await?;
     demo.press("\r")?;
     demo.wait_for(&["epro-svc", "SubmitReport", "SERVER", "ERROR", "<== to blame: epro-svc"]).await?;
@@ -169,9 +179,7 @@ async fn reports_are_sent_made_to_fail_opened_and_explained_by_keys() -> anyhow:
 async fn an_end_in_the_middle_of_a_failure_leaves_nothing_behind_either() -> anyhow::Result<()> {
     let mut demo = Demo::start()?;
     demo.wait_for(&["POST /v1/sessions 200"]).await?;
-    demo.press("f")?;
-    demo.wait_for(&["> broken-chain"]).await?;
-    demo.press("jjjj\r")?;
+    demo.make_fail("killed-midway").await?;
     demo.wait_for(&["killed-midway: going on"]).await?;
     demo.signal(Signal::TERM)?;
     let status = demo.end("stopped").await?;
