@@ -1,5 +1,6 @@
 //! `cargo xtask scenario`: a failure on purpose, its trace, and what the trace says of it.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -90,12 +91,11 @@ fn choose(mut scenarios: Vec<Scenario>, options: &Options) -> anyhow::Result<Vec
 
 /// One of them, with its number in the place of its name and without what gives it away.
 fn draw(mut scenarios: Vec<Scenario>, number: Option<u16>) -> anyhow::Result<Scenario> {
-    let found = match number {
-        Some(number) => scenarios.iter().position(|scenario| scenario.number() == number),
-        None => {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-            usize::try_from(now)?.checked_rem(scenarios.len())
-        }
+    let found = if let Some(number) = number {
+        scenarios.iter().position(|scenario| scenario.number() == number)
+    } else {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+        usize::try_from(now)?.checked_rem(scenarios.len())
     };
     let mut drawn = scenarios.swap_remove(found.context("no scenario has this number")?);
     drawn.name = format!("quiz-{}", drawn.number());
@@ -119,7 +119,10 @@ async fn run_all<S: System>(
         outcomes.push(outcome);
     }
     if let Some(folder) = &options.save {
-        let lines: String = runner.logs().await?.iter().map(|line| format!("{line}\n")).collect();
+        let mut lines = Vec::new();
+        for line in runner.logs().await? {
+            writeln!(lines, "{line}")?;
+        }
         file::write(&folder.join("services.log"), lines)?;
     }
     Ok(outcomes)

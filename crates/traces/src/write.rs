@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use crate::read::traces;
 
-    fn pairs(pairs: Value) -> Attributes {
+    fn pairs(pairs: &Value) -> Attributes {
         pairs.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
@@ -100,17 +100,17 @@ mod tests {
             status,
             start: 1_795_368_326_000_000_001,
             end: 1_795_368_326_000_002_000,
-            attributes: pairs(json!({
+            attributes: pairs(&json!({
                 "text": "a \"b\"", "count": -42, "most": i64::MAX, "share": 0.25, "is": true, "none": null,
                 "list": ["x", 1], "map": {"x": {"y": 1}},
             })),
-            events: vec![Event { name: "exception".to_owned(), time: 7, attributes: pairs(json!({"a": "b"})) }],
+            events: vec![Event { name: "exception".to_owned(), time: 7, attributes: pairs(&json!({"a": "b"})) }],
             links: vec![Link {
                 trace_id: "aaaafff798038103d269b633813fc60c".to_owned(),
                 span_id: "0000000000000001".to_owned(),
-                attributes: pairs(json!({"a": "b"})),
+                attributes: pairs(&json!({"a": "b"})),
             }],
-            resource: pairs(json!({"service.name": "store", "host.name": "a"})),
+            resource: pairs(&json!({"service.name": "store", "host.name": "a"})),
             sampled,
             ..Span::default()
         }
@@ -127,7 +127,7 @@ mod tests {
             example("e", Kind::Internal, Status::Unset, None),
         ];
         spans[1].service = "shop".to_owned();
-        spans[1].resource = pairs(json!({"service.name": "shop"}));
+        spans[1].resource = pairs(&json!({"service.name": "shop"}));
         let trace = Trace::new(spans);
         let read = traces(otlp(&trace).to_string().as_bytes())?;
         assert_eq!(format!("{read:#?}"), format!("{:#?}", vec![trace]));
