@@ -1,7 +1,7 @@
 use clap::Args;
 use testkit::postgres::{ENVIRONMENT, Postgres};
 
-use crate::cargo::{build_services, cargo, succeed};
+use crate::cargo::{build_services_and, cargo, succeed};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -10,9 +10,9 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Every test that needs no Docker: builds the services, starts one Postgres for all, runs `cargo test`.
+/// Every test that needs no Docker: builds the programs, starts one Postgres for all, runs `cargo test`.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
-    build_services().await?;
+    build_services_and(&["load"]).await?;
     let mut postgres = Postgres::builder().fsync(false).start().await?;
     postgres.cluster().create_template().await?;
 
