@@ -1,4 +1,4 @@
-# Seven images from one build: five services, and two jobs that run once, migrate and certificates.
+# Eight images from one build: five services, two jobs that run once, migrate and certificates, and load.
 # Needs BuildKit (the default with Compose v2), for the mounts; no frontend is pulled.
 
 # The builder's Debian release is the runtime's, so that both have the same libc.
@@ -23,10 +23,10 @@ RUN --mount=type=bind,target=/src \
         [ -e "/src/$file" ] || rm "$file"; \
     done; \
     cargo build --locked --profile "$PROFILE" --bins --target-dir target \
-        -p gateway -p user-svc -p epro-svc -p data-svc -p notify-svc -p migrations -p certificates; \
+        -p gateway -p user-svc -p epro-svc -p data-svc -p notify-svc -p migrations -p certificates -p load; \
     mkdir /out; \
     cd "target/$PROFILE"; \
-    cp gateway user-svc epro-svc data-svc notify-svc migrate certificates /out/; \
+    cp gateway user-svc epro-svc data-svc notify-svc migrate certificates load /out/; \
     for name in gateway user-svc epro-svc data-svc notify-svc migrate postgres; do mkdir -p "/out/holders/$name"; done
 
 FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
@@ -69,3 +69,7 @@ COPY --from=builder /out/certificates /usr/local/bin/
 # A volume that is mounted here for the first time belongs to whom the folder does.
 COPY --from=builder --chown=65532:65532 /out/holders /certificates
 ENTRYPOINT ["certificates"]
+
+FROM runtime AS load
+COPY --from=builder /out/load /usr/local/bin/
+ENTRYPOINT ["load"]

@@ -25,9 +25,13 @@ up-sampling SCALED="":
     docker compose -f docker-compose.yml -f deploy/compose.sampling.yml \
         {{ if SCALED == "" { "" } else { "-f deploy/compose.sampling-" + SCALED + ".yml" } }} up --build --wait
 
+# The same with a trickle of patients and nurses, some of whom fail: something to look at in Jaeger.
+load:
+    docker compose --profile load up --build --wait
+
 # Stops the stack, whatever was added to it; `just down --volumes` also forgets its data.
 down *ARGS:
-    docker compose down --remove-orphans {{ ARGS }}
+    docker compose --profile load down --remove-orphans {{ ARGS }}
 
 # Prints an access token.
 login LOGIN="patient-1" PIN="246801":

@@ -10,6 +10,7 @@ mod export;
 mod faults;
 mod http_surface;
 mod instruments;
+mod load;
 mod mesh;
 mod metrics;
 mod notifications;

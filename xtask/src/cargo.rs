@@ -9,15 +9,20 @@ use tokio::process::Command;
 /// The five services' binaries, in the profile that xtask itself was built in. Cargo shows how far it is: a bar on a
 /// terminal, a line for each crate elsewhere.
 pub(crate) async fn build_services() -> anyhow::Result<()> {
-    succeed(services_build()?).await
+    build_services_and(&[]).await
+}
+
+/// The same, and the binaries of other packages.
+pub(crate) async fn build_services_and(packages: &[&str]) -> anyhow::Result<()> {
+    succeed(services_build(packages)?).await
 }
 
 /// The command that builds them.
-pub(crate) fn services_build() -> anyhow::Result<Command> {
+pub(crate) fn services_build(packages: &[&str]) -> anyhow::Result<Command> {
     let mut command = cargo();
     command.arg("build");
-    for service in testkit::stack::Service::ALL {
-        command.args(["--package", service.name()]);
+    for package in testkit::stack::Service::ALL.iter().map(|service| service.name()).chain(packages.iter().copied()) {
+        command.args(["--package", package]);
     }
     // A profile is the name of its folder, but for the first one.
     let program = std::env::current_exe().context("find this program")?;

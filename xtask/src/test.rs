@@ -1,7 +1,7 @@
 use clap::Args;
 use testkit::postgres::{ENVIRONMENT, Postgres};
 
-use crate::cargo::{build_services, cargo, succeed};
+use crate::cargo::{build_services_and, cargo, succeed};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -10,15 +10,23 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Every test that needs no Docker: builds the services, starts one Postgres for all, runs `cargo test`.
+/// Every test that needs no Docker: builds the programs, starts one Postgres for all, runs `cargo test`.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
-    build_services().await?;
+    let is_of_all = !options.arguments.iter().any(|argument| argument == "-p" || argument.starts_with("--package"));
+    if is_of_all {
+        // As the tests are built, so that nothing is compiled twice.
+        let mut build = cargo();
+        build.args(["build", "--workspace", "--all-targets"]);
+        succeed(build).await?;
+    } else {
+        build_services_and(&["load"]).await?;
+    }
     let mut postgres = Postgres::builder().fsync(false).start().await?;
     postgres.cluster().create_template().await?;
 
     let mut tests = cargo();
     tests.arg("test");
-    if !options.arguments.iter().any(|argument| argument == "-p" || argument.starts_with("--package")) {
+    if is_of_all {
         tests.arg("--workspace");
     }
     let url = postgres.cluster().admin_url("postgres");

@@ -4,7 +4,7 @@ use super::SERVICES;
 use super::workspace::{Locked, Member};
 
 /// What each member may depend on inside the workspace, dev- and build-dependencies included.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("gateway", SERVICE),
     ("user-svc", SERVICE),
     ("epro-svc", SERVICE),
@@ -15,6 +15,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("proto", &[]),
     ("migrations", &[]),
     ("certificates", &[]),
+    ("load", &["migrations"]),
     ("traces", &[]),
     ("docs", &["telemetry", "testkit"]),
     ("testkit", &["traces", "migrations", "certificates"]),
@@ -52,7 +53,7 @@ const RESERVED: &[Reserved] = &[
     },
     Reserved {
         packages: &["reqwest"],
-        members: &["telemetry", "notify-svc", "testkit", "docs", "xtask", "e2e"],
+        members: &["telemetry", "notify-svc", "load", "testkit", "docs", "xtask", "e2e"],
         instead: "use telemetry::http::Client",
     },
     Reserved {

@@ -114,7 +114,7 @@ pub(super) async fn start(options: &Options, progress: UnboundedSender<Progress>
 
 /// Has cargo draw its bar for us instead of for a terminal.
 async fn build(tell: impl Fn(Said)) -> anyhow::Result<()> {
-    let mut command = services_build()?;
+    let mut command = services_build(&[])?;
     command.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", "160");
     command.env("CARGO_TERM_COLOR", "never").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     // A group, because cargo's compilers have to end with it.

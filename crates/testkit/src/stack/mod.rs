@@ -1,6 +1,7 @@
 //! The five services as processes, with everything around them.
 
 mod builder;
+mod companion;
 mod instance;
 mod log;
 mod mesh;
@@ -30,6 +31,7 @@ use mesh::Mesh;
 use network::Network;
 
 pub use builder::Builder;
+pub use companion::Companion;
 pub use instance::Replica;
 pub use log::Logs;
 pub use service::{Peer, Service};

@@ -59,7 +59,8 @@ impl Process {
         }
     }
 
-    fn spawn(
+    /// Starts `program`. Gives the address where it listens once its log says so.
+    pub(super) fn spawn(
         program: &Path,
         environment: &BTreeMap<String, String>,
         log: &Arc<Log>,
