@@ -47,8 +47,12 @@ pub(crate) struct Options {
 impl Options {
     fn is_live(&self) -> bool {
         let is_plain = self.plain || self.once || self.waterfall.is_some();
-        let can_draw = std::env::var_os("TERM").is_some_and(|terminal| terminal != "dumb");
-        !is_plain && can_draw && stdin().is_terminal() && stdout().is_terminal()
+        let can_draw = || {
+            let is_known = std::env::var_os("TERM").is_some_and(|terminal| terminal != "dumb");
+            // One that does not know its size has none.
+            is_known && crossterm::terminal::size().is_ok_and(|(columns, rows)| columns > 0 && rows > 0)
+        };
+        !is_plain && stdin().is_terminal() && stdout().is_terminal() && can_draw()
     }
 }
 
