@@ -73,11 +73,11 @@ async fn build(arguments: &[&str]) -> anyhow::Result<PathBuf> {
     let output = command.stderr(std::process::Stdio::inherit()).kill_on_drop(true).output().await?;
     ensure!(output.status.success(), "cargo {} ended with {}", arguments.join(" "), output.status);
     let messages = String::from_utf8_lossy(&output.stdout);
-    let programs = messages.lines().filter_map(|line| {
+    let mut programs = messages.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
         message["executable"].as_str().map(PathBuf::from)
     });
-    programs.last().context("cargo has built no program")
+    programs.next_back().context("cargo has built no program")
 }
 
 fn works(traced: &Path, rules: PathBuf, endpoint: &str) -> Vec<(String, Work)> {

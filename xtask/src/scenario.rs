@@ -12,6 +12,7 @@ use crate::cargo::build_services;
 use crate::file;
 
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Options {
     /// Scenarios by the names of their files.
     #[arg(required_unless_present_any = ["all", "list", "quiz"], value_name = "NAME")]

@@ -3,6 +3,7 @@
 mod compose;
 mod fault;
 mod file;
+mod logs;
 mod native;
 mod outcome;
 mod patient;
@@ -21,9 +22,10 @@ use uuid::Uuid;
 use crate::client::{Client, Response};
 use crate::postgres::Postgres;
 use crate::proxy::Proxy;
-use crate::stack::{Builder, Service, Stack};
+use crate::stack::{Builder, Stack};
 use crate::trace::Trace;
 use crate::{contract, poll};
+use logs::{in_order, known, of_trace};
 use phone::Phone;
 
 pub use compose::Composed;
@@ -39,9 +41,6 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Longer than a service takes to open all connections of its pool, and not longer than its statements wait for a lock.
 const OPENING: Duration = Duration::from_secs(3);
-
-/// What user-svc is asked for each request.
-const AUTHENTICATE: &str = "epro.user.v1.UserService/Authenticate";
 
 /// What a service's log says when it has begun with a fault of the baggage.
 const FAULT_BEGUN: &str = "a fault that the request has asked for";
@@ -261,23 +260,6 @@ async fn strike<S: System>(stack: &mut S, killed: Option<&Fault>, trace_id: Uuid
 /// The nurses of the patient's site.
 fn nurses() -> usize {
     NURSES.iter().filter(|nurse| nurse.site == PATIENTS[0].site).count()
-}
-
-/// Those of a trace among log lines, oldest first.
-fn of_trace(mut lines: Vec<Value>, trace_id: &str) -> Vec<Value> {
-    lines.retain(|line| line["trace_id"] == trace_id);
-    in_order(lines)
-}
-
-fn in_order(mut lines: Vec<Value>) -> Vec<Value> {
-    lines.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
-    lines
-}
-
-/// How many requests user-svc has said of who they come from.
-fn known(lines: &[Value]) -> usize {
-    let is_one = |line: &&Value| line["rpc.method"] == AUTHENTICATE && line["rpc.status_code"] == "OK";
-    lines.iter().filter(is_one).filter(|line| line["service"] == Service::UserSvc.name()).count()
 }
 
 impl Runner<Native> {
