@@ -1,5 +1,7 @@
 //! What samplers keep of a load with known failures.
 
+use std::num::NonZeroUsize;
+
 use testkit::postgres::Cluster;
 use testkit::sampling_lab::{self, Failure, Plan, Route, Row, Sampler, interval};
 use testkit::stack::Service;
@@ -17,19 +19,21 @@ const EACH: u32 = 5;
 /// So sure that chance alone does not fail a test.
 const CERTAIN: f64 = 1.0 - 1e-9;
 
-async fn run(sampler: Sampler, submissions: u32) -> anyhow::Result<Row> {
-    let ways = FAILURES.to_vec();
-    let plan = Plan {
+fn plan(sampler: Sampler, submissions: u32) -> Plan {
+    Plan {
         samplers: vec![sampler],
         yardstick: None,
         submissions,
         failures: EACH,
-        ways,
+        ways: FAILURES.to_vec(),
         clients: 8,
         kill_every: None,
         seed: 20_261_128,
-    };
-    let mut rows = sampling_lab::run(&plan, &Cluster::from_env()?).await?;
+    }
+}
+
+async fn run(sampler: Sampler, submissions: u32) -> anyhow::Result<Row> {
+    let mut rows = sampling_lab::run(&plan(sampler, submissions), &Cluster::from_env()?).await?;
     anyhow::ensure!(rows.len() == 1, "a row for one sampler");
     Ok(rows.remove(0))
 }
@@ -63,5 +67,18 @@ async fn errors_with_a_ratio_keep_that_share_besides_and_every_service_the_same_
     assert_eq!(counted.good, counted.whole, "the five services do not agree: {counted:?}");
     let caught = row.caught(Failure::is_answered);
     assert_eq!((caught.caught, caught.complete), (caught.sent, caught.sent));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_killed_service_takes_along_only_what_it_had_of_a_failing_path_or_was_to_have() -> anyhow::Result<()> {
+    let kill_every = NonZeroUsize::new(60);
+    let plan = Plan { kill_every, failures: 4 * EACH, ..plan(Sampler::Errors(0.0), 320) };
+    let rows = sampling_lab::run(&plan, &Cluster::from_env()?).await?;
+    let [calm, killed] = &rows[..] else { anyhow::bail!("{} rows", rows.len()) };
+    let (caught, near) = (calm.caught(Failure::is_answered), killed.caught(Failure::is_answered));
+    assert_eq!((caught.caught, caught.complete), (caught.sent, caught.sent), "far from a kill");
+    assert!(near.sent > 0, "no failure was near a kill");
+    assert_eq!(killed.unexplained, 0, "{near:?}");
     Ok(())
 }
