@@ -51,6 +51,11 @@ async fn some_reports_are_stored_and_some_people_refused_and_each_line_names_its
     wait_for(&load, 1, |line| line["message"] == "review a report" && line["status"] == 201).await?;
     assert!(rows(&stack).await?.reports > 0);
 
+    // Who leaves before the answer is the one whose trace is an error.
+    let abandoned = |trace: &Trace| trace.named(SUBMIT).iter().any(|root| root.text("error.type") == Some("cancelled"));
+    let found = poll::until(DEADLINE, async || Ok(stack.otlp.traces().iter().any(abandoned)), |found| *found).await?;
+    ensure!(found, "nobody has left: {:#?}", load.logs());
+
     for line in load.logs() {
         let text = line.to_string();
         assert!(!PATIENTS.iter().any(|patient| text.contains(patient.login)), "{text}");
