@@ -1,5 +1,6 @@
 //! `cargo xtask costs`: what a span, a served request or call, a log line and a submission's rules cost, in instructions and
-//! allocations, which do not depend on the machine.
+//! allocations, which do not depend on the machine. Services allocate with mimalloc, where Valgrind sees nothing: the rules'
+//! instructions alone count.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
