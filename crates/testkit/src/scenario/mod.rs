@@ -129,6 +129,9 @@ impl<S: System> Runner<S> {
         let (early, late): (Vec<_>, Vec<_>) = scenario.faults.iter().partition(|fault| !fault.outlasts_the_answer());
         for fault in scenario.faults.iter().filter(|fault| !matches!(fault, Fault::Killed(_))) {
             self.stack.begin(fault).await.with_context(|| format!("{fault:?}"))?;
+            if *fault == Fault::Down(Part::Postgres) {
+                self.wait_until_missed().await?;
+            }
         }
         let answer = self.send_with_faults(scenario, trace_id).await?;
         for fault in early {
@@ -144,6 +147,14 @@ impl<S: System> Runner<S> {
             self.stack.end(fault).await.with_context(|| format!("the end of {fault:?}"))?;
         }
         Ok((answer, trace, logs))
+    }
+
+    /// Waits until user-svc misses its Postgres. Until then it is a matter of chance whether its pool has a connection left.
+    async fn wait_until_missed(&self) -> anyhow::Result<()> {
+        let client = Client::new(format!("http://{}", self.stack.gateway()));
+        let ask = async || Ok(client.get("/readyz", None).await.is_ok_and(|answer| answer.json()["user-svc"] == false));
+        ensure!(poll::until(DEADLINE, ask, |missed| *missed).await?, "user-svc does not miss Postgres");
+        Ok(())
     }
 
     /// A report without faults, once the stack takes one again.

@@ -10,7 +10,11 @@ use crate::explain::focus::Focus;
 pub(in crate::explain) fn failed(case: &Case<'_>, focus: &Focus) -> Vec<Candidate> {
     let source = focus.source();
     let is_edge = case.request == Some(source) && case.span(source).kind == Kind::Client;
-    if case.class(source) == Some(Class::Connect) && !is_edge {
+    // A pool that fails while it opens a connection has failed to connect, whatever its error is called.
+    let is_opening = case.role(source) == Role::Pool && pool::opens(case, source);
+    let has_failed =
+        case.class(source).is_some_and(|class| class == Class::Connect || is_opening && class != Class::Pool);
+    if has_failed && !is_edge {
         return vec![no_connection(case, source, 0.93)];
     }
     let opening = focus.sink.map(|sink| sink.at).filter(|at| case.role(*at) == Role::Pool && pool::opens(case, *at));

@@ -27,7 +27,7 @@ impl Span {
         Self { status: Status::Error(description.to_owned()), ..self }
     }
 
-    fn with_event(mut self, name: &str, attributes: &[(&str, &str)]) -> Self {
+    pub(super) fn with_event(mut self, name: &str, attributes: &[(&str, &str)]) -> Self {
         let attributes = attributes.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
         self.events.push(Event { name: name.to_owned(), time: self.start, attributes });
         self

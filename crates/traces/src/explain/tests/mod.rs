@@ -1,5 +1,6 @@
 mod asynchronous;
 mod by_hand;
+mod database;
 mod faults;
 mod generate;
 mod instruments;
