@@ -101,7 +101,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         let needs_names = options.flamegraph.is_some() || options.allocations;
         let profile = if needs_names { "profiling" } else { "release" };
         let mut optimised = cargo();
-        optimised.args(["run", "--profile", profile, "--package", "xtask", "--"]).args(std::env::args_os().skip(1));
+        optimised.args(["run", "--profile", profile, "--bin", "xtask", "--"]).args(std::env::args_os().skip(1));
         return succeed(optimised).await;
     }
     if let Some(peer) = &options.peer {

@@ -12,17 +12,18 @@ pub(crate) async fn build_services() -> anyhow::Result<()> {
     build_services_and(&[]).await
 }
 
-/// The same, and the binaries of other packages.
-pub(crate) async fn build_services_and(packages: &[&str]) -> anyhow::Result<()> {
-    succeed(services_build(packages)?).await
+/// The same, and other binaries.
+pub(crate) async fn build_services_and(binaries: &[&str]) -> anyhow::Result<()> {
+    succeed(services_build(binaries)?).await
 }
 
-/// The command that builds them.
-pub(crate) fn services_build(packages: &[&str]) -> anyhow::Result<Command> {
+/// The command that builds them. Not by their packages, as which they would have features of their own, and their
+/// dependencies would be built a second time.
+pub(crate) fn services_build(binaries: &[&str]) -> anyhow::Result<Command> {
     let mut command = cargo();
     command.arg("build");
-    for package in testkit::stack::Service::ALL.iter().map(|service| service.name()).chain(packages.iter().copied()) {
-        command.args(["--package", package]);
+    for binary in testkit::stack::Service::ALL.iter().map(|service| service.name()).chain(binaries.iter().copied()) {
+        command.args(["--bin", binary]);
     }
     // A profile is the name of its folder, but for the first one.
     let program = std::env::current_exe().context("find this program")?;
