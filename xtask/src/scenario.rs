@@ -73,7 +73,7 @@ async fn start_and_run<S: System>(scenarios: &[Scenario], options: &Options) -> 
 }
 
 /// In the order in which they are named.
-fn choose(mut scenarios: Vec<Scenario>, options: &Options) -> anyhow::Result<Vec<Scenario>> {
+fn choose(scenarios: Vec<Scenario>, options: &Options) -> anyhow::Result<Vec<Scenario>> {
     if options.all {
         return Ok(scenarios);
     }
@@ -82,10 +82,10 @@ fn choose(mut scenarios: Vec<Scenario>, options: &Options) -> anyhow::Result<Vec
     }
     let mut chosen = Vec::new();
     for name in &options.names {
-        let found = scenarios.iter().position(|scenario| scenario.name == *name);
+        let found = scenarios.iter().find(|scenario| scenario.name == *name);
         let found =
             found.with_context(|| format!("there is no scenario {name}: `cargo xtask scenario --list` names them"))?;
-        chosen.push(scenarios.swap_remove(found));
+        chosen.push(found.clone());
     }
     Ok(chosen)
 }

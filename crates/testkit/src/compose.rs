@@ -115,7 +115,7 @@ impl Compose {
     ///
     /// # Errors
     /// When that cannot be done.
-    pub async fn signal(&self, verb: &str, service: &str) -> anyhow::Result<()> {
+    pub async fn control(&self, verb: &str, service: &str) -> anyhow::Result<()> {
         run(self.compose(&[verb, service])?, SHORT).await.map(drop)
     }
 

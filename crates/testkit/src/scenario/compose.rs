@@ -133,7 +133,12 @@ impl System for Composed {
         let [otlp, smtp] = compose.overlay(OVERLAY, ["OTLP_PORT", "SMTP_PORT"])?;
         compose.remove().await?;
         compose.build().await?;
-        compose.up().await?;
+        if let Err(error) = compose.up().await {
+            compose.show_state().await;
+            // The first error is the one that matters.
+            let _ = compose.remove().await;
+            return Err(error);
+        }
         let spans = Receiver::forwarding_to(&format!("http://127.0.0.1:{otlp}")).await?;
         let spans_entry = Proxy::start_on(everywhere(), spans.grpc_address()).await?;
         let gateway = compose.gateway.trim_start_matches("http://").parse().context("read the gateway's address")?;
@@ -155,9 +160,9 @@ impl System for Composed {
 
     async fn begin(&mut self, fault: &Fault) -> anyhow::Result<()> {
         match fault {
-            Fault::Down(part) => self.compose.signal("kill", name(*part)).await,
-            Fault::Silent(part) => self.compose.signal("pause", name(*part)).await,
-            Fault::Killed(killed) => self.compose.signal("kill", name(killed.part)).await,
+            Fault::Down(part) => self.compose.control("kill", name(*part)).await,
+            Fault::Silent(part) => self.compose.control("pause", name(*part)).await,
+            Fault::Killed(killed) => self.compose.control("kill", name(killed.part)).await,
             Fault::Lock(lock) => self.lock(lock).await,
             Fault::Sms(sms) => self.answer_sms(Some(answer(*sms))).await,
             Fault::Mail(Mail::Unanswered) => self.leave_mails_unanswered().await,
@@ -172,7 +177,7 @@ impl System for Composed {
     async fn end(&mut self, fault: &Fault) -> anyhow::Result<()> {
         match fault {
             Fault::Down(part) => self.up(name(*part)).await,
-            Fault::Silent(part) => self.compose.signal("unpause", name(*part)).await,
+            Fault::Silent(part) => self.compose.control("unpause", name(*part)).await,
             Fault::Killed(killed) => self.up(name(killed.part)).await,
             Fault::Lock(_) => self.unlock().await,
             Fault::Sms(_) => self.answer_sms(None).await,

@@ -1,9 +1,9 @@
 //! Failures on purpose: a file says what goes wrong, what is sent and what the trace must show.
 
 mod compose;
+mod crowd;
 mod fault;
 mod file;
-mod logs;
 mod native;
 mod outcome;
 mod patient;
@@ -15,17 +15,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use migrations::demo::{NURSES, PATIENTS};
 use serde_json::Value;
-use tokio::task::JoinSet;
 use traces::explain::{Cause, Explanation, explain};
 use uuid::Uuid;
 
 use crate::client::{Client, Response};
 use crate::postgres::Postgres;
 use crate::proxy::Proxy;
-use crate::stack::{Builder, Stack};
+use crate::stack::{Builder, Stack, in_order, of_trace};
 use crate::trace::Trace;
 use crate::{contract, poll};
-use logs::{in_order, known, of_trace};
 use phone::Phone;
 
 pub use compose::Composed;
@@ -38,9 +36,6 @@ pub use system::System;
 
 /// For anything that has to come about.
 const DEADLINE: Duration = Duration::from_secs(30);
-
-/// Longer than a service takes to open all connections of its pool, and not longer than its statements wait for a lock.
-const OPENING: Duration = Duration::from_secs(3);
 
 /// What a service's log says when it has begun with a fault of the baggage.
 const FAULT_BEGUN: &str = "a fault that the request has asked for";
@@ -199,44 +194,6 @@ impl<S: System> Runner<S> {
         // Those who still wait go.
         drop(crowds);
         Ok(answer)
-    }
-
-    /// Has what comes at the same time come and go once, for it is to find all connections of the pools open: while they are
-    /// opened, the first to wait would give up.
-    async fn rehearse(&mut self, scenario: &Scenario, described: &Crowd) -> anyhow::Result<()> {
-        let mut crowd = self.crowd(described);
-        // How far it gets in this time is good enough.
-        poll::until(OPENING, async || self.stack.waiting().await, |now| *now >= described.waiting).await?;
-        for lock in scenario.faults.iter().filter(|fault| matches!(fault, Fault::Lock(_))) {
-            self.stack.end(lock).await?;
-            while crowd.join_next().await.is_some() {}
-            self.stack.begin(lock).await?;
-        }
-        Ok(())
-    }
-
-    /// Sends what comes at the same time, and waits until all of it is in the way.
-    async fn gather(&mut self, described: &Crowd) -> anyhow::Result<JoinSet<()>> {
-        let known_before = known(&self.stack.logs().await?);
-        let crowd = self.crowd(described);
-        // Who is known to user-svc is ahead of the report, of which user-svc knows nothing yet.
-        let ask = async || anyhow::Ok((self.stack.waiting().await?, known(&self.stack.logs().await?) - known_before));
-        let is_enough =
-            |(waiting, known): &(usize, usize)| *waiting >= described.waiting && *known >= described.requests;
-        let (waiting, known) = poll::until(DEADLINE, ask, is_enough).await?;
-        ensure!(is_enough(&(waiting, known)), "only {waiting} statements wait for a lock, of {known} requests");
-        Ok(crowd)
-    }
-
-    fn crowd(&self, described: &Crowd) -> JoinSet<()> {
-        let client = Client::new(format!("http://{}", self.stack.gateway()));
-        let mut crowd = JoinSet::new();
-        for _ in 0..described.requests {
-            let (client, token, path) = (client.clone(), self.patient.token.clone(), described.path.clone());
-            // They are to be in the way, and what becomes of them does not matter.
-            crowd.spawn(async move { drop(client.get(&path, Some(&token)).await) });
-        }
-        crowd
     }
 
     /// A trace once it is complete and nothing more of it arrives; after a while as it is.

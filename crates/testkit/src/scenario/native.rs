@@ -165,7 +165,7 @@ impl System for Native {
     }
 
     async fn logs(&self) -> anyhow::Result<Vec<Value>> {
-        Ok(Service::ALL.into_iter().flat_map(|service| self.stack.logs(service)).collect())
+        Ok(self.stack.all_logs().all())
     }
 
     fn link(&self, _: &str) -> Option<String> {

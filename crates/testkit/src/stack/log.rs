@@ -23,13 +23,25 @@ pub struct Logs(pub(super) Vec<Arc<Log>>);
 impl Logs {
     /// The lines of a trace, oldest first. The id is hexadecimal.
     pub fn of_trace(&self, trace_id: &str) -> Vec<Value> {
-        let of_one = |log: &Arc<Log>| -> Vec<Value> {
-            log.lines.borrow().iter().filter(|line| line["trace_id"] == trace_id).cloned().collect()
-        };
-        let mut lines: Vec<Value> = self.0.iter().flat_map(of_one).collect();
-        lines.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
-        lines
+        of_trace(self.all(), trace_id)
     }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Value> {
+        self.0.iter().flat_map(|log| log.all()).collect()
+    }
+}
+
+/// Those of a trace among log lines, oldest first.
+pub(crate) fn of_trace(mut lines: Vec<Value>, trace_id: &str) -> Vec<Value> {
+    lines.retain(|line| line["trace_id"] == trace_id);
+    in_order(lines)
+}
+
+/// Oldest first.
+pub(crate) fn in_order(mut lines: Vec<Value>) -> Vec<Value> {
+    lines.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
+    lines
 }
 
 /// The log of one service, over its restarts.

@@ -34,6 +34,7 @@ pub use builder::Builder;
 pub use companion::Companion;
 pub use instance::Replica;
 pub use log::Logs;
+pub(crate) use log::{in_order, of_trace};
 pub use service::{Peer, Service};
 
 /// From the gateway's start to its readiness.
