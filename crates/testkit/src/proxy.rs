@@ -127,7 +127,7 @@ async fn forward(
     }
     if born.resetting {
         // Closed with something unread, and without a farewell, it is a reset to the other side.
-        let _ = (near.readable().await, near.set_zero_linger());
+        let _ = (near.peek(&mut [0]).await, near.set_zero_linger());
         return;
     }
     let Ok(far) = TcpStream::connect(target).await else { return };

@@ -1,3 +1,6 @@
+use std::error::Error as _;
+use std::io::{self, ErrorKind};
+use std::iter::successors;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -162,6 +165,9 @@ impl Request<'_> {
 fn class(error: &Error) -> &'static str {
     if error.is_timeout() {
         "timeout"
+    } else if is_reset(error) {
+        // Reqwest calls it a connect or a request, depending on which of its tasks hears of it first.
+        "connection_reset"
     } else if error.is_connect() {
         "connect"
     } else if error.is_builder() {
@@ -169,4 +175,9 @@ fn class(error: &Error) -> &'static str {
     } else {
         "request"
     }
+}
+
+fn is_reset(error: &Error) -> bool {
+    let causes = successors(error.source(), |cause| (*cause).source());
+    causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|cause| cause.kind() == ErrorKind::ConnectionReset)
 }

@@ -91,6 +91,21 @@ async fn a_server_that_is_not_there_is_a_failed_connect() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_reset_is_called_so_whoever_hears_of_it_first() {
+    let mut recorder = Recorder::start();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.peek(&mut [0]).await.unwrap();
+        // Closed with something unread, it is a reset to the other side.
+    });
+    assert!(post_to(&client(), address, "echo").await.is_err());
+    assert_failed(&recorder.only().await, "connection_reset");
+    recorder.assert_discreet();
+}
+
+#[tokio::test]
 async fn a_request_that_cannot_be_built_was_not_cancelled() {
     let mut recorder = Recorder::start();
     let client = client();

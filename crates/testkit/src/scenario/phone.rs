@@ -1,6 +1,7 @@
 //! A phone that makes spans of its own, so that the network before the gateway has a witness.
 
 use std::fmt::Write as _;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -162,6 +163,10 @@ fn end(span: &mut Span, answer: &anyhow::Result<Response>) {
 }
 
 fn class(error: &anyhow::Error) -> &'static str {
+    let mut system = error.chain().filter_map(|error| error.downcast_ref::<io::Error>());
+    if system.any(|error| error.kind() == ErrorKind::ConnectionReset) {
+        return "connection_reset";
+    }
     match error.downcast_ref::<reqwest::Error>() {
         Some(error) if error.is_timeout() => "timeout",
         Some(error) if error.is_connect() => "connect",

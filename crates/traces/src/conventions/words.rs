@@ -73,7 +73,7 @@ pub(super) const LOST: [&str; 14] = [
     "remote end closed",
     "disconnected",
 ];
-pub(super) const LOST_TYPES: [&str; 5] = ["io", "request", "unavailable", "eof", "unanswered"];
+pub(super) const LOST_TYPES: [&str; 6] = ["io", "request", "connection_reset", "unavailable", "eof", "unanswered"];
 pub(super) const TIMEOUT: [&str; 9] = [
     "timeout",
     "timed out",
