@@ -10,13 +10,14 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use std::pin::Pin;
 use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
+use tonic::Status;
 use tonic::body::Body;
-use tonic::{Status, TimeoutExpired, transport};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// A server gives up this much before its caller does, so that the caller gets an answer, and a caller's own
-/// timer runs out this much after tonic's, which says better what has happened.
+use crate::grpc::Balanced;
+
+/// A server gives up this much before its caller does, so that the caller gets an answer.
 const MARGIN: Duration = Duration::from_millis(10);
 
 /// What a call may take whose caller does not say. Every caller of ours does.
@@ -81,64 +82,38 @@ where
     }
 }
 
-/// Gives every call on a channel what is left of the deadline, and a time limit at most.
-#[derive(Debug, Clone, Copy)]
-pub struct ClientLayer(pub(crate) Duration);
-
-impl Layer<transport::Channel> for ClientLayer {
-    type Service = Client;
-
-    fn layer(&self, inner: transport::Channel) -> Client {
-        Client { inner, timeout: self.0 }
-    }
-}
-
-/// The service made by [`ClientLayer`].
+/// Gives every call to a service what is left of the deadline, and a time limit at most.
 #[derive(Debug, Clone)]
 pub struct Client {
-    inner: transport::Channel,
+    inner: Balanced,
     timeout: Duration,
+}
+
+impl Client {
+    pub(crate) fn new(inner: Balanced, timeout: Duration) -> Self {
+        Self { inner, timeout }
+    }
 }
 
 impl Service<Request<Body>> for Client {
     type Response = Response<Body>;
-    type Error = transport::Error;
+    type Error = Status;
     type Future = BoxFuture<Result<Self::Response, Self::Error>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let left = DEADLINE.try_with(|deadline| deadline.saturating_duration_since(Instant::now()));
         let budget = left.map_or(self.timeout, |left| left.min(self.timeout));
         request.headers_mut().insert("grpc-timeout", header(budget));
-        // tonic's own timer starts when the call leaves: while a peer cannot be connected to, calls queue for it.
-        let response = timeout(budget.saturating_add(MARGIN), self.inner.call(request));
+        let inner = self.inner.clone();
         Box::pin(async move {
-            match response.await {
-                // tonic would call it cancelled.
-                Ok(Err(error)) if is_timeout(&error) => Ok(no_answer()),
-                Ok(answer) => answer,
-                Err(_) => Ok(no_answer()),
-            }
+            let answer = timeout(budget, inner.send(request)).await;
+            answer.unwrap_or_else(|_| Ok(Status::deadline_exceeded("no answer before the deadline").into_http()))
         })
     }
-}
-
-fn no_answer<B: Default>() -> Response<B> {
-    Status::deadline_exceeded("no answer before the deadline").into_http()
-}
-
-fn is_timeout(error: &transport::Error) -> bool {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = source {
-        if error.is::<TimeoutExpired>() {
-            return true;
-        }
-        source = error.source();
-    }
-    false
 }
 
 /// At most eight digits and a unit (gRPC over HTTP/2, "Timeout").

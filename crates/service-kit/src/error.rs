@@ -22,7 +22,8 @@ pub fn note_failure<E: DomainError>(error: &E) {
     telemetry::fail_current(error.reason().as_str());
 }
 
-fn chain(error: &dyn Error) -> String {
+/// What an error says, and what its causes say.
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -14,19 +14,20 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_util::either::Either;
-use tonic::transport::{Channel, Endpoint};
 use tonic_health::ServingStatus;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus as Answer;
 use tonic_health::server::HealthReporter;
 
 use crate::database;
+use crate::deadline;
+use crate::grpc::{Balanced, Connector};
 use crate::http::Tls;
 use crate::mesh;
 use crate::service::Shutdown;
 
 /// How long a health question may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a service looks after what it needs.
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -72,17 +73,14 @@ impl Readiness {
 
 /// Asks another service for its health.
 #[derive(Debug, Clone)]
-pub struct HealthClient(pub(crate) Channel);
+pub struct HealthClient(pub(crate) deadline::Client);
 
 impl HealthClient {
     /// Whether the service says that it is ready.
     pub async fn is_serving(&self) -> bool {
         let mut client = tonic_health::pb::health_client::HealthClient::new(self.0.clone());
-        let question = client.check(HealthCheckRequest::default());
-        match timeout(PATIENCE, question).await {
-            Ok(Ok(answer)) => answer.get_ref().status() == Answer::Serving,
-            _ => false,
-        }
+        let answer = client.check(HealthCheckRequest::default()).await;
+        answer.is_ok_and(|answer| answer.get_ref().status() == Answer::Serving)
     }
 }
 
@@ -110,12 +108,12 @@ impl Probe {
         }
         match self {
             Self::Grpc => {
-                let endpoint = Endpoint::from_shared(format!("http://{address}"))?.connect_timeout(PATIENCE);
-                let channel = match mesh {
-                    None => endpoint.connect_lazy(),
-                    Some(mesh) => endpoint.connect_with_connector_lazy(mesh.own_connector()?),
+                let connector = match mesh {
+                    None => Connector::cleartext(),
+                    Some(mesh) => Connector::Secured(mesh.own_connector()?),
                 };
-                if !HealthClient(channel).is_serving().await {
+                let service = Balanced::new(format!("http://{address}").parse()?, address.port(), connector);
+                if !HealthClient(deadline::Client::new(service, PATIENCE)).is_serving().await {
                     bail!("{address} is not ready");
                 }
             }

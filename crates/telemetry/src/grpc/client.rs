@@ -8,7 +8,6 @@ use opentelemetry::KeyValue;
 use pin_project_lite::pin_project;
 use tonic::transport::{self, Endpoint};
 use tonic::{Code, Status};
-use tower_layer::Layer;
 use tower_service::Service;
 
 use super::call::{Call, Side};
@@ -42,22 +41,15 @@ impl Channel {
     pub fn new(endpoint: &Endpoint, peer: &'static str) -> Self {
         Self::over(endpoint.connect_lazy(), endpoint.uri(), peer)
     }
-
-    /// As [`Channel::new`], over a channel that was opened some other way to the server at `uri`.
-    pub fn over(channel: transport::Channel, uri: &Uri, peer: &'static str) -> Self {
-        let server = Arc::new(Server::new(uri, peer));
-        Self { inner: channel, server, boundary: Boundary::Mesh, owner: Owner::of_caller() }
-    }
-
-    /// Puts a layer between the spans and the connection. What it decides, such as that a call has taken too
-    /// long, is how the call ended to its span.
-    pub fn layer<L: Layer<transport::Channel>>(self, layer: &L) -> Channel<L::Service> {
-        let Self { inner, server, boundary, owner } = self;
-        Channel { inner: layer.layer(inner), server, boundary, owner }
-    }
 }
 
 impl<S> Channel<S> {
+    /// As [`Channel::new`], over a service that sends requests to the server at `uri` in some other way. What it decides,
+    /// such as that a call has taken too long, is how the call ended to its span.
+    pub fn over(inner: S, uri: &Uri, peer: &'static str) -> Self {
+        Self { inner, server: Arc::new(Server::new(uri, peer)), boundary: Boundary::Mesh, owner: Owner::of_caller() }
+    }
+
     /// For calls to strangers, as [`crate::Trust::egress`] says.
     #[must_use]
     pub fn to_strangers(self) -> Self {

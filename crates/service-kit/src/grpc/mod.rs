@@ -1,25 +1,30 @@
 //! Serving and calling over gRPC.
 
+mod balance;
+mod subchannel;
+
+pub(crate) use balance::Balanced;
+pub(crate) use subchannel::Connector;
+
 use std::any::Any;
 use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use http::Uri;
-use http::uri::Scheme;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic::transport::{self, Endpoint, Server};
+use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tower::Service;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::deadline;
 use crate::fault::Faults;
-use crate::health::{HealthClient, Readiness};
+use crate::health::{self, HealthClient, Readiness};
 use crate::mesh::{AuthorizationLayer, Caller, Mesh, incoming};
 use crate::service::Shutdown;
 
@@ -47,16 +52,18 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// A channel to it; `name` is its `service.name` and the name in its certificate. It connects when it is first used
-    /// and again after every loss.
+    /// A channel to all its copies, whose addresses are those of the URL's host. `name` is its `service.name` and the name
+    /// in its certificate.
+    ///
+    /// Must run inside the runtime.
     ///
     /// # Errors
     /// When the URL is none, or its scheme is not what the mesh demands.
     pub fn channel(&self, name: &'static str, mesh: &Mesh) -> anyhow::Result<Channel> {
-        let (channel, uri) = self.connect(name, mesh)?;
-        let channel = telemetry::grpc::Channel::over(channel, &uri, name);
+        let (copies, uri) = self.connect(name, mesh)?;
         // Inside the span, so that it shows a call that has taken too long as just that.
-        Ok(channel.layer(&deadline::ClientLayer(self.timeout)))
+        let copies = deadline::Client::new(copies, self.timeout);
+        Ok(telemetry::grpc::Channel::over(copies, &uri, name))
     }
 
     /// A client for its health; its questions make no spans.
@@ -64,41 +71,24 @@ impl Upstream {
     /// # Errors
     /// As [`Upstream::channel`].
     pub fn health(&self, name: &'static str, mesh: &Mesh) -> anyhow::Result<HealthClient> {
-        Ok(HealthClient(self.connect(name, mesh)?.0))
+        Ok(HealthClient(deadline::Client::new(self.connect(name, mesh)?.0, health::PATIENCE)))
     }
 
     /// An address that says one thing and settings that say another are an error, not cleartext without a word.
-    #[expect(clippy::disallowed_methods, reason = "the spans are put around it")]
-    fn connect(&self, name: &'static str, mesh: &Mesh) -> anyhow::Result<(transport::Channel, Uri)> {
+    fn connect(&self, name: &'static str, mesh: &Mesh) -> anyhow::Result<(Balanced, Uri)> {
         let setting = name.replace('-', "_");
         let uri: Uri = self.url.parse().with_context(|| format!("{setting}.url: {} is no URL", self.url))?;
-        let connector = mesh.connector(name)?;
-        let channel = match (uri.scheme_str(), connector) {
-            (Some("http"), None) => endpoint(uri.clone()).connect_lazy(),
-            // For tonic, https would be TLS of its own.
-            (Some("https"), Some(connector)) => {
-                let mut parts = uri.clone().into_parts();
-                parts.scheme = Some(Scheme::HTTP);
-                endpoint(Uri::from_parts(parts)?).origin(uri.clone()).connect_with_connector_lazy(connector)
-            }
+        let (port, connector) = match (uri.scheme_str(), mesh.connector(name)?) {
+            (Some("http"), None) => (80, Connector::cleartext()),
+            (Some("https"), Some(connector)) => (443, Connector::Secured(connector)),
             (Some("https"), None) => {
                 bail!("{setting}.url is https, and there is no mesh block that says whom to trust")
             }
             (Some("http"), Some(_)) => bail!("{setting}.url is http, although there is a mesh block"),
             _ => bail!("{setting}.url: {} is neither http nor https", self.url),
         };
-        Ok((channel, uri))
+        Ok((Balanced::new(uri.clone(), port, connector), uri))
     }
-}
-
-fn endpoint(uri: Uri) -> Endpoint {
-    Endpoint::from(uri)
-        .connect_timeout(Duration::from_secs(1))
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        // Else it is the next call that finds out, and fails.
-        .keep_alive_while_idle(true)
 }
 
 /// Serves one gRPC service and its health until told to stop, then finishes the calls it has begun.

@@ -1,0 +1,207 @@
+//! A service under one name and at any number of addresses: every call goes to the copy that has least to do.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::{HeaderValue, Request, Response, Uri, header};
+use tokio::net::lookup_host;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::AbortOnDropHandle;
+use tonic::Status;
+use tonic::body::Body;
+
+use super::subchannel::{self, Connector, Subchannel};
+use crate::error::chain;
+
+/// How often the addresses of a name are looked up. A copy that comes or goes is known after that long.
+const LOOKUP_INTERVAL: Duration = Duration::from_secs(5);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// To how many connections a call is given that has not left this process.
+const ATTEMPTS: usize = 3;
+
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("epro/", env!("CARGO_PKG_VERSION")));
+
+/// Connections to all copies of a service.
+#[derive(Debug, Clone)]
+pub(crate) struct Balanced {
+    copies: Arc<Copies>,
+    origin: Uri,
+    _until_dropped: Arc<DropGuard>,
+}
+
+/// Those that take calls, and what became of those that do not.
+#[derive(Debug)]
+pub(super) struct Copies {
+    state: watch::Sender<State>,
+    wanted: Notify,
+    next: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ready: Vec<Subchannel>,
+    addresses: usize,
+    /// How often a connection could not be opened, or a name not be looked up.
+    failures: usize,
+    last: Arc<str>,
+}
+
+impl Balanced {
+    /// Looks the origin's host up and connects, again and again until the last clone is dropped.
+    pub(crate) fn new(origin: Uri, default_port: u16, connector: Connector) -> Self {
+        // An address of IPv6 has brackets in a URL.
+        let host: Arc<str> = origin.host().unwrap_or_default().trim_matches(['[', ']']).into();
+        let port = origin.port_u16().unwrap_or(default_port);
+        let lookup = move || {
+            let host = Arc::clone(&host);
+            async move { Ok(lookup_host((&*host, port)).await?.collect()) }
+        };
+        Self::over(origin, lookup, connector)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a connection is nobody's request")]
+    fn over(origin: Uri, lookup: impl Lookup, connector: Connector) -> Self {
+        let copies = Arc::new(Copies {
+            state: watch::Sender::default(),
+            wanted: Notify::new(),
+            next: AtomicUsize::new(fastrand::usize(..)),
+        });
+        let stop = CancellationToken::new();
+        let resolving = resolve(lookup, connector, Arc::clone(&copies));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(resolving));
+        Self { copies, origin, _until_dropped: Arc::new(stop.drop_guard()) }
+    }
+
+    /// Sends a request to a copy. One that has not left yet when its connection ends goes to another one.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when no copy can be connected to or the connection is lost.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let mut request = self.addressed(request)?;
+        for _ in 0..ATTEMPTS {
+            let mut subchannel = self.copies.pick().await?;
+            let _call = Arc::clone(&subchannel.calls);
+            match subchannel.requests.try_send_request(request).await {
+                Ok(response) => return Ok(response.map(Body::new)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(lost(&error.into_error())),
+                },
+            }
+        }
+        Err(Status::unavailable("every connection ended before the request had left"))
+    }
+
+    /// tonic's clients know the path alone.
+    fn addressed(&self, mut request: Request<Body>) -> Result<Request<Body>, Status> {
+        let mut uri = self.origin.clone().into_parts();
+        uri.path_and_query = request.uri().path_and_query().cloned();
+        *request.uri_mut() = Uri::from_parts(uri).map_err(|error| Status::internal(error.to_string()))?;
+        request.headers_mut().insert(header::USER_AGENT, USER_AGENT);
+        Ok(request)
+    }
+}
+
+impl Copies {
+    /// The one of two neighbours that waits for fewer answers: as good as the best of all, without asking all of them.
+    async fn pick(&self) -> Result<Subchannel, Status> {
+        if let Some(subchannel) = self.least_loaded() {
+            return Ok(subchannel);
+        }
+        let mut state = self.state.subscribe();
+        let before = state.borrow_and_update().failures;
+        self.wanted.notify_waiters();
+        loop {
+            if let Some(subchannel) = self.least_loaded() {
+                return Ok(subchannel);
+            }
+            {
+                let now = state.borrow_and_update();
+                if now.failures - before >= now.addresses.max(1) {
+                    return Err(Status::unavailable(format!("no connection: {}", now.last)));
+                }
+            }
+            state.changed().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        }
+    }
+
+    fn least_loaded(&self) -> Option<Subchannel> {
+        let state = self.state.borrow();
+        let first = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(state.ready.len())?;
+        let open = state.ready.iter().cycle().skip(first).take(state.ready.len()).filter(|it| it.is_open());
+        open.take(2).min_by_key(|subchannel| subchannel.load()).cloned()
+    }
+
+    /// Resolves when a call has no connection, even if that was before it is polled.
+    pub(super) fn wanted(&self) -> Notified<'_> {
+        self.wanted.notified()
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut Vec<Subchannel>)) {
+        self.state.send_modify(|state| change(&mut state.ready));
+    }
+
+    pub(super) fn failed(&self, error: &(dyn Error + 'static)) {
+        let last = chain(error).into();
+        self.state.send_modify(|state| (state.failures, state.last) = (state.failures.wrapping_add(1), last));
+    }
+}
+
+/// Gives the addresses of a name.
+trait Lookup: Fn() -> Self::Answer + Send + 'static {
+    type Answer: Future<Output = io::Result<Vec<SocketAddr>>> + Send;
+}
+
+impl<L, A> Lookup for L
+where
+    L: Fn() -> A + Send + 'static,
+    A: Future<Output = io::Result<Vec<SocketAddr>>> + Send,
+{
+    type Answer = A;
+}
+
+/// Keeps a connection to each address of a name, for as long as it is polled.
+#[expect(clippy::disallowed_methods, reason = "a connection is nobody's request")]
+async fn resolve(lookup: impl Lookup, connector: Connector, copies: Arc<Copies>) {
+    let mut kept: HashMap<SocketAddr, AbortOnDropHandle<()>> = HashMap::new();
+    loop {
+        let wanted = copies.wanted();
+        match timeout(LOOKUP_TIMEOUT, lookup()).await.map_err(io::Error::from).flatten() {
+            Ok(found) if found.is_empty() => copies.failed(&io::Error::other("the name has no address")),
+            Ok(found) => {
+                kept.retain(|address, _| found.contains(address));
+                for address in found {
+                    if let Entry::Vacant(vacant) = kept.entry(address) {
+                        let keeping = subchannel::keep(address, connector.clone(), Arc::clone(&copies));
+                        vacant.insert(AbortOnDropHandle::new(tokio::spawn(keeping)));
+                    }
+                }
+                copies.state.send_modify(|state| state.addresses = kept.len());
+            }
+            // Those that were found before may still be right.
+            Err(error) if kept.is_empty() => copies.failed(&error),
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = sleep(LOOKUP_INTERVAL) => {}
+            () = wanted => {}
+        }
+    }
+}
+
+fn lost(error: &hyper::Error) -> Status {
+    Status::unavailable(format!("the connection is lost: {}", chain(error)))
+}
+
+#[cfg(test)]
+mod tests;
