@@ -7,10 +7,11 @@ use testkit::stack::Stack;
 use testkit::{contract, poll};
 
 /// What comes of one submission and its delivery.
-const EXPECTED: [&str; 16] = [
+const EXPECTED: [&str; 17] = [
     "db.client.connection.count",
     "db.client.connection.max",
     "db.client.connection.pending_requests",
+    "db.client.connection.wait_time",
     "db.client.operation.duration",
     "epro.delivery.attempts",
     "epro.outbox.age",

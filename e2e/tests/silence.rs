@@ -158,6 +158,8 @@ async fn readiness_follows(service: Service) -> anyhow::Result<()> {
     fill_pools(&client, &token).await?;
     let postgres = stack.proxy(service, Peer::Postgres)?;
     let status = async || Ok(client.get("/readyz", None).await?.status);
+    // Else a service that is slow from the start would be taken for one that has noticed.
+    assert_eq!(poll::until(RECOVERY, status, |status| *status == 200).await?, 200);
 
     postgres.partition();
     assert_eq!(poll::until(RECOVERY, status, |status| *status == 503).await?, 503);

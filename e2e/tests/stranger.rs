@@ -1,5 +1,6 @@
 //! What the headers of strangers can do to a trace: nothing but what the table of trust says.
 
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT};
@@ -8,7 +9,7 @@ use serde_json::json;
 use testkit::client::{Client, Response, Token, report};
 use testkit::contract;
 use testkit::stack::{Service, Stack};
-use testkit::trace::Span;
+use testkit::trace::{Span, Trace};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SPAN: &str = "b7ad6b7169203331";
@@ -87,6 +88,36 @@ async fn no_header_of_a_stranger_fails_hides_or_names_a_submission_and_none_goes
             assert!(!message.headers.contains_key(name), "the provider is told {name}");
         }
         assert!(!format!("{:?}", message.headers).contains(MARK));
+    }
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tracestate_that_may_come_in_is_kept_in_the_outbox_and_goes_wherever_it_may() -> anyhow::Result<()> {
+    let stack = Stack::builder()
+        .env(Service::Gateway, "EPRO_TELEMETRY__TRUST__INGRESS__TRACE", "continue")
+        .env(Service::Gateway, "EPRO_TELEMETRY__TRUST__INGRESS__STATE", "true")
+        .env(Service::NotifySvc, "EPRO_TELEMETRY__TRUST__EGRESS__TRACE", "true")
+        .env(Service::NotifySvc, "EPRO_TELEMETRY__TRUST__EGRESS__STATE", "true")
+        .start()
+        .await?;
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let headers = [("traceparent", format!("00-{TRACE}-{SPAN}-01")), ("tracestate", format!("{MARK}=1"))];
+    submit(&client, &token, &headers).await?.expect_status(201)?;
+    let all_is_told =
+        |trace: &Trace| trace.named("send email").len() + trace.named("send sms").len() == 2 * NURSES_PER_SITE;
+    let trace = stack.otlp.wait_for(TRACE, DEADLINE, all_is_told).await?;
+    let services: BTreeSet<_> = trace.spans.iter().map(|span| span.service.as_str()).collect();
+    assert_eq!(services.len(), Service::ALL.len(), "{trace}");
+    for span in &trace.spans {
+        assert_eq!(span.trace_state, format!("{MARK}=1"), "{trace}");
+    }
+    let messages = stack.sms.accepted();
+    assert!(!messages.is_empty());
+    for message in messages {
+        assert_eq!(message.headers["tracestate"], format!("{MARK}=1"));
     }
     stack.stop().await?;
     Ok(())

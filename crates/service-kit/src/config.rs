@@ -43,7 +43,13 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_with_the_nearest_known_one() {
-        let error = load::<Config>("telemetry: {samplr: 1.0}", None).unwrap_err().to_string();
-        assert!(error.ends_with("did you mean `sampler`?"), "{error}");
+        for (yaml, nearest) in [
+            ("telemetry: {samplr: 1.0}", "sampler"),
+            ("telemetry: {sampler: {errors: {rate: 1.0}}}", "ratio"),
+            ("telemetry: {sampler: {error: {ratio: 1.0}}}", "errors"),
+        ] {
+            let error = load::<Config>(yaml, None).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("did you mean `{nearest}`?")), "{error}");
+        }
     }
 }

@@ -95,7 +95,6 @@ pub enum Probe {
 
 impl Probe {
     /// Asks the service that listens on `address` of this machine.
-    #[expect(clippy::disallowed_methods, reason = "health checks make no spans")]
     pub(crate) async fn ask(
         self,
         address: SocketAddr,

@@ -52,7 +52,7 @@ pub use context::{InvalidTraceContext, TraceContext, TraceId, link_current};
 pub use init::{InitError, init};
 pub use log::{LogConfig, LogFormat};
 #[cfg(feature = "metrics")]
-pub use metrics::{Counter, Gauge};
+pub use metrics::{Counter, Gauge, Histogram};
 pub use panic::report_panic;
 pub use propagation::{Boundary, Continuation, Egress, Incoming, KeepConfig, Propagator, Trust};
 #[cfg(any(test, feature = "testing"))]

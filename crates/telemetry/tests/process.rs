@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use axum::http::Uri;
 use serde_json::Value;
-use telemetry::{Config, Counter, Task};
+use telemetry::{Config, Counter, Histogram, Task};
 use tokio::net::TcpListener;
 
 const ROLE: &str = "TELEMETRY_TEST_ROLE";
@@ -19,6 +19,7 @@ const WORDS: &str = "Jane-Doe-feels-bad";
 const DEADLINE: Duration = Duration::from_secs(2);
 
 static COUNTED: Counter = Counter::new("test.counted", "{thing}");
+static SPREAD: Histogram = Histogram::new("test.spread", "s", &[0.5, 2.0]);
 
 fn run(role: &str, variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env::current_exe().unwrap());
@@ -68,7 +69,10 @@ async fn the_service() {
         "panic" => assert!(Task::internal("send sms").spawn(async { panic!("{WORDS}") }).await.is_err()),
         "slow" => drop(Task::internal("slow").spawn(tokio::time::sleep(Duration::from_millis(100)))),
         "stuck" => drop(Task::internal("stuck").spawn(std::future::pending::<()>())),
-        "counting" => COUNTED.add(1, &[("kind", "after")]),
+        "counting" => {
+            COUNTED.add(1, &[("kind", "after")]);
+            SPREAD.record(1.0, &[]);
+        }
         "flood" => flood(),
         _ => {
             let started = Instant::now();
@@ -178,9 +182,15 @@ fn what_was_counted_is_sent_at_shutdown_with_the_resource_of_the_spans() {
     let received = line(&lines, "received");
     assert_eq!(received["path"], "/v1/metrics");
     let body = received["body"].as_str().unwrap();
-    for text in
-        ["test.counted", "{thing}", "after", "service.name", "service.instance.id", "otel.sdk.processor.span.processed"]
-    {
+    for text in [
+        "test.counted",
+        "{thing}",
+        "after",
+        "test.spread",
+        "service.name",
+        "service.instance.id",
+        "otel.sdk.processor.span.processed",
+    ] {
         assert!(body.contains(text), "no {text} in {body:?}");
     }
     assert!(!body.contains("before"), "counted although nothing was there to count: {body:?}");

@@ -80,6 +80,8 @@ pub struct Span {
     pub trace_id: String,
     pub span_id: String,
     pub parent_span_id: Option<String>,
+    /// The `tracestate` of its context; empty where there is none, and from Jaeger.
+    pub trace_state: String,
     /// Whether it only follows from its parent, which does not wait for it: Jaeger's `FOLLOWS_FROM`.
     pub follows: bool,
     /// Resource attribute `service.name`.

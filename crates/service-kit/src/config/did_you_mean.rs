@@ -5,11 +5,13 @@
 const ALIKE: f64 = 0.8;
 
 /// Adds the nearest known key to an error that names an unknown one. It goes by serde's words, "unknown field `a`,
-/// expected one of `b`, `c`", for they are all that a deserializer gives.
+/// expected one of `b`, `c`", or of a variant, for they are all that a deserializer gives.
 pub(super) fn with_hint(error: &str) -> String {
     let mut quoted = error.split('`').skip(1).step_by(2);
     let nearest = match quoted.next() {
-        Some(unknown) if error.contains("unknown field") => nearest(unknown, quoted),
+        Some(unknown) if ["unknown field", "unknown variant"].iter().any(|words| error.contains(words)) => {
+            nearest(unknown, quoted)
+        }
         _ => None,
     };
     nearest.map_or_else(|| error.to_owned(), |known| format!("{error}; did you mean `{known}`?"))

@@ -3,7 +3,8 @@ use std::str::FromStr;
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_untagged::UntaggedEnumVisitor;
 
 /// Which traces are kept. The decision of a parent wins, so that a trace is kept whole.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -70,12 +71,25 @@ impl Default for JaegerRemote {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum RawSampler {
     Number(f64),
     Text(String),
     Named(Named),
+}
+
+/// By what it is given, and not by what fits, so that an unknown key is named.
+impl<'de> Deserialize<'de> for RawSampler {
+    #[expect(clippy::cast_precision_loss, reason = "a ratio is 0 or 1 if it is whole")]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        UntaggedEnumVisitor::new()
+            .expecting("a ratio, the name of a sampler, or one with settings")
+            .f64(|number| Ok(Self::Number(number)))
+            .i64(|number| Ok(Self::Number(number as f64)))
+            .u64(|number| Ok(Self::Number(number as f64)))
+            .string(|text| Ok(Self::Text(text.to_owned())))
+            .map(|map| map.deserialize().map(Self::Named))
+            .deserialize(deserializer)
+    }
 }
 
 /// Samplers with settings of their own.

@@ -18,7 +18,7 @@ use crate::conventions::{
     URL_SCHEME,
 };
 use crate::propagation::{self, Boundary};
-use crate::span::{Attached, Span};
+use crate::span::{Attached, Span, abandoned};
 use crate::telemetry::{Owner, Telemetry};
 
 /// Gives every request a SERVER span named `{method} {route}`, every response the headers `traceresponse` and
@@ -102,7 +102,7 @@ where
         }
         let future = span.within(|| self.inner.call(request));
         let future = span.attach(future);
-        Answering { future, call: Some(Call { span, facts, started: Instant::now(), telemetry }) }
+        Answering { future, call: Some(Call { span, facts, started: Instant::now(), telemetry, ended: false }) }
     }
 }
 
@@ -153,52 +153,85 @@ struct Call {
     facts: Facts,
     started: Instant,
     telemetry: Telemetry,
+    ended: bool,
+}
+
+/// How a request ended.
+enum End {
+    Answered(StatusCode),
+    /// `error.type` of one that was not.
+    Unanswered(&'static str),
+}
+
+impl End {
+    fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Answered(status) => Some(*status),
+            Self::Unanswered(_) => None,
+        }
+    }
+
+    fn error(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Answered(status) => status.is_server_error().then(|| status.as_str().to_owned().into()),
+            Self::Unanswered(error) => Some(Cow::Borrowed(error)),
+        }
+    }
 }
 
 impl Call {
-    fn end<R, E>(self, answer: &mut Result<Response<R>, E>) {
-        let Ok(response) = answer else {
-            self.span.fail(OTHER);
-            return self.span.end();
-        };
-        let status = response.status();
-        let error = status.is_server_error().then(|| status.as_str().to_owned());
-        self.span.set(HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16()));
-        if let Some(error) = error {
-            self.span.fail(error);
-        }
+    fn end<R, E>(mut self, answer: &mut Result<Response<R>, E>) {
+        let Ok(response) = answer else { return self.record(&End::Unanswered(OTHER)) };
         let place = self.span.span_context();
         self.telemetry.0.keep_if_slow(&place, || self.facts.name(), self.started.elapsed());
         // The caller learns where in which trace the work was done.
         propagation::respond(&self.telemetry.0.told(&place), response.headers_mut());
-        let duration = self.started.elapsed();
-        self.measure(status, duration);
-        self.span.within(|| self.log(status, duration));
-        self.span.end();
+        self.record(&End::Answered(response.status()));
     }
 
-    fn measure(&self, status: StatusCode, duration: Duration) {
-        let Some(meters) = &self.telemetry.0.meters else { return };
-        let mut attributes = vec![
-            KeyValue::new(HTTP_REQUEST_METHOD, self.facts.method),
-            KeyValue::new(URL_SCHEME, self.facts.scheme),
-            KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16())),
-        ];
-        attributes.extend(self.facts.route().map(|route| KeyValue::new(HTTP_ROUTE, route.to_owned())));
-        if status.is_server_error() {
-            attributes.push(KeyValue::new(ERROR_TYPE, status.as_str().to_owned()));
+    fn record(&mut self, end: &End) {
+        self.ended = true;
+        if let Some(status) = end.status() {
+            self.span.set(HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16()));
         }
+        if let Some(error) = end.error() {
+            self.span.fail(error);
+        }
+        let duration = self.started.elapsed();
+        self.measure(end, duration);
+        self.span.within(|| self.log(end, duration));
+        self.span.finish();
+    }
+
+    fn measure(&self, end: &End, duration: Duration) {
+        let Some(meters) = &self.telemetry.0.meters else { return };
+        let mut attributes =
+            vec![KeyValue::new(HTTP_REQUEST_METHOD, self.facts.method), KeyValue::new(URL_SCHEME, self.facts.scheme)];
+        attributes
+            .extend(end.status().map(|status| KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16()))));
+        attributes.extend(self.facts.route().map(|route| KeyValue::new(HTTP_ROUTE, route.to_owned())));
+        attributes.extend(end.error().map(|error| KeyValue::new(ERROR_TYPE, error)));
         meters.http_server(duration, &attributes);
     }
 
-    fn log(&self, status: StatusCode, duration: Duration) {
+    fn log(&self, end: &End, duration: Duration) {
         tracing::info!(
             http.request.method = self.facts.method,
             http.route = self.facts.route(),
-            http.response.status_code = status.as_u16(),
+            http.response.status_code = end.status().map(|status| status.as_u16()),
+            "error.type" = if let End::Unanswered(error) = end { Some(*error) } else { None },
             duration_ms = duration.as_secs_f64() * 1e3,
             "request"
         );
+    }
+}
+
+/// The client has left, or the server has panicked.
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.record(&End::Unanswered(abandoned()));
+        }
     }
 }
 

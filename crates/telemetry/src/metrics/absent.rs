@@ -42,6 +42,11 @@ impl Meters {
         match *self {}
     }
 
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn connection_waited(&self, _: &Arc<str>, _: Duration, _: bool) {
+        match *self {}
+    }
+
     pub(crate) fn observe_export(&self, _: &Processor) {
         match *self {}
     }

@@ -1,5 +1,6 @@
 use opentelemetry::KeyValue;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Meters;
 use crate::conventions::{
@@ -9,6 +10,16 @@ use crate::conventions::{
 use crate::postgres::pool::Pool;
 
 impl Meters {
+    /// How long a caller has waited for a connection of a pool, and whether in vain.
+    pub(crate) fn connection_waited(&self, name: &Arc<str>, wait: Duration, timed_out: bool) {
+        let of_pool = [KeyValue::new(DB_CLIENT_CONNECTION_POOL_NAME, Arc::clone(name))];
+        if timed_out {
+            self.connection_timeouts.add(1, &of_pool);
+        } else {
+            self.connection_wait.record(wait.as_secs_f64(), &of_pool);
+        }
+    }
+
     /// Shows the connections of a pool, `name`, and who waits for one.
     pub(crate) fn observe_connections(&self, name: &Arc<str>, pool: &Arc<Pool>) {
         let of_pool = KeyValue::new(DB_CLIENT_CONNECTION_POOL_NAME, Arc::clone(name));

@@ -22,6 +22,14 @@ pub struct Gauge {
     unit: &'static str,
 }
 
+/// Shows how something is spread, such as the time that each delivery took: as [`Counter`].
+#[derive(Debug, Clone, Copy)]
+pub struct Histogram {
+    name: &'static str,
+    unit: &'static str,
+    bounds: &'static [f64],
+}
+
 impl Counter {
     /// `unit` is one of UCUM; what is counted stands in braces, such as `{message}`.
     pub const fn new(name: &'static str, unit: &'static str) -> Self {
@@ -57,6 +65,25 @@ impl Gauge {
     }
 }
 
+impl Histogram {
+    /// `unit` is one of UCUM, such as `s` for seconds; `bounds` are the upper ends of its buckets, ascending, each of them
+    /// inclusive.
+    pub const fn new(name: &'static str, unit: &'static str, bounds: &'static [f64]) -> Self {
+        Self { name, unit, bounds }
+    }
+
+    /// Adds one more value. Attributes are constants of the code.
+    pub fn record(&self, value: f64, attributes: &[(&'static str, &'static str)]) {
+        with_meters(|meters| {
+            let build = |meter: &Meter| {
+                let histogram = meter.f64_histogram(self.name).with_unit(self.unit);
+                histogram.with_boundaries(self.bounds.to_vec()).build()
+            };
+            meters.instruments.histograms.get(self.name, || build(&meters.meter)).record(value, &pairs(attributes));
+        });
+    }
+}
+
 fn with_meters(count: impl FnOnce(&Meters)) {
     if let Some(telemetry) = Telemetry::current()
         && let Some(meters) = &telemetry.0.meters
@@ -74,6 +101,7 @@ fn pairs(attributes: &[(&'static str, &'static str)]) -> Vec<KeyValue> {
 pub(super) struct Instruments {
     counters: ByName<metrics::Counter<u64>>,
     gauges: ByName<metrics::Gauge<f64>>,
+    histograms: ByName<metrics::Histogram<f64>>,
 }
 
 #[derive(Debug)]

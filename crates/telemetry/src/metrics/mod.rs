@@ -8,7 +8,7 @@ mod own;
 
 use std::time::Duration;
 
-use opentelemetry::metrics::{Histogram, Meter, MeterProvider};
+use opentelemetry::metrics::{self, Meter, MeterProvider};
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider, Stream};
@@ -17,12 +17,12 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::config::settings::MetricExport;
 use crate::conventions::{
-    DB_CLIENT_OPERATION_DURATION, HTTP_SERVER_REQUEST_DURATION, RPC_CLIENT_CALL_DURATION, RPC_SERVER_CALL_DURATION,
-    SCHEMA_URL,
+    DB_CLIENT_CONNECTION_TIMEOUTS, DB_CLIENT_CONNECTION_WAIT_TIME, DB_CLIENT_OPERATION_DURATION,
+    HTTP_SERVER_REQUEST_DURATION, RPC_CLIENT_CALL_DURATION, RPC_SERVER_CALL_DURATION, SCHEMA_URL,
 };
 
 use instruments::Instruments;
-pub use instruments::{Counter, Gauge};
+pub use instruments::{Counter, Gauge, Histogram};
 
 /// Limits of the classes of durations, in seconds, as the conventions advise for HTTP and RPC.
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -36,10 +36,12 @@ pub(crate) struct Meters {
     provider: SdkMeterProvider,
     meter: Meter,
     instruments: Instruments,
-    http_server: Histogram<f64>,
-    rpc_server: Histogram<f64>,
-    rpc_client: Histogram<f64>,
-    database: Histogram<f64>,
+    http_server: metrics::Histogram<f64>,
+    rpc_server: metrics::Histogram<f64>,
+    rpc_client: metrics::Histogram<f64>,
+    database: metrics::Histogram<f64>,
+    connection_wait: metrics::Histogram<f64>,
+    connection_timeouts: metrics::Counter<u64>,
 }
 
 /// Histograms with the buckets that the specification gives exponential ones: 160 of them, the finest that do.
@@ -77,6 +79,8 @@ impl Meters {
             rpc_server: seconds(RPC_SERVER_CALL_DURATION, &SECONDS),
             rpc_client: seconds(RPC_CLIENT_CALL_DURATION, &SECONDS),
             database: seconds(DB_CLIENT_OPERATION_DURATION, &DATABASE_SECONDS),
+            connection_wait: seconds(DB_CLIENT_CONNECTION_WAIT_TIME, &DATABASE_SECONDS),
+            connection_timeouts: meter.u64_counter(DB_CLIENT_CONNECTION_TIMEOUTS).with_unit("{timeout}").build(),
             instruments: Instruments::default(),
             provider,
             meter,

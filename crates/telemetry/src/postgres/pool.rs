@@ -124,7 +124,14 @@ impl Pool {
         let (telemetry, parent) = database.owner.inside();
         let (name, attributes) = (|| "acquire connection", || self.attributes());
         let span = Span::start(&telemetry.0, parent, SpanKind::Internal, name, attributes);
+        let started = Instant::now();
+        let measure = |timed_out| {
+            if let Some(meters) = &telemetry.0.meters {
+                meters.connection_waited(&database.name, started.elapsed(), timed_out);
+            }
+        };
         if let Some(connection) = first() {
+            measure(false);
             span.end();
             return Ok(connection);
         }
@@ -138,8 +145,14 @@ impl Pool {
         let counted = Counted::new(place);
         let connection = span.attach(wait).await;
         self.heard().answered = connection.is_ok().then(Instant::now);
-        if let Err(error) = &connection {
-            span.fail(self.why(error, full));
+        match &connection {
+            Ok(_) => measure(false),
+            Err(error) => {
+                if matches!(error, Error::PoolTimedOut) {
+                    measure(true);
+                }
+                span.fail(self.why(error, full));
+            }
         }
         drop(counted);
         span.end();
@@ -182,6 +195,7 @@ impl Pool {
                 if let Ok(Ok(())) = timeout(ANSWER, connection.ping()).await {
                     return Ok(());
                 }
+                self.heard().answered = None;
                 drop(connection);
                 self.ask_idle();
             }

@@ -134,6 +134,10 @@ async fn a_client_that_leaves_cancels_the_span_at_that_moment() {
     let span = recorder.only().await;
     assert_failed(&span, "cancelled");
     assert!(span.end_time >= left);
+    let line = recorder.lines().pop().unwrap();
+    assert_eq!((&line["message"], &line["error.type"]), (&"request".into(), &"cancelled".into()));
+    assert_eq!(line["trace_id"], span.span_context.trace_id().to_string());
+    assert!(!line.contains_key("http.response.status_code"), "{line:?}");
 }
 
 #[tokio::test]
@@ -151,6 +155,8 @@ async fn every_answer_names_its_span() {
     let answer = exchange(serve().await, "GET /nothing-here", "").await;
     let span = recorder.only().await.span_context;
     let expected = format!("traceresponse: 00-{}-{}-03\r\n", span.trace_id(), span.span_id());
+    assert!(answer.contains(&expected), "{answer}");
+    let expected = format!("server-timing: trace;desc=00-{}-{}-03\r\n", span.trace_id(), span.span_id());
     assert!(answer.contains(&expected), "{answer}");
 }
 

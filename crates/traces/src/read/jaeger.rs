@@ -43,6 +43,7 @@ fn convert(span: &Value, processes: Option<&Map<String, Value>>) -> Result<Span,
     Ok(Span {
         span_id: id(span, "spanID"),
         parent_span_id: parent.as_ref().map(|parent| parent.span_id.clone()),
+        trace_state: String::new(),
         follows: parent.is_some_and(|parent| parent.follows),
         service,
         name: span["operationName"].as_str().unwrap_or_default().to_owned(),

@@ -91,6 +91,7 @@ fn convert(span: otlp::Span, service: &str, resource: &Attributes) -> Span {
         trace_id: hex(&span.trace_id),
         span_id: hex(&span.span_id),
         parent_span_id: has_parent.then(|| hex(&span.parent_span_id)),
+        trace_state: span.trace_state,
         follows: false,
         service: service.to_owned(),
         name: span.name,
