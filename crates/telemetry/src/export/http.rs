@@ -14,7 +14,7 @@ use crate::config::settings::Otlp;
 use crate::retry_after::retry_after;
 
 /// The longest answer that is read, in bytes.
-const ANSWER: u64 = 64 * 1024;
+const ANSWER: usize = 64 * 1024;
 
 /// OTLP over HTTP with protobuf bodies.
 #[derive(Debug)]
@@ -45,15 +45,20 @@ impl Http {
     pub(super) async fn send(&self, message: Bytes) -> Result<Bytes, Failure> {
         let body = if self.gzip { compressed(&message) } else { message };
         let request = self.client.post(self.url.clone()).headers(self.headers.clone()).body(body);
-        let answer = request.send().await.map_err(|error| Failure::unavailable(&error.without_url()))?;
+        let mut answer = request.send().await.map_err(|error| Failure::unavailable(&error.without_url()))?;
         let status = answer.status();
         if !status.is_success() {
             return Err(failure(status, answer.headers()));
         }
-        if answer.content_length().is_some_and(|length| length > ANSWER) {
-            return Ok(Bytes::new());
+        let mut body = Vec::new();
+        while let Some(part) = answer.chunk().await.map_err(|error| Failure::unavailable(&error.without_url()))? {
+            if body.len() + part.len() > ANSWER {
+                // The spans are taken, and what is said of them is not OTLP.
+                return Ok(Bytes::new());
+            }
+            body.extend_from_slice(&part);
         }
-        answer.bytes().await.map_err(|error| Failure::unavailable(&error.without_url()))
+        Ok(body.into())
     }
 }
 

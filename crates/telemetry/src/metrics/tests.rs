@@ -1,10 +1,14 @@
 //! Metrics against a receiver on a real socket.
 
+use std::collections::BTreeMap;
+
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
 };
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
+use opentelemetry_proto::tonic::common::v1::any_value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, number_data_point};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tonic::transport::Server;
@@ -14,6 +18,9 @@ use tonic::{Request, Response, Status};
 use super::*;
 use crate::config::Config;
 use crate::config::settings::Settings;
+use crate::conventions::{ERROR_TYPE, OTEL_SDK_EXPORTER_SPAN_EXPORTED, OTEL_SDK_PROCESSOR_SPAN_PROCESSED};
+use crate::export::tests::receiver::{Behaviour, Receiver};
+use crate::export::tests::{Pipeline, grpc};
 
 struct Taken(mpsc::UnboundedSender<ExportMetricsServiceRequest>);
 
@@ -30,6 +37,12 @@ impl MetricsService for Taken {
 
 /// What is sent of one measured duration, with these variables set.
 async fn sent(variables: &[(&str, &str)]) -> Data {
+    let metrics = collected(variables, |meters| meters.http_server(Duration::from_millis(7), &[])).await;
+    metrics.into_iter().find(|metric| metric.name == HTTP_SERVER_REQUEST_DURATION).unwrap().data.unwrap()
+}
+
+/// What is sent of what a test measures, with these variables set.
+async fn collected(variables: &[(&str, &str)], measure: impl FnOnce(&Meters)) -> Vec<Metric> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let (taken, mut requests) = mpsc::unbounded_channel();
@@ -43,12 +56,42 @@ async fn sent(variables: &[(&str, &str)]) -> Data {
     };
     let export = Settings::new(&Config::new("shop"), "1", read).metrics.unwrap();
     let meters = Meters::start(&export, Resource::builder_empty().build()).unwrap();
-    meters.http_server(Duration::from_millis(7), &[]);
+    measure(&meters);
     meters.shutdown(Instant::now() + Duration::from_secs(10)).await;
     let request = requests.recv().await.unwrap();
-    let mut metrics =
-        request.resource_metrics.into_iter().flat_map(|group| group.scope_metrics).flat_map(|s| s.metrics);
-    metrics.find(|metric| metric.name == HTTP_SERVER_REQUEST_DURATION).unwrap().data.unwrap()
+    let scopes = request.resource_metrics.into_iter().flat_map(|group| group.scope_metrics);
+    scopes.flat_map(|scope| scope.metrics).collect()
+}
+
+/// The series of a counter, by `error.type`, which is empty where nothing went wrong.
+fn by_error(metrics: &[Metric], name: &str) -> BTreeMap<String, i64> {
+    let metric = metrics.iter().find(|metric| metric.name == name).unwrap();
+    let Some(Data::Sum(sum)) = &metric.data else { panic!("{name} is no counter") };
+    let error = |point: &NumberDataPoint| {
+        let pair = point.attributes.iter().find(|pair| pair.key == ERROR_TYPE)?;
+        match pair.value.as_ref()?.value.as_ref()? {
+            any_value::Value::StringValue(text) => Some(text.clone()),
+            _ => None,
+        }
+    };
+    let value = |point: &NumberDataPoint| match point.value {
+        Some(number_data_point::Value::AsInt(value)) => value,
+        _ => panic!("{name} is no whole number"),
+    };
+    sum.data_points.iter().map(|point| (error(point).unwrap_or_default(), value(point))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_become_of_spans_is_counted_by_why() {
+    let receiver = Receiver::start(Behaviour::Reject(3)).await;
+    let pipeline = Pipeline::start(grpc(&receiver.endpoint()));
+    pipeline.end_spans(10);
+    pipeline.close(Duration::from_secs(10)).await;
+    pipeline.end_spans(1);
+    let metrics = collected(&[], |meters| meters.observe_export(&pipeline.processor)).await;
+    let series = |pairs: &[(&str, i64)]| pairs.iter().map(|(error, spans)| ((*error).to_owned(), *spans)).collect();
+    assert_eq!(by_error(&metrics, OTEL_SDK_EXPORTER_SPAN_EXPORTED), series(&[("", 7), ("rejected", 3)]));
+    assert_eq!(by_error(&metrics, OTEL_SDK_PROCESSOR_SPAN_PROCESSED), series(&[("", 10), ("already_shutdown", 1)]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 mod encode;
 mod fragments;
+mod http;
 pub(crate) mod receiver;
 mod shedding;
 
@@ -51,18 +52,18 @@ fn otlp(protocol: Protocol, endpoint: &str) -> Otlp {
     }
 }
 
-fn grpc(endpoint: &str) -> Otlp {
+pub(crate) fn grpc(endpoint: &str) -> Otlp {
     otlp(Protocol::Grpc, endpoint)
 }
 
 /// A pipeline and what makes spans for it.
-struct Pipeline {
-    processor: Processor,
+pub(crate) struct Pipeline {
+    pub(crate) processor: Processor,
     provider: SdkTracerProvider,
 }
 
 impl Pipeline {
-    fn start(otlp: Otlp) -> Self {
+    pub(crate) fn start(otlp: Otlp) -> Self {
         Self::with(otlp, Queue { delay: Duration::from_millis(10), ..Queue::default() })
     }
 
@@ -73,7 +74,7 @@ impl Pipeline {
         Self { processor, provider }
     }
 
-    fn end_spans(&self, number: usize) {
+    pub(crate) fn end_spans(&self, number: usize) {
         let tracer = self.provider.tracer_with_scope(InstrumentationScope::builder("test").build());
         for _ in 0..number {
             tracer.build(SpanBuilder::from_name("work")).end();
@@ -86,7 +87,7 @@ impl Pipeline {
     }
 
     /// How long it took.
-    async fn close(&self, deadline: Duration) -> Duration {
+    pub(crate) async fn close(&self, deadline: Duration) -> Duration {
         let processor = self.processor.clone();
         let started = Instant::now();
         tokio::task::spawn_blocking(move || processor.shutdown_with_timeout(deadline)).await.unwrap().ok();
@@ -232,6 +233,23 @@ async fn a_receiver_that_hangs_fills_the_queue_to_its_bound_and_no_further() {
     pipeline.end_spans(1);
     assert_eq!(lost(&pipeline)["already_shutdown"], 1);
     assert_eq!((pipeline.processor.counts().exported(), lost(&pipeline).values().sum::<u64>()), (0, 1_011));
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_slower_than_spans_come_costs_some_of_them_and_each_is_counted() {
+    let (receiver, http) = (Receiver::start(Behaviour::Take).await, Http::start(None).await);
+    for otlp in [grpc(&receiver.endpoint()), otlp(Protocol::HttpProtobuf, &http.endpoint())] {
+        let queue = Queue { size: 100, batch: 10, delay: Duration::ZERO, ..Queue::default() };
+        let pipeline = Pipeline::with(otlp, queue);
+        // The receiver is in the same thread: it answers nothing before they have all ended.
+        pipeline.end_spans(20_000);
+        assert!(pipeline.processor.queue_size() <= 100);
+        assert!(pipeline.flush().await);
+        let counts = pipeline.processor.counts();
+        let lost: u64 = counts.lost().values().sum();
+        assert!(counts.exported() > 0 && lost > 0, "{counts:?}");
+        assert_eq!(counts.exported() + lost, 20_000);
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Receivers of OTLP.
 
+mod http;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -12,7 +14,6 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -20,6 +21,8 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic::{Code, Request, Response, Status};
+
+pub(super) use http::{Answer, Http};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Behaviour {
@@ -144,67 +147,6 @@ impl Receiver {
         let mut seen = self.seen.clone();
         tokio::time::timeout(super::PATIENCE, seen.wait_for(|seen| seen.len() >= requests)).await.unwrap().unwrap();
     }
-}
-
-/// A receiver over HTTP that keeps the heads of requests.
-pub(super) struct Http {
-    address: SocketAddr,
-    secure: bool,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Http {
-    pub(super) async fn start(authority: Option<&Authority>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let heads = Arc::new(Mutex::new(Vec::new()));
-        let acceptor = authority.map(Authority::acceptor);
-        let kept = Arc::clone(&heads);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, kept) = (acceptor.clone(), Arc::clone(&kept));
-                tokio::spawn(async move {
-                    match acceptor {
-                        None => answer(stream, &kept).await,
-                        Some(acceptor) => match acceptor.accept(stream).await {
-                            Ok(stream) => answer(stream, &kept).await,
-                            Err(_) => None,
-                        },
-                    }
-                });
-            }
-        });
-        Self { address, secure: authority.is_some(), heads }
-    }
-
-    pub(super) fn endpoint(&self) -> String {
-        format!("{}://{}", if self.secure { "https" } else { "http" }, self.address)
-    }
-
-    pub(super) fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
-    }
-}
-
-/// Takes one request; `None` when the other side leaves.
-async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, heads: &Mutex<Vec<String>>) -> Option<()> {
-    let mut received = Vec::new();
-    let head = loop {
-        if stream.read_buf(&mut received).await.ok()? == 0 {
-            return None;
-        }
-        if let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") {
-            break end + 4;
-        }
-    };
-    let text = String::from_utf8(received[..head].to_vec()).unwrap().to_lowercase();
-    let length: usize = text.split("content-length: ").nth(1)?.split("\r\n").next()?.parse().ok()?;
-    while received.len() < head + length {
-        stream.read_buf(&mut received).await.ok()?;
-    }
-    let text = text.replacen("post", "POST", 1).replacen("http/1.1", "HTTP/1.1", 1);
-    heads.lock().unwrap().push(text);
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await.ok()
 }
 
 /// An authority, with a certificate for the receiver and one for its client.
