@@ -22,6 +22,8 @@ use crate::conventions::{ERROR_TYPE, OTEL_SDK_EXPORTER_SPAN_EXPORTED, OTEL_SDK_P
 use crate::export::tests::receiver::{Behaviour, Receiver};
 use crate::export::tests::{Pipeline, grpc};
 
+const PATIENCE: Duration = Duration::from_secs(10);
+
 struct Taken(mpsc::UnboundedSender<ExportMetricsServiceRequest>);
 
 #[tonic::async_trait]
@@ -57,8 +59,8 @@ async fn collected(variables: &[(&str, &str)], measure: impl FnOnce(&Meters)) ->
     let export = Settings::new(&Config::new("shop"), "1", read).metrics.unwrap();
     let meters = Meters::start(&export, Resource::builder_empty().build()).unwrap();
     measure(&meters);
-    meters.shutdown(Instant::now() + Duration::from_secs(10)).await;
-    let request = requests.recv().await.unwrap();
+    meters.shutdown(Instant::now() + PATIENCE).await;
+    let request = timeout_at(Instant::now() + PATIENCE, requests.recv()).await.unwrap().unwrap();
     let scopes = request.resource_metrics.into_iter().flat_map(|group| group.scope_metrics);
     scopes.flat_map(|scope| scope.metrics).collect()
 }
@@ -86,7 +88,7 @@ async fn what_has_become_of_spans_is_counted_by_why() {
     let receiver = Receiver::start(Behaviour::Reject(3)).await;
     let pipeline = Pipeline::start(grpc(&receiver.endpoint()));
     pipeline.end_spans(10);
-    pipeline.close(Duration::from_secs(10)).await;
+    pipeline.close(PATIENCE).await;
     pipeline.end_spans(1);
     let metrics = collected(&[], |meters| meters.observe_export(&pipeline.processor)).await;
     let series = |pairs: &[(&str, i64)]| pairs.iter().map(|(error, spans)| ((*error).to_owned(), *spans)).collect();
