@@ -16,8 +16,9 @@ use crate::cargo::cargo;
 /// Where the figures are that each may cost.
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/costs.json");
 
-/// How much more than that is too much.
-const TOLERANCE: f64 = 1.1;
+/// How much more than that is too much: instructions include those of threads that are woken, which differ by an eighth from run
+/// to run on a machine with other work; allocations do not differ.
+const TOLERANCES: [f64; 2] = [1.2, 1.1];
 
 /// Optimised, and built in half the time of a release.
 const PROFILE: &str = "costs";
@@ -114,8 +115,9 @@ fn judge(costs: &Costs) -> anyhow::Result<()> {
     ensure!(baseline.keys().eq(costs.keys()), "the baseline is of other things than those that were counted");
     for (name, allowed) in &baseline {
         let cost = costs[name];
-        for (what, cost, allowed) in [("instructions", cost[0], allowed[0]), ("allocations", cost[1], allowed[1])] {
-            ensure!(cost <= allowed * TOLERANCE, "{name}: {cost} {what} each, where {allowed} were enough");
+        for (number, what) in ["instructions", "allocations"].into_iter().enumerate() {
+            let (cost, allowed) = (cost[number], allowed[number]);
+            ensure!(cost <= allowed * TOLERANCES[number], "{name}: {cost} {what} each, where {allowed} were enough");
         }
     }
     Ok(())
