@@ -79,8 +79,11 @@ impl HealthClient {
     /// Whether the service says that it is ready.
     pub async fn is_serving(&self) -> bool {
         let mut client = tonic_health::pb::health_client::HealthClient::new(self.0.clone());
-        let answer = client.check(HealthCheckRequest::default()).await;
-        answer.is_ok_and(|answer| answer.get_ref().status() == Answer::Serving)
+        // The call's own time ends with the head of the answer.
+        match timeout(PATIENCE, client.check(HealthCheckRequest::default())).await {
+            Ok(Ok(answer)) => answer.get_ref().status() == Answer::Serving,
+            _ => false,
+        }
     }
 }
 

@@ -26,6 +26,9 @@ use crate::error::chain;
 const LOOKUP_INTERVAL: Duration = Duration::from_secs(5);
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Between two lookups at least, however many calls have no connection.
+const LOOKUP_PAUSE: Duration = Duration::from_millis(200);
+
 /// To how many connections a call is given that has not left this process.
 const ATTEMPTS: usize = 3;
 
@@ -192,6 +195,7 @@ async fn resolve(lookup: impl Lookup, connector: Connector, copies: Arc<Copies>)
             Err(error) if kept.is_empty() => copies.failed(&error),
             Err(_) => {}
         }
+        sleep(LOOKUP_PAUSE).await;
         tokio::select! {
             () = sleep(LOOKUP_INTERVAL) => {}
             () = wanted => {}

@@ -3,7 +3,6 @@
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
 use prost::Message;
 
-use super::receiver::Answer;
 use super::*;
 
 fn with(status: &'static str) -> Answer {
@@ -65,23 +64,6 @@ async fn a_receiver_that_is_not_there_costs_spans_by_their_cause() {
     pipeline.end_spans(5);
     pipeline.close(Duration::from_millis(200)).await;
     pipeline.assert_counts(0, &[("unavailable", 5)]);
-}
-
-#[tokio::test]
-async fn a_receiver_that_hangs_fills_the_queue_to_its_bound_and_no_further() {
-    let http = Http::answering(vec![Answer::Nothing]).await;
-    let queue = Queue { size: 100, batch: 10, delay: Duration::ZERO, ..Queue::default() };
-    let pipeline = Pipeline::with(otlp(Protocol::HttpProtobuf, &http.endpoint()), queue);
-    pipeline.end_spans(10);
-    http.wait_for(1).await;
-    pipeline.end_spans(1_000);
-    let waiting = pipeline.processor.queue_size() as u64;
-    assert!((1..=100).contains(&waiting), "{waiting}");
-    let took = pipeline.close(Duration::from_millis(300)).await;
-    assert!(took < Duration::from_secs(2), "{took:?}");
-    let counts = pipeline.processor.counts();
-    assert_eq!((counts.exported(), counts.lost()["timeout"]), (0, waiting + 10));
-    assert_eq!(counts.lost().values().sum::<u64>(), 1_010);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use tonic::Code;
 use super::Processor;
 use crate::config::settings::{Exporter, Otlp, Protocol};
 use crate::config::{Queue, Tls};
-use receiver::{Authority, Behaviour, Http, Proxy, Receiver};
+use receiver::{Answer, Authority, Behaviour, Http, Proxy, Receiver};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -216,11 +216,16 @@ async fn a_receiver_that_is_not_there_costs_spans_by_their_cause() {
 
 #[tokio::test]
 async fn a_receiver_that_hangs_fills_the_queue_to_its_bound_and_no_further() {
-    let receiver = Receiver::start(Behaviour::Hang).await;
+    let (receiver, http) = (Receiver::start(Behaviour::Hang).await, Http::answering(vec![Answer::Nothing]).await);
+    fills_to_its_bound(grpc(&receiver.endpoint()), receiver.wait_for(1)).await;
+    fills_to_its_bound(otlp(Protocol::HttpProtobuf, &http.endpoint()), http.wait_for(1)).await;
+}
+
+async fn fills_to_its_bound(otlp: Otlp, first_export: impl Future<Output = ()>) {
     let queue = Queue { size: 100, batch: 10, delay: Duration::ZERO, ..Queue::default() };
-    let pipeline = Pipeline::with(grpc(&receiver.endpoint()), queue);
+    let pipeline = Pipeline::with(otlp, queue);
     pipeline.end_spans(10);
-    receiver.wait_for(1).await;
+    first_export.await;
     pipeline.end_spans(1_000);
     let waiting = pipeline.processor.queue_size() as u64;
     assert!((1..=100).contains(&waiting), "{waiting}");
