@@ -34,7 +34,7 @@ pub(crate) fn services_build(binaries: &[&str]) -> anyhow::Result<Command> {
 
 /// Cargo as it was called.
 pub(crate) fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    testkit::cargo::cargo().into()
 }
 
 /// Runs a command to its end.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 use std::sync::LazyLock;
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
+use testkit::cargo::cargo;
 
 /// Where something was found in the crate `violations`: file and line.
 type Place = (String, u64);
@@ -88,7 +88,7 @@ fn refusals() -> anyhow::Result<&'static [Refusal]> {
 /// Runs over the whole workspace, as CI's own clippy does: asked for one package, cargo would choose
 /// other features for its dependencies and check them all again.
 fn run_clippy() -> anyhow::Result<Vec<Refusal>> {
-    let output = Command::new(env!("CARGO"))
+    let output = cargo()
         .current_dir(root())
         .args(["clippy", "--workspace", "--all-targets", "--keep-going", "--locked", "--quiet"])
         .args(["--features", "violations/violations", "--message-format", "json"])

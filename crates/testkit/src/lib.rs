@@ -28,6 +28,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that fails may panic"))]
 
 pub mod bench;
+pub mod cargo;
 pub mod chaos;
 pub mod client;
 pub mod compose;

@@ -1,10 +1,10 @@
 //! What the rules look at, read from cargo and from the sources.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
+use testkit::cargo::cargo;
 
 /// A crate of this workspace.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Workspace {
 
 /// Needs neither the network nor a download: only the workspace's own manifests are read.
 fn metadata() -> anyhow::Result<Value> {
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let output = cargo()
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
         .output()
         .context("run cargo metadata")?;
