@@ -32,6 +32,7 @@ pub mod postgres;
 mod propagation;
 #[cfg(any(test, feature = "testing"))]
 mod recorder;
+mod relay;
 mod retry_after;
 mod sampling;
 #[cfg(feature = "lettre")]
@@ -57,6 +58,7 @@ pub use panic::report_panic;
 pub use propagation::{Boundary, Continuation, Egress, Incoming, KeepConfig, Propagator, Trust};
 #[cfg(any(test, feature = "testing"))]
 pub use recorder::{Recorder, TooFew};
+pub use relay::{InvalidId, Relay, RelayedPlace, RelayedRequest, RelayedTime};
 pub use retry_after::retry_after;
 pub use span::fail_current;
 pub use task::{Classified, Message, Task, step, unsampled};

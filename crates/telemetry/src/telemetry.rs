@@ -159,13 +159,20 @@ impl Inner {
                 // Not before: no stranger takes up any of the few numbers that there are for thresholds.
                 context = context.with_remote_span_context(sampling::packed(caller));
             }
-            caller => link = caller,
+            caller => {
+                if let Some(caller) = caller.as_ref().filter(|_| row.trace == Continuation::Adopt) {
+                    context = sampling::adopted(&context, caller);
+                }
+                link = caller;
+            }
         }
         let baggage = self.propagators.extract_baggage(headers, &row.baggage);
         if !baggage.is_empty() {
             context = context.with_baggage(baggage);
         }
-        if boundary == Boundary::Ingress && self.keep.as_ref().is_some_and(|keep| keep.admits(headers)) {
+        if matches!(boundary, Boundary::Ingress | Boundary::Page)
+            && self.keep.as_ref().is_some_and(|keep| keep.admits(headers))
+        {
             context = context.with_value(Kept);
         }
         Origin { context, link }

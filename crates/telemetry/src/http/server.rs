@@ -5,7 +5,7 @@ use std::task::{self, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::extract::MatchedPath;
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Version};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use pin_project_lite::pin_project;
@@ -55,6 +55,19 @@ impl ServerLayer {
     }
 }
 
+impl ServerLayer {
+    /// Browsers let no script set the header.
+    fn boundary(&self, headers: &HeaderMap) -> Boundary {
+        const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+        match self.boundary {
+            Boundary::Ingress if headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "same-origin") => {
+                Boundary::Page
+            }
+            boundary => boundary,
+        }
+    }
+}
+
 impl<S> Layer<S> for ServerLayer {
     type Service = Server<S>;
 
@@ -88,7 +101,7 @@ where
             return Answering { future: Attached::nowhere(self.inner.call(request)), call: None };
         }
         let (telemetry, base) = self.layer.owner.at_entry();
-        let origin = telemetry.0.admit(self.layer.boundary, request.headers(), base);
+        let origin = telemetry.0.admit(self.layer.boundary(request.headers()), request.headers(), base);
         let facts = Facts::of(&request, self.layer.over_tls);
         let span = Span::start(
             &telemetry.0,

@@ -6,6 +6,9 @@ use serde::{Deserialize, Deserializer};
 pub struct Trust {
     /// Requests of strangers: what the service takes from the open network.
     pub ingress: Incoming,
+    /// Requests that a page of the same origin makes, as its browser says in `Sec-Fetch-Site`. A stranger can say so
+    /// too, and learns nothing by it.
+    pub page: Incoming,
     /// Calls between services of the same owner, in both directions.
     #[serde(deserialize_with = "mesh")]
     pub mesh: Incoming,
@@ -46,6 +49,9 @@ pub enum Continuation {
     /// Ours is a trace of its own that points to it.
     #[default]
     Link,
+    /// Ours is a trace of its own that begins with the caller's span, of which nothing but the id is taken: the caller
+    /// can neither name a trace nor have it kept. Its span is told later, to a [`crate::Relay`].
+    Adopt,
     /// Nothing.
     Ignore,
 }
@@ -55,6 +61,8 @@ pub enum Continuation {
 pub enum Boundary {
     /// From a stranger.
     Ingress,
+    /// From a page of the same origin.
+    Page,
     /// Between services of the same owner.
     Mesh,
     /// To a stranger.
@@ -69,7 +77,12 @@ impl Default for Incoming {
 
 impl Default for Trust {
     fn default() -> Self {
-        Self { ingress: Incoming::default(), mesh: Mesh::default().into(), egress: Egress::default() }
+        Self {
+            ingress: Incoming::default(),
+            page: Incoming::default(),
+            mesh: Mesh::default().into(),
+            egress: Egress::default(),
+        }
     }
 }
 
@@ -111,6 +124,7 @@ impl Trust {
     pub(crate) fn incoming(&self, boundary: Boundary) -> &Incoming {
         match boundary {
             Boundary::Ingress | Boundary::Egress => &self.ingress,
+            Boundary::Page => &self.page,
             Boundary::Mesh => &self.mesh,
         }
     }
@@ -127,7 +141,7 @@ impl Trust {
             Boundary::Mesh => {
                 Outgoing { trace: mesh.trace != Continuation::Ignore, state: mesh.state, baggage: &mesh.baggage }
             }
-            Boundary::Ingress | Boundary::Egress => {
+            Boundary::Ingress | Boundary::Page | Boundary::Egress => {
                 Outgoing { trace: egress.trace, state: egress.state, baggage: &egress.baggage }
             }
         }

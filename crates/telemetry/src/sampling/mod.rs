@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use futures_util::future::OptionFuture;
 
-use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{Link, SpanContext, SpanId, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SamplingDecision, SamplingResult, ShouldSample};
 
 use crate::config::{Config, JaegerRemote, Sampler, Share, Tls};
-use crate::propagation::Kept;
+use crate::propagation::{Kept, RANDOM};
 pub(crate) use packed::{KNOWN_FLAGS, packed, packed_threshold, unpacked};
 use remote::{Remote, Verdict};
 use rules::Rules;
@@ -98,7 +98,7 @@ impl Sampling {
 
     /// Whether spans below this context are kept if their parent is.
     pub(crate) fn follows_parent(&self, context: &Context) -> bool {
-        self.follows_parents && context.get::<Kept>().is_none()
+        self.follows_parents && context.get::<Kept>().is_none() && !is_adopted(context)
     }
 
     /// Whether spans below this context are recorded although they are not kept yet.
@@ -159,11 +159,27 @@ impl ShouldSample for Sampling {
             // Kept by hand: nobody knows how many others it stands for.
             return result(true, state::with_threshold(span.trace_state(), None));
         }
-        if self.follows_parents && span.is_valid() {
+        if self.follows_parents && span.is_valid() && !parent.is_some_and(is_adopted) {
             return self.or_undecided(parent, result(span.is_sampled(), state::inherited(span)));
         }
         self.or_undecided(parent, self.decide(span, trace_id, name))
     }
+}
+
+/// In a context whose parent span is a stranger's, below which our trace begins.
+#[derive(Debug, Clone, Copy)]
+struct Adopted(SpanId);
+
+/// A new trace below a stranger's span, of which nothing but the id is taken.
+pub(crate) fn adopted(context: &Context, caller: &SpanContext) -> Context {
+    let trace_id = RandomIdGenerator::default().new_trace_id();
+    let parent = SpanContext::new(trace_id, caller.span_id(), RANDOM, true, TraceState::NONE);
+    context.with_remote_span_context(parent).with_value(Adopted(caller.span_id()))
+}
+
+/// Whether what begins here is a trace of ours although it has a parent.
+fn is_adopted(context: &Context) -> bool {
+    context.get::<Adopted>().is_some_and(|Adopted(span_id)| context.span().span_context().span_id() == *span_id)
 }
 
 /// A place in a trace of which others were dropped by this threshold since; `None` where that says nothing new.

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use http::StatusCode;
-use opentelemetry::trace::SpanKind;
+use opentelemetry::trace::{SpanId, SpanKind};
 use opentelemetry_sdk::trace::SpanData;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -183,6 +183,31 @@ async fn an_untrusted_callers_trace_is_linked_to() {
     assert_eq!(span.links.len(), 1);
     assert_eq!(span.links[0].span_context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
     recorder.assert_discreet();
+}
+
+#[tokio::test]
+async fn a_pages_span_is_the_parent_of_a_trace_of_ours_and_nothing_else_of_it_is_taken() {
+    let page = Incoming { trace: Continuation::Adopt, ..Incoming::default() };
+    let mut recorder = Recorder::trusting(Trust { page, ..Trust::default() });
+    let headers = format!("sec-fetch-site: same-origin\r\ntraceparent: {REMOTE}\r\ntracestate: a={WORDS}\r\n");
+    let answer = exchange(serve().await, "GET /v1/orders/1", &headers).await;
+    let span = recorder.only().await;
+    let trace_id = span.span_context.trace_id();
+    assert_ne!(trace_id.to_string(), "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(span.parent_span_id.to_string(), "b7ad6b7169203331");
+    assert_eq!(span.links[0].span_context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
+    assert!(answer.contains(&format!("traceresponse: 00-{trace_id}-{}-03", span.span_context.span_id())), "{answer}");
+    recorder.assert_discreet();
+}
+
+#[tokio::test]
+async fn a_request_that_no_page_makes_adopts_nobody() {
+    let page = Incoming { trace: Continuation::Adopt, ..Incoming::default() };
+    let mut recorder = Recorder::trusting(Trust { page, ..Trust::default() });
+    let headers = format!("sec-fetch-site: cross-site\r\ntraceparent: {REMOTE}\r\n");
+    exchange(serve().await, "GET /v1/orders/1", &headers).await;
+    let span = recorder.only().await;
+    assert_eq!((span.parent_span_id, span.links.len()), (SpanId::INVALID, 1));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
-use super::{Sampling, unpacked};
+use super::{Sampling, adopted, unpacked};
 use crate::config::{Config, Sampler};
 use crate::propagation::{Kept, RANDOM};
 
@@ -84,4 +84,20 @@ fn what_is_kept_by_hand_stands_for_an_unknown_number() {
     let result = ask(&sampling(Sampler::AlwaysOff, true), &context, parent.trace_id());
     assert!(is_kept(&result));
     assert_eq!(text(&result.trace_state), "ot=rv:ffffffffffffff,a=1");
+}
+
+#[test]
+fn a_trace_below_a_strangers_span_is_decided_on_as_one_without_a_parent_and_what_is_below_follows() {
+    let stranger = remote(0xff_ffff_ffff_ffff, TraceFlags::SAMPLED, "");
+    let context = adopted(&Context::new(), &stranger);
+    let parent = context.span().span_context().clone();
+    assert_ne!(parent.trace_id(), stranger.trace_id());
+    assert_eq!(parent.span_id(), stranger.span_id());
+    for (sampler, kept) in [(Sampler::AlwaysOff, false), (Sampler::AlwaysOn, true)] {
+        let sampling = sampling(sampler, true);
+        assert!(!sampling.follows_parent(&context));
+        assert_eq!(is_kept(&ask(&sampling, &context, parent.trace_id())), kept);
+        let below = SpanContext::new(parent.trace_id(), SpanId::from(7), RANDOM, false, TraceState::NONE);
+        assert!(sampling.follows_parent(&context.with_remote_span_context(below)));
+    }
 }
