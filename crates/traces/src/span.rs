@@ -104,6 +104,12 @@ pub struct Span {
 }
 
 impl Span {
+    /// Whether its trace begins below a stranger's span, to whose own trace it has a link.
+    pub(crate) fn is_adopted(&self) -> bool {
+        let is_parent = |link: &Link| Some(&link.span_id) == self.parent_span_id.as_ref();
+        self.links.iter().any(|link| is_parent(link) && link.trace_id != self.trace_id)
+    }
+
     pub fn duration(&self) -> Duration {
         Duration::from_nanos(self.end.saturating_sub(self.start))
     }

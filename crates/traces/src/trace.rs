@@ -25,6 +25,12 @@ impl Trace {
         spans.sort_by(|a, b| (a.start, &a.span_id).cmp(&(b.start, &b.span_id)));
         let mut seen = BTreeSet::new();
         spans.retain(|span| seen.insert(span.span_id.clone()));
+        for span in &mut spans {
+            // Its parent is a stranger's span, of which only the link is sure: if it was never told, the trace begins here.
+            if span.is_adopted() && span.parent_span_id.as_ref().is_some_and(|parent| !seen.contains(parent)) {
+                span.parent_span_id = None;
+            }
+        }
         Self { spans }
     }
 
@@ -141,5 +147,40 @@ impl Trace {
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Link;
+
+    fn served(parent_span_id: &str) -> Span {
+        let link = Link { trace_id: "stranger's".to_owned(), span_id: "page".to_owned(), ..Link::default() };
+        Span {
+            trace_id: "ours".to_owned(),
+            span_id: "server".to_owned(),
+            parent_span_id: Some(parent_span_id.to_owned()),
+            links: vec![link],
+            ..Span::default()
+        }
+    }
+
+    fn page() -> Span {
+        Span { trace_id: "ours".to_owned(), span_id: "page".to_owned(), ..Span::default() }
+    }
+
+    #[test]
+    fn a_trace_begins_with_our_span_while_the_page_above_it_has_not_told_of_its_own() {
+        let trace = Trace::new(vec![served("page")]);
+        assert_eq!((trace.roots().len(), trace.orphans().len()), (1, 0));
+        let trace = Trace::new(vec![served("page"), page()]);
+        assert_eq!(trace.children("page").len(), 1);
+    }
+
+    #[test]
+    fn a_parent_that_was_lost_is_missed() {
+        let trace = Trace::new(vec![served("lost")]);
+        assert_eq!((trace.roots().len(), trace.orphans().len()), (0, 1));
     }
 }
