@@ -17,6 +17,7 @@ use crate::clients::{Data, Peers, Report, User};
 use crate::limit::{RateLimits, Rates};
 use crate::proxies::{self, Proxies};
 use crate::router::{self, Limits, Shared};
+use crate::web::{self, Web};
 
 /// The service's settings; `config.yaml` holds the defaults.
 #[derive(Debug, Deserialize)]
@@ -37,6 +38,7 @@ pub struct Config {
     rate_limits: RateLimits,
     proxies: proxies::Config,
     trace_url: String,
+    web: web::Config,
 }
 
 /// The gateway, bound to its port.
@@ -46,6 +48,7 @@ pub struct App {
     address: SocketAddr,
     acceptor: Acceptor,
     router: Router,
+    web: Arc<Web>,
 }
 
 impl Service for App {
@@ -79,6 +82,7 @@ impl Service for App {
     async fn build(config: Config) -> anyhow::Result<Self> {
         let mesh = Mesh::open(config.mesh.as_ref())?;
         let acceptor = Acceptor::new(config.tls.as_ref(), config.connections, config.proxies.trusted.clone())?;
+        let web = Arc::new(Web::new(&config.web, config.tls.is_some(), &config.telemetry)?);
         let shared = Shared {
             user: User::new(config.user_svc.channel("user-svc", &mesh)?),
             report: Report::new(config.epro_svc.channel("epro-svc", &mesh)?),
@@ -87,13 +91,14 @@ impl Service for App {
             rates: Arc::new(Rates::new(config.rate_limits)),
             proxies: Arc::new(Proxies::new(config.proxies)?),
             trace_url: (!config.trace_url.is_empty()).then(|| config.trace_url.into()),
+            web: Arc::clone(&web),
         };
         let limits = Limits { request_timeout: config.request_timeout, body: config.body_limit };
         let faults = Faults::new(config.fault_injection, "gateway");
         let router = router::new(shared, limits, faults, config.tls.is_some())?;
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, acceptor, router })
+        Ok(Self { listener, address, acceptor, router, web })
     }
 
     fn local_addr(&self) -> SocketAddr {
@@ -101,7 +106,9 @@ impl Service for App {
     }
 
     async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        service_kit::http::serve(self.listener, self.acceptor, self.router, shutdown).await
+        let served = service_kit::http::serve(self.listener, self.acceptor, self.router, shutdown).await;
+        self.web.shutdown().await;
+        served
     }
 
     async fn command(_: Config, command: NoCommand) -> anyhow::Result<ExitCode> {

@@ -12,5 +12,6 @@ mod representation;
 mod router;
 mod routes;
 mod security_headers;
+mod web;
 
 pub use app::{App, Config};

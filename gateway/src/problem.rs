@@ -1,19 +1,23 @@
 //! Errors as RFC 9457 problem details. They say what is wrong and where, and never repeat a value.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use minijinja::context;
 use problem_details::ProblemDetails;
 use proto::{CallError, Reason, Violation};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::accept::prefers_html;
 use crate::representation::TraceReference;
+use crate::router::Shared;
+use crate::web::Visit;
 
 mod table;
 
@@ -58,6 +62,11 @@ impl Problem {
         Self { retry_after: Some(wait), ..Self::THROTTLED }
     }
 
+    /// Whether it is the new PIN that was refused.
+    pub(crate) fn is_about_a_pin(&self) -> bool {
+        self.problem_type == Self::PIN_TOO_SIMPLE.problem_type
+    }
+
     /// For answers of the framework's own that carry no problem.
     fn of_status(status: StatusCode) -> Self {
         match status {
@@ -68,6 +77,16 @@ impl Problem {
             status if status.is_client_error() => Self::BAD_REQUEST,
             _ => Self::INTERNAL,
         }
+    }
+}
+
+impl Problem {
+    /// What people are told in their language; none if the page cannot be made.
+    fn page(&self, visit: &Visit) -> Option<Html<String>> {
+        let ProblemType { name, status, title, detail } = self.problem_type;
+        let status = status.as_u16();
+        let problem = context! { name, status, title, detail, uri_reference => self.problem_type.uri_reference() };
+        visit.page("error.html", context! { problem }).ok()
     }
 }
 
@@ -142,21 +161,24 @@ impl From<Violation> for FieldError {
     }
 }
 
-/// Turns every error answer into problem details with the id of its trace.
-pub(crate) async fn render(State(trace_url): State<Option<Arc<str>>>, mut response: Response) -> Response {
+/// Turns every error answer into problem details with the id of its trace, or into a page for whoever looks at pages.
+pub(crate) async fn render(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let is_for_people = !request.uri().path().starts_with("/v1/") && prefers_html(request.headers());
+    let (parts, body) = request.into_parts();
+    let visit = is_for_people.then(|| Visit::anonymous(&parts, &shared));
+    let mut response = next.run(Request::from_parts(parts, body)).await;
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
     }
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
-        // A route's own answer, such as that of /readyz.
-        None if response.headers().get(CONTENT_TYPE).is_some_and(|media_type| media_type == "application/json") => {
-            return response;
-        }
+        // A route's own answer, such as that of /readyz, or of a form that was filled in wrong.
+        None if is_complete(response.headers()) => return response,
         None => Problem::of_status(status),
     };
-    let trace = TraceReference::current(trace_url.as_deref());
+    let page = visit.and_then(|visit| problem.page(&visit));
+    let trace = TraceReference::current(shared.trace_url.as_deref());
     let status = problem.problem_type.status;
     let mut details = ProblemDetails::from_status_code(status)
         .with_title(problem.problem_type.title)
@@ -167,14 +189,16 @@ pub(crate) async fn render(State(trace_url): State<Option<Arc<str>>>, mut respon
     if let Ok(uri) = Uri::try_from(trace.uri_reference()) {
         details = details.with_instance(uri);
     }
-    let body = Json(details.with_extensions(Extensions { trace, errors: problem.errors }));
-
-    let mut rendered = (status, body).into_response();
+    let media_type = HeaderValue::from_static(if page.is_some() { HTML } else { "application/problem+json" });
+    let mut rendered = match page {
+        Some(page) => (status, page).into_response(),
+        None => (status, Json(details.with_extensions(Extensions { trace, errors: problem.errors }))).into_response(),
+    };
     let headers = rendered.headers_mut();
     // Such as Allow on a 405.
     headers.extend(response.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
     headers.remove(http::header::CONTENT_LENGTH);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CONTENT_TYPE, media_type);
     if let Some(after) = problem.retry_after {
         // Whole seconds, rounded up: who comes too early is refused again.
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
@@ -184,4 +208,12 @@ pub(crate) async fn render(State(trace_url): State<Option<Arc<str>>>, mut respon
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     rendered
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// Whether an error answer says all that it has to say.
+fn is_complete(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE);
+    media_type.is_some_and(|media_type| media_type == "application/json" || media_type == HTML)
 }

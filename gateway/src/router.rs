@@ -5,13 +5,14 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use proto::CallError;
 use service_kit::deadline;
 use service_kit::fault::Faults;
 use telemetry::http::ServerLayer;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::CsrfLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -23,6 +24,7 @@ use crate::problem::{self, Problem};
 use crate::proxies::Proxies;
 use crate::routes;
 use crate::security_headers;
+use crate::web::{self, Web, session};
 
 /// What the routes share.
 #[derive(Debug, Clone)]
@@ -35,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) proxies: Arc<Proxies>,
     /// Where people look at a trace; the id is added.
     pub(crate) trace_url: Option<Arc<str>>,
+    pub(crate) web: Arc<Web>,
 }
 
 /// What one request may take.
@@ -79,8 +82,11 @@ pub(crate) fn new(shared: Shared, limits: Limits, faults: Faults, over_tls: bool
     let pages = openapi::pages(&openapi::complete(description)).context("describe the API")?;
     let router = api
         .merge(pages)
+        .merge(web::pages())
         .fallback(async || Problem::NOT_FOUND)
         .method_not_allowed_fallback(async || Problem::METHOD_NOT_ALLOWED)
+        .layer(from_fn_with_state(shared.clone(), session::bear_token))
+        .layer(CsrfLayer::new().with_rejection_response(|_| Problem::CROSS_SITE.into_response()))
         .layer(faults.layer(|status| Problem::from(CallError::from(status)).into_response()))
         .layer(DefaultBodyLimit::max(limits.body))
         .layer(from_fn_with_state(limits, hold_to_deadline))
@@ -88,7 +94,7 @@ pub(crate) fn new(shared: Shared, limits: Limits, faults: Faults, over_tls: bool
         .layer(from_fn(require_host))
         .layer(from_fn(refuse_bad_head))
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Problem::INTERNAL.into_response()))
-        .layer(map_response_with_state(shared.trace_url.clone(), problem::render))
+        .layer(from_fn_with_state(shared.clone(), problem::render))
         .layer(from_fn_with_state(over_tls, security_headers::add))
         // Outermost: whatever happens inside is in the span.
         .layer(ServerLayer::new(&["/livez", "/readyz"]).over_tls(over_tls))

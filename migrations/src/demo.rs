@@ -63,6 +63,13 @@ pub struct Newcomer {
     pub assignment: Uuid,
 }
 
+/// Everybody's login and PIN, as `login:pin` with commas between.
+pub fn logins() -> String {
+    let patients = PATIENTS.iter().map(|patient| (patient.login, patient.pin));
+    let nurses = NURSES.iter().map(|nurse| (nurse.login, nurse.pin));
+    patients.chain(nurses).map(|(login, pin)| format!("{login}:{pin}")).collect::<Vec<_>>().join(",")
+}
+
 pub const NEWCOMER: Newcomer = Newcomer {
     id: uuid!("2c7e9a44-3b1d-4f6a-a0c5-9e8d7c6b5a05"),
     login: "patient-5",

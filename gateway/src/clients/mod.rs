@@ -1,11 +1,13 @@
 //! The services behind the API, in the gateway's own words: a call answers or says why not.
 
 mod data;
+mod jaeger;
 mod peers;
 mod report;
 mod user;
 
 pub(crate) use data::Data;
+pub(crate) use jaeger::Jaeger;
 pub(crate) use peers::Peers;
 pub(crate) use report::Report;
 pub(crate) use user::User;

@@ -25,6 +25,11 @@ pub(crate) struct Page {
     pub(crate) after: Option<Cursor>,
 }
 
+impl Page {
+    /// What is shown unless more is asked for.
+    pub(crate) const FIRST: Self = Self { limit: DEFAULT_LIMIT, after: None };
+}
+
 impl<S: Sync> FromRequestParts<S> for Page {
     type Rejection = Problem;
 

@@ -53,6 +53,7 @@ table! {
     INVALID_REFRESH_TOKEN = "invalid-refresh-token", UNAUTHORIZED, "Invalid refresh token",
         "The refresh token is unknown, used or expired, or its session has ended.";
     WRONG_ROLE = "wrong-role", FORBIDDEN, "Wrong role", "Your role may not do this.";
+    CROSS_SITE = "cross-site", FORBIDDEN, "Cross-site request", "Only pages of this site may ask for this.";
     INACTIVE = "inactive", FORBIDDEN, "Inactive", "You do not take part in the study any more.";
     NOT_FOUND = "not-found", NOT_FOUND, "Not found", "There is nothing here, or nothing that you may see.";
     ASSIGNMENT_NOT_FOUND = "assignment-not-found", NOT_FOUND, "Assignment not found",

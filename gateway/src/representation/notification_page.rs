@@ -62,6 +62,10 @@ pub(crate) enum NotificationState {
     Cancelled,
 }
 
+impl NotificationState {
+    pub(crate) const ALL: [Self; 3] = [Self::Dead, Self::Uncertain, Self::Cancelled];
+}
+
 impl From<NotificationState> for pb::NotificationState {
     fn from(state: NotificationState) -> Self {
         match state {

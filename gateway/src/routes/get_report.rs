@@ -121,6 +121,11 @@ pub(crate) async fn get_report(
 }
 
 impl Report {
+    /// Id and version of the questionnaire.
+    pub(crate) fn questionnaire(&self) -> (String, String) {
+        (self.questionnaire.id.clone(), self.questionnaire.version.clone())
+    }
+
     /// A report as somebody with `role` may see it.
     fn new(report: pb::GetReportResponse, role: Role) -> Result<Self, Problem> {
         let assessment = report.assessment.ok_or(Problem::INTERNAL)?;

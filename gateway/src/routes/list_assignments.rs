@@ -3,6 +3,7 @@ use axum::extract::State;
 use proto::data as pb;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::extract::Patient;
 use crate::problem::Problem;
@@ -14,9 +15,17 @@ pub(crate) struct Assignments {
     assignments: Vec<Assignment>,
 }
 
+impl Assignments {
+    /// One of them.
+    pub(crate) fn find(&self, id: Uuid) -> Option<&Assignment> {
+        let id = id.to_string();
+        self.assignments.iter().find(|assignment| assignment.assignment_id == id)
+    }
+}
+
 /// What a patient is asked to fill in.
 #[derive(Serialize, ToSchema)]
-struct Assignment {
+pub(crate) struct Assignment {
     #[schema(format = Uuid)]
     assignment_id: String,
     questionnaire: TitledQuestionnaire,
@@ -83,6 +92,13 @@ pub(crate) async fn list_assignments(
 ) -> Result<Json<Assignments>, Problem> {
     let assignments = shared.data.list_assignments(principal).await?.into_iter().map(Assignment::try_from);
     Ok(Json(Assignments { assignments: assignments.collect::<Result<_, _>>()? }))
+}
+
+impl Assignment {
+    /// Id and version of the questionnaire.
+    pub(crate) fn questionnaire(&self) -> (String, String) {
+        (self.questionnaire.id.clone(), self.questionnaire.version.clone())
+    }
 }
 
 impl TryFrom<pb::Assignment> for Assignment {

@@ -5,7 +5,7 @@ use super::workspace::{Locked, Member};
 
 /// What each member may depend on inside the workspace, dev- and build-dependencies included.
 const LAYERS: [(&str, &[&str]); 17] = [
-    ("gateway", SERVICE),
+    ("gateway", &["service-kit", "telemetry", "proto", "traces"]),
     ("user-svc", SERVICE),
     ("epro-svc", SERVICE),
     ("data-svc", SERVICE),

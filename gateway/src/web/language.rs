@@ -1,0 +1,153 @@
+//! The languages of the pages.
+
+use std::sync::LazyLock;
+
+use axum::extract::{Form, FromRequestParts, State};
+use axum::response::{AppendHeaders, IntoResponse, Redirect};
+use http::HeaderMap;
+use http::header::{ACCEPT_LANGUAGE, SET_COOKIE};
+use http::request::Parts;
+use minijinja::value::Serde;
+use minijinja::{Value, context};
+use serde::Deserialize;
+
+use super::refusal::Refusal;
+use super::session::local_path;
+use crate::problem::Problem;
+use crate::router::Shared;
+
+/// A language of the pages. To add one, write `words/<code>.json` and add its line here.
+#[derive(Debug)]
+pub(crate) struct Language {
+    /// BCP 47.
+    pub(crate) code: &'static str,
+    /// What it calls itself.
+    name: &'static str,
+    words: LazyLock<Value>,
+}
+
+macro_rules! language {
+    ($code:literal, $name:literal) => {
+        Language {
+            code: $code,
+            name: $name,
+            words: LazyLock::new(|| read(include_str!(concat!("../../words/", $code, ".json")))),
+        }
+    };
+}
+
+static LANGUAGES: [Language; 2] = [language!("en", "English"), language!("de", "Deutsch")];
+
+/// The words of a file; none of one that cannot be read, which the tests do not let pass.
+fn read(file: &str) -> Value {
+    Value::from(Serde(serde_json::from_str::<serde_json::Value>(file).unwrap_or_default()))
+}
+
+impl Language {
+    pub(crate) const ALL: &[Self] = &LANGUAGES;
+
+    fn named(code: &str) -> Option<&'static Self> {
+        LANGUAGES.iter().find(|language| language.code == code)
+    }
+
+    /// The one that was chosen, else the first that the browser's user reads.
+    pub(crate) fn of(shared: &Shared, headers: &HeaderMap) -> &'static Self {
+        let chosen = shared.web.cookies.language(headers);
+        if let Some(language) = chosen.as_deref().and_then(Self::named) {
+            return language;
+        }
+        let wanted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Self::wanted(wanted)
+    }
+
+    /// The first of ours that an `Accept-Language` names: a reader of de-AT reads de.
+    fn wanted(accepted: &str) -> &'static Self {
+        let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_lowercase();
+        let known = accept_language::parse(accepted).into_iter().find_map(|tag| Self::named(&primary(&tag)));
+        known.unwrap_or(&LANGUAGES[0])
+    }
+
+    pub(crate) fn words(&self) -> Value {
+        self.words.clone()
+    }
+
+    pub(super) fn in_short(&self) -> Value {
+        context! { code => self.code, name => self.name }
+    }
+}
+
+impl FromRequestParts<Shared> for &'static Language {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
+        Ok(Language::of(shared, &parts.headers))
+    }
+}
+
+/// Which language somebody wants.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Choice {
+    language: String,
+    next: String,
+}
+
+/// Remembers the language in a cookie.
+pub(super) async fn choose(
+    State(shared): State<Shared>,
+    choice: Result<Form<Choice>, axum::extract::rejection::FormRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let Form(choice) = choice.map_err(|_| Problem::BAD_REQUEST)?;
+    let language = Language::named(&choice.language).ok_or(Problem::BAD_REQUEST)?;
+    let cookie = shared.web.cookies.of_language(language.code);
+    Ok((AppendHeaders([(SET_COOKIE, cookie)]), Redirect::to(local_path(&choice.next))))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The names of all words but those of problems, which are in the problems' own language where there are none.
+    fn names(words: &Value, path: &str) -> Vec<String> {
+        match words {
+            Value::Object(words) => words
+                .iter()
+                .filter(|(name, _)| *name != "problems")
+                .flat_map(|(name, words)| names(words, &format!("{path}.{name}")))
+                .collect(),
+            _ => vec![path.to_owned()],
+        }
+    }
+
+    #[test]
+    fn every_language_has_the_same_words() {
+        let all = LANGUAGES.each_ref().map(|language| {
+            let words = serde_json::to_value(language.words()).unwrap();
+            let mut names = names(&words, "");
+            names.sort();
+            (language.code, names)
+        });
+        let (_, first) = &all[0];
+        assert!(first.len() > 100, "{first:?}");
+        for (code, names) in &all {
+            assert_eq!(names, first, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_reader_gets_the_first_language_that_there_is() {
+        for (accepted, code) in [
+            ("", "en"),
+            ("de", "de"),
+            ("de-AT,en;q=0.8", "de"),
+            ("fr, de;q=0.5, en;q=0.7", "en"),
+            ("fr;q=1, DE-ch;q=0.5", "de"),
+            ("*", "en"),
+            ("garbage;;q=,", "en"),
+        ] {
+            assert_eq!(Language::wanted(accepted).code, code, "{accepted}");
+        }
+    }
+}

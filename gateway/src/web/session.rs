@@ -1,0 +1,181 @@
+//! A browser's session: the API's own tokens, in cookies that no script can read.
+//!
+//! A request without an `Authorization` header that has the cookies is handed on as if it had the header, so that the
+//! API and the pages know one way to say who is asking. Requests of other sites never come this far: see the layer
+//! against cross-site requests in `router.rs`.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use cookie::time::Duration;
+use cookie::{Cookie, SameSite};
+use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use proto::user::Tokens;
+
+use crate::extract::ClientAddress;
+use crate::problem::Problem;
+use crate::router::Shared;
+
+const ACCESS: &str = "session";
+const REFRESH: &str = "refresh";
+const LANGUAGE: &str = "language";
+
+/// How cookies are written and read.
+#[derive(Debug)]
+pub(crate) struct Cookies {
+    /// Whether browsers may send them over TLS only.
+    secure: bool,
+}
+
+impl Cookies {
+    pub(super) fn new(secure: bool) -> Self {
+        Self { secure }
+    }
+
+    /// Puts the tokens of a session into a browser; each is gone when it is no good any more.
+    pub(super) fn of_session(&self, tokens: Tokens) -> [HeaderValue; 2] {
+        let lifetime = |seconds: u32| Duration::seconds(seconds.into());
+        [
+            self.write(ACCESS, tokens.access_token, lifetime(tokens.expires_in)),
+            self.write(REFRESH, tokens.refresh_token, lifetime(tokens.refresh_expires_in)),
+        ]
+    }
+
+    /// Takes a session out of a browser.
+    pub(super) fn of_nobody(&self) -> [HeaderValue; 2] {
+        [ACCESS, REFRESH].map(|name| self.write(name, String::new(), Duration::ZERO))
+    }
+
+    pub(super) fn of_language(&self, code: &str) -> HeaderValue {
+        self.write(LANGUAGE, code.to_owned(), Duration::days(365))
+    }
+
+    pub(super) fn language(&self, headers: &HeaderMap) -> Option<String> {
+        self.read(headers, LANGUAGE)
+    }
+
+    pub(super) fn access_token(&self, headers: &HeaderMap) -> Option<String> {
+        self.read(headers, ACCESS)
+    }
+
+    /// `Lax` lets a link in a mail open a page; what changes anything is refused from elsewhere.
+    fn write(&self, name: &str, value: String, lifetime: Duration) -> HeaderValue {
+        let cookie = Cookie::build((self.name(name), value)).path("/").http_only(true).same_site(SameSite::Lax);
+        let cookie = cookie.secure(self.secure).max_age(lifetime);
+        HeaderValue::try_from(cookie.build().to_string()).unwrap_or(HeaderValue::from_static(""))
+    }
+
+    /// A cookie that is there once.
+    fn read(&self, headers: &HeaderMap, name: &str) -> Option<String> {
+        let name = self.name(name);
+        let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let cookies = values.flat_map(|value| Cookie::split_parse(value).flatten());
+        let mut found = cookies.filter(|cookie| cookie.name() == name && !cookie.value().is_empty());
+        let first = found.next()?.value().to_owned();
+        found.next().is_none().then_some(first)
+    }
+
+    /// With the prefix that keeps other hosts of the same domain from setting it (RFC 6265bis, section 4.1.3.2).
+    fn name(&self, name: &str) -> String {
+        if self.secure { format!("__Host-{name}") } else { name.to_owned() }
+    }
+}
+
+/// Hands a request with cookies on as one with an access token, which is got anew when it has expired.
+pub(crate) async fn bear_token(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let cookies = &shared.web.cookies;
+    let refresh_token = cookies.read(&parts.headers, REFRESH);
+    if parts.headers.contains_key(AUTHORIZATION) {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    if let Some(token) = cookies.access_token(&parts.headers) {
+        bear(&mut parts.headers, &token);
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    let Some(refresh_token) = refresh_token else { return next.run(Request::from_parts(parts, body)).await };
+    let set = match refresh(&shared, &mut parts, refresh_token).await {
+        Ok(tokens) => {
+            bear(&mut parts.headers, &tokens.access_token);
+            cookies.of_session(tokens)
+        }
+        Err(problem) if problem == Problem::INVALID_REFRESH_TOKEN || problem == Problem::INACTIVE => {
+            cookies.of_nobody()
+        }
+        Err(problem) => return problem.into_response(),
+    };
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    // Whoever signs in or out with this very request has the last word.
+    if !response.headers().contains_key(SET_COOKIE) {
+        for cookie in set {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+    }
+    response
+}
+
+fn bear(headers: &mut HeaderMap, token: &str) {
+    if let Ok(value) = HeaderValue::try_from(format!("Bearer {token}")) {
+        headers.insert(AUTHORIZATION, value);
+    }
+}
+
+async fn refresh(shared: &Shared, parts: &mut Parts, token: String) -> Result<Tokens, Problem> {
+    let ClientAddress(address) = ClientAddress::from_request_parts(parts, shared).await?;
+    shared.rates.refresh_token(address, &token)?;
+    shared.user.refresh_session(token).await?.ok_or(Problem::INTERNAL)
+}
+
+/// A path of ours that somebody is sent on to, else the first page: an address may come from a stranger's link.
+pub(super) fn local_path(next: &str) -> &str {
+    let is_local = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    if is_local && next.is_ascii() { next } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(cookies: &[&'static str]) -> HeaderMap {
+        cookies.iter().map(|value| (COOKIE, HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn cookies_of_a_session_are_out_of_reach_for_scripts_and_other_sites() {
+        let tokens = Tokens {
+            access_token: "a".to_owned(),
+            expires_in: 900,
+            refresh_token: "r".to_owned(),
+            refresh_expires_in: 3600,
+        };
+        let [access, refresh] = Cookies::new(true).of_session(tokens);
+        assert_eq!(access, "__Host-session=a; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=900");
+        assert_eq!(refresh, "__Host-refresh=r; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=3600");
+    }
+
+    #[test]
+    fn a_cookie_that_stands_twice_is_none() {
+        let cookies = Cookies::new(false);
+        assert_eq!(cookies.access_token(&headers(&["a=1; session=token; b=2"])).as_deref(), Some("token"));
+        for twice in [&["session=one; session=two"][..], &["session=one", "session=two"], &["session="], &[]] {
+            assert_eq!(cookies.access_token(&headers(twice)), None, "{twice:?}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_without_the_prefix_is_none_over_tls() {
+        assert_eq!(Cookies::new(true).access_token(&headers(&["session=token"])), None);
+    }
+
+    #[test]
+    fn nobody_is_sent_on_to_another_site() {
+        for path in ["/", "/reports/1?x=2", "/traces"] {
+            assert_eq!(local_path(path), path);
+        }
+        for path in ["//evil.example", "https://evil.example", "/\\evil.example", "", "javascript:alert(1)", "/\r\nx"] {
+            assert_eq!(local_path(path), "/", "{path:?}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+use axum::extract::{Path, State};
+use axum::response::Html;
+use minijinja::value::Serde;
+use minijinja::{Value, context};
+
+use crate::extract::{Anyone, PathId, Patient};
+use crate::problem::Problem;
+use crate::router::Shared;
+use crate::routes::{get_questionnaire, list_assignments};
+use crate::web::Visit;
+use crate::web::refusal::Refusal;
+
+/// The questionnaire of an assignment, to be filled in. The page sends it by the API, and keeps it until it is stored.
+pub(in crate::web) async fn show(
+    State(shared): State<Shared>,
+    visit: Visit,
+    PathId(id): PathId,
+) -> Result<Html<String>, Refusal> {
+    let patient = visit.patient()?;
+    let assignments = list_assignments::list_assignments(State(shared.clone()), Patient(patient.clone())).await?;
+    let assignment = assignments.0.find(id).ok_or(Problem::ASSIGNMENT_NOT_FOUND)?;
+    let name = assignment.questionnaire();
+    let questionnaire = get_questionnaire::get_questionnaire(State(shared), Anyone(patient), Ok(Path(name))).await?;
+    let content = context! {
+        assignment => Value::from(Serde(assignment)),
+        questionnaire => Value::from(Serde(questionnaire.0)),
+    };
+    Ok(visit.page("assignment.html", content)?)
+}

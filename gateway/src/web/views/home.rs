@@ -1,0 +1,57 @@
+use axum::extract::State;
+use axum::response::Html;
+use minijinja::value::Serde;
+use minijinja::{Value, context};
+use proto::user::{Principal, Role};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::extract::{Page, Patient};
+use crate::problem::Problem;
+use crate::representation::ReportPage;
+use crate::router::Shared;
+use crate::routes::{list_assignments, list_reports};
+use crate::web::Visit;
+use crate::web::refusal::Refusal;
+
+/// How many of the reports that wait a nurse is shown; the most that a page of the API has.
+const WAITING: u32 = 100;
+
+/// What a patient is asked to fill in, or what waits for a nurse.
+pub(in crate::web) async fn show(State(shared): State<Shared>, visit: Visit) -> Result<Html<String>, Refusal> {
+    let principal = visit.anyone()?;
+    let page = match principal.role() {
+        Role::Nurse => visit.page("work_list.html", work_list(&shared, principal).await?)?,
+        _ => visit.page("assignments.html", assignments(shared, visit.patient()?).await?)?,
+    };
+    Ok(page)
+}
+
+async fn assignments(shared: Shared, patient: Principal) -> Result<Value, Problem> {
+    let (due, sent) = futures_util::try_join!(
+        list_assignments::list_assignments(State(shared.clone()), Patient(patient.clone())),
+        list_reports::list_reports(State(shared), Patient(patient), Page::FIRST),
+    )?;
+    Ok(context! { due => Value::from(Serde(due.0)), sent => Value::from(Serde(sent.0)) })
+}
+
+/// The reports of a site that wait for a review.
+#[derive(Serialize)]
+struct Site {
+    site_id: String,
+    #[serde(flatten)]
+    waiting: ReportPage,
+}
+
+async fn work_list(shared: &Shared, nurse: Principal) -> Result<Value, Problem> {
+    let sites = nurse.sites.iter().map(async |site| {
+        let id: Uuid = site.site_id.parse().map_err(|_| Problem::INTERNAL)?;
+        let filter = proto::data::ReviewFilter::Pending;
+        let page = Page { limit: WAITING, after: None };
+        let response = shared.data.list_site_reports(nurse.clone(), id, filter, page).await?;
+        let waiting = ReportPage::new(response, Role::Nurse)?;
+        Ok::<_, Problem>(Site { site_id: site.site_id.clone(), waiting })
+    });
+    let sites = futures_util::future::try_join_all(sites).await?;
+    Ok(context! { sites => Value::from(Serde(sites)) })
+}

@@ -1,0 +1,85 @@
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Query, State};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use http::StatusCode;
+use http::header::SET_COOKIE;
+use minijinja::value::Serde;
+use minijinja::{Value, context};
+use proto::user::CreateSessionRequest;
+use serde::Deserialize;
+
+use crate::extract::{AccessToken, ClientAddress};
+use crate::problem::Problem;
+use crate::router::Shared;
+use crate::web::Visit;
+use crate::web::refusal::Refusal;
+use crate::web::session::local_path;
+
+#[derive(Deserialize)]
+pub(in crate::web) struct Next {
+    /// Where to go on.
+    #[serde(default)]
+    next: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::web) struct Credentials {
+    login: String,
+    pin: String,
+    next: String,
+}
+
+pub(in crate::web) async fn show(
+    State(shared): State<Shared>,
+    visit: Visit,
+    next: Query<Next>,
+) -> Result<Response, Refusal> {
+    Ok(visit.page("sign_in.html", content(&shared, &next.next, false))?.into_response())
+}
+
+pub(in crate::web) async fn sign_in(
+    State(shared): State<Shared>,
+    ClientAddress(address): ClientAddress,
+    visit: Visit,
+    credentials: Result<Form<Credentials>, FormRejection>,
+) -> Result<Response, Refusal> {
+    let Form(Credentials { login, pin, next }) = credentials.map_err(|_| Problem::BAD_REQUEST)?;
+    shared.rates.login(address, &login)?;
+    match shared.user.create_session(CreateSessionRequest { login, pin }).await.map_err(Problem::from) {
+        Ok(tokens) => {
+            shared.rates.logged_in(address);
+            let cookies = shared.web.cookies.of_session(tokens.ok_or(Problem::INTERNAL)?);
+            let cookies = cookies.map(|cookie| (SET_COOKIE, cookie));
+            Ok((AppendHeaders(cookies), Redirect::to(local_path(&next))).into_response())
+        }
+        Err(problem) if problem == Problem::WRONG_CREDENTIALS => {
+            let page = visit.page("sign_in.html", content(&shared, &next, true))?;
+            Ok((StatusCode::UNAUTHORIZED, page).into_response())
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+fn content(shared: &Shared, next: &str, has_failed: bool) -> Value {
+    context! {
+        next => local_path(next),
+        has_failed,
+        demo_logins => Value::from(Serde(&shared.web.demo_logins)),
+    }
+}
+
+/// Ends the session, here and in user-svc. One that has ended already is taken out of the browser all the same.
+pub(in crate::web) async fn sign_out(
+    State(shared): State<Shared>,
+    token: Result<AccessToken, Problem>,
+) -> Result<Response, Refusal> {
+    if let Ok(AccessToken(token)) = token {
+        match shared.user.end_session(token.clone()).await.map_err(Problem::from) {
+            Err(problem) if problem != Problem::INVALID_TOKEN => return Err(problem.into()),
+            _ => shared.rates.refused(&token),
+        }
+    }
+    let cookies = shared.web.cookies.of_nobody().map(|cookie| (SET_COOKIE, cookie));
+    Ok((AppendHeaders(cookies), Redirect::to("/sign-in")).into_response())
+}

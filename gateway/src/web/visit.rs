@@ -1,0 +1,90 @@
+use axum::extract::FromRequestParts;
+use axum::response::Html;
+use chrono::{DateTime, SecondsFormat, Utc};
+use http::request::Parts;
+use minijinja::{Value, context};
+use proto::user::{Principal, Role};
+use telemetry::TraceContext;
+
+use super::language::Language;
+use super::refusal::Refusal;
+use crate::extract::Anyone;
+use crate::problem::Problem;
+use crate::router::Shared;
+
+/// Somebody who looks at a page, signed in or not.
+pub(crate) struct Visit {
+    principal: Option<Principal>,
+    language: &'static Language,
+    path: String,
+    received: DateTime<Utc>,
+    shared: Shared,
+}
+
+impl FromRequestParts<Shared> for Visit {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
+        let visit = Self::anonymous(parts, shared);
+        let principal = match Anyone::from_request_parts(parts, shared).await {
+            Ok(Anyone(principal)) => Some(principal),
+            Err(problem) if problem == Problem::UNAUTHENTICATED || problem == Problem::INVALID_TOKEN => None,
+            Err(problem) => return Err(problem),
+        };
+        Ok(Self { principal, ..visit })
+    }
+}
+
+impl Visit {
+    /// For a page that nobody need be signed in for.
+    pub(crate) fn anonymous(parts: &Parts, shared: &Shared) -> Self {
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let language = Language::of(shared, &parts.headers);
+        Self { principal: None, language, path, received: Utc::now(), shared: shared.clone() }
+    }
+
+    /// Whoever is signed in.
+    pub(super) fn anyone(&self) -> Result<Principal, Refusal> {
+        self.principal.clone().ok_or_else(|| Refusal::SignIn(self.path.clone()))
+    }
+
+    pub(super) fn patient(&self) -> Result<Principal, Refusal> {
+        self.with_role(Role::Patient)
+    }
+
+    pub(super) fn nurse(&self) -> Result<Principal, Refusal> {
+        self.with_role(Role::Nurse)
+    }
+
+    fn with_role(&self, role: Role) -> Result<Principal, Refusal> {
+        let principal = self.anyone()?;
+        if principal.role() == role { Ok(principal) } else { Err(Problem::WRONG_ROLE.into()) }
+    }
+
+    /// The page of a template, with `content` and what every page has.
+    pub(crate) fn page(&self, template: &str, content: Value) -> Result<Html<String>, Problem> {
+        let trace_id = TraceContext::current().trace_id().to_string();
+        let now = Utc::now();
+        let everywhere = context! {
+            language => self.language.code,
+            words => self.language.words(),
+            path => &*self.path,
+            role => self.principal.as_ref().map(|principal| match principal.role() {
+                Role::Patient => "patient",
+                Role::Nurse => "nurse",
+                Role::Unspecified => "",
+            }),
+            // A script works out by these how far its clock is from ours.
+            received => self.received.timestamp_millis(),
+            answered => now.timestamp_millis(),
+            now => now.to_rfc3339_opts(SecondsFormat::Micros, true),
+            owner => self.principal.as_ref().map(|principal| &*principal.person_id),
+            trace_url => self.shared.trace_url.as_deref().map(|url| format!("{url}{trace_id}")),
+            shows_traces => self.shared.web.jaeger.is_some(),
+            trace_id,
+        };
+        let template = self.shared.web.templates.get_template(template).map_err(|_| Problem::INTERNAL)?;
+        let page = template.render(context! { ..content, ..everywhere });
+        page.map(Html).map_err(|_| Problem::INTERNAL)
+    }
+}
