@@ -76,7 +76,7 @@ async fn json_is_sent_to_whoever_does_not_exclude_it() -> anyhow::Result<()> {
         ("/v1/me/assignments", "*/*, application/json;q=0", 406, "not-acceptable"),
         ("/v1/nothing", "application/xml", 406, "not-acceptable"),
         ("/v1/me/assignments", "text/html, */*;q=0.1", 401, "unauthenticated"),
-        ("/nothing", "text/html", 404, "not-found"),
+        ("/nothing", "text/html;q=0.1, application/json", 404, "not-found"),
     ] {
         problem(&client.raw("GET", path, &[("accept", accept)], "").await?, status, name)?;
     }

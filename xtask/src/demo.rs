@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use migrations::demo::{NURSES, PATIENTS, STUDY};
+use migrations::demo::{self, NURSES, PATIENTS, STUDY};
 use testkit::otlp::Receiver;
 use testkit::stack::{Builder, Service, Stack};
 
@@ -73,7 +73,11 @@ async fn builder(options: &Options) -> anyhow::Result<Builder> {
         Ok(endpoint) if !endpoint.is_empty() => Receiver::forwarding_to(&endpoint).await?,
         _ => Receiver::start().await?,
     };
-    let stack = Stack::builder().receiver(receiver).env_all("EPRO_TELEMETRY__ENVIRONMENT", "demo");
+    let stack = Stack::builder().receiver(receiver).env_all("EPRO_TELEMETRY__ENVIRONMENT", "demo").env(
+        Service::Gateway,
+        "EPRO_WEB__DEMO_LOGINS",
+        &demo::logins(),
+    );
     Ok(options.port.iter().fold(stack, |stack, (service, port)| stack.port(*service, *port)))
 }
 

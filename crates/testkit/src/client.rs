@@ -330,7 +330,7 @@ pub(crate) fn parse(answer: &[u8]) -> anyhow::Result<Response> {
     Ok(Response { status, headers, body })
 }
 
-/// An HTTP client for the loopback interface: no proxy, a deadline.
+/// An HTTP client for the loopback interface: no proxy, no redirect followed, a deadline.
 pub fn plain_http() -> reqwest::Client {
     // Fails only when TLS cannot be set up.
     http_builder().build().unwrap_or_default()
@@ -340,5 +340,5 @@ fn http_builder() -> reqwest::ClientBuilder {
     // reqwest comes with TLS but without cryptography where the archive of Postgres is fetched with it,
     // and refuses to make a client then. An earlier choice of the process stands.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().timeout(TIMEOUT)
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT)
 }

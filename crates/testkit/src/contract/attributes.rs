@@ -11,7 +11,7 @@ const OWN: &str = include_str!("../../../service-kit/src/attribute.rs");
 /// The newer name of `rpc.response.status_code`.
 const RPC_STATUS_CODE: &str = "rpc.status_code";
 
-const STANDARD: [&str; 32] = [
+const STANDARD: [&str; 33] = [
     semconv::DB_CLIENT_CONNECTION_STATE,
     semconv::DB_COLLECTION_NAME,
     semconv::DB_NAMESPACE,
@@ -23,6 +23,7 @@ const STANDARD: [&str; 32] = [
     semconv::ERROR_TYPE,
     semconv::EXCEPTION_TYPE,
     semconv::HTTP_REQUEST_METHOD,
+    semconv::HTTP_REQUEST_RESEND_COUNT,
     semconv::HTTP_RESPONSE_STATUS_CODE,
     semconv::HTTP_ROUTE,
     semconv::MESSAGING_DESTINATION_NAME,

@@ -1,4 +1,5 @@
-//! An OTLP receiver that keeps spans and metrics in memory: gRPC on one port, HTTP with protobuf on another.
+//! An OTLP receiver that keeps spans and metrics in memory: gRPC on one port, HTTP with protobuf on another, which also
+//! shows a trace as Jaeger does, at `/api/v3/traces/{id}`.
 
 mod clock;
 mod forward;
@@ -14,10 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Json;
 use axum::body::Bytes;
+use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
@@ -25,6 +28,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tonic::transport::server::TcpIncoming;
@@ -96,14 +100,15 @@ impl Receiver {
             // Fails only when the listener does; exporters then see that.
             let _ = router.serve_with_incoming_shutdown(TcpIncoming::from(grpc), stopped.wait()).await;
         });
-        let (traces, metrics) = (Arc::clone(&self.inlet), Arc::clone(&self.inlet));
+        let (traces, metrics, stored) = (Arc::clone(&self.inlet), Arc::clone(&self.inlet), Arc::clone(&self.inlet));
         let router = axum::Router::new()
             .route("/v1/traces", post(async move |head, body| receive_http(&head, &body, |it| traces.take(it))))
             .route(
                 "/v1/metrics",
                 post(async move |head, body| receive_http(&head, &body, |it| metrics.metrics.add(it))),
             )
-            .layer(axum::extract::DefaultBodyLimit::max(MAX_REQUEST));
+            .layer(axum::extract::DefaultBodyLimit::max(MAX_REQUEST))
+            .route("/api/v3/traces/{id}", get(async move |Path(id): Path<String>| show(&stored.store.trace(&id))));
         self.servers = vec![grpc_server, ServerTask::http(http, router)];
         Ok(())
     }
@@ -260,6 +265,14 @@ impl MetricsService for Inlet {
         self.metrics.add(request.into_inner());
         Ok(tonic::Response::new(ExportMetricsServiceResponse::default()))
     }
+}
+
+/// A trace as Jaeger's HTTP API shows it.
+fn show(trace: &Trace) -> Response {
+    if trace.is_empty() {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    Json(json!({"result": traces::write::otlp(trace)})).into_response()
 }
 
 fn receive_http<R: Message + Default>(head: &HeaderMap, body: &Bytes, take: impl FnOnce(R)) -> Response {
