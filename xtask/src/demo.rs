@@ -76,7 +76,7 @@ async fn builder(options: &Options) -> anyhow::Result<Builder> {
     let stack = Stack::builder().receiver(receiver).env_all("EPRO_TELEMETRY__ENVIRONMENT", "demo").env(
         Service::Gateway,
         "EPRO_WEB__DEMO_LOGINS",
-        &demo::logins(),
+        demo::logins(),
     );
     Ok(options.port.iter().fold(stack, |stack, (service, port)| stack.port(*service, *port)))
 }
