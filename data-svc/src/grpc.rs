@@ -77,6 +77,13 @@ impl DataService for Grpc {
         respond(rpc::list_reports(&self.db, &request.into_inner()).await)
     }
 
+    async fn search_reports(
+        &self,
+        request: Request<pb::SearchReportsRequest>,
+    ) -> Result<Response<pb::SearchReportsResponse>, Status> {
+        respond(rpc::search_reports(&self.db, request.into_inner()).await)
+    }
+
     async fn list_audit_events(
         &self,
         request: Request<pb::ListAuditEventsRequest>,

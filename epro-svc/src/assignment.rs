@@ -11,6 +11,8 @@ pub(crate) struct Assignment {
     /// UUID of the site where the patient takes part.
     pub(crate) site_id: String,
     pub(crate) questionnaire: Questionnaire,
+    /// What the questionnaire is called everywhere: `url|version`.
+    pub(crate) canonical: String,
     /// Since when the questionnaire is not to be used any more.
     pub(crate) retired_at: Option<DateTime<Utc>>,
     pub(crate) enrolled_at: DateTime<Utc>,
@@ -79,6 +81,7 @@ impl TryFrom<pb::GetAssignmentResponse> for Assignment {
         Ok(Self {
             site_id: response.site_id,
             questionnaire: serde_json::from_str(&response.definition)?,
+            canonical: response.questionnaire,
             retired_at: response.retired_at.map(|time| moment("retired_at", Some(time))).transpose()?,
             enrolled_at: moment("enrolled_at", response.enrolled_at)?,
             schedule,

@@ -17,6 +17,8 @@ pub(crate) struct Capture<'a> {
     /// When it arrived.
     pub(crate) now: DateTime<Utc>,
     pub(crate) attested: bool,
+    /// What was filled in, as `url|version`, if the sender says so.
+    pub(crate) questionnaire: Option<&'a str>,
 }
 
 /// A time of capture: it was written as RFC 3339 wants it, with an offset.

@@ -6,7 +6,7 @@ use proto::report::answer::Value;
 use crate::questionnaire::{Condition, Item, Questionnaire};
 
 /// A questionnaire with answers, whether they are valid or not. A whole number to an item that asks for one is an
-/// integer, however it was written.
+/// integer, however it was written, and a choice by its code is the option's value.
 pub(crate) struct FilledIn<'a> {
     pub(crate) questionnaire: &'a Questionnaire,
     answers: HashMap<String, Answer>,
@@ -21,7 +21,7 @@ impl<'a> FilledIn<'a> {
         for item in questionnaire.items.iter().filter(|item| item.kind.is_whole()) {
             let value = answers.get_mut(&item.link_id).and_then(|answer| answer.value.as_mut());
             if let Some(value) = value
-                && let Some(whole) = whole(value)
+                && let Some(whole) = whole(value).or_else(|| chosen(questionnaire, item, value))
             {
                 *value = Value::Integer(whole);
             }
@@ -75,6 +75,13 @@ impl<'a> FilledIn<'a> {
     pub(crate) fn counted(&self, link_id: &str) -> Option<(&'a Item, &Value)> {
         self.answered().find(|(item, _)| item.link_id == link_id && self.is_enabled(item))
     }
+}
+
+/// The value of the option that a code stands for, if it stands for one.
+fn chosen(questionnaire: &Questionnaire, item: &Item, value: &Value) -> Option<i64> {
+    let Value::Coding(coding) = value else { return None };
+    let mut options = item.options.iter().filter(|_| coding.system == questionnaire.code_system);
+    options.find(|option| option.code.as_ref() == Some(&coding.code)).map(|option| option.value)
 }
 
 /// A decimal without a fraction as an integer of 64 bits, if it is one: JSON knows no other difference.

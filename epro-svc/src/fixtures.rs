@@ -34,6 +34,8 @@ pub(crate) struct Report {
     pub(crate) captured_at: String,
     pub(crate) now: DateTime<Utc>,
     pub(crate) attested: bool,
+    /// What was filled in, if the sender says so.
+    pub(crate) questionnaire: Option<String>,
     pub(crate) answers: HashMap<String, Answer>,
 }
 
@@ -49,6 +51,7 @@ impl Report {
             assignment: Assignment {
                 site_id: String::new(),
                 questionnaire,
+                canonical: "https://example.org/questionnaires/this|1.0".to_owned(),
                 retired_at: None,
                 enrolled_at: time("2026-01-01T00:00:00Z"),
                 schedule: Schedule::Event,
@@ -57,6 +60,7 @@ impl Report {
             captured_at: "2026-03-01T07:00:00+01:00".to_owned(),
             now: time("2026-03-01T07:00:00Z"),
             attested: true,
+            questionnaire: None,
             answers: answers.collect(),
         }
     }
@@ -113,7 +117,8 @@ impl Report {
 
     pub(crate) fn capture(&self) -> Capture<'_> {
         let at = self.captured_at.parse().ok();
-        Capture { assignment: &self.assignment, at, now: self.now, attested: self.attested }
+        let questionnaire = self.questionnaire.as_deref();
+        Capture { assignment: &self.assignment, at, now: self.now, attested: self.attested, questionnaire }
     }
 
     pub(crate) fn filled_in(&self) -> FilledIn<'_> {

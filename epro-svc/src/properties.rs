@@ -9,8 +9,8 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proto::data::Assessment;
-use proto::report::Answer;
 use proto::report::answer::Value;
+use proto::report::{Answer, Coding};
 use serde_json::{Value as Json, json};
 
 use crate::assessment::{assess, held_because};
@@ -85,6 +85,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         1 => proptest::num::f64::ANY.prop_map(Value::Decimal),
         1 => any::<String>().prop_map(Value::Text),
         1 => Just(Value::Structure(())),
+        1 => (any::<String>(), any::<String>()).prop_map(|(system, code)| Value::Coding(Coding { system, code })),
     ]
 }
 
@@ -158,7 +159,7 @@ fn is_met(condition: &Json, answers: &HashMap<String, Answer>) -> bool {
         Some(Value::Decimal(answer)) => compared(*answer),
         Some(Value::Boolean(answer)) => condition["operator"] == "=" && expected.as_bool() == Some(*answer),
         Some(Value::Text(answer)) => condition["operator"] == "=" && expected.as_str() == Some(answer),
-        Some(Value::Structure(())) | None => false,
+        Some(Value::Structure(()) | Value::Coding(_)) | None => false,
     }
 }
 

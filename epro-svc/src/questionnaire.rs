@@ -7,10 +7,18 @@ use serde::Deserialize;
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Questionnaire {
+    /// Where the codes are from: URI of the code system.
+    #[serde(default = "loinc")]
+    pub(crate) code_system: String,
     pub(crate) items: Vec<Item>,
     pub(crate) scoring: Option<Scoring>,
     #[serde(default)]
     pub(crate) alerts: Vec<AlertRule>,
+}
+
+/// The code system of a definition that does not say which.
+fn loinc() -> String {
+    "http://loinc.org".to_owned()
 }
 
 /// One question.
@@ -68,6 +76,8 @@ impl ItemType {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct AnswerOption {
     pub(crate) value: i64,
+    /// What the option is called in the definition's code system.
+    pub(crate) code: Option<String>,
 }
 
 /// How many of an item's conditions must be met.
@@ -164,6 +174,6 @@ pub(crate) fn number(answer: &Value) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "the numbers of a definition are far below 2^53")]
         Value::Integer(number) => Some(*number as f64),
         Value::Decimal(number) => Some(*number),
-        Value::Boolean(_) | Value::Text(_) | Value::Structure(()) => None,
+        Value::Boolean(_) | Value::Text(_) | Value::Structure(()) | Value::Coding(_) => None,
     }
 }

@@ -31,6 +31,7 @@ pub(crate) async fn get_assignment(
     Ok(pb::GetAssignmentResponse {
         site_id: assignment.site_id.to_string(),
         definition: assignment.definition,
+        questionnaire: format!("{}|{}", assignment.url, assignment.version),
         enrolled_at: Some(parse::timestamp(assignment.enrolled_at)),
         stored: stored.transpose()?,
         schedule: window::schedule(&assignment.schedule)?.into(),

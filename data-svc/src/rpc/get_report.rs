@@ -34,6 +34,8 @@ fn message(report: Report) -> Result<pb::GetReportResponse, DataError> {
         answers: report.answers.into(),
         questionnaire_id: report.questionnaire_id,
         version: report.version,
+        url: report.url,
+        person_id: report.person_id.to_string(),
         assessment: Some(assessment),
         supersedes: parse::text(report.supersedes),
         reason: report.reason.unwrap_or_default(),

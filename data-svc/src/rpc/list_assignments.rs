@@ -19,6 +19,7 @@ pub(crate) async fn list_assignments(
                 assignment_id: assignment.assignment_id.to_string(),
                 questionnaire_id: assignment.questionnaire_id,
                 version: assignment.version,
+                url: assignment.url,
                 title: assignment.title,
                 schedule: window::schedule(&assignment.schedule)?.into(),
                 window: assignment.window.as_ref().map(window::message),

@@ -24,6 +24,7 @@ mod review;
 mod save_amendment;
 mod save_report;
 mod save_review;
+mod search_reports;
 mod urgent_revision;
 mod window;
 
@@ -45,3 +46,4 @@ pub(crate) use resend_notification::resend_notification;
 pub(crate) use save_amendment::save_amendment;
 pub(crate) use save_report::save_report;
 pub(crate) use save_review::save_review;
+pub(crate) use search_reports::search_reports;

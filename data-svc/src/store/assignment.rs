@@ -14,6 +14,9 @@ pub(crate) struct Assignment {
     /// that were captured before.
     pub(crate) closing: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub(crate) schedule: String,
+    /// Canonical URL of the questionnaire.
+    pub(crate) url: String,
+    pub(crate) version: String,
     /// JSON.
     pub(crate) definition: String,
     pub(crate) retired_at: Option<DateTime<Utc>>,
@@ -29,6 +32,8 @@ pub(crate) struct Listed {
     pub(crate) assignment_id: Uuid,
     pub(crate) questionnaire_id: String,
     pub(crate) version: String,
+    /// Canonical URL of the questionnaire.
+    pub(crate) url: String,
     pub(crate) title: String,
     pub(crate) retired_at: Option<DateTime<Utc>>,
     pub(crate) schedule: String,
@@ -58,7 +63,8 @@ pub(crate) async fn find(
     let row = query!(
         r#"SELECT enrolment.site_id, enrolment.enrolled_at,
                   study.closed_at, study.closed_at + study.sync_for AS closed_until,
-                  coalesce(study.closed_at <= now(), false) AS "study_closed!", assignment.schedule, questionnaire_version.definition::text AS "definition!",
+                  coalesce(study.closed_at <= now(), false) AS "study_closed!", assignment.schedule, questionnaire_version.url, questionnaire_version.version,
+                  questionnaire_version.definition::text AS "definition!",
                   questionnaire_version.retired_at,
                   fill_window.window_id AS "window_id?", fill_window.opens_at AS "opens_at?",
                   fill_window.closes_at AS "closes_at?", fill_window.sync_until AS "sync_until?",
@@ -93,6 +99,8 @@ pub(crate) async fn find(
         enrolled_at: row.enrolled_at,
         closing: row.closed_at.zip(row.closed_until).filter(|_| row.study_closed),
         schedule: row.schedule,
+        url: row.url,
+        version: row.version,
         definition: row.definition,
         retired_at: row.retired_at,
         window: Window::from_columns(row.window_id, row.opens_at, row.closes_at, row.sync_until, row.used_by),
@@ -104,7 +112,7 @@ pub(crate) async fn find(
 /// A person's own assignments, each with its current or next window.
 pub(crate) async fn list(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<Vec<Listed>> {
     let rows = query!(
-        r#"SELECT assignment.assignment_id, questionnaire_id, version, definition ->> 'title' AS "title!",
+        r#"SELECT assignment.assignment_id, questionnaire_id, version, url, definition ->> 'title' AS "title!",
                   retired_at, schedule, enrolment.time_zone, current.window_id AS "window_id?", current.opens_at AS "opens_at?",
                   current.closes_at AS "closes_at?", current.sync_until AS "sync_until?",
                   (SELECT used.report_id FROM clinical.report AS used
@@ -130,6 +138,7 @@ pub(crate) async fn list(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx
         assignment_id: row.assignment_id,
         questionnaire_id: row.questionnaire_id,
         version: row.version,
+        url: row.url,
         title: row.title,
         retired_at: row.retired_at,
         schedule: row.schedule,

@@ -8,8 +8,10 @@ use telemetry::postgres::Tx;
 use uuid::Uuid;
 
 mod read;
+mod search;
 
 pub(crate) use read::{Report, Scope, Summary, UrgentRevision, count_by_site, find, list};
+pub(crate) use search::{Found, Wanted, search};
 
 /// A window takes one first revision.
 pub(crate) const ONE_PER_WINDOW: &str = "report_window_id_revision_key";
@@ -58,7 +60,8 @@ impl From<HashMap<String, Answer>> for Answers {
             Some(answer::Value::Decimal(value)) => value.into(),
             Some(answer::Value::Boolean(value)) => value.into(),
             Some(answer::Value::Text(value)) => value.into(),
-            None | Some(answer::Value::Structure(())) => Value::Null,
+            // A choice by its code is its option's value by now.
+            None | Some(answer::Value::Structure(()) | answer::Value::Coding(_)) => Value::Null,
         };
         Self(answers.into_iter().map(|(link_id, answer)| (link_id, plain(answer))).collect::<Map<_, _>>().into())
     }

@@ -36,7 +36,8 @@ pub(crate) async fn submit_report(
     }
 
     let assignment = Assignment::try_from(response)?;
-    let capture = Capture { assignment: &assignment, at: captured, now, attested: request.attested };
+    let questionnaire = Some(request.questionnaire.as_str()).filter(|named| !named.is_empty());
+    let capture = Capture { assignment: &assignment, at: captured, now, attested: request.attested, questionnaire };
     let filled_in = FilledIn::new(&assignment.questionnaire, request.answers);
     validate(|| rules::broken_by_submission(&capture, &filled_in))?;
     let window = assignment.schedule.window();

@@ -25,6 +25,7 @@ pub(super) fn fits(item: &Item, answer: &Value) -> bool {
         },
         Value::Boolean(_) => item.kind == ItemType::Boolean,
         Value::Text(_) => item.kind == ItemType::Text,
+        Value::Coding(_) => item.kind == ItemType::Choice,
         Value::Structure(()) => false,
     }
 }

@@ -4,12 +4,16 @@ use super::Broken;
 use crate::filled_in::FilledIn;
 use crate::questionnaire::{Item, ItemType};
 
-/// A choice is one of the item's options. One of the wrong type has its own rule.
+/// A choice is one of the item's options; a code that is left is of none of them. One of the wrong type has its own rule.
 pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
     filled_in
         .answered()
         .filter(|(item, _)| item.kind == ItemType::Choice)
-        .filter(|(item, answer)| matches!(answer, Value::Integer(value) if !offers(item, *value)))
+        .filter(|(item, answer)| match answer {
+            Value::Integer(value) => !offers(item, *value),
+            Value::Coding(_) => true,
+            _ => false,
+        })
         .map(|(item, _)| Broken::answer(item, "code"))
         .collect()
 }

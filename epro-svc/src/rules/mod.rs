@@ -8,6 +8,7 @@ mod captured_at;
 mod code;
 mod enabled;
 mod known_items;
+mod questionnaire;
 mod range;
 mod reason;
 mod required;
@@ -24,8 +25,8 @@ use crate::filled_in::FilledIn;
 use crate::questionnaire::Item;
 
 /// The rules about how a report came to be, in the order they are reported.
-const ABOUT_CAPTURE: [fn(&Capture<'_>) -> Vec<Broken>; 4] =
-    [attested::check, captured_at::check, window::check, retired::check];
+const ABOUT_CAPTURE: [fn(&Capture<'_>) -> Vec<Broken>; 5] =
+    [questionnaire::check, attested::check, captured_at::check, window::check, retired::check];
 
 /// The rules about a report's answers, in the order they are reported.
 const ABOUT_ANSWERS: [fn(&FilledIn<'_>) -> Vec<Broken>; 7] =

@@ -1,3 +1,4 @@
+use proto::report::Coding;
 use proto::report::answer::Value;
 use serde_json::json;
 
@@ -223,6 +224,51 @@ fn a_choice_is_one_of_its_options() {
         let mut report = Report::phq_9([1; 9], Some(1));
         report.answers.insert("phq9-2".to_owned(), answer.into_answer());
         assert_eq!(broken(&report), at(&[("/answers/phq9-2", "type")]));
+    }
+}
+
+fn coding(system: &str, code: &str) -> Value {
+    Value::Coding(Coding { system: system.to_owned(), code: code.to_owned() })
+}
+
+#[test]
+fn a_choice_may_be_made_by_its_code() {
+    let mut by_code = Report::phq_9([0; 9], None);
+    by_code.answers.insert("phq9-1".to_owned(), coding("http://loinc.org", "LA6570-1").into_answer());
+    by_code.answers.insert("phq9-difficulty".to_owned(), coding("http://loinc.org", "LA6573-5").into_answer());
+    assert_eq!(broken(&by_code), []);
+    let by_value = Report::phq_9([2, 0, 0, 0, 0, 0, 0, 0, 0], Some(1));
+    assert_eq!(by_code.filled_in().into_answers(), by_value.answers);
+}
+
+#[test]
+fn a_code_of_something_else_makes_no_choice() {
+    for (system, code) in [
+        ("http://loinc.org", "LA6572-7"),
+        ("http://loinc.org", ""),
+        ("http://snomed.info/sct", "LA6570-1"),
+        ("", "LA6570-1"),
+    ] {
+        let mut report = Report::phq_9([0; 9], None);
+        report.answers.insert("phq9-1".to_owned(), coding(system, code).into_answer());
+        assert_eq!(broken(&report), at(&[("/answers/phq9-1", "code")]), "{system} {code}");
+    }
+    assert_eq!(
+        broken(&diary_with(&[("pain", coding("http://loinc.org", "LA6570-1"))])),
+        at(&[("/answers/pain", "type")])
+    );
+}
+
+#[test]
+fn who_says_what_was_filled_in_says_what_the_assignment_asks_for() {
+    for (named, expected) in [
+        ("https://example.org/questionnaires/this|1.0", vec![]),
+        ("https://example.org/questionnaires/this|1.1", at(&[("/questionnaire", "questionnaire")])),
+        ("https://example.org/questionnaires/this", at(&[("/questionnaire", "questionnaire")])),
+        ("", at(&[("/questionnaire", "questionnaire")])),
+    ] {
+        let report = Report { questionnaire: Some(named.to_owned()), ..Report::diary() };
+        assert_eq!(broken(&report), expected, "{named}");
     }
 }
 

@@ -77,6 +77,14 @@ impl Data {
         Ok(self.0.clone().list_reports(request).await?.into_inner())
     }
 
+    /// The reports, with their answers, that a search asks for.
+    pub(crate) async fn search_reports(
+        &self,
+        request: pb::SearchReportsRequest,
+    ) -> Result<pb::SearchReportsResponse, CallError> {
+        Ok(self.0.clone().search_reports(request).await?.into_inner())
+    }
+
     /// The notifications of a site that nobody got and that are in `state`, newest first.
     pub(crate) async fn list_notifications(
         &self,

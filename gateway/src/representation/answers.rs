@@ -46,7 +46,7 @@ fn value(answer: Answer) -> Value {
         Some(answer::Value::Decimal(value)) => value.into(),
         Some(answer::Value::Boolean(value)) => value.into(),
         Some(answer::Value::Text(value)) => value.into(),
-        None | Some(answer::Value::Structure(())) => Value::Null,
+        None | Some(answer::Value::Structure(()) | answer::Value::Coding(_)) => Value::Null,
     }
 }
 

@@ -110,5 +110,7 @@ fn request(principal: Principal, idempotency_key: String, body: JsonObject) -> R
         answers,
         attested,
         raw_body: body.raw.into(),
+        // The assignment says what it is.
+        questionnaire: String::new(),
     })
 }

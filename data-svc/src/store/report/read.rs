@@ -14,8 +14,11 @@ use crate::store::review::Review;
 pub(crate) struct Report {
     pub(crate) report_id: Uuid,
     pub(crate) assignment_id: Uuid,
+    pub(crate) person_id: Uuid,
     pub(crate) questionnaire_id: String,
     pub(crate) version: String,
+    /// Canonical.
+    pub(crate) url: String,
     pub(crate) revision: i32,
     pub(crate) captured_at: DateTime<FixedOffset>,
     pub(crate) received_at: DateTime<Utc>,
@@ -85,6 +88,7 @@ pub(crate) struct Counts {
 }
 
 /// A report that is the person's own or of one of the sites.
+#[expect(clippy::too_many_lines, reason = "one statement and its columns")]
 pub(crate) async fn find(
     executor: impl PgExecutor<'_>,
     report_id: Uuid,
@@ -92,8 +96,8 @@ pub(crate) async fn find(
     site_ids: &[Uuid],
 ) -> sqlx::Result<Option<Report>> {
     let row = query!(
-        r#"SELECT report.report_id, report.assignment_id, questionnaire_id, version, report.revision, captured_at,
-                  captured_offset_seconds, received_at, answers, disposition, held_because, score, score_band,
+        r#"SELECT report.report_id, report.assignment_id, person_id, questionnaire_id, version, url, report.revision,
+                  captured_at, captured_offset_seconds, received_at, answers, disposition, held_because, score, score_band,
                   supersedes, reason,
                   ARRAY(SELECT rule FROM clinical.alert WHERE alert.report_id = $1 ORDER BY rule) AS "rules!",
                   ARRAY(SELECT urgent FROM clinical.alert WHERE alert.report_id = $1 ORDER BY rule) AS "urgent!",
@@ -129,8 +133,10 @@ pub(crate) async fn find(
     Ok(row.map(|row| Report {
         report_id: row.report_id,
         assignment_id: row.assignment_id,
+        person_id: row.person_id,
         questionnaire_id: row.questionnaire_id,
         version: row.version,
+        url: row.url,
         revision: row.revision,
         captured_at: at_offset(row.captured_at, row.captured_offset_seconds),
         received_at: row.received_at,
@@ -254,6 +260,6 @@ impl UrgentRevision {
     }
 }
 
-fn at_offset(time: DateTime<Utc>, offset_seconds: i32) -> DateTime<FixedOffset> {
+pub(super) fn at_offset(time: DateTime<Utc>, offset_seconds: i32) -> DateTime<FixedOffset> {
     FixedOffset::east_opt(offset_seconds).map_or_else(|| time.fixed_offset(), |offset| time.with_timezone(&offset))
 }
