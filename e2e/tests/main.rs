@@ -9,6 +9,7 @@ mod browser;
 mod chaos;
 mod export;
 mod faults;
+mod fhir;
 mod http_surface;
 mod instruments;
 mod load;

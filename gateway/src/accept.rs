@@ -1,4 +1,4 @@
-//! Content negotiation: the API speaks JSON and nothing else.
+//! Content negotiation: the API speaks JSON and nothing else, and FHIR its own.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -6,14 +6,18 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::ACCEPT;
 
+use crate::fhir;
 use crate::problem::Problem;
 
-/// Answers 406 under `/v1` to whoever does not take JSON.
+/// Answers 406 under `/v1` to whoever does not take JSON, and under `/fhir` to whoever does not take FHIR's.
 pub(crate) async fn require_json(request: Request, next: Next) -> Response {
-    if request.uri().path().starts_with("/v1/") && !takes_json(request.headers()) {
-        return Problem::NOT_ACCEPTABLE.into_response();
-    }
-    next.run(request).await
+    let path = request.uri().path();
+    let taken = if path.starts_with("/v1/") {
+        takes_json(request.headers())
+    } else {
+        !fhir::serves(path) || fhir::takes_fhir(&request)
+    };
+    if taken { next.run(request).await } else { Problem::NOT_ACCEPTABLE.into_response() }
 }
 
 fn takes_json(headers: &HeaderMap) -> bool {
@@ -27,7 +31,7 @@ pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
 
 /// How much a media type is wanted, from 0 to 1. RFC 9110, section 12.5.1: the most specific range decides. Parameters
 /// other than `q` are passed over, so that `application/json;charset=utf-8` is what its sender means by it.
-fn quality(headers: &HeaderMap, kind: &str, subtype: &str) -> f32 {
+pub(crate) fn quality(headers: &HeaderMap, kind: &str, subtype: &str) -> f32 {
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut ranges = values.flat_map(|value| value.split(',')).filter(|range| !range.trim().is_empty()).peekable();
     if ranges.peek().is_none() {

@@ -14,6 +14,7 @@ use service_kit::{NoCommand, Service, Shutdown};
 use tokio::net::TcpListener;
 
 use crate::clients::{Data, Peers, Report, User};
+use crate::fhir;
 use crate::limit::{RateLimits, Rates};
 use crate::proxies::{self, Proxies};
 use crate::router::{self, Limits, Shared};
@@ -39,6 +40,7 @@ pub struct Config {
     proxies: proxies::Config,
     trace_url: String,
     web: web::Config,
+    public_url: String,
 }
 
 /// The gateway, bound to its port.
@@ -90,6 +92,7 @@ impl Service for App {
             peers: Peers::new(&config.user_svc, &config.epro_svc, &config.data_svc, &mesh)?,
             rates: Arc::new(Rates::new(config.rate_limits)),
             proxies: Arc::new(Proxies::new(config.proxies)?),
+            fhir: fhir::Base::new(&config.public_url, config.tls.is_some()),
             trace_url: (!config.trace_url.is_empty()).then(|| config.trace_url.into()),
             web: Arc::clone(&web),
         };

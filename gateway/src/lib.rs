@@ -4,6 +4,7 @@ mod accept;
 mod app;
 mod clients;
 mod extract;
+mod fhir;
 mod limit;
 mod openapi;
 mod problem;

@@ -70,6 +70,7 @@ fn description() -> String {
         newest entry first: send `next_cursor` as `cursor` to get the next one.\n\n\
         Every answer but those of the health checks has a `traceresponse` header (W3C Trace Context); the trace it \
         names shows how the answer came about.\n\n\
+        HL7 FHIR R4 is served at `/fhir`; `GET /fhir/metadata` says what of it.\n\n\
         ## Errors\n\n\
         Errors are problem details (RFC 9457), media type `application/problem+json`. What went wrong is told by \
         `type`; what is sent is never repeated.\n\n\

@@ -15,6 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::accept::prefers_html;
+use crate::fhir::{self, OperationOutcome};
 use crate::representation::TraceReference;
 use crate::router::Shared;
 use crate::web::Visit;
@@ -32,8 +33,8 @@ const REPORT_AGAIN_AFTER: Duration = Duration::from_mins(10);
 /// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
-    problem_type: ProblemType,
-    errors: Vec<FieldError>,
+    pub(crate) problem_type: ProblemType,
+    pub(crate) errors: Vec<FieldError>,
     retry_after: Option<Duration>,
 }
 
@@ -55,6 +56,14 @@ impl Problem {
     #[cfg(test)]
     pub(crate) fn errors(&self) -> &[FieldError] {
         &self.errors
+    }
+
+    /// The same, for a body that has what is wrong in other places.
+    pub(crate) fn relocated(mut self, place: impl Fn(&FieldError) -> String) -> Self {
+        for error in &mut self.errors {
+            error.pointer = place(error);
+        }
+        self
     }
 
     /// Too much for now; the next may come after `wait`.
@@ -87,6 +96,21 @@ impl Problem {
         let status = status.as_u16();
         let problem = context! { name, status, title, detail, uri_reference => self.problem_type.uri_reference() };
         visit.page("error.html", context! { problem }).ok()
+    }
+
+    /// RFC 9457's form of it.
+    fn details(self, trace: TraceReference) -> Json<ProblemDetails<Extensions>> {
+        let problem_type = self.problem_type;
+        let mut details = ProblemDetails::from_status_code(problem_type.status)
+            .with_title(problem_type.title)
+            .with_detail(problem_type.detail);
+        if let Ok(uri) = Uri::try_from(problem_type.uri_reference()) {
+            details = details.with_type(uri);
+        }
+        if let Ok(uri) = Uri::try_from(trace.uri_reference()) {
+            details = details.with_instance(uri);
+        }
+        Json(details.with_extensions(Extensions { trace, errors: self.errors }))
     }
 }
 
@@ -124,17 +148,17 @@ struct Extensions {
 pub(crate) struct FieldError {
     /// JSON pointer into the body; empty for the body itself. An unknown name is shown where it is nearly a known one.
     #[schema(example = "/answers/pain")]
-    pointer: String,
+    pub(crate) pointer: String,
     /// The item, if it is an answer's.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "pain")]
-    link_id: Option<String>,
+    pub(crate) link_id: Option<String>,
     /// The rule's id. Of any body: `required`, `type`, `enum`, `unknown-field`. Of a PIN: `pin-too-simple`. Of a
     /// report: `attested`, `captured-at-format`, `captured-at-future`, `captured-at-before-enrolment`,
     /// `outside-window`, `questionnaire-retired`, `unknown-item`, `type`, `range`, `code`, `length`,
     /// `null-character`, `required`, `disabled`. Of an amendment's reason: `required`, `length`, `null-character`.
     #[schema(example = "range")]
-    code: String,
+    pub(crate) code: String,
     /// The names there are, of an `unknown-field`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
@@ -161,9 +185,12 @@ impl From<Violation> for FieldError {
     }
 }
 
-/// Turns every error answer into problem details with the id of its trace, or into a page for whoever looks at pages.
+/// Turns every error answer into problem details with the id of its trace: into a page for whoever looks at pages, and under
+/// `/fhir` into what FHIR has instead.
 pub(crate) async fn render(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let is_for_people = !request.uri().path().starts_with("/v1/") && prefers_html(request.headers());
+    let path = request.uri().path();
+    let is_fhir = fhir::serves(path);
+    let is_for_people = !is_fhir && !path.starts_with("/v1/") && prefers_html(request.headers());
     let (parts, body) = request.into_parts();
     let visit = is_for_people.then(|| Visit::anonymous(&parts, &shared));
     let mut response = next.run(Request::from_parts(parts, body)).await;
@@ -180,26 +207,20 @@ pub(crate) async fn render(State(shared): State<Shared>, request: Request, next:
     let page = visit.and_then(|visit| problem.page(&visit));
     let trace = TraceReference::current(shared.trace_url.as_deref());
     let status = problem.problem_type.status;
-    let mut details = ProblemDetails::from_status_code(status)
-        .with_title(problem.problem_type.title)
-        .with_detail(problem.problem_type.detail);
-    if let Ok(uri) = Uri::try_from(problem.problem_type.uri_reference()) {
-        details = details.with_type(uri);
-    }
-    if let Ok(uri) = Uri::try_from(trace.uri_reference()) {
-        details = details.with_instance(uri);
-    }
-    let media_type = HeaderValue::from_static(if page.is_some() { HTML } else { "application/problem+json" });
-    let mut rendered = match page {
-        Some(page) => (status, page).into_response(),
-        None => (status, Json(details.with_extensions(Extensions { trace, errors: problem.errors }))).into_response(),
+    let retry_after = problem.retry_after;
+    let (media_type, mut rendered) = if let Some(page) = page {
+        (HTML, (status, page).into_response())
+    } else if is_fhir {
+        (fhir::MEDIA_TYPE, (status, Json(OperationOutcome::of(&problem, &trace))).into_response())
+    } else {
+        ("application/problem+json", (status, problem.details(trace)).into_response())
     };
     let headers = rendered.headers_mut();
     // Such as Allow on a 405.
     headers.extend(response.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
     headers.remove(http::header::CONTENT_LENGTH);
-    headers.insert(CONTENT_TYPE, media_type);
-    if let Some(after) = problem.retry_after {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    if let Some(after) = retry_after {
         // Whole seconds, rounded up: who comes too early is refused again.
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         headers.insert(http::header::RETRY_AFTER, seconds.into());

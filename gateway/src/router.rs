@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 
 use crate::accept::require_json;
 use crate::clients::{Data, Peers, Report, User};
+use crate::fhir;
 use crate::limit::{Rates, refuse_bad_head, require_host};
 use crate::openapi;
 use crate::problem::{self, Problem};
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     /// Where people look at a trace; the id is added.
     pub(crate) trace_url: Option<Arc<str>>,
     pub(crate) web: Arc<Web>,
+    pub(crate) fhir: fhir::Base,
 }
 
 /// What one request may take.
@@ -83,6 +85,7 @@ pub(crate) fn new(shared: Shared, limits: Limits, faults: Faults, over_tls: bool
     let router = api
         .merge(pages)
         .merge(web::pages())
+        .merge(fhir::router())
         .fallback(async || Problem::NOT_FOUND)
         .method_not_allowed_fallback(async || Problem::METHOD_NOT_ALLOWED)
         .layer(from_fn_with_state(shared.clone(), session::bear_token))

@@ -24,11 +24,31 @@ pub(crate) struct JsonObject {
     pub(crate) raw: Bytes,
 }
 
+/// What a body may say that it is. In UTF-8 it is anyway.
+pub(crate) struct MediaType {
+    pub(crate) essences: &'static [&'static str],
+    /// Another parameter than the charset, in lower case, and its value.
+    pub(crate) parameter: Option<(&'static str, &'static str)>,
+}
+
+const JSON: MediaType = MediaType { essences: &["application/json"], parameter: None };
+
 impl<S: Send + Sync> FromRequest<S> for JsonObject {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_plain_json(request.headers()) {
+        Self::read(request, state, &JSON).await
+    }
+}
+
+impl JsonObject {
+    /// Reads a body that says that it is of this type.
+    pub(crate) async fn read<S: Send + Sync>(
+        request: Request,
+        state: &S,
+        expected: &MediaType,
+    ) -> Result<Self, Problem> {
+        if !expected.is_of(request.headers()) {
             return Err(Problem::UNSUPPORTED_MEDIA_TYPE);
         }
         let raw = match timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await {
@@ -46,19 +66,24 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
     }
 }
 
-fn is_plain_json(headers: &HeaderMap) -> bool {
-    let Some(media_type) = single(headers, &CONTENT_TYPE) else { return false };
-    let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
-    essence.trim().eq_ignore_ascii_case("application/json")
-        && (parameters.trim().is_empty() || is_utf8(parameters.trim()))
-        && !headers.contains_key(CONTENT_ENCODING)
-}
+impl MediaType {
+    fn is_of(&self, headers: &HeaderMap) -> bool {
+        let Some(media_type) = single(headers, &CONTENT_TYPE) else { return false };
+        let mut parts = media_type.split(';').map(str::trim);
+        let essence = parts.next().unwrap_or_default();
+        self.essences.iter().any(|known| essence.eq_ignore_ascii_case(known))
+            && parts.filter(|parameter| !parameter.is_empty()).all(|parameter| self.takes(parameter))
+            && !headers.contains_key(CONTENT_ENCODING)
+    }
 
-/// RFC 9110, section 8.3.2: with and without quotes it is the same.
-fn is_utf8(parameter: &str) -> bool {
-    let Some((name, value)) = parameter.split_once('=') else { return false };
-    let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-    name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8")
+    /// RFC 9110, section 8.3.2: with and without quotes it is the same.
+    fn takes(&self, parameter: &str) -> bool {
+        let Some((name, value)) = parameter.split_once('=') else { return false };
+        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+        let is =
+            |(known, expected): (&str, &str)| name.eq_ignore_ascii_case(known) && value.eq_ignore_ascii_case(expected);
+        is(("charset", "utf-8")) || self.parameter.is_some_and(is)
+    }
 }
 
 /// A JSON value in which no object has a name twice.
@@ -133,7 +158,7 @@ mod tests {
     use super::*;
 
     fn is_plain(media_type: &'static str) -> bool {
-        is_plain_json(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]))
+        JSON.is_of(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]))
     }
 
     #[test]
@@ -165,7 +190,7 @@ mod tests {
         ] {
             assert!(!is_plain(media_type), "{media_type}");
         }
-        assert!(!is_plain_json(&HeaderMap::new()));
+        assert!(!JSON.is_of(&HeaderMap::new()));
     }
 
     fn is_accepted(text: &[u8]) -> bool {

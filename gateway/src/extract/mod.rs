@@ -18,7 +18,7 @@ pub(crate) use event_cursor::EventCursor;
 pub(crate) use fields::Fields;
 pub(crate) use idempotency_key::IdempotencyKey;
 pub(crate) use if_match::IfMatch;
-pub(crate) use json::JsonObject;
+pub(crate) use json::{JsonObject, MediaType};
 pub(crate) use path_id::{PathId, PathIds};
 pub(crate) use principal::{AccessToken, Anyone, Nurse, Patient};
 pub(crate) use query::{EventPage, Page, Review, Undelivered};

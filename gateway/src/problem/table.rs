@@ -39,6 +39,9 @@ table! {
         "Send the next_cursor of the page before, unchanged.";
     IDEMPOTENCY_KEY = "idempotency-key", BAD_REQUEST, "Bad Idempotency-Key",
         "Send exactly one Idempotency-Key header of 1 to 255 visible ASCII characters.";
+    SUBMISSION_KEY = "submission-key", BAD_REQUEST, "No name of the submission",
+        "Name the submission: by an Idempotency-Key header, by If-None-Exist: identifier=system|value, or by an \
+         identifier of the resource. As system|value an identifier has at most 255 visible ASCII characters.";
     IF_MATCH = "if-match", BAD_REQUEST, "Malformed If-Match",
         "Send one If-Match header with the report's ETag, a list of ETags, or an asterisk.";
     BAD_REQUEST = "bad-request", BAD_REQUEST, "Bad request", "The request cannot be read.";
@@ -71,7 +74,7 @@ table! {
     METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed",
         "This resource does not know the method; Allow lists those it does.";
     NOT_ACCEPTABLE = "not-acceptable", NOT_ACCEPTABLE, "Not acceptable",
-        "Nothing that the Accept header asks for can be made; answers are application/json.";
+        "Nothing that the Accept header asks for can be made; answers are application/json, under /fhir application/fhir+json.";
     SLOW_BODY = "slow-body", REQUEST_TIMEOUT, "Slow body", "The body did not arrive in time.";
     WINDOW_USED = "window-used", CONFLICT, "Window used", "A report was captured in this window before.";
     STUDY_CLOSED = "study-closed", CONFLICT, "Study closed", "The study takes no reports any more.";
@@ -87,7 +90,7 @@ table! {
         "The report has another revision or review by now: read it again.";
     TOO_LARGE = "too-large", PAYLOAD_TOO_LARGE, "Body too large", "The body is too large.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",
-        "Send application/json in UTF-8, without a Content-Encoding.";
+        "Send application/json, or under /fhir application/fhir+json, in UTF-8 and without a Content-Encoding.";
     REPORT_INVALID = "report-invalid", UNPROCESSABLE_ENTITY, "Report invalid",
         "The report breaks the rules listed.";
     INVALID_BODY = "invalid-body", UNPROCESSABLE_ENTITY, "Invalid body", "The body breaks the API's schema.";

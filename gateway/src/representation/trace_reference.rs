@@ -21,6 +21,12 @@ impl TraceReference {
         Self { trace_id, trace_url }
     }
 
+    /// For people: the id, and where to look at it.
+    pub(crate) fn in_words(&self) -> String {
+        let place = self.trace_url.as_deref().map(|url| format!(", {url}")).unwrap_or_default();
+        format!("trace {}{place}", self.trace_id)
+    }
+
     /// What names this very answer.
     pub(crate) fn uri_reference(&self) -> String {
         self.trace_url.clone().unwrap_or_else(|| format!("/traces/{}", self.trace_id))

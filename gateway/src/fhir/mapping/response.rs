@@ -1,0 +1,155 @@
+use std::collections::HashMap;
+
+use chrono::{DateTime, SecondsFormat};
+use prost_types::Timestamp;
+use proto::data as pb;
+use proto::report::{self, answer::Value};
+use proto::user::Role;
+use serde_json::{Map, json};
+
+use super::definition::{Definition, Item, Scoring};
+use super::submission::SIGNATURE;
+use crate::fhir::resource::{Answer, Answered, Extension, QuestionnaireResponse, Reference, Signature};
+use crate::problem::Problem;
+use crate::representation::rfc3339;
+
+/// The farthest offset from UTC that R4 can write, in seconds.
+const FARTHEST_OFFSET: i32 = 14 * 60 * 60;
+
+/// A revision of a report with what it says.
+pub(in crate::fhir) struct Filled {
+    report_id: String,
+    assignment_id: String,
+    person_id: String,
+    pub(in crate::fhir) questionnaire_id: String,
+    pub(in crate::fhir) version: String,
+    url: String,
+    revision: u32,
+    captured_at: String,
+    received_at: Option<Timestamp>,
+    answers: HashMap<String, report::Answer>,
+    score: Option<pb::Score>,
+}
+
+impl From<pb::GetReportResponse> for Filled {
+    fn from(report: pb::GetReportResponse) -> Self {
+        Self {
+            report_id: report.report_id,
+            assignment_id: report.assignment_id,
+            person_id: report.person_id,
+            questionnaire_id: report.questionnaire_id,
+            version: report.version,
+            url: report.url,
+            revision: report.revision,
+            captured_at: report.captured_at,
+            received_at: report.received_at,
+            answers: report.answers,
+            score: report.assessment.and_then(|assessment| assessment.score),
+        }
+    }
+}
+
+impl From<pb::FoundReport> for Filled {
+    fn from(report: pb::FoundReport) -> Self {
+        Self {
+            report_id: report.report_id,
+            assignment_id: report.assignment_id,
+            person_id: report.person_id,
+            questionnaire_id: report.questionnaire_id,
+            version: report.version,
+            url: report.url,
+            revision: report.revision,
+            captured_at: report.captured_at,
+            received_at: report.received_at,
+            answers: report.answers,
+            score: report.score,
+        }
+    }
+}
+
+/// A report as somebody with `role` may see it: the total is for nurses only.
+pub(in crate::fhir) fn response(
+    filled: Filled,
+    definition: &Definition,
+    role: Role,
+) -> Result<QuestionnaireResponse, Problem> {
+    let patient = Reference::to("Patient", &filled.person_id);
+    let authored = authored(&filled.captured_at)?;
+    // Nothing is stored that its patient has not attested.
+    let signature = json!(Signature::of_author(patient.clone(), authored.clone()));
+    let answered = definition.items.iter().filter_map(|item| {
+        let value = filled.answers.get(&item.link_id)?.value.as_ref()?;
+        Some(Answered::new(&item.link_id, &item.text, answer(definition, item, value)?))
+    });
+    let total = filled.score.filter(|_| role == Role::Nurse);
+    let total = total.zip(definition.scoring.as_ref()).and_then(|(score, scoring)| total_item(scoring, score.total));
+    Ok(QuestionnaireResponse {
+        id: Some(filled.report_id),
+        meta: Some(Map::from_iter([("lastUpdated".to_owned(), json!(rfc3339(filled.received_at)?))])),
+        extension: vec![Extension::new(SIGNATURE, "valueSignature", signature)],
+        based_on: vec![Reference::to("ServiceRequest", &filled.assignment_id)],
+        questionnaire: Some(format!("{}|{}", filled.url, filled.version)),
+        status: Some(if filled.revision == 1 { "completed" } else { "amended" }.to_owned()),
+        subject: Some(patient.clone()),
+        authored: Some(authored),
+        source: Some(patient),
+        item: answered.chain(total).collect(),
+        ..QuestionnaireResponse::empty()
+    })
+}
+
+/// The time of capture. R4 has no offsets beyond fourteen hours: such a time is written in UTC.
+fn authored(captured_at: &str) -> Result<String, Problem> {
+    let captured = DateTime::parse_from_rfc3339(captured_at).map_err(|_| Problem::INTERNAL)?;
+    let offset = captured.offset().local_minus_utc();
+    Ok(if offset.abs() > FARTHEST_OFFSET {
+        captured.to_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    } else {
+        captured.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    })
+}
+
+fn answer(definition: &Definition, item: &Item, value: &Value) -> Option<Answer> {
+    let none = Answer::default();
+    Some(match value {
+        Value::Integer(value) => {
+            let chosen = item.options.iter().find(|choice| choice.value == *value);
+            match chosen.and_then(|choice| definition.choice(choice)) {
+                Some(coding) => Answer { value_coding: Some(coding), ..none },
+                None if item.is_decimal() => Answer { value_decimal: Some(whole(*value)), ..none },
+                None => Answer { value_integer: Some(*value), ..none },
+            }
+        }
+        Value::Decimal(value) => Answer { value_decimal: Some(*value), ..none },
+        Value::Boolean(value) => Answer { value_boolean: Some(*value), ..none },
+        Value::Text(value) => Answer { value_string: Some(value.clone()), ..none },
+        Value::Structure(()) | Value::Coding(_) => return None,
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the numbers of a questionnaire are far below 2^53")]
+fn whole(value: i64) -> f64 {
+    value as f64
+}
+
+fn total_item(scoring: &Scoring, total: i32) -> Option<Answered> {
+    let answer = Answer { value_integer: Some(total.into()), ..Answer::default() };
+    Some(Answered::new(scoring.link_id.as_deref()?, &scoring.text, answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_capture_keeps_its_offset_if_r4_can_write_it() {
+        for (captured_at, written) in [
+            ("2026-03-01T08:30:00+01:00", "2026-03-01T08:30:00+01:00"),
+            ("2026-03-01T08:30:00.5-14:00", "2026-03-01T08:30:00.500-14:00"),
+            ("2026-03-01T08:30:00+14:01", "2026-02-28T18:29:00Z"),
+            ("2026-03-01T08:30:00+00:00", "2026-03-01T08:30:00Z"),
+        ] {
+            assert_eq!(authored(captured_at), Ok(written.to_owned()));
+        }
+    }
+}

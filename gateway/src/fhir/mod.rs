@@ -1,0 +1,64 @@
+//! HL7 FHIR R4 (4.0.1) at `/fhir`: the same reports under the same rules, as its questionnaires and responses.
+//!
+//! One file per interaction. What is shown and taken is made in `mapping` of the types in `resource`; what a report has
+//! to be is epro-svc's to say, here as under `/v1`. `docs/fhir.md` tells clients the same.
+
+mod accept;
+mod base;
+mod body;
+mod create_response;
+mod get_metadata;
+mod get_questionnaire;
+mod get_response;
+mod key;
+mod mapping;
+mod outcome;
+mod prefer;
+mod resource;
+mod search;
+mod search_responses;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::router::Shared;
+
+pub(crate) use accept::takes_fhir;
+pub(crate) use base::Base;
+pub(crate) use outcome::OperationOutcome;
+
+/// The media type of FHIR's JSON.
+pub(crate) const MEDIA_TYPE: &str = "application/fhir+json";
+
+/// Where it is served.
+const PREFIX: &str = "/fhir";
+
+/// The interactions; what else there is under `/fhir` is not found like anything else.
+pub(crate) fn router() -> Router<Shared> {
+    let responses = get(search_responses::search_responses).post(create_response::create_response);
+    let interactions = Router::new()
+        .route("/metadata", get(get_metadata::get_metadata))
+        .route("/Questionnaire/{id}", get(get_questionnaire::get_questionnaire))
+        .route("/QuestionnaireResponse", responses)
+        .route("/QuestionnaireResponse/{id}", get(get_response::get_response));
+    Router::new().nest(PREFIX, interactions)
+}
+
+/// Whether a path is of FHIR's, so that even errors of it are resources.
+pub(crate) fn serves(path: &str) -> bool {
+    path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_below_its_prefix_is_of_fhir() {
+        for (path, is_of_fhir) in
+            [("/fhir", true), ("/fhir/", true), ("/fhir/nothing", true), ("/fhirs", false), ("/v1/fhir", false)]
+        {
+            assert_eq!(serves(path), is_of_fhir, "{path}");
+        }
+    }
+}
