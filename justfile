@@ -122,6 +122,10 @@ sampling-lab *ARGS:
 fuzz-api *ARGS:
     cargo xtask fuzz-api {{ ARGS }}
 
+# Has HL7's validator look at every kind of FHIR resource that is answered (needs Java and Maven).
+fhir-validate:
+    cargo xtask fhir-validate
+
 # The containers from build to exit code, in a compose project of their own; `--keep` leaves it running.
 e2e-compose *ARGS:
     cargo xtask e2e-compose {{ ARGS }}

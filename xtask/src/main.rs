@@ -10,6 +10,7 @@ mod costs;
 mod demo;
 mod e2e_compose;
 mod explain;
+mod fhir_validate;
 mod file;
 mod fuzz_api;
 mod sampling_lab;
@@ -50,6 +51,8 @@ enum Command {
     SamplingLab(sampling_lab::Options),
     /// Sends what `/openapi.json` allows, and what it does not, to a running stack (needs Python).
     FuzzApi(fuzz_api::Options),
+    /// Has HL7's validator look at every kind of FHIR resource that a stack answers (needs Java and Maven).
+    FhirValidate(fhir_validate::Options),
     /// Counts what spans, requests, calls, log lines and rules cost, in instructions and allocations (needs Valgrind), and
     /// compares it with what it was.
     Costs(costs::Options),
@@ -88,6 +91,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::BenchSinks => testkit::bench::serve_sinks().await,
         Command::SamplingLab(options) => sampling_lab::run(options).await,
         Command::FuzzApi(options) => fuzz_api::run(options).await,
+        Command::FhirValidate(options) => fhir_validate::run(options).await,
         Command::Costs(options) => costs::run(options).await,
         Command::W3cTraceContext(options) => w3c_trace_context::run(options).await,
         Command::VerifyTraces(options) => verify_traces::run(options).await,
