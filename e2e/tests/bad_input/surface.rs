@@ -9,7 +9,6 @@ pub(super) fn paths_and_methods(patient: &Token, report_id: &str) -> Vec<Case> {
     let get = |name, path: &str| Case::new(name, "GET", path).bearer(patient);
     let report = format!("/v1/reports/{report_id}");
     let unknown = [
-        get("the root", "/"),
         get("a path that is none", &format!("/v1/{MARK}?name={MARK}")),
         get("another version", "/v2/reports"),
         get("upper case", "/V1/REPORTS"),
