@@ -114,7 +114,7 @@ impl Probe {
                     None => Connector::cleartext(),
                     Some(mesh) => Connector::Secured(mesh.own_connector()?),
                 };
-                let service = Balanced::new(format!("http://{address}").parse()?, address.port(), connector);
+                let service = Balanced::new(&[format!("http://{address}").parse()?], address.port(), connector);
                 if !HealthClient(deadline::Client::new(service, PATIENCE)).is_serving().await {
                     bail!("{address} is not ready");
                 }

@@ -1,4 +1,4 @@
-//! A service under one name and at any number of addresses: every call goes to the copy that has least to do.
+//! A service at any number of addresses: every call goes to the copy that has least to do.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -60,16 +60,26 @@ struct State {
 }
 
 impl Balanced {
-    /// Looks the origin's host up and connects, again and again until the last clone is dropped.
-    pub(crate) fn new(origin: Uri, default_port: u16, connector: Connector) -> Self {
-        // An address of IPv6 has brackets in a URL.
-        let host: Arc<str> = origin.host().unwrap_or_default().trim_matches(['[', ']']).into();
-        let port = origin.port_u16().unwrap_or(default_port);
+    /// Looks the hosts up and connects, again and again until the last clone is dropped. Requests are addressed to the
+    /// first of them.
+    pub(crate) fn new(hosts: &[Uri], default_port: u16, connector: Connector) -> Self {
+        let targets = hosts.iter().map(|host| {
+            // An address of IPv6 has brackets in a URL.
+            let name = host.host().unwrap_or_default().trim_matches(['[', ']']);
+            (name.to_owned(), host.port_u16().unwrap_or(default_port))
+        });
+        let targets: Arc<[_]> = targets.collect();
         let lookup = move || {
-            let host = Arc::clone(&host);
-            async move { Ok(lookup_host((&*host, port)).await?.collect()) }
+            let targets = Arc::clone(&targets);
+            async move {
+                let mut found = Vec::new();
+                for (name, port) in &*targets {
+                    found.extend(lookup_host((&**name, *port)).await?);
+                }
+                Ok(found)
+            }
         };
-        Self::over(origin, lookup, connector)
+        Self::over(hosts.first().cloned().unwrap_or_default(), lookup, connector)
     }
 
     #[expect(clippy::disallowed_methods, reason = "a connection is nobody's request")]
@@ -160,7 +170,7 @@ impl Copies {
     }
 }
 
-/// Gives the addresses of a name.
+/// Gives the addresses of all copies.
 trait Lookup: Fn() -> Self::Answer + Send + 'static {
     type Answer: Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 }
@@ -173,7 +183,7 @@ where
     type Answer = A;
 }
 
-/// Keeps a connection to each address of a name, for as long as it is polled.
+/// Keeps a connection to each address, for as long as it is polled.
 #[expect(clippy::disallowed_methods, reason = "a connection is nobody's request")]
 async fn resolve(lookup: impl Lookup, connector: Connector, copies: Arc<Copies>) {
     let mut kept: HashMap<SocketAddr, AbortOnDropHandle<()>> = HashMap::new();

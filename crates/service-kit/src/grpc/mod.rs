@@ -44,7 +44,8 @@ pub type Channel = telemetry::grpc::Channel<deadline::Client>;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
-    /// `http://host:port`, or `https://host:port` where there is a mesh.
+    /// `http://host:port`, or `https://host:port` where there is a mesh. Where no name has the addresses of all copies, hosts
+    /// with commas between: `http://10.0.0.1:50053,10.0.0.2:50053`.
     pub url: String,
     /// How long one call may take, if the caller's own deadline is not nearer.
     #[serde(with = "humantime_serde")]
@@ -52,7 +53,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// A channel to all its copies, whose addresses are those of the URL's host. `name` is its `service.name` and the name
+    /// A channel to all its copies, whose addresses are those of the URL's hosts. `name` is its `service.name` and the name
     /// in its certificate.
     ///
     /// Must run inside the runtime.
@@ -77,8 +78,8 @@ impl Upstream {
     /// An address that says one thing and settings that say another are an error, not cleartext without a word.
     fn connect(&self, name: &'static str, mesh: &Mesh) -> anyhow::Result<(Balanced, Uri)> {
         let setting = name.replace('-', "_");
-        let uri: Uri = self.url.parse().with_context(|| format!("{setting}.url: {} is no URL", self.url))?;
-        let (port, connector) = match (uri.scheme_str(), mesh.connector(name)?) {
+        let hosts = self.hosts().with_context(|| format!("{setting}.url: {} is no URL", self.url))?;
+        let (port, connector) = match (hosts[0].scheme_str(), mesh.connector(name)?) {
             (Some("http"), None) => (80, Connector::cleartext()),
             (Some("https"), Some(connector)) => (443, Connector::Secured(connector)),
             (Some("https"), None) => {
@@ -87,7 +88,13 @@ impl Upstream {
             (Some("http"), Some(_)) => bail!("{setting}.url is http, although there is a mesh block"),
             _ => bail!("{setting}.url: {} is neither http nor https", self.url),
         };
-        Ok((Balanced::new(uri.clone(), port, connector), uri))
+        Ok((Balanced::new(&hosts, port, connector), hosts[0].clone()))
+    }
+
+    /// Each host with the scheme of all; at least one.
+    fn hosts(&self) -> Result<Vec<Uri>, http::uri::InvalidUri> {
+        let (scheme, hosts) = self.url.split_at(self.url.find("://").map_or(0, |at| at + 3));
+        hosts.split(',').map(|host| format!("{scheme}{}", host.trim()).parse()).collect()
     }
 }
 

@@ -16,7 +16,7 @@ use tonic::Code;
 use super::*;
 use crate::deadline;
 use crate::fault::Faults;
-use crate::grpc::serve;
+use crate::grpc::{Upstream, serve};
 use crate::health::Readiness;
 use crate::mesh::Mesh;
 use crate::service::Shutdown;
@@ -108,6 +108,20 @@ async fn calls_one_after_the_other_are_spread_evenly() {
     for (copy, before) in copies.iter().zip(before) {
         assert_eq!(copy.calls.load(Ordering::Relaxed) - before, 10);
     }
+}
+
+#[tokio::test]
+async fn hosts_with_commas_between_are_copies_of_one_service() {
+    let copies = [copy().await, copy().await, copy().await];
+    let url = format!("http://{}, {},{}", copies[0].address, copies[1].address, copies[2].address);
+    let channel = Upstream { url, timeout: DEADLINE }.channel("notify-svc", &Mesh::open(None).unwrap()).unwrap();
+    let client = NotifyServiceClient::new(channel);
+    let calling = async {
+        while copies.iter().any(|copy| copy.calls.load(Ordering::Relaxed) == 0) {
+            client.clone().notify(NotifyRequest::default()).await.unwrap();
+        }
+    };
+    timeout(DEADLINE, calling).await.unwrap();
 }
 
 #[tokio::test]
