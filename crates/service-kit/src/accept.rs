@@ -40,6 +40,7 @@ pub struct Acceptor {
     connections: Arc<Pool>,
     /// Bytes that all connections have in common for large requests.
     store: Arc<Pool>,
+    pub(crate) farewell: Duration,
     router: Router,
 }
 
@@ -54,6 +55,9 @@ pub struct Room {
     /// Bytes that all requests together may take up that are still on their way, beyond the 16 KiB that each connection
     /// has for itself. One address may have an eighth of them.
     pub unanswered: usize,
+    /// How long a stopping server still takes requests, each answer being the last one on its connection.
+    #[serde(with = "humantime_serde")]
+    pub farewell: Duration,
 }
 
 impl Acceptor {
@@ -68,7 +72,7 @@ impl Acceptor {
         let most_of_address = room.most_of_address.max(1);
         let connections = Pool::new(room.most.into(), most_of_address.into(), proxies.clone());
         let store = Pool::new(room.unanswered, room.unanswered / STORE_PARTS, proxies);
-        Ok(Self { tls, connections, store, router: Router::new() })
+        Ok(Self { tls, connections, store, farewell: room.farewell, router: Router::new() })
     }
 
     /// The router that answers what cannot be read.

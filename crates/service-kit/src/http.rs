@@ -5,9 +5,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use axum::extract::State;
+use axum::middleware::map_response_with_state;
+use axum::response::Response;
 use axum_server::Handle;
+use http::HeaderValue;
+use http::header::CONNECTION;
 use hyper_util::rt::TokioTimer;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 
 use crate::service::{DRAIN, Shutdown};
 
@@ -25,8 +31,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_LIMIT: usize = 128 * 1024;
 const HEADERS_LIMIT: usize = 256;
 
-/// Serves HTTP/1.1 until told to stop, then finishes the requests it has begun. Each request has the peer's address as an
-/// extension, [`axum::extract::ConnectInfo`].
+/// Serves HTTP/1.1 until told to stop, goes on for [`Room::farewell`], and finishes the requests it has begun. Each request
+/// has the peer's address as an extension, [`axum::extract::ConnectInfo`].
 ///
 /// # Errors
 /// When the listener fails.
@@ -37,6 +43,8 @@ pub async fn serve(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let handle = Handle::new();
+    let farewell = acceptor.farewell;
+    let router = router.layer(map_response_with_state(shutdown.clone(), say_farewell));
     let mut server = axum_server::from_tcp(listener.into_std()?)
         .context("take over the listener")?
         .acceptor(acceptor.answering(router.clone()))
@@ -55,9 +63,22 @@ pub async fn serve(
         ended = &mut serving => return ended.context("serve HTTP"),
         () = shutdown.cancelled() => {}
     }
+    // Who uses a connection hears that it ends, and opens the next one elsewhere. Closed at once, it could meet a request
+    // that is on its way: no client can tell whether that was heard.
+    tokio::select! {
+        ended = &mut serving => return ended.context("serve HTTP"),
+        () = sleep(farewell) => {}
+    }
     // A connection that has sent half a request would hold the end up for ever.
-    handle.graceful_shutdown(Some(DRAIN));
+    handle.graceful_shutdown(Some(DRAIN.saturating_sub(farewell)));
     serving.await.context("serve HTTP")
+}
+
+async fn say_farewell(State(shutdown): State<Shutdown>, mut response: Response) -> Response {
+    if shutdown.is_cancelled() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 #[cfg(test)]

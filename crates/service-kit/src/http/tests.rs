@@ -13,7 +13,7 @@ use super::*;
 use crate::health::Probe;
 
 const PROBE: Probe = Probe::Http("/readyz");
-const ROOM: Room = Room { most: 1, most_of_address: 1, unanswered: 0 };
+const ROOM: Room = Room { most: 1, most_of_address: 1, unanswered: 0, farewell: Duration::ZERO };
 
 /// A certificate of its own, for a name that nothing here is reached by.
 fn certificate(folder: &Path, name: &str) -> Tls {
@@ -34,7 +34,7 @@ fn settings(files: [(&str, String); 2]) -> Tls {
 async fn against(tls: Option<&Tls>, most: u16, test: impl AsyncFnOnce(SocketAddr)) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let room = Room { most, most_of_address: most, unanswered: 8 * 64 * 1024 };
+    let room = Room { most, most_of_address: most, unanswered: 8 * 64 * 1024, farewell: Duration::ZERO };
     let acceptor = Acceptor::new(tls, room, Networks::default()).unwrap();
     let shutdown = Shutdown::new();
     let router = Router::new().route("/readyz", get(async || "ready"));
@@ -170,4 +170,43 @@ async fn a_connection_that_is_answered_may_send_as_much_again() {
         }
     })
     .await;
+}
+
+/// Asks on a connection that is kept; gives the answer.
+async fn ask(connection: &mut TcpStream) -> String {
+    connection.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"ready") {
+        assert_ne!(connection.read_buf(&mut answer).await.unwrap(), 0);
+    }
+    String::from_utf8(answer).unwrap().to_lowercase()
+}
+
+#[tokio::test]
+async fn a_server_that_is_to_stop_goes_on_for_a_while_and_says_that_each_answer_is_the_last_of_its_connection() {
+    const LAST: &str = "connection: close";
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let room = Room { most: 10, most_of_address: 10, farewell: Duration::from_secs(1), ..ROOM };
+    let acceptor = Acceptor::new(None, room, Networks::default()).unwrap();
+    let shutdown = Shutdown::new();
+    let router = Router::new().route("/readyz", get(async || "ready"));
+    let serving = serve(listener, acceptor, router, shutdown.clone());
+    let testing = async {
+        let [mut used, mut idle] =
+            [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+        for connection in [&mut used, &mut idle] {
+            assert!(!ask(connection).await.contains(LAST));
+        }
+        shutdown.cancel();
+        let mut new = TcpStream::connect(address).await.unwrap();
+        for connection in [&mut used, &mut new] {
+            assert!(ask(connection).await.contains(LAST));
+            assert_eq!(connection.read(&mut [0; 1]).await.unwrap(), 0);
+        }
+        // That one was not to know, and is closed in the end.
+        assert_eq!(idle.read(&mut [0; 1]).await.unwrap(), 0);
+    };
+    tokio::join!(serving, testing).0.unwrap();
+    TcpStream::connect(address).await.unwrap_err();
 }

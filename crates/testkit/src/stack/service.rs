@@ -78,7 +78,11 @@ impl Service {
                 ("EPRO_REPORT_URL", "https://study.example.org/reports/".to_owned()),
                 ("EPRO_PROJECT_URL", "https://study.example.org/projects/".to_owned()),
             ]),
-            Self::Gateway => settings.push(("EPRO_WEB__JAEGER_URL", sinks.otlp.http_endpoint())),
+            Self::Gateway => settings.extend([
+                ("EPRO_WEB__JAEGER_URL", sinks.otlp.http_endpoint()),
+                // Nobody is there to hear it.
+                ("EPRO_CONNECTIONS__FAREWELL", "0s".to_owned()),
+            ]),
             Self::EproSvc => {}
         }
         settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
