@@ -7,6 +7,7 @@ mod bad_input;
 mod bench;
 mod browser;
 mod chaos;
+mod copies;
 mod export;
 mod faults;
 mod fhir;

@@ -11,6 +11,8 @@ use serde_json::json;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::poll;
+
 /// For a build from scratch on a small machine with a slow network.
 const BUILD: Duration = Duration::from_mins(30);
 /// For containers to become healthy once they exist.
@@ -33,6 +35,8 @@ pub struct Compose {
     overlays: Vec<PathBuf>,
     /// Each variable that names a port, and the port.
     ports: Vec<(&'static str, u16)>,
+    /// Other variables of the compose files.
+    variables: Vec<(&'static str, String)>,
     /// Variables that services have been given besides, by service.
     environment: BTreeMap<String, BTreeMap<String, String>>,
     /// Has the overlay with them.
@@ -71,6 +75,7 @@ impl Compose {
             sms_provider: url(3),
             overlays: Vec::new(),
             ports,
+            variables: Vec::new(),
             environment: BTreeMap::new(),
             folder: tempfile::tempdir()?,
         })
@@ -85,6 +90,11 @@ impl Compose {
         self.overlays.push(repository().join(file));
         self.ports.extend(ports.into_iter().zip(free));
         Ok(free)
+    }
+
+    /// Sets a variable of the compose files.
+    pub fn set(&mut self, variable: &'static str, value: String) {
+        self.variables.push((variable, value));
     }
 
     /// Builds the images.
@@ -186,6 +196,30 @@ impl Compose {
         run(inspect, SHORT).await?.lines().map(parse).collect()
     }
 
+    /// The ids of a service's containers.
+    ///
+    /// # Errors
+    /// When Docker cannot say.
+    pub async fn copies(&self, service: &str) -> anyhow::Result<Vec<String>> {
+        let ids = run(self.compose(&["ps", "--quiet", service])?, SHORT).await?;
+        Ok(ids.split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// Stops one container in its own time, starts it again and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not end well, does not start or is not ready in time.
+    pub async fn roll(&self, id: &str) -> anyhow::Result<()> {
+        run(docker(&["stop", id]), SHORT).await?;
+        let code = run(docker(&["inspect", "--format", "{{.State.ExitCode}}", id]), SHORT).await?;
+        ensure!(code.trim() == "0", "container {id} ended with {}", code.trim());
+        run(docker(&["start", id]), SHORT).await?;
+        let health = async || run(docker(&["inspect", "--format", "{{.State.Health.Status}}", id]), SHORT).await;
+        let found = poll::until(START, health, |status| status.trim() == "healthy").await?;
+        ensure!(found.trim() == "healthy", "container {id} is {}", found.trim());
+        Ok(())
+    }
+
     /// Bytes that a container's image has, unpacked.
     ///
     /// # Errors
@@ -229,6 +263,7 @@ impl Compose {
         command.args(arguments);
         command.current_dir(repository());
         command.envs(self.ports.iter().map(|(name, port)| (name, port.to_string())));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         // A sampler of the user's own would lose the traces that are to be judged.
         command.env("EPRO_TELEMETRY__SAMPLER", "1.0");
         Ok(command)
@@ -272,6 +307,21 @@ fn parse(line: &str) -> anyhow::Result<Container> {
         restarts: restarts.parse()?,
         image: image.to_owned(),
     })
+}
+
+/// The first of so many ports, one after the other, that nothing listens on.
+///
+/// # Errors
+/// When none is found.
+pub fn free_range(count: u16) -> anyhow::Result<u16> {
+    for _ in 0..100 {
+        let [first] = free_ports::<1>()?;
+        let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if first.checked_add(count).is_some_and(|end| (first..end).all(is_free)) {
+            return Ok(first);
+        }
+    }
+    anyhow::bail!("there are no {count} free ports one after the other")
 }
 
 /// Ports that nothing listens on. All are held until all are found, so that they differ.

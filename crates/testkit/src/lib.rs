@@ -33,6 +33,7 @@ pub mod chaos;
 pub mod client;
 pub mod compose;
 pub mod contract;
+pub mod copies;
 pub mod fhir;
 pub mod jaeger;
 pub mod journal;

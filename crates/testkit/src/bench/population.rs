@@ -21,10 +21,10 @@ pub struct Population {
 
 /// A patient who is logged in.
 #[derive(Debug, Clone)]
-pub(crate) struct Patient {
-    pub(crate) token: String,
+pub struct Patient {
+    pub token: String,
     /// May be filled in at any time.
-    pub(crate) assignment: Uuid,
+    pub assignment: Uuid,
 }
 
 /// Ids are made of names, so that the statements need not hand them on.
@@ -98,18 +98,28 @@ impl Population {
     /// # Errors
     /// When a statement fails.
     pub(crate) async fn store(&self, database: &mut PgConnection) -> anyhow::Result<Vec<Uuid>> {
+        let mut tx = database.begin().await?;
+        sqlx::raw_sql(AssertSqlSafe(self.statements())).execute(&mut *tx).await.context("store the population")?;
+        tx.commit().await?;
+        Ok(sqlx::query_scalar(AssertSqlSafe(self.assignments())).fetch_all(database).await?)
+    }
+
+    /// What stores them all.
+    pub fn statements(&self) -> String {
         let reports = if self.reports == 0 { "" } else { REPORTS };
-        let statements = format!("{STATEMENTS}{reports} ANALYZE;")
+        format!("{STATEMENTS}{reports} ANALYZE;")
             .replace("$sites", &self.sites.to_string())
             .replace("$nurses", &self.nurses_per_site.to_string())
             .replace("$patients", &self.patients.to_string())
-            .replace("$reports", &self.reports.to_string());
-        let mut tx = database.begin().await?;
-        sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut *tx).await.context("store the population")?;
-        tx.commit().await?;
-        let assignments =
-            "SELECT pg_temp.id('assignment', patient) FROM generate_series(0, $1 - 1) AS patient ORDER BY patient";
-        Ok(sqlx::query_scalar(assignments).bind(i64::from(self.patients)).fetch_all(database).await?)
+            .replace("$reports", &self.reports.to_string())
+    }
+
+    /// What gives each patient's assignment.
+    pub fn assignments(&self) -> String {
+        format!(
+            "SELECT md5('bench assignment' || n)::uuid FROM generate_series(0, {} - 1) AS n ORDER BY n",
+            self.patients
+        )
     }
 }
 
@@ -117,7 +127,7 @@ impl Population {
 ///
 /// # Errors
 /// When one is refused.
-pub(crate) async fn log_in(client: &Client, assignments: Vec<Uuid>) -> anyhow::Result<Vec<Patient>> {
+pub async fn log_in(client: &Client, assignments: Vec<Uuid>) -> anyhow::Result<Vec<Patient>> {
     const AT_ONCE: usize = 4;
     let logins = assignments.into_iter().enumerate().map(|(number, assignment)| async move {
         let token = client.login(&format!("bench-{number}"), PATIENTS[0].pin).await?.0;
@@ -130,7 +140,7 @@ pub(crate) async fn log_in(client: &Client, assignments: Vec<Uuid>) -> anyhow::R
 ///
 /// # Errors
 /// When one is refused.
-pub(crate) async fn log_in_demo(client: &Client) -> anyhow::Result<Vec<Patient>> {
+pub async fn log_in_demo(client: &Client) -> anyhow::Result<Vec<Patient>> {
     let logins = PATIENTS.iter().map(|patient| async move {
         let token = client.login(patient.login, patient.pin).await?.0;
         anyhow::Ok(Patient { token, assignment: patient.assignment })

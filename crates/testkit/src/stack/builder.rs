@@ -33,6 +33,8 @@ pub struct Builder {
     receiver: Option<otlp::Receiver>,
     binaries: Option<PathBuf>,
     pub(super) proxied: bool,
+    /// Copies of each service beside the first.
+    pub(super) further: usize,
 }
 
 impl Builder {
@@ -84,6 +86,13 @@ impl Builder {
     #[must_use]
     pub fn proxied(mut self) -> Self {
         self.proxied = true;
+        self
+    }
+
+    /// So many copies of each service, each of which is called by all copies of its callers.
+    #[must_use]
+    pub fn copies(mut self, copies: usize) -> Self {
+        self.further = copies.saturating_sub(1);
         self
     }
 

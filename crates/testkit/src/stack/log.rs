@@ -27,7 +27,7 @@ impl Logs {
     }
 
     /// All of them.
-    pub(crate) fn all(&self) -> Vec<Value> {
+    pub fn all(&self) -> Vec<Value> {
         self.0.iter().flat_map(|log| log.all()).collect()
     }
 }

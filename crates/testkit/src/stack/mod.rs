@@ -2,6 +2,7 @@
 
 mod builder;
 mod companion;
+mod copies;
 mod instance;
 mod log;
 mod mesh;
@@ -46,6 +47,8 @@ const READY_POLL: Duration = Duration::from_millis(10);
 pub struct Stack {
     // Before the sinks, so that the services are gone when their database and ports go.
     instances: BTreeMap<Service, Instance>,
+    /// Copies beside the first.
+    further: BTreeMap<Service, Vec<Replica>>,
     proxied: bool,
     sinks: Sinks,
     mesh: Mesh,
@@ -91,12 +94,17 @@ impl Stack {
 
     async fn launch(sinks: Sinks, binaries: PathBuf, builder: &Builder) -> anyhow::Result<Self> {
         let mesh = Mesh::new()?;
-        let mut stack = Self { instances: BTreeMap::new(), proxied: builder.proxied, sinks, mesh };
+        let mut stack =
+            Self { instances: BTreeMap::new(), further: BTreeMap::new(), proxied: builder.proxied, sinks, mesh };
         for service in Service::ALL {
             let environment = stack.environment(service, builder);
             let network = stack.network(service, &environment).await?;
             let instance = Instance::start(service, binaries.join(service.name()), environment, network).await?;
             stack.instances.insert(service, instance);
+            for _ in 0..builder.further {
+                let copy = stack.replicate(service, &[]).await?;
+                stack.further.entry(service).or_default().push(copy);
+            }
         }
         stack.wait_until_ready().await?;
         Ok(stack)
@@ -106,7 +114,7 @@ impl Stack {
         let mut environment = builder.environment(service, &self.sinks);
         environment.extend(self.mesh.environment(service));
         for (callee, setting) in service.callees() {
-            environment.insert((*setting).to_owned(), self.url(*callee));
+            environment.insert((*setting).to_owned(), self.urls(*callee));
         }
         environment.extend(builder.overrides(service));
         environment
@@ -279,7 +287,8 @@ impl Stack {
 
     /// The log lines of all services.
     pub fn all_logs(&self) -> Logs {
-        Logs(self.instances.values().map(|instance| Arc::clone(&instance.log)).collect())
+        let further = self.further.values().flatten().map(|replica| &replica.0);
+        Logs(self.instances.values().chain(further).map(|instance| Arc::clone(&instance.log)).collect())
     }
 
     /// Waits for a log line, one written before the call included.
@@ -302,8 +311,12 @@ impl Stack {
     pub async fn stop(mut self) -> anyhow::Result<Vec<(Service, ExitStatus)>> {
         let mut ends = Vec::new();
         for (service, instance) in self.instances.iter_mut().rev() {
-            if instance.process.is_some() {
-                ends.push((*service, instance.end(Signal::TERM).await, Arc::clone(&instance.log)));
+            let further = self.further.remove(service).unwrap_or_default();
+            let mut copies: Vec<_> = further.into_iter().map(|replica| replica.0).collect();
+            for copy in copies.iter_mut().chain([instance]) {
+                if copy.process.is_some() {
+                    ends.push((*service, copy.end(Signal::TERM).await, Arc::clone(&copy.log)));
+                }
             }
         }
         let dropped = self.sinks.database.drop().await;

@@ -1,0 +1,134 @@
+//! Three copies of each service: they share the work, are replaced one after the other without a patient noticing, and do
+//! not get in each other's way.
+
+mod chores;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use e2e::{DEADLINE, NURSES_PER_SITE, rows, unhurried};
+use futures_util::future::try_join_all;
+use testkit::copies::{Answered, Caller, Load, Spread};
+use testkit::stack::{Builder, Service, Stack};
+use testkit::trace::Trace;
+use testkit::trace::verify::{Margins, verify};
+use testkit::{contract, poll};
+
+const COPIES: usize = 3;
+
+/// Messages about one report: each nurse of its site has an SMS and a mail.
+const MESSAGES: usize = 2 * NURSES_PER_SITE;
+
+#[tokio::test]
+async fn three_copies_of_each_service_have_a_third_of_the_requests_each() -> anyhow::Result<()> {
+    const ROUNDS: usize = 20;
+    let stack = three_of_each().start().await?;
+    let answers = submit(&stack, 6, ROUNDS).await?;
+    all_told(&stack, answers.len()).await?;
+    let shape = contract::submit_report(NURSES_PER_SITE);
+    let traces = whole_traces(&stack, &answers, |trace| trace.has_shape(&shape)).await?;
+
+    let spread = Spread::of(&traces);
+    println!("{spread:#?}");
+    for service in Service::ALL {
+        let copies = spread.0.get(service.name()).map(BTreeMap::len);
+        assert!(copies == Some(COPIES) && spread.unfairness(service.name()) <= 0.2, "{service}: {spread:?}");
+    }
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn all_copies_of_all_services_are_replaced_under_load_and_no_submission_fails_or_is_lost() -> anyhow::Result<()> {
+    // What a stopping copy of notify-svc had not begun is left to the others' sweepers.
+    let mut stack = three_of_each()
+        .env(Service::Gateway, "EPRO_CONNECTIONS__FAREWELL", "1s")
+        .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "2s")
+        .start()
+        .await?;
+    let load = Load::start(Caller::several(&stack.clients(), 16).await?, Duration::from_millis(400));
+    let started = Instant::now();
+    for service in Service::ALL {
+        for copy in 0..COPIES {
+            stack.roll(service, copy).await?;
+        }
+    }
+    let rolled = started.elapsed();
+    let answers = load.stop().await?;
+    let again = answers.iter().filter(|answer| answer.sent > 1).count();
+    let slowest = answers.iter().map(|answer| answer.took).max().unwrap_or_default();
+    println!(
+        "{} reports within {rolled:.1?}, {again} of them sent again, the slowest took {slowest:.1?}",
+        answers.len()
+    );
+    none_failed(&stack, &answers)?;
+    ensure!(answers.len() > 15 * COPIES, "too few to tell: {}", answers.len());
+
+    all_told(&stack, answers.len()).await?;
+    let told = |trace: &Trace| trace.named("epro.data.v1.DataService/RecordDelivery").len() == 2 * MESSAGES;
+    whole_traces(&stack, &answers, told).await?;
+    for command in [&["audit", "verify"][..], &["reconcile"]] {
+        let said = stack.command(Service::DataSvc, command).await?;
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
+    }
+    stack.stop().await?;
+    Ok(())
+}
+
+/// Three copies of each service, whose connections to Postgres are few: other tests have theirs on the same server.
+fn three_of_each() -> Builder {
+    let builder = unhurried().copies(COPIES).without_rate_limits();
+    [Service::DataSvc, Service::UserSvc]
+        .into_iter()
+        .fold(builder, |builder, service| builder.env(service, "EPRO_DATABASE__MAX_CONNECTIONS", "5"))
+}
+
+/// Has so many callers submit so many reports each, all of which are stored.
+async fn submit(stack: &Stack, callers: usize, reports: usize) -> anyhow::Result<Vec<Answered>> {
+    let callers = Caller::several(&stack.clients(), callers).await?;
+    let answers = try_join_all(callers.iter().map(|caller| caller.submit_so_often(reports))).await?.concat();
+    none_failed(stack, &answers)?;
+    Ok(answers)
+}
+
+fn none_failed(stack: &Stack, answers: &[Answered]) -> anyhow::Result<()> {
+    let failed = answers.iter().filter(|answer| answer.status != 201);
+    let shown: Vec<_> = failed.map(|answer| format!("{answer:?}\n{}", stack.otlp.trace(&answer.trace_id))).collect();
+    ensure!(shown.is_empty(), "{} failed:\n{}", shown.len(), shown.join("\n"));
+    Ok(())
+}
+
+/// Waits until each nurse has been told of each report, once.
+async fn all_told(stack: &Stack, reports: usize) -> anyhow::Result<()> {
+    let messages = i64::try_from(reports * MESSAGES)?;
+    let found = poll::until(DEADLINE, async || rows(stack).await, |rows| rows.delivered == messages).await?;
+    assert_eq!((found.reports, found.keys), (i64::try_from(reports)?, i64::try_from(reports)?), "{found:?}");
+    assert_eq!((found.notifications, found.delivered, found.attempts), (messages, messages, messages), "{found:?}");
+    let expected = reports * NURSES_PER_SITE;
+    assert_eq!((stack.sms.accepted().len(), stack.smtp.accepted().len()), (expected, expected));
+    Ok(())
+}
+
+/// Waits until the trace of each report is complete that was sent once; one that was sent again may have been stored the
+/// first time. Gives all traces, none of which is broken.
+async fn whole_traces(
+    stack: &Stack,
+    answers: &[Answered],
+    complete: impl Fn(&Trace) -> bool + Copy,
+) -> anyhow::Result<Vec<Trace>> {
+    for answer in answers.iter().filter(|answer| answer.sent == 1) {
+        stack.otlp.wait_for(&answer.trace_id, DEADLINE, complete).await?;
+    }
+    let verified = async || {
+        let traces = stack.otlp.traces();
+        let report = verify(&traces, Margins::default(), None);
+        Ok((traces, report))
+    };
+    let (traces, report) = poll::until(DEADLINE, verified, |(_, report)| report.is_good()).await?;
+    ensure!(report.is_good(), "{report}");
+    let ids: BTreeSet<_> = traces.iter().map(Trace::id).collect();
+    let unseen: Vec<_> = answers.iter().filter(|answer| !ids.contains(&*answer.trace_id)).collect();
+    ensure!(unseen.is_empty(), "there are no traces of {unseen:?}");
+    Ok(traces)
+}
