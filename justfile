@@ -106,6 +106,10 @@ demo *ARGS:
 test *ARGS:
     cargo xtask test {{ ARGS }}
 
+# Three copies of each service in containers, all of which are replaced under load.
+copies *ARGS:
+    cargo xtask copies {{ ARGS }}
+
 # Kills services and Postgres and cuts them off under load: `just chaos --faults 200 --seed 1`.
 chaos *ARGS:
     cargo xtask chaos {{ ARGS }}

@@ -2,7 +2,7 @@
 
 mod containers;
 mod journals;
-mod verdict;
+pub(crate) mod verdict;
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ const PROJECT: &str = "epro-e2e";
 const MORE: usize = 20;
 
 /// The five services. Compose itself stops callers before those they call.
-const SERVICES: [&str; 5] = ["gateway", "user-svc", "epro-svc", "data-svc", "notify-svc"];
+pub(crate) const SERVICES: [&str; 5] = ["gateway", "user-svc", "epro-svc", "data-svc", "notify-svc"];
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -64,7 +64,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 }
 
 /// Ctrl-C, or what CI ends a job with.
-async fn interrupted() {
+pub(crate) async fn interrupted() {
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return std::future::pending().await;

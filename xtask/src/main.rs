@@ -6,6 +6,7 @@ mod architecture;
 mod bench;
 mod cargo;
 mod chaos;
+mod copies;
 mod costs;
 mod demo;
 mod e2e_compose;
@@ -39,6 +40,8 @@ enum Command {
     Test(test::Options),
     /// Builds and starts the compose stack, submits a report and judges what Jaeger, Mailpit and WireMock saw.
     E2eCompose(e2e_compose::Options),
+    /// Starts three copies of each service in containers, says how they share the work, and replaces all of them under load.
+    Copies(copies::Options),
     /// Kills two copies of each service and Postgres under load, cuts them off from each other, and checks that nothing is
     /// lost, doubled or untold.
     Chaos(chaos::Options),
@@ -86,6 +89,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(options).await,
         Command::Test(options) => test::run(options).await,
         Command::E2eCompose(options) => e2e_compose::run(options).await,
+        Command::Copies(options) => copies::run(options).await,
         Command::Chaos(options) => chaos::run(options).await,
         Command::Bench(options) => bench::run(options).await,
         Command::BenchSinks => testkit::bench::serve_sinks().await,

@@ -4,14 +4,14 @@ use anyhow::ensure;
 
 /// Checks so far. Each prints a line of its own.
 #[derive(Debug, Default)]
-pub(super) struct Verdict {
+pub(crate) struct Verdict {
     passed: usize,
     failed: Vec<String>,
 }
 
 impl Verdict {
     /// `details` are shown when the check fails.
-    pub(super) fn check(&mut self, name: &str, passed: bool, details: impl FnOnce() -> String) {
+    pub(crate) fn check(&mut self, name: &str, passed: bool, details: impl FnOnce() -> String) {
         if passed {
             self.passed += 1;
             println!("ok    {name}");
@@ -23,12 +23,12 @@ impl Verdict {
     }
 
     /// Passes when there is no problem.
-    pub(super) fn all(&mut self, name: &str, problems: &[String]) {
+    pub(crate) fn all(&mut self, name: &str, problems: &[String]) {
         self.check(name, problems.is_empty(), || problems.join("\n"));
     }
 
     /// Passes when there is a text and none of the words is in it.
-    pub(super) fn absent(&mut self, name: &str, words: &[&str], text: &str) {
+    pub(crate) fn absent(&mut self, name: &str, words: &[&str], text: &str) {
         let found: Vec<String> = words.iter().filter_map(|word| find(word, text)).collect();
         self.check(name, !text.is_empty() && found.is_empty(), || {
             if found.is_empty() { "there is nothing to look at".to_owned() } else { found.join("\n") }
@@ -36,7 +36,7 @@ impl Verdict {
     }
 
     /// Whether no check has failed.
-    pub(super) fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         self.failed.is_empty()
     }
 
@@ -44,7 +44,7 @@ impl Verdict {
     ///
     /// # Errors
     /// When a check failed.
-    pub(super) fn pronounce(self) -> anyhow::Result<()> {
+    pub(crate) fn pronounce(self) -> anyhow::Result<()> {
         let (passed, failed) = (self.passed, self.failed.len());
         ensure!(failed == 0, "{failed} of {} checks failed: {}", passed + failed, self.failed.join("; "));
         println!("verdict: all {passed} checks passed");
