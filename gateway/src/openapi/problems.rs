@@ -62,7 +62,7 @@ fn names(operation: &mut Operation, path: &str) -> Vec<String> {
         add(&["unauthenticated", "invalid-token", "inactive"]);
     }
     if operation.request_body.is_some() {
-        add(&["malformed-json", "slow-body", "too-large", "unsupported-media-type", "invalid-body"]);
+        add(&["malformed-json", "slow-body", "too-large", "unsupported-media-type", "invalid-body", "cross-site"]);
     }
     for parameter in operation.parameters.iter().flatten() {
         let RefOr::T(parameter) = parameter else { continue };
