@@ -88,8 +88,8 @@ async fn judge(stack: &Compose, gateways: Vec<String>, clients: u32) -> anyhow::
     let gateways: Vec<_> = gateways.into_iter().map(Client::new).collect();
     let mut verdict = Verdict::default();
 
-    let since = SystemTime::now();
     let callers = Caller::each(&gateways, log_in(&gateways[0], assignments).await?);
+    let since = SystemTime::now();
     let mut answers = try_join_all(callers.iter().map(|caller| caller.submit_so_often(REPORTS))).await?.concat();
     settled(stack, answers.len()).await?;
     let traces = whole(&jaeger, since, &answers).await?.0;

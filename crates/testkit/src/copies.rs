@@ -112,14 +112,19 @@ pub struct Load {
 }
 
 impl Load {
-    /// Each pauses between two reports, so that what is delivered has its share of the machine.
+    /// Each pauses between two reports, so that what is delivered has its share of the machine, and they begin one after the
+    /// other, so that there is always somebody who submits.
     pub fn start(callers: Vec<Caller>, pause: Duration) -> Self {
         let stop = watch::Sender::new(false);
-        let start = |caller: Caller| {
+        let between = pause / u32::try_from(callers.len()).unwrap_or(u32::MAX).max(1);
+        let start = |(before, caller): (u32, Caller)| {
             let stopped = stop.subscribe();
-            tokio::spawn(async move { caller.submit_until(pause, stopped).await })
+            tokio::spawn(async move {
+                sleep(between * before).await;
+                caller.submit_until(pause, stopped).await
+            })
         };
-        Self { callers: callers.into_iter().map(start).collect(), stop }
+        Self { callers: (0..).zip(callers).map(start).collect(), stop }
     }
 
     /// # Errors
