@@ -85,17 +85,18 @@ impl Cookies {
 
 /// Hands a request with cookies on as one with an access token, which is got anew when it has expired.
 pub(crate) async fn bear_token(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    if request.headers().contains_key(AUTHORIZATION) {
+        return next.run(request).await;
+    }
     let (mut parts, body) = request.into_parts();
     let cookies = &shared.web.cookies;
-    let refresh_token = cookies.read(&parts.headers, REFRESH);
-    if parts.headers.contains_key(AUTHORIZATION) {
-        return next.run(Request::from_parts(parts, body)).await;
-    }
     if let Some(token) = cookies.access_token(&parts.headers) {
         bear(&mut parts.headers, &token);
         return next.run(Request::from_parts(parts, body)).await;
     }
-    let Some(refresh_token) = refresh_token else { return next.run(Request::from_parts(parts, body)).await };
+    let Some(refresh_token) = cookies.read(&parts.headers, REFRESH) else {
+        return next.run(Request::from_parts(parts, body)).await;
+    };
     let set = match refresh(&shared, &mut parts, refresh_token).await {
         Ok(tokens) => {
             bear(&mut parts.headers, &tokens.access_token);
