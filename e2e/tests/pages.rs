@@ -59,6 +59,14 @@ async fn a_session_goes_on_when_its_access_token_has_expired_and_ends_for_good_w
     let again = client.raw("GET", "/v1/me/assignments", &[("cookie", refresh), OURS], "").await?.expect_status(200)?;
     let renewed = cookies(&again);
     assert!(renewed.contains("session=") && renewed.contains("refresh="), "{renewed}");
+    // An answer with a cookie of its own is no reason to lose the new tokens: the old one is used up.
+    let refresh = renewed.split("; ").find(|cookie| cookie.starts_with("refresh=")).unwrap_or_default();
+    let choice = [FORM, OURS, ("cookie", refresh)];
+    let chosen = client.raw("POST", "/language", &choice, "language=de&next=/").await?.expect_status(303)?;
+    let renewed = cookies(&chosen);
+    for name in ["language=de", "session=", "refresh="] {
+        assert!(renewed.contains(name), "{renewed}");
+    }
     let out = client.raw("POST", "/sign-out", &[("cookie", &renewed), OURS], "").await?.expect_status(303)?;
     assert_eq!(cookies(&out), "session=; refresh=");
     client.raw("GET", "/v1/me/assignments", &[("cookie", &renewed), OURS], "").await?.expect_status(401)?;

@@ -77,6 +77,12 @@ impl Cookies {
         found.next().is_none().then_some(first)
     }
 
+    /// Whether an answer begins or ends a session.
+    fn are_of_session(&self, answer: &HeaderMap) -> bool {
+        let begins = format!("{}=", self.name(ACCESS));
+        answer.get_all(SET_COOKIE).iter().any(|cookie| cookie.as_bytes().starts_with(begins.as_bytes()))
+    }
+
     /// With the prefix that keeps other hosts of the same domain from setting it (RFC 6265bis, section 4.1.3.2).
     fn name(&self, name: &str) -> String {
         if self.secure { format!("__Host-{name}") } else { name.to_owned() }
@@ -109,7 +115,7 @@ pub(crate) async fn bear_token(State(shared): State<Shared>, request: Request, n
     };
     let mut response = next.run(Request::from_parts(parts, body)).await;
     // Whoever signs in or out with this very request has the last word.
-    if !response.headers().contains_key(SET_COOKIE) {
+    if !cookies.are_of_session(response.headers()) {
         for cookie in set {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
