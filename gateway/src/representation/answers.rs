@@ -1,18 +1,18 @@
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use proto::report::{Answer, answer};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::extract::Fields;
 
-/// The answers of a report, by `link_id`.
+/// The answers of a report, by `link_id`, in the same order each time.
 #[derive(Serialize)]
-pub(crate) struct Answers(Map<String, Value>);
+pub(crate) struct Answers(BTreeMap<String, Value>);
 
 impl Answers {
     /// Reads the field `answers` of a body. Whether an answer is of its item's type is epro-svc's to say.
