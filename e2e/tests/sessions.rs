@@ -6,6 +6,7 @@ mod forged;
 mod housekeeping;
 mod lockout;
 mod refresh;
+mod rotation;
 mod security_events;
 
 use e2e::setup::deactivate;

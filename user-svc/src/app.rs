@@ -70,13 +70,9 @@ impl Service for App {
         let db = database::open(&config.database)?;
         let sessions = config.sessions;
         sessions.lockout.check()?;
-        let housekeeper = Housekeeper::new(config.housekeeping, sessions.refresh_grace, db.clone())?;
-        let grpc = Grpc {
-            db: db.clone(),
-            pins: Arc::new(Pins::new(sessions.concurrent_logins)?),
-            tokens: Arc::new(AccessTokens::new(sessions.issuer.clone(), sessions.audience.clone())),
-            sessions,
-        };
+        let tokens = Arc::new(AccessTokens::new(sessions.issuer.clone(), sessions.audience.clone()));
+        let housekeeper = Housekeeper::new(config.housekeeping, &sessions, Arc::clone(&tokens), db.clone())?;
+        let grpc = Grpc { db: db.clone(), pins: Arc::new(Pins::new(sessions.concurrent_logins)?), tokens, sessions };
         let faults = Faults::new(config.fault_injection, "user-svc");
         let listener = service_kit::bind(config.listen).await?;
         let address = listener.local_addr()?;

@@ -8,7 +8,7 @@ use humantime_serde::re::humantime;
 use telemetry::postgres::Db;
 
 use crate::error::UserError;
-use crate::identity::ActivationCode;
+use crate::identity::{ActivationCode, rotate_signing_key};
 use crate::store;
 use crate::store::audit_event::Action;
 
@@ -18,6 +18,22 @@ pub enum Command {
     /// The codes that let a person choose a PIN.
     #[command(subcommand)]
     Activation(Activation),
+    /// The keys that access tokens are signed with.
+    #[command(subcommand)]
+    SigningKey(SigningKey),
+}
+
+/// What can be done with signing keys.
+#[derive(Debug, Subcommand)]
+pub enum SigningKey {
+    /// Makes a new key and prints its id. Every copy of the service signs with it from its next round of housekeeping
+    /// on; the old ones are deleted when what they have signed has ended.
+    Rotate {
+        /// Delete the old ones at once, because somebody else has them. Everybody's access token ends; clients get
+        /// another one with their refresh token.
+        #[arg(long)]
+        distrust_old: bool,
+    },
 }
 
 /// What can be done with activation codes.
@@ -36,13 +52,22 @@ pub enum Activation {
 
 impl Command {
     pub(crate) async fn run(self, db: &Db) -> anyhow::Result<ExitCode> {
-        let Self::Activation(Activation::Issue { login, valid_for }) = self;
-        let code = ActivationCode::random()?;
-        if !issue(db, &login, &code, valid_for).await? {
-            eprintln!("no active person has this login");
-            return Ok(ExitCode::FAILURE);
+        match self {
+            Self::Activation(Activation::Issue { login, valid_for }) => {
+                let code = ActivationCode::random()?;
+                if !issue(db, &login, &code, valid_for).await? {
+                    eprintln!("no active person has this login");
+                    return Ok(ExitCode::FAILURE);
+                }
+                println!("{}", code.reveal());
+            }
+            Self::SigningKey(SigningKey::Rotate { distrust_old }) => {
+                println!("{}", rotate_signing_key(db).await?);
+                if distrust_old {
+                    store::signing_key::delete_replaced(db, Duration::ZERO).await.map_err(UserError::from)?;
+                }
+            }
         }
-        println!("{}", code.reveal());
         Ok(ExitCode::SUCCESS)
     }
 }

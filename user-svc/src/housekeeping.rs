@@ -1,6 +1,7 @@
-//! What is over is deleted, a little at a time.
+//! What is over is deleted, a little at a time, and new keys are taken up.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -9,9 +10,10 @@ use service_kit::database::StoreError;
 use telemetry::Counter;
 use telemetry::postgres::Db;
 
+use crate::identity::{AccessTokens, Sessions};
 use crate::store;
 
-/// Sessions, refresh tokens and activation codes that were deleted, by the table.
+/// Sessions, refresh tokens, activation codes and signing keys that were deleted, by the table.
 static DELETED: Counter = Counter::new("epro.housekeeping.deleted", "{row}");
 
 /// The `housekeeping:` block.
@@ -35,6 +37,9 @@ pub(crate) struct Config {
 pub(crate) struct Housekeeper {
     config: Config,
     refresh_grace: Duration,
+    /// How long what a signing key has signed may still be good after the key was replaced.
+    last_token: Duration,
+    tokens: Arc<AccessTokens>,
     db: Db,
 }
 
@@ -46,10 +51,11 @@ enum Chore {
     RefreshTokens,
     Sessions,
     Activations,
+    SigningKeys,
 }
 
 impl Chore {
-    const ALL: [Self; 4] = [Self::Seeds, Self::RefreshTokens, Self::Sessions, Self::Activations];
+    const ALL: [Self; 5] = [Self::Seeds, Self::RefreshTokens, Self::Sessions, Self::Activations, Self::SigningKeys];
 
     fn table(self) -> &'static str {
         match self {
@@ -57,14 +63,17 @@ impl Chore {
             Self::RefreshTokens => "refresh_token",
             Self::Sessions => "session",
             Self::Activations => "activation",
+            Self::SigningKeys => "signing_key",
         }
     }
 }
 
 impl Housekeeper {
-    pub(crate) fn new(config: Config, refresh_grace: Duration, db: Db) -> anyhow::Result<Self> {
+    pub(crate) fn new(config: Config, sessions: &Sessions, tokens: Arc<AccessTokens>, db: Db) -> anyhow::Result<Self> {
         anyhow::ensure!(!config.every.is_zero(), "housekeeping.every is zero");
-        Ok(Self { config, refresh_grace, db })
+        // Another copy may sign with it until its own round, which comes late when the database is slow.
+        let last_token = sessions.access_token_lifetime.saturating_add(config.every.saturating_mul(3));
+        Ok(Self { config, refresh_grace: sessions.refresh_grace, last_token, tokens, db })
     }
 
     /// Keeps house until told to stop.
@@ -79,6 +88,7 @@ impl Housekeeper {
                 service_kit::note_failure(&StoreError::from(error));
             }
         }
+        self.tokens.take_up_keys(&self.db).await.unwrap_or_else(|error| service_kit::note_failure(&error));
     }
 
     /// Batch by batch, until there is nothing left or the round has done its share: each is a transaction of its own, so
@@ -104,6 +114,7 @@ impl Housekeeper {
             Chore::RefreshTokens => store::refresh_token::delete_ended(&self.db, keep, most).await,
             Chore::Sessions => store::session::delete_ended(&self.db, keep, most).await,
             Chore::Activations => store::activation::delete_over(&self.db, keep, most).await,
+            Chore::SigningKeys => store::signing_key::delete_replaced(&self.db, self.last_token).await,
         }
     }
 }

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::RwLock;
+use std::sync::{Arc, RwLock};
 
 use chrono::{DateTime, Utc};
 use ed25519_dalek::ed25519::signature::rand_core::OsRng;
@@ -7,7 +7,7 @@ use ed25519_dalek::pkcs8::EncodePrivateKey;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 use telemetry::postgres::Db;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::error::UserError;
@@ -16,12 +16,18 @@ use crate::store::signing_key::{self, SigningKey};
 /// Signs access tokens (JWT, Ed25519) and reads them back.
 ///
 /// The keys live in the database, so that every copy of the service has the same ones and nobody has
-/// to hand them out. The first login ever makes the first key.
+/// to hand them out. The first login ever makes the first key; the newest signs.
 pub(crate) struct AccessTokens {
     issuer: String,
     audience: String,
-    signing: OnceCell<(Uuid, EncodingKey)>,
+    /// None until somebody logs in. Held while it is fetched, so that only one asks for it.
+    signing: Mutex<Option<Arc<Signing>>>,
     verifying: RwLock<HashMap<Uuid, DecodingKey>>,
+}
+
+struct Signing {
+    key_id: Uuid,
+    key: EncodingKey,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -36,13 +42,17 @@ struct Claims {
 
 impl AccessTokens {
     pub(crate) fn new(issuer: String, audience: String) -> Self {
-        Self { issuer, audience, signing: OnceCell::new(), verifying: RwLock::default() }
+        Self { issuer, audience, signing: Mutex::default(), verifying: RwLock::default() }
     }
 
     /// What signs: fetched on its own, so that nobody waits for the key inside a transaction.
     pub(crate) async fn signer(&self, db: &Db) -> Result<Signer<'_>, UserError> {
-        let (key_id, key) = self.signing.get_or_try_init(|| self.signing_key(db)).await?;
-        Ok(Signer { tokens: self, key_id: *key_id, key })
+        let mut signing = self.signing.lock().await;
+        let signing = match &*signing {
+            Some(known) => Arc::clone(known),
+            None => Arc::clone(signing.insert(self.first_signing(db).await?)),
+        };
+        Ok(Signer { tokens: self, signing })
     }
 
     /// The session a token was made for, if it is one of ours and still good.
@@ -60,15 +70,26 @@ impl AccessTokens {
         Ok(token.claims.sub)
     }
 
+    /// Takes up a new key to sign with, and forgets those that were deleted.
+    pub(crate) async fn take_up_keys(&self, db: &Db) -> Result<(), UserError> {
+        let keys = signing_key::list(db).await?;
+        let verifying = keys.iter().map(|key| (key.key_id, DecodingKey::from_ed_der(&key.public_key)));
+        if let Ok(mut known) = self.verifying.write() {
+            *known = verifying.collect();
+        }
+        *self.signing.lock().await = keys.first().map(|newest| Arc::new(Signing::new(newest)));
+        Ok(())
+    }
+
     /// The newest key, or the first one. What it signs is verified without another look.
-    async fn signing_key(&self, db: &Db) -> Result<(Uuid, EncodingKey), UserError> {
+    async fn first_signing(&self, db: &Db) -> Result<Arc<Signing>, UserError> {
         let key = match signing_key::find_newest(db).await? {
             Some(key) => key,
             // Of two copies that start at once each may store one: both verify, the newest signs later on.
             None => signing_key::insert(db, new_key()?).await?,
         };
         self.remember(key.key_id, &DecodingKey::from_ed_der(&key.public_key));
-        Ok((key.key_id, EncodingKey::from_ed_der(&key.private_key)))
+        Ok(Arc::new(Signing::new(&key)))
     }
 
     async fn verifying_key(&self, db: &Db, key_id: Uuid) -> Result<DecodingKey, UserError> {
@@ -95,11 +116,16 @@ impl std::fmt::Debug for AccessTokens {
     }
 }
 
+impl Signing {
+    fn new(key: &SigningKey) -> Self {
+        Self { key_id: key.key_id, key: EncodingKey::from_ed_der(&key.private_key) }
+    }
+}
+
 /// Makes access tokens.
 pub(crate) struct Signer<'a> {
     tokens: &'a AccessTokens,
-    key_id: Uuid,
-    key: &'a EncodingKey,
+    signing: Arc<Signing>,
 }
 
 impl Signer<'_> {
@@ -110,7 +136,7 @@ impl Signer<'_> {
         issued_at: DateTime<Utc>,
         expires_at: DateTime<Utc>,
     ) -> Result<String, UserError> {
-        let header = Header { kid: Some(self.key_id.to_string()), ..Header::new(Algorithm::EdDSA) };
+        let header = Header { kid: Some(self.signing.key_id.to_string()), ..Header::new(Algorithm::EdDSA) };
         let claims = Claims {
             iss: self.tokens.issuer.clone(),
             aud: self.tokens.audience.clone(),
@@ -118,8 +144,13 @@ impl Signer<'_> {
             iat: issued_at.timestamp(),
             exp: expires_at.timestamp(),
         };
-        encode(&header, &claims, self.key).map_err(UserError::Signing)
+        encode(&header, &claims, &self.signing.key).map_err(UserError::Signing)
     }
+}
+
+/// Makes a key that signs from now on, and gives its id.
+pub(crate) async fn rotate_signing_key(db: &Db) -> Result<Uuid, UserError> {
+    Ok(signing_key::insert(db, new_key()?).await?.key_id)
 }
 
 fn new_key() -> Result<SigningKey, UserError> {

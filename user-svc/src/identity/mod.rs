@@ -7,7 +7,7 @@ mod pin;
 mod secret;
 mod sessions;
 
-pub(crate) use access_token::{AccessTokens, Signer};
+pub(crate) use access_token::{AccessTokens, Signer, rotate_signing_key};
 pub(crate) use lockout::{Consequence, Lockout};
 pub(crate) use new_pin::NewPin;
 pub(crate) use pin::Pins;

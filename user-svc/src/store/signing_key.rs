@@ -1,3 +1,6 @@
+use std::time::Duration;
+
+use service_kit::database::interval;
 use sqlx::{PgExecutor, query, query_as, query_scalar};
 use uuid::Uuid;
 
@@ -16,6 +19,23 @@ pub(crate) async fn find_newest(executor: impl PgExecutor<'_>) -> sqlx::Result<O
     )
     .fetch_optional(executor)
     .await
+}
+
+/// All keys, the newest first.
+pub(crate) async fn list(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<SigningKey>> {
+    query_as!(
+        SigningKey,
+        "SELECT key_id, private_key, public_key FROM identity.signing_key ORDER BY created_at DESC, key_id",
+    )
+    .fetch_all(executor)
+    .await
+}
+
+/// Deletes keys that were replaced so long ago. The newest stays. Gives how many.
+pub(crate) async fn delete_replaced(executor: impl PgExecutor<'_>, ago: Duration) -> sqlx::Result<u64> {
+    let deleted =
+        query_scalar!(r#"SELECT identity.delete_signing_keys(now() - $1::interval) AS "deleted!""#, interval(ago));
+    Ok(deleted.fetch_one(executor).await?.unsigned_abs())
 }
 
 /// The 32 bytes of an Ed25519 public key.
