@@ -229,7 +229,7 @@ const FOR_BOTH: [&str; 15] = [
 ];
 
 /// What one of them may not do.
-const FOR_ONE: [(&str, &str); 34] = [
+const FOR_ONE: [(&str, &str); 39] = [
     ("user_svc", "SELECT FROM clinical.report"),
     ("user_svc", "INSERT INTO clinical.study (code, title) VALUES ('x', 'x')"),
     ("user_svc", "SELECT clinical.report_digest(gen_random_uuid())"),
@@ -267,6 +267,11 @@ const FOR_ONE: [(&str, &str); 34] = [
         "CREATE OR REPLACE FUNCTION clinical.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
     ),
     ("data_svc", "CREATE TABLE clinical.x ()"),
+    ("data_svc", "SELECT clinical.purge_study('DEMO-1', 'x')"),
+    ("data_svc", "INSERT INTO clinical.purge (study_id) VALUES (gen_random_uuid())"),
+    ("data_svc", "INSERT INTO clinical.questionnaire_translation VALUES (gen_random_uuid(), 'de', '{}')"),
+    ("user_svc", "SELECT identity.purge_people(gen_random_uuid(), '{}', '{}')"),
+    ("user_svc", "DELETE FROM identity.signing_key"),
 ];
 
 #[tokio::test]

@@ -180,6 +180,9 @@ struct Questionnaire {
     version: &'static str,
     /// JSON.
     definition: &'static str,
+    /// Texts in German: JSON, by their places in the definition. To show how it works; whoever runs a study uses
+    /// translations that were validated.
+    german: &'static str,
 }
 
 const DIARY: Questionnaire = Questionnaire {
@@ -187,18 +190,21 @@ const DIARY: Questionnaire = Questionnaire {
     id: "daily-symptom-diary",
     version: "1.0",
     definition: include_str!("../instruments/daily-symptom-diary.json"),
+    german: include_str!("../instruments/daily-symptom-diary.de.json"),
 };
 const PHQ9: Questionnaire = Questionnaire {
     version_id: uuid!("d1a1d1a1-0000-4000-8000-000000000002"),
     id: "phq-9",
     version: "1.0",
     definition: include_str!("../instruments/phq-9.json"),
+    german: include_str!("../instruments/phq-9.de.json"),
 };
 const GAD7: Questionnaire = Questionnaire {
     version_id: uuid!("d1a1d1a1-0000-4000-8000-000000000003"),
     id: "gad-7",
     version: "1.0",
     definition: include_str!("../instruments/gad-7.json"),
+    german: include_str!("../instruments/gad-7.de.json"),
 };
 
 /// Stores the demo study. Safe to run again: what is there stays as it is.
@@ -329,6 +335,15 @@ async fn insert_questionnaire(connection: &mut PgConnection, questionnaire: &Que
     .bind(questionnaire.id)
     .bind(questionnaire.version)
     .bind(questionnaire.definition)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "INSERT INTO clinical.questionnaire_translation (questionnaire_version_id, language, texts)
+         VALUES ($1, 'de', $2::jsonb)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(questionnaire.version_id)
+    .bind(questionnaire.german)
     .execute(connection)
     .await?;
     Ok(())
@@ -396,4 +411,46 @@ async fn assign_daily(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Map, Value};
+
+    use super::*;
+
+    /// Where the texts that people read are: what stands under these names.
+    fn texts(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    let path = format!("{path}/{name}");
+                    if value.is_string() && ["title", "instructions", "text"].contains(&name.as_str()) {
+                        found.insert(path);
+                    } else {
+                        texts(value, &path, found);
+                    }
+                }
+            }
+            Value::Array(values) => {
+                for (index, value) in values.iter().enumerate() {
+                    texts(value, &format!("{path}/{index}"), found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_text_that_a_person_reads_is_translated_and_nothing_else() {
+        for questionnaire in [DIARY, PHQ9, GAD7] {
+            let mut wanted = BTreeSet::new();
+            texts(&serde_json::from_str(questionnaire.definition).unwrap(), "", &mut wanted);
+            let german: Map<String, Value> = serde_json::from_str(questionnaire.german).unwrap();
+            let translated: BTreeSet<_> = german.keys().filter(|path| *path != "/copyright").cloned().collect();
+            assert_eq!(translated, wanted, "{}", questionnaire.id);
+        }
+    }
 }

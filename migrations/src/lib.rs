@@ -1,17 +1,20 @@
 //! The database's shape: roles, schemas and forward-only migrations, each schema's run by its owner.
 //!
 //! `identity/` and `clinical/` hold the migrations; the job also tells the database which time zones the services
-//! know; [`demo`] holds the data that the demo, the
-//! compose stack and the tests start from. The services never run any of this.
+//! know; [`demo`] holds the data that the demo, the compose stack and the tests start from; [`purge()`] ends a study.
+//! The services never run any of this.
 
 #![expect(clippy::disallowed_methods, reason = "a one-shot job, not part of any trace")]
 
 pub mod demo;
+mod purge;
 mod zones;
 
 use anyhow::Context;
 use sqlx::migrate::Migrator;
 use sqlx::{Connection, Executor, PgConnection};
+
+pub use purge::{Purged, purge};
 
 static IDENTITY: Migrator = sqlx::migrate!("./identity");
 static CLINICAL: Migrator = sqlx::migrate!("./clinical");

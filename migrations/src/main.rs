@@ -1,10 +1,22 @@
 //! The one-shot job that prepares the database: roles, schemas, migrations, and the demo's data if asked.
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(about = "Brings the ePRO database to its current shape; safe to run again.")]
+#[command(
+    about = "Brings the ePRO database to its current shape; safe to run again.",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 struct Arguments {
+    #[command(flatten)]
+    migrate: Option<Migrate>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args)]
+struct Migrate {
     /// URL of a role that may create roles and schemas.
     #[arg(long, env = "MIGRATE_ADMIN_URL", hide_env_values = true)]
     admin_url: String,
@@ -19,14 +31,53 @@ struct Arguments {
     seed_demo: bool,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Deletes a study that is closed and need not be kept any longer, with the patients who took part in it alone.
+    Purge(Purge),
+}
+
+#[derive(Args)]
+struct Purge {
+    /// URL of a role that may act as the owners of both schemas.
+    #[arg(long, env = "MIGRATE_ADMIN_URL", hide_env_values = true)]
+    admin_url: String,
+    /// The study's code.
+    #[arg(long)]
+    study: String,
+    /// Why, for the record that stays: such as the letter in which the sponsor agrees.
+    #[arg(long)]
+    reason: String,
+    /// Do it all, say what it was, and take it back.
+    #[arg(long)]
+    rehearse: bool,
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    match (arguments.command, arguments.migrate) {
+        (Some(Command::Purge(arguments)), _) => purge(arguments).await,
+        (None, Some(arguments)) => migrate(arguments).await,
+        (None, None) => anyhow::bail!("neither the arguments of a migration nor a command"),
+    }
+}
+
+async fn migrate(arguments: Migrate) -> anyhow::Result<()> {
     let passwords =
         migrations::Passwords { user_svc: arguments.user_svc_password, data_svc: arguments.data_svc_password };
     migrations::run(&arguments.admin_url, &passwords).await?;
     if arguments.seed_demo {
         migrations::demo::seed(&arguments.admin_url).await?;
     }
+    Ok(())
+}
+
+async fn purge(arguments: Purge) -> anyhow::Result<()> {
+    let Purge { admin_url, study, reason, rehearse } = arguments;
+    let migrations::Purged { enrolments, reports, patients } =
+        migrations::purge(&admin_url, &study, &reason, rehearse).await?;
+    let end = if rehearse { "would be deleted" } else { "deleted" };
+    println!("study {study}: {enrolments} enrolments, {reports} reports, {patients} patients {end}");
     Ok(())
 }
