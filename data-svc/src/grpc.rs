@@ -91,6 +91,13 @@ impl DataService for Grpc {
         respond(rpc::list_audit_events(&self.db, &request.into_inner()).await)
     }
 
+    async fn list_sites(
+        &self,
+        request: Request<pb::ListSitesRequest>,
+    ) -> Result<Response<pb::ListSitesResponse>, Status> {
+        respond(rpc::list_sites(&self.db, &request.into_inner()).await)
+    }
+
     async fn get_project(
         &self,
         request: Request<pb::GetProjectRequest>,

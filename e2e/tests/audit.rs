@@ -18,7 +18,7 @@ mod unsealed;
 /// What a forger touches.
 const TABLES: [&str; 7] = ["report", "alert", "review", "audit_event", "audit_chain", "audit_seal", "audit_seal_head"];
 
-async fn verify(stack: &Stack, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
+pub(crate) async fn verify(stack: &Stack, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
     let arguments: Vec<_> = ["audit", "verify"].into_iter().chain(arguments.iter().copied()).collect();
     let Output { status, stdout, stderr } = stack.command(Service::DataSvc, &arguments).await?;
     Ok((status.code(), String::from_utf8_lossy(&[stdout, stderr].concat()).trim_end().to_owned()))
@@ -35,7 +35,7 @@ async fn sealing() -> anyhow::Result<Stack> {
 }
 
 /// Waits until a seal has the end of every chain, so that nothing changes any more.
-async fn all_sealed(stack: &Stack) -> anyhow::Result<()> {
+pub(crate) async fn all_sealed(stack: &Stack) -> anyhow::Result<()> {
     let mut database = stack.database.connect().await?;
     let unsealed = async || {
         let count = "SELECT count(*) FROM clinical.audit_chain WHERE NOT EXISTS (
@@ -48,7 +48,7 @@ async fn all_sealed(stack: &Stack) -> anyhow::Result<()> {
 }
 
 /// The study's last seal, as it stands in the log.
-async fn logged_seal(stack: &Stack) -> anyhow::Result<String> {
+pub(crate) async fn logged_seal(stack: &Stack) -> anyhow::Result<String> {
     let last = "SELECT max(seq) FROM clinical.audit_seal";
     let last: i64 = sqlx::query_scalar(last).fetch_one(&mut stack.database.connect().await?).await?;
     let is_it = |line: &Value| line["message"] == "audit trail sealed" && line["seq"] == last;

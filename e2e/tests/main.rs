@@ -3,6 +3,7 @@
 mod amendments;
 mod append_only;
 mod audit;
+mod backup;
 mod bad_input;
 mod bench;
 mod browser;
@@ -20,6 +21,7 @@ mod notifications;
 mod outages;
 mod pages;
 mod privacy;
+mod purge;
 mod rate_limits;
 mod readable;
 mod reads;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Context;
 use e2e::setup::{self, Window};
-use e2e::{NEIGHBOUR, NURSE, OTHER_NURSE, PATIENT, amendment, seen, submitted};
+use e2e::{NEIGHBOUR, NURSE, OTHER_NURSE, PATIENT, amendment, problem, seen, submitted};
 use migrations::demo::STUDY;
 use serde_json::{Value, json};
 use testkit::client::{Client, Token, report};
@@ -265,7 +265,7 @@ async fn a_list_shows_what_a_report_is_about_and_nothing_of_its_answers() -> any
     let mut expected = json!({
         "report_id": id,
         "assignment_id": PATIENT.assignment,
-        "questionnaire": {"id": "daily-symptom-diary", "version": "1.0"},
+        "questionnaire": {"id": "daily-symptom-diary", "version": "1.0", "title": "Daily symptom diary"},
         "revision": 1,
         "captured_at": listed["captured_at"],
         "received_at": received_at,
@@ -276,6 +276,67 @@ async fn a_list_shows_what_a_report_is_about_and_nothing_of_its_answers() -> any
     let listed = seen(&client, &nurse, &format!("/v1/sites/{}/reports", PATIENT.site)).await?["reports"][0].clone();
     expected["urgent"] = json!(false);
     assert_eq!(listed, expected);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_questionnaire_is_read_in_the_language_that_is_wanted_most_of_those_there_are() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let patient = client.login(PATIENT.login, PATIENT.pin).await?;
+    let diary = "/v1/questionnaires/daily-symptom-diary/versions/1.0";
+    let read = async |wanted: &str| client.get_in(diary, &patient, wanted).await?.expect_status(200);
+    let original = client.get(diary, Some(&patient)).await?.expect_status(200)?.json();
+    for (wanted, language, title) in [
+        ("de", "de", "Tägliches Symptomtagebuch"),
+        ("de-AT, en;q=0.9", "de", "Tägliches Symptomtagebuch"),
+        ("fr, de;q=0.5", "de", "Tägliches Symptomtagebuch"),
+        ("en, de;q=0.9", "en", "Daily symptom diary"),
+        ("fr", "en", "Daily symptom diary"),
+        (";;q=,", "en", "Daily symptom diary"),
+    ] {
+        let answer = read(wanted).await?;
+        assert_eq!(answer.header("content-language"), Some(language), "{wanted}");
+        assert_eq!(answer.header("vary"), Some("accept-language"));
+        let questionnaire = answer.json();
+        assert_eq!(
+            (&questionnaire["language"], &questionnaire["definition"]["title"]),
+            (&json!(language), &json!(title))
+        );
+        assert_eq!(questionnaire["sha256"], original["sha256"], "it is the same instrument");
+    }
+    let mut german = read("de").await?.json();
+    assert_eq!(german["definition"]["items"][2]["text"], "Wie viele Dosen?");
+    for (name, text) in [("title", "title"), ("copyright", "copyright")] {
+        german["definition"][name] = original["definition"][text].clone();
+    }
+    for (index, item) in original["definition"]["items"].as_array().into_iter().flatten().enumerate() {
+        german["definition"]["items"][index]["text"] = item["text"].clone();
+    }
+    assert_eq!(german["definition"], original["definition"], "nothing but texts is another");
+
+    submitted(&client, &patient, PATIENT).await?;
+    for path in ["/v1/me/assignments", "/v1/reports"] {
+        let said = client.get_in(path, &patient, "de").await?.expect_status(200)?.json().to_string();
+        assert!(said.contains("Tägliches Symptomtagebuch") && !said.contains("Daily symptom diary"), "{said}");
+    }
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_nurse_is_told_where_she_works() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let nurse = client.login(NURSE.login, NURSE.pin).await?;
+    let project = json!({"project_id": STUDY, "code": "DEMO-1", "title": "Demonstration study"});
+    let berlin = json!({
+        "site_id": NURSE.site, "code": "BER", "name": "Berlin", "time_zone": "Europe/Berlin", "project": project,
+    });
+    assert_eq!(seen(&client, &nurse, "/v1/me/sites").await?, json!({"sites": [berlin]}));
+    let patient = client.login(PATIENT.login, PATIENT.pin).await?;
+    problem(&client.get("/v1/me/sites", Some(&patient)).await?, 403, "wrong-role")?;
     stack.stop().await?;
     Ok(())
 }

@@ -61,6 +61,7 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(routes::submit_report::submit_report, routes::list_reports::list_reports))
         .routes(routes!(routes::get_report::get_report))
         .routes(routes!(routes::amend_report::amend_report))
+        .routes(routes!(routes::list_sites::list_sites))
         .routes(routes!(routes::list_site_reports::list_site_reports))
         .routes(routes!(routes::list_notifications::list_notifications))
         .routes(routes!(routes::list_security_events::list_security_events))

@@ -190,6 +190,15 @@ impl Client {
         .await
     }
 
+    /// Gets what somebody reads who wants these languages.
+    ///
+    /// # Errors
+    /// When no answer arrives.
+    pub async fn get_in(&self, path: &str, token: &Token, languages: &str) -> anyhow::Result<Response> {
+        let request = self.request(Method::GET, path).bearer_auth(&token.0);
+        receive(request.header("Accept-Language", languages)).await
+    }
+
     /// Posts JSON without credentials.
     ///
     /// # Errors

@@ -1,24 +1,62 @@
+use std::collections::BTreeMap;
+
 use proto::data as pb;
+use serde_json::Value;
 use telemetry::postgres::Db;
 
 use super::parse;
 use crate::error::DataError;
 use crate::store;
 
-/// An instrument as it is to be shown.
+/// An instrument as it is to be shown, in the language that its reader wants most of those there are.
 pub(crate) async fn get_questionnaire(
     db: &Db,
     request: &pb::GetQuestionnaireRequest,
 ) -> Result<pb::GetQuestionnaireResponse, DataError> {
-    let found = store::questionnaire_version::find(db, &request.questionnaire_id, &request.version)
+    let pb::GetQuestionnaireRequest { questionnaire_id, version, languages } = request;
+    let found = store::questionnaire_version::find(db, questionnaire_id, version, languages)
         .await?
         .ok_or(DataError::QuestionnaireNotFound)?;
+    let definition = match found.texts {
+        Some(texts) => translated(&found.definition, texts.0)?,
+        None => found.definition,
+    };
     Ok(pb::GetQuestionnaireResponse {
         questionnaire_id: found.questionnaire_id,
         version: found.version,
         url: found.url,
-        definition: found.definition,
+        definition,
         sha256: found.sha256,
         retired_at: found.retired_at.map(parse::timestamp),
+        language: found.language,
     })
+}
+
+/// A definition with other texts at the places that these name. A place that it has no text at is passed over.
+fn translated(definition: &str, texts: BTreeMap<String, String>) -> Result<String, DataError> {
+    let mut definition: Value = serde_json::from_str(definition).map_err(|_| DataError::Malformed("definition"))?;
+    for (place, text) in texts {
+        if let Some(Value::String(own)) = definition.pointer_mut(&place) {
+            *own = text;
+        }
+    }
+    Ok(definition.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn texts_alone_are_replaced_and_numbers_stay_as_they_are() -> Result<(), DataError> {
+        let definition = json!({"title": "Pain", "items": [{"link_id": "pain", "text": "How much?", "max": 10.0}]});
+        let texts = [("/title", "Schmerz"), ("/items/0/text", "Wie viel?"), ("/items/0/max", "elf"), ("/items/7", "x")];
+        let texts = texts.map(|(place, text)| (place.to_owned(), text.to_owned()));
+        let german = translated(&definition.to_string(), texts.into())?;
+        let expected = json!({"title": "Schmerz", "items": [{"link_id": "pain", "text": "Wie viel?", "max": 10.0}]});
+        assert_eq!(german, expected.to_string());
+        Ok(())
+    }
 }

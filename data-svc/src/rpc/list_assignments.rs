@@ -11,7 +11,7 @@ pub(crate) async fn list_assignments(
     request: &pb::ListAssignmentsRequest,
 ) -> Result<pb::ListAssignmentsResponse, DataError> {
     let person_id = parse::id("person_id", &request.person_id)?;
-    let assignments = store::assignment::list(db, person_id)
+    let assignments = store::assignment::list(db, person_id, &request.languages)
         .await?
         .into_iter()
         .map(|assignment| {

@@ -22,7 +22,7 @@ pub(crate) async fn list_reports(
     let after = parse::cursor(request.after.as_ref())?;
     let limit = parse::limit(request.limit)?;
 
-    let mut found = store::report::list(db, scope, reviewed, after, limit + 1).await?;
+    let mut found = store::report::list(db, scope, reviewed, after, limit + 1, &request.languages).await?;
     let next = page::cut(&mut found, limit, place);
     Ok(pb::ListReportsResponse { reports: found.into_iter().map(message).collect::<Result<_, _>>()?, next })
 }
@@ -55,6 +55,7 @@ fn message(report: Summary) -> Result<pb::ReportSummary, DataError> {
         review: review.into(),
         urgent: !report.urgent_revisions.is_empty(),
         urgent_revisions: report.urgent_revisions.iter().map(urgent_revision::message).collect(),
+        title: report.title,
     })
 }
 

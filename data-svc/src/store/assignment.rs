@@ -109,10 +109,17 @@ pub(crate) async fn find(
     }))
 }
 
-/// A person's own assignments, each with its current or next window.
-pub(crate) async fn list(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<Vec<Listed>> {
+/// A person's own assignments, each with its current or next window; titles in the first of the languages that there is.
+pub(crate) async fn list(
+    executor: impl PgExecutor<'_>,
+    person_id: Uuid,
+    languages: &[String],
+) -> sqlx::Result<Vec<Listed>> {
     let rows = query!(
-        r#"SELECT assignment.assignment_id, questionnaire_id, version, url, definition ->> 'title' AS "title!",
+        r#"SELECT assignment.assignment_id, questionnaire_id, version, url,
+                  coalesce((SELECT texts ->> '/title'
+                            FROM clinical.translation(questionnaire_version.questionnaire_version_id, $2)),
+                           definition ->> 'title') AS "title!",
                   retired_at, schedule, enrolment.time_zone, current.window_id AS "window_id?", current.opens_at AS "opens_at?",
                   current.closes_at AS "closes_at?", current.sync_until AS "sync_until?",
                   (SELECT used.report_id FROM clinical.report AS used
@@ -131,6 +138,7 @@ pub(crate) async fn list(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx
            WHERE person_id = $1
            ORDER BY questionnaire_id, version, schedule, assignment_id"#,
         person_id,
+        languages,
     )
     .fetch_all(executor)
     .await?;

@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
+use sqlx::types::Json;
 use sqlx::{PgExecutor, query_as, query_scalar};
 use telemetry::postgres::Tx;
 use uuid::Uuid;
@@ -12,21 +15,30 @@ pub(crate) struct QuestionnaireVersion {
     pub(crate) definition: String,
     pub(crate) sha256: Vec<u8>,
     pub(crate) retired_at: Option<DateTime<Utc>>,
+    /// Of the texts that follow; where there are none, of the definition's own.
+    pub(crate) language: String,
+    /// By their places in the definition.
+    pub(crate) texts: Option<Json<BTreeMap<String, String>>>,
 }
 
-/// An instrument by its short name and version.
+/// An instrument by its short name and version, with its texts in the first of the languages that there is.
 pub(crate) async fn find(
     executor: impl PgExecutor<'_>,
     questionnaire_id: &str,
     version: &str,
+    languages: &[String],
 ) -> sqlx::Result<Option<QuestionnaireVersion>> {
     query_as!(
         QuestionnaireVersion,
-        r#"SELECT questionnaire_id, version, url, definition::text AS "definition!", sha256, retired_at
+        r#"SELECT questionnaire_id, version, url, definition::text AS "definition!", sha256, retired_at,
+                  coalesce(translation.language, questionnaire_version.language) AS "language!",
+                  translation.texts AS "texts?: Json<BTreeMap<String, String>>"
            FROM clinical.questionnaire_version
+           LEFT JOIN LATERAL clinical.translation(questionnaire_version_id, $3) ON true
            WHERE questionnaire_id = $1 AND version = $2"#,
         questionnaire_id,
         version,
+        languages,
     )
     .fetch_optional(executor)
     .await

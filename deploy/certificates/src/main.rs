@@ -1,4 +1,4 @@
-//! Makes the certificates of the demonstration, unless there are some that still hold for long enough.
+//! Makes the certificates of the demonstration, unless there are some that still hold for long enough, or anew.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -8,6 +8,9 @@ use clap::Parser;
 
 #[derive(Parser)]
 struct Arguments {
+    /// Make new ones in any case, of a new authority.
+    #[arg(long)]
+    renew: bool,
     /// The folder that gets a folder for each name.
     folder: PathBuf,
     /// Names to make certificates for.
@@ -16,8 +19,8 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
-    let Arguments { folder, names } = Arguments::parse();
-    if names.iter().all(|name| is_young(&Files::of(&folder, name).certificate)) {
+    let Arguments { renew, folder, names } = Arguments::parse();
+    if !renew && names.iter().all(|name| is_young(&Files::of(&folder, name).certificate)) {
         println!("the certificates hold");
         return Ok(());
     }

@@ -169,6 +169,10 @@ async fn a_page_speaks_the_language_that_was_chosen() -> anyhow::Result<()> {
     browser.go("/").await?;
     browser.click("footer button[lang=de]").await?;
     browser.wait_for_text("h1", "Was ansteht").await?;
+    browser.wait_for_text(".cards h2", "Tägliches Symptomtagebuch").await?;
+    browser.go(&format!("/assignments/{}", PATIENT.assignment)).await?;
+    browser.wait_for_text("form .item", "Stärkster Schmerz").await?;
+    browser.go("/").await?;
     browser.click("footer button[lang=en]").await?;
     browser.wait_for_text("h1", "What is due").await?;
     browser.close().await

@@ -5,7 +5,7 @@ use proto::user::Principal;
 use service_kit::grpc::Channel;
 use uuid::Uuid;
 
-use crate::extract::{EventPage, Page};
+use crate::extract::{EventPage, Languages, Page};
 
 /// data-svc, for reads.
 #[derive(Debug, Clone)]
@@ -16,8 +16,12 @@ impl Data {
         Self(DataServiceClient::new(channel))
     }
 
-    pub(crate) async fn list_assignments(&self, patient: Principal) -> Result<Vec<pb::Assignment>, CallError> {
-        let request = pb::ListAssignmentsRequest { person_id: patient.person_id };
+    pub(crate) async fn list_assignments(
+        &self,
+        patient: Principal,
+        languages: Languages,
+    ) -> Result<Vec<pb::Assignment>, CallError> {
+        let request = pb::ListAssignmentsRequest { person_id: patient.person_id, languages: languages.0 };
         Ok(self.0.clone().list_assignments(request).await?.into_inner().assignments)
     }
 
@@ -25,8 +29,9 @@ impl Data {
         &self,
         questionnaire_id: String,
         version: String,
+        languages: Languages,
     ) -> Result<pb::GetQuestionnaireResponse, CallError> {
-        let request = pb::GetQuestionnaireRequest { questionnaire_id, version };
+        let request = pb::GetQuestionnaireRequest { questionnaire_id, version, languages: languages.0 };
         Ok(self.0.clone().get_questionnaire(request).await?.into_inner())
     }
 
@@ -45,8 +50,9 @@ impl Data {
         &self,
         principal: Principal,
         page: Page,
+        languages: Languages,
     ) -> Result<pb::ListReportsResponse, CallError> {
-        self.list_reports(principal, String::new(), pb::ReviewFilter::Unspecified, page).await
+        self.list_reports(principal, String::new(), pb::ReviewFilter::Unspecified, page, languages).await
     }
 
     /// The reports of a site, newest first.
@@ -56,8 +62,9 @@ impl Data {
         site_id: Uuid,
         review: pb::ReviewFilter,
         page: Page,
+        languages: Languages,
     ) -> Result<pb::ListReportsResponse, CallError> {
-        self.list_reports(principal, site_id.to_string(), review, page).await
+        self.list_reports(principal, site_id.to_string(), review, page, languages).await
     }
 
     async fn list_reports(
@@ -66,6 +73,7 @@ impl Data {
         site_id: String,
         review: pb::ReviewFilter,
         page: Page,
+        languages: Languages,
     ) -> Result<pb::ListReportsResponse, CallError> {
         let request = pb::ListReportsRequest {
             viewer: Some(pb::Viewer::of(principal)),
@@ -73,6 +81,7 @@ impl Data {
             review: review.into(),
             limit: page.limit,
             after: page.after.map(|cursor| cursor.0),
+            languages: languages.0,
         };
         Ok(self.0.clone().list_reports(request).await?.into_inner())
     }
@@ -133,6 +142,12 @@ impl Data {
             limit: page.limit,
         };
         Ok(self.0.clone().list_audit_events(request).await?.into_inner())
+    }
+
+    /// The sites where a nurse works.
+    pub(crate) async fn list_sites(&self, nurse: Principal) -> Result<Vec<pb::Site>, CallError> {
+        let request = pb::ListSitesRequest { viewer: Some(pb::Viewer::of(nurse)) };
+        Ok(self.0.clone().list_sites(request).await?.into_inner().sites)
     }
 
     pub(crate) async fn get_project(

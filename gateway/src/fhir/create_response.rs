@@ -12,7 +12,7 @@ use super::key::HeaderKey;
 use super::mapping::{Submission, read};
 use super::outcome::OperationOutcome;
 use super::prefer::Prefer;
-use crate::extract::Patient;
+use crate::extract::{Languages, Patient};
 use crate::problem::{FieldError, Problem};
 use crate::representation::{Disposition, TraceReference};
 use crate::router::Shared;
@@ -55,7 +55,7 @@ pub(super) async fn create_response(
 /// The patient's assignment of that questionnaire, if there is one only. Which one is meant must not depend on when a
 /// report arrives: a retry may be late.
 async fn only_assignment(shared: &Shared, patient: Principal, questionnaire: &str) -> Result<String, Problem> {
-    let assignments = shared.data.list_assignments(patient).await?.into_iter();
+    let assignments = shared.data.list_assignments(patient, Languages::default()).await?.into_iter();
     let mut asked = assignments.filter(|one| format!("{}|{}", one.url, one.version) == questionnaire);
     let problem = |pointer: &str, code| Problem::invalid_body(vec![FieldError::new(pointer.to_owned(), code)]);
     match (asked.next(), asked.next()) {

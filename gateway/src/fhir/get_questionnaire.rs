@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::body::Fhir;
 use super::mapping::{Definition, QuestionnaireName, questionnaire};
 use super::resource::Questionnaire;
-use crate::extract::Anyone;
+use crate::extract::{Anyone, Languages};
 use crate::problem::Problem;
 use crate::router::Shared;
 
@@ -16,7 +16,7 @@ pub(super) async fn get_questionnaire(
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Fhir<Questionnaire>, Problem> {
     let name = path.ok().and_then(|Path(id)| QuestionnaireName::of(&id)).ok_or(Problem::QUESTIONNAIRE_NOT_FOUND)?;
-    let found = shared.data.get_questionnaire(name.id.clone(), name.version.clone()).await?;
+    let found = shared.data.get_questionnaire(name.id.clone(), name.version.clone(), Languages::default()).await?;
     let definition = Definition::of(&found.definition)?;
     let retired_at = found.retired_at.and_then(|time| DateTime::from_timestamp(time.seconds, 0));
     let retired = retired_at.is_some_and(|retired_at| retired_at <= Utc::now());

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::body::Fhir;
 use super::mapping::{Definition, Filled, response};
 use super::resource::QuestionnaireResponse;
-use crate::extract::{Anyone, PathId};
+use crate::extract::{Anyone, Languages, PathId};
 use crate::problem::Problem;
 use crate::router::Shared;
 
@@ -21,6 +21,9 @@ pub(super) async fn get_response(
 pub(super) async fn read(shared: &Shared, principal: Principal, id: Uuid) -> Result<QuestionnaireResponse, Problem> {
     let role = principal.role();
     let filled = Filled::from(shared.data.get_report(principal, id).await?);
-    let found = shared.data.get_questionnaire(filled.questionnaire_id.clone(), filled.version.clone()).await?;
+    let found = shared
+        .data
+        .get_questionnaire(filled.questionnaire_id.clone(), filled.version.clone(), Languages::default())
+        .await?;
     response(filled, &Definition::of(&found.definition)?, role)
 }

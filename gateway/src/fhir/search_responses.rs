@@ -8,7 +8,7 @@ use super::body::Fhir;
 use super::mapping::{Definition, Filled, response};
 use super::resource::{Bundle, Entry, Link};
 use super::search::Search;
-use crate::extract::{Anyone, Cursor};
+use crate::extract::{Anyone, Cursor, Languages};
 use crate::problem::Problem;
 use crate::router::Shared;
 
@@ -40,7 +40,7 @@ pub(super) async fn search_responses(
 async fn definitions(shared: &Shared, filled: &[Filled]) -> Result<BTreeMap<(String, String), Definition>, Problem> {
     let names: BTreeSet<_> = filled.iter().map(|one| (one.questionnaire_id.clone(), one.version.clone())).collect();
     let read = names.into_iter().map(async |name| {
-        let found = shared.data.get_questionnaire(name.0.clone(), name.1.clone()).await?;
+        let found = shared.data.get_questionnaire(name.0.clone(), name.1.clone(), Languages::default()).await?;
         Ok::<_, Problem>((name, Definition::of(&found.definition)?))
     });
     Ok(try_join_all(read).await?.into_iter().collect())

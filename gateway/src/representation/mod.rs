@@ -18,7 +18,7 @@ pub(crate) use answers::Answers;
 pub(crate) use disposition::Disposition;
 pub(crate) use hexadecimal::hexadecimal;
 pub(crate) use notification_page::{NotificationPage, NotificationState};
-pub(crate) use questionnaire::QuestionnaireReference;
+pub(crate) use questionnaire::{QuestionnaireReference, TitledQuestionnaire};
 pub(crate) use report_page::ReportPage;
 pub(crate) use report_tag::report_tag;
 pub(crate) use review_outcome::ReviewOutcome;

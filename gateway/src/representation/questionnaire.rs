@@ -9,3 +9,14 @@ pub(crate) struct QuestionnaireReference {
     #[schema(example = "1.0")]
     pub(crate) version: String,
 }
+
+/// A version of a questionnaire, with its title in a language that the reader reads, else in its own.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TitledQuestionnaire {
+    #[schema(example = "daily-symptom-diary")]
+    pub(crate) id: String,
+    #[schema(example = "1.0")]
+    pub(crate) version: String,
+    #[schema(example = "Daily symptom diary")]
+    pub(crate) title: String,
+}

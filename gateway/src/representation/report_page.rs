@@ -3,7 +3,7 @@ use proto::user::Role;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Disposition, QuestionnaireReference, ReviewOutcome, UrgentRevision, rfc3339};
+use super::{Disposition, ReviewOutcome, TitledQuestionnaire, UrgentRevision, rfc3339};
 use crate::extract::Cursor;
 use crate::problem::Problem;
 
@@ -24,7 +24,7 @@ pub(crate) struct ReportSummary {
     report_id: String,
     #[schema(format = Uuid)]
     assignment_id: String,
-    questionnaire: QuestionnaireReference,
+    questionnaire: TitledQuestionnaire,
     #[schema(minimum = 1)]
     revision: u32,
     /// By the phone's clock, with its offset.
@@ -67,7 +67,11 @@ impl ReportSummary {
             urgent_revisions: report.urgent_revisions.into_iter().filter(|_| is_nurse).map(Into::into).collect(),
             report_id: report.report_id,
             assignment_id: report.assignment_id,
-            questionnaire: QuestionnaireReference { id: report.questionnaire_id, version: report.version },
+            questionnaire: TitledQuestionnaire {
+                id: report.questionnaire_id,
+                version: report.version,
+                title: report.title,
+            },
             revision: report.revision,
             captured_at: report.captured_at,
             received_at: rfc3339(report.received_at)?,

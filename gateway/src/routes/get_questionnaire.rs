@@ -1,11 +1,14 @@
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::response::AppendHeaders;
+use http::HeaderName;
+use http::header::{CONTENT_LANGUAGE, VARY};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::extract::Anyone;
+use crate::extract::{Anyone, Languages};
 use crate::problem::Problem;
 use crate::representation::{hexadecimal, rfc3339};
 use crate::router::Shared;
@@ -23,7 +26,10 @@ pub(crate) struct Questionnaire {
     /// Canonical URL.
     #[schema(format = "uri")]
     url: String,
-    /// SHA-256 of the definition as it was checked when it was stored.
+    /// Of the definition's texts: BCP 47.
+    #[schema(example = "en")]
+    language: String,
+    /// SHA-256 of the definition with its own texts, as it was checked when it was stored.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     sha256: String,
     /// Since when it is not to be filled in any more.
@@ -36,6 +42,8 @@ pub(crate) struct Questionnaire {
 }
 
 /// Read a questionnaire
+///
+/// In the language of `Accept-Language` that is wanted most of those there are, else in its own.
 #[utoipa::path(
     get,
     path = "/v1/questionnaires/{id}/versions/{version}",
@@ -44,28 +52,49 @@ pub(crate) struct Questionnaire {
     params(
         ("id" = String, Path, max_length = 100, example = "daily-symptom-diary"),
         ("version" = String, Path, max_length = 100, example = "1.0"),
+        ("Accept-Language" = Option<String>, Header, example = "de-AT, en;q=0.5"),
     ),
-    responses((status = 200, description = "The questionnaire.", body = Questionnaire)),
+    responses((
+        status = 200,
+        description = "The questionnaire.",
+        body = Questionnaire,
+        headers(("Content-Language" = String, description = "Of the definition's texts.")),
+    )),
     extensions(("x-problems" = json!(["questionnaire-not-found"]))),
 )]
 pub(crate) async fn get_questionnaire(
     State(shared): State<Shared>,
     _: Anyone,
+    languages: Languages,
     path: Result<Path<(String, String)>, PathRejection>,
-) -> Result<Json<Questionnaire>, Problem> {
-    let Ok(Path((id, version))) = path else { return Err(Problem::QUESTIONNAIRE_NOT_FOUND) };
-    if !can_be_a_name(&id) || !can_be_a_name(&version) {
-        return Err(Problem::QUESTIONNAIRE_NOT_FOUND);
+) -> Result<(AppendHeaders<[(HeaderName, String); 2]>, Json<Questionnaire>), Problem> {
+    let Ok(Path(name)) = path else { return Err(Problem::QUESTIONNAIRE_NOT_FOUND) };
+    let questionnaire = Questionnaire::read(&shared, name, languages).await?;
+    let headers = [(CONTENT_LANGUAGE, questionnaire.language.clone()), (VARY, "accept-language".to_owned())];
+    Ok((AppendHeaders(headers), Json(questionnaire)))
+}
+
+impl Questionnaire {
+    /// By its id and version.
+    pub(crate) async fn read(
+        shared: &Shared,
+        (id, version): (String, String),
+        languages: Languages,
+    ) -> Result<Self, Problem> {
+        if !can_be_a_name(&id) || !can_be_a_name(&version) {
+            return Err(Problem::QUESTIONNAIRE_NOT_FOUND);
+        }
+        let questionnaire = shared.data.get_questionnaire(id, version, languages).await?;
+        Ok(Self {
+            id: questionnaire.questionnaire_id,
+            version: questionnaire.version,
+            url: questionnaire.url,
+            language: questionnaire.language,
+            sha256: hexadecimal(&questionnaire.sha256),
+            retired_at: questionnaire.retired_at.map(|time| rfc3339(Some(time))).transpose()?,
+            definition: serde_json::from_str(&questionnaire.definition).map_err(|_| Problem::INTERNAL)?,
+        })
     }
-    let questionnaire = shared.data.get_questionnaire(id, version).await?;
-    Ok(Json(Questionnaire {
-        id: questionnaire.questionnaire_id,
-        version: questionnaire.version,
-        url: questionnaire.url,
-        sha256: hexadecimal(&questionnaire.sha256),
-        retired_at: questionnaire.retired_at.map(|time| rfc3339(Some(time))).transpose()?,
-        definition: serde_json::from_str(&questionnaire.definition).map_err(|_| Problem::INTERNAL)?,
-    }))
 }
 
 /// What no name looks like is not asked for: the database refuses a null character, for one.

@@ -5,9 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::extract::Patient;
+use crate::extract::{Languages, Patient};
 use crate::problem::Problem;
-use crate::representation::rfc3339;
+use crate::representation::{TitledQuestionnaire, rfc3339};
 use crate::router::Shared;
 
 #[derive(Serialize, ToSchema)]
@@ -28,7 +28,7 @@ impl Assignments {
 pub(crate) struct Assignment {
     #[schema(format = Uuid)]
     assignment_id: String,
-    questionnaire: TitledQuestionnaire,
+    questionnaire: AssignedQuestionnaire,
     schedule: Schedule,
     /// IANA time zone that the windows were made in.
     #[schema(example = "Europe/Berlin")]
@@ -40,13 +40,9 @@ pub(crate) struct Assignment {
 }
 
 #[derive(Serialize, ToSchema)]
-struct TitledQuestionnaire {
-    #[schema(example = "daily-symptom-diary")]
-    id: String,
-    #[schema(example = "1.0")]
-    version: String,
-    #[schema(example = "Daily symptom diary")]
-    title: String,
+struct AssignedQuestionnaire {
+    #[serde(flatten)]
+    questionnaire: TitledQuestionnaire,
     /// Since when, or from when on, it is not to be filled in any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime)]
@@ -89,15 +85,17 @@ struct Window {
 pub(crate) async fn list_assignments(
     State(shared): State<Shared>,
     Patient(principal): Patient,
+    languages: Languages,
 ) -> Result<Json<Assignments>, Problem> {
-    let assignments = shared.data.list_assignments(principal).await?.into_iter().map(Assignment::try_from);
+    let assignments = shared.data.list_assignments(principal, languages).await?.into_iter().map(Assignment::try_from);
     Ok(Json(Assignments { assignments: assignments.collect::<Result<_, _>>()? }))
 }
 
 impl Assignment {
     /// Id and version of the questionnaire.
     pub(crate) fn questionnaire(&self) -> (String, String) {
-        (self.questionnaire.id.clone(), self.questionnaire.version.clone())
+        let TitledQuestionnaire { id, version, .. } = &self.questionnaire.questionnaire;
+        (id.clone(), version.clone())
     }
 }
 
@@ -112,10 +110,12 @@ impl TryFrom<pb::Assignment> for Assignment {
         };
         Ok(Self {
             assignment_id: assignment.assignment_id,
-            questionnaire: TitledQuestionnaire {
-                id: assignment.questionnaire_id,
-                version: assignment.version,
-                title: assignment.title,
+            questionnaire: AssignedQuestionnaire {
+                questionnaire: TitledQuestionnaire {
+                    id: assignment.questionnaire_id,
+                    version: assignment.version,
+                    title: assignment.title,
+                },
                 retired_at: assignment.retired_at.map(|time| rfc3339(Some(time))).transpose()?,
             },
             schedule,

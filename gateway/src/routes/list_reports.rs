@@ -2,7 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use proto::user::Role;
 
-use crate::extract::{Page, Patient};
+use crate::extract::{Languages, Page, Patient};
 use crate::problem::Problem;
 use crate::representation::ReportPage;
 use crate::router::Shared;
@@ -23,7 +23,8 @@ pub(crate) async fn list_reports(
     State(shared): State<Shared>,
     Patient(principal): Patient,
     page: Page,
+    languages: Languages,
 ) -> Result<Json<ReportPage>, Problem> {
-    let response = shared.data.list_own_reports(principal, page).await?;
+    let response = shared.data.list_own_reports(principal, page, languages).await?;
     Ok(Json(ReportPage::new(response, Role::Patient)?))
 }

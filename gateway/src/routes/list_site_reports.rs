@@ -2,7 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use proto::user::Role;
 
-use crate::extract::{Nurse, Page, PathId, Review};
+use crate::extract::{Languages, Nurse, Page, PathId, Review};
 use crate::problem::Problem;
 use crate::representation::ReportPage;
 use crate::router::Shared;
@@ -30,7 +30,8 @@ pub(crate) async fn list_site_reports(
     PathId(id): PathId,
     review: Review,
     page: Page,
+    languages: Languages,
 ) -> Result<Json<ReportPage>, Problem> {
-    let response = shared.data.list_site_reports(principal, id, review.into(), page).await?;
+    let response = shared.data.list_site_reports(principal, id, review.into(), page, languages).await?;
     Ok(Json(ReportPage::new(response, Role::Nurse)?))
 }

@@ -8,7 +8,7 @@ use telemetry::TraceContext;
 
 use super::language::Language;
 use super::refusal::Refusal;
-use crate::extract::Anyone;
+use crate::extract::{Anyone, Languages};
 use crate::problem::Problem;
 use crate::router::Shared;
 
@@ -41,6 +41,11 @@ impl Visit {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let language = Language::of(shared, &parts.headers);
         Self { principal: None, language, path, received: Utc::now(), shared: shared.clone() }
+    }
+
+    /// The language of the page, for what is shown in it.
+    pub(super) fn languages(&self) -> Languages {
+        Languages(vec![self.language.code.to_owned()])
     }
 
     /// Whoever is signed in.

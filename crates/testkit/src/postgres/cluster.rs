@@ -59,9 +59,8 @@ impl Cluster {
     /// When it is there already or a statement fails.
     pub async fn create_template(&self) -> anyhow::Result<()> {
         self.execute(format!("CREATE DATABASE {TEMPLATE}")).await?;
-        let (url, password) = (self.admin_url(TEMPLATE), self.admin.password().unwrap_or_default().to_owned());
-        let passwords = Passwords { user_svc: password.clone(), data_svc: password };
-        migrations::run(&url, &passwords).await.context("migrate the template")?;
+        let url = self.admin_url(TEMPLATE);
+        self.migrate(TEMPLATE).await.context("migrate the template")?;
         migrations::demo::seed(&url).await.context("seed the template")?;
         // Tests submit as fast as they can, and expect a message for each report.
         let mut template = PgConnection::connect(&url).await.context("connect to the template")?;
@@ -77,12 +76,24 @@ impl Cluster {
     /// # Errors
     /// When there is no template or the server cannot be reached.
     pub async fn create_database(&self) -> anyhow::Result<Database> {
-        let name = format!("epro_{}", Uuid::new_v4().simple());
-        self.execute(format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")).await?;
+        let database = self.create_from(TEMPLATE).await?;
+        let name = &database.name;
         // Rights on a database itself do not come with the template; these are those of `roles.sql`.
         self.execute(format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC")).await?;
         self.execute(format!("GRANT CONNECT ON DATABASE {name} TO user_svc, data_svc")).await?;
+        Ok(database)
+    }
+
+    async fn create_from(&self, template: &str) -> anyhow::Result<Database> {
+        let name = format!("epro_{}", Uuid::new_v4().simple());
+        self.execute(format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
         Ok(Database { cluster: self.clone(), name })
+    }
+
+    async fn migrate(&self, database: &str) -> anyhow::Result<()> {
+        let password = self.admin.password().unwrap_or_default().to_owned();
+        let passwords = Passwords { user_svc: password.clone(), data_svc: password };
+        migrations::run(&self.admin_url(database), &passwords).await
     }
 
     /// Runs a statement outside any transaction, in the database `postgres`.
@@ -127,6 +138,22 @@ impl Database {
     /// When the server cannot be reached.
     pub async fn connect_as(&self, role: &str) -> anyhow::Result<PgConnection> {
         PgConnection::connect(&self.url(role)).await.with_context(|| format!("connect to {} as {role}", self.name))
+    }
+
+    /// An empty database on the same server.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn create_empty(&self) -> anyhow::Result<Self> {
+        self.cluster.create_from("template0").await
+    }
+
+    /// Runs the migration job on it, as after every restore: rights on a database itself are in no dump of it.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn migrate(&self) -> anyhow::Result<()> {
+        self.cluster.migrate(&self.name).await
     }
 
     /// Removes the database, whoever is connected.

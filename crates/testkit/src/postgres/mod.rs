@@ -13,6 +13,7 @@
 //! ```
 
 mod account;
+mod backup;
 mod binaries;
 mod cluster;
 mod server;

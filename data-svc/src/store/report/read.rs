@@ -59,6 +59,8 @@ pub(crate) struct Summary {
     pub(crate) review: Option<String>,
     /// Oldest first. One that was amended is among them: what a patient takes back may have been true.
     pub(crate) urgent_revisions: Vec<UrgentRevision>,
+    /// Of the questionnaire.
+    pub(crate) title: String,
 }
 
 /// Whose reports a list holds.
@@ -158,13 +160,15 @@ pub(crate) async fn find(
 
 /// Current revisions, newest first, from the one after a time of arrival and id; those that wait for a review or
 /// those that do not, if `reviewed` says so. One that is reviewed waits as long as an earlier revision's urgent alert
-/// does.
+/// does. Titles are in the first of the languages that there is.
+#[expect(clippy::too_many_lines, reason = "one statement and its columns")]
 pub(crate) async fn list(
     executor: impl PgExecutor<'_>,
     scope: Scope,
     reviewed: Option<bool>,
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
+    languages: &[String],
 ) -> sqlx::Result<Vec<Summary>> {
     let (person_id, site_id) = scope.ids();
     // A page of each enrolment, in the order of the index, then the first page of these.
@@ -174,7 +178,10 @@ pub(crate) async fn list(
                   ARRAY(SELECT one.report_id FROM clinical.urgent_revisions(report.report_id) AS one
                         ORDER BY one.revision) AS "urgent_ids!",
                   ARRAY(SELECT one.revision FROM clinical.urgent_revisions(report.report_id) AS one
-                        ORDER BY one.revision) AS "urgent_numbers!"
+                        ORDER BY one.revision) AS "urgent_numbers!",
+                  coalesce((SELECT texts ->> '/title'
+                            FROM clinical.translation(questionnaire_version.questionnaire_version_id, $7)),
+                           definition ->> 'title') AS "title!"
            FROM clinical.report
            JOIN clinical.assignment ON assignment.assignment_id = report.assignment_id
            JOIN clinical.questionnaire_version USING (questionnaire_version_id)
@@ -206,6 +213,7 @@ pub(crate) async fn list(
         after.map(|(received_at, _)| received_at),
         after.map(|(_, report_id)| report_id),
         limit,
+        languages,
     )
     .fetch_all(executor)
     .await?;
@@ -220,6 +228,7 @@ pub(crate) async fn list(
         disposition: row.disposition,
         review: row.outcome,
         urgent_revisions: UrgentRevision::from_columns(row.urgent_ids, row.urgent_numbers),
+        title: row.title,
     });
     Ok(summaries.collect())
 }

@@ -1,12 +1,13 @@
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Html;
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 
-use crate::extract::{Anyone, PathId, Patient};
+use crate::extract::{PathId, Patient};
 use crate::problem::Problem;
 use crate::router::Shared;
-use crate::routes::{get_questionnaire, list_assignments};
+use crate::routes::get_questionnaire::Questionnaire;
+use crate::routes::list_assignments;
 use crate::web::Visit;
 use crate::web::refusal::Refusal;
 
@@ -17,13 +18,13 @@ pub(in crate::web) async fn show(
     PathId(id): PathId,
 ) -> Result<Html<String>, Refusal> {
     let patient = visit.patient()?;
-    let assignments = list_assignments::list_assignments(State(shared.clone()), Patient(patient.clone())).await?;
+    let assignments =
+        list_assignments::list_assignments(State(shared.clone()), Patient(patient), visit.languages()).await?;
     let assignment = assignments.0.find(id).ok_or(Problem::ASSIGNMENT_NOT_FOUND)?;
-    let name = assignment.questionnaire();
-    let questionnaire = get_questionnaire::get_questionnaire(State(shared), Anyone(patient), Ok(Path(name))).await?;
+    let questionnaire = Questionnaire::read(&shared, assignment.questionnaire(), visit.languages()).await?;
     let content = context! {
         assignment => Value::from(Serde(assignment)),
-        questionnaire => Value::from(Serde(questionnaire.0)),
+        questionnaire => Value::from(Serde(questionnaire)),
     };
     Ok(visit.page("assignment.html", content)?)
 }

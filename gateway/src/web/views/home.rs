@@ -21,16 +21,16 @@ const WAITING: u32 = 100;
 pub(in crate::web) async fn show(State(shared): State<Shared>, visit: Visit) -> Result<Html<String>, Refusal> {
     let principal = visit.anyone()?;
     let page = match principal.role() {
-        Role::Nurse => visit.page("work_list.html", work_list(&shared, principal).await?)?,
-        _ => visit.page("assignments.html", assignments(shared, visit.patient()?).await?)?,
+        Role::Nurse => visit.page("work_list.html", work_list(&shared, principal, &visit).await?)?,
+        _ => visit.page("assignments.html", assignments(shared, visit.patient()?, &visit).await?)?,
     };
     Ok(page)
 }
 
-async fn assignments(shared: Shared, patient: Principal) -> Result<Value, Problem> {
+async fn assignments(shared: Shared, patient: Principal, visit: &Visit) -> Result<Value, Problem> {
     let (due, sent) = futures_util::try_join!(
-        list_assignments::list_assignments(State(shared.clone()), Patient(patient.clone())),
-        list_reports::list_reports(State(shared), Patient(patient), Page::FIRST),
+        list_assignments::list_assignments(State(shared.clone()), Patient(patient.clone()), visit.languages()),
+        list_reports::list_reports(State(shared), Patient(patient), Page::FIRST, visit.languages()),
     )?;
     Ok(context! { due => Value::from(Serde(due.0)), sent => Value::from(Serde(sent.0)) })
 }
@@ -38,19 +38,19 @@ async fn assignments(shared: Shared, patient: Principal) -> Result<Value, Proble
 /// The reports of a site that wait for a review.
 #[derive(Serialize)]
 struct Site {
-    site_id: String,
+    name: String,
     #[serde(flatten)]
     waiting: ReportPage,
 }
 
-async fn work_list(shared: &Shared, nurse: Principal) -> Result<Value, Problem> {
-    let sites = nurse.sites.iter().map(async |site| {
+async fn work_list(shared: &Shared, nurse: Principal, visit: &Visit) -> Result<Value, Problem> {
+    let sites = shared.data.list_sites(nurse.clone()).await?.into_iter().map(async |site| {
         let id: Uuid = site.site_id.parse().map_err(|_| Problem::INTERNAL)?;
         let filter = proto::data::ReviewFilter::Pending;
         let page = Page { limit: WAITING, after: None };
-        let response = shared.data.list_site_reports(nurse.clone(), id, filter, page).await?;
+        let response = shared.data.list_site_reports(nurse.clone(), id, filter, page, visit.languages()).await?;
         let waiting = ReportPage::new(response, Role::Nurse)?;
-        Ok::<_, Problem>(Site { site_id: site.site_id.clone(), waiting })
+        Ok::<_, Problem>(Site { name: site.name, waiting })
     });
     let sites = futures_util::future::try_join_all(sites).await?;
     Ok(context! { sites => Value::from(Serde(sites)) })

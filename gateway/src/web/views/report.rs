@@ -1,5 +1,5 @@
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::response::{Html, Redirect};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
@@ -12,7 +12,8 @@ use crate::extract::{Anyone, EventPage, Nurse, PathId};
 use crate::problem::Problem;
 use crate::representation::ReviewOutcome;
 use crate::router::Shared;
-use crate::routes::{get_questionnaire, get_report, list_audit_events};
+use crate::routes::get_questionnaire::Questionnaire;
+use crate::routes::{get_report, list_audit_events};
 use crate::web::Visit;
 use crate::web::refusal::Refusal;
 
@@ -24,9 +25,7 @@ pub(in crate::web) async fn show(
 ) -> Result<Html<String>, Refusal> {
     let principal = visit.anyone()?;
     let (_, report) = get_report::get_report(State(shared.clone()), Anyone(principal.clone()), PathId(id)).await?;
-    let name = report.questionnaire();
-    let questionnaire =
-        get_questionnaire::get_questionnaire(State(shared.clone()), Anyone(principal.clone()), Ok(Path(name))).await?;
+    let questionnaire = Questionnaire::read(&shared, report.questionnaire(), visit.languages()).await?;
     let audit = match principal.role() {
         Role::Nurse => {
             let page = EventPage { limit: 100, after: None };
@@ -38,7 +37,7 @@ pub(in crate::web) async fn show(
     };
     let content = context! {
         report => Value::from(Serde(report.0)),
-        questionnaire => Value::from(Serde(questionnaire.0)),
+        questionnaire => Value::from(Serde(questionnaire)),
         audit,
         // A form that is sent twice is one review.
         idempotency_key => Uuid::new_v4().to_string(),
