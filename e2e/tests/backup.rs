@@ -129,6 +129,10 @@ async fn a_dump_taken_under_load_is_whole_and_phones_bring_what_came_after_it() 
     assert!((20..stored.len()).contains(&again), "{again} of {}", stored.len());
     assert_eq!(usize::try_from(reports(&restored).await?)?, 1 + stored.len(), "each is stored once");
 
+    // What somebody had claimed when the dump was taken is free again when that claim is over.
+    sqlx::query("UPDATE clinical.notification SET lease_until = now() WHERE state = 'pending'")
+        .execute(&mut restored.connect().await?)
+        .await?;
     all_told(&restored).await?;
     let reconciled = stack.command(Service::DataSvc, &["reconcile", "--stuck-after", "0s"]).await?;
     assert_eq!(reconciled.status.code(), Some(0), "{}", String::from_utf8_lossy(&reconciled.stdout));

@@ -124,7 +124,16 @@ async fn a_purge_leaves_nothing_of_its_study_and_everything_of_others() -> anyho
 
     let left: BTreeMap<_, _> = clinical_rows(&stack).await?.into_iter().filter(|(_, rows)| *rows > 0).collect();
     let names: Vec<_> = left.keys().map(String::as_str).collect();
-    let stays = ["_sqlx_migrations", "enrolment", "purge", "questionnaire_version", "site", "study", "time_zone"];
+    let stays = [
+        "_sqlx_migrations",
+        "enrolment",
+        "purge",
+        "questionnaire_translation",
+        "questionnaire_version",
+        "site",
+        "study",
+        "time_zone",
+    ];
     assert_eq!(names, stays, "{left:?}");
     assert_eq!((left["enrolment"], left["site"], left["study"]), (1, 1, 1));
     // One patient who is in the other study too, and the nurses, who have no site any more.

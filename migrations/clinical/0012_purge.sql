@@ -35,6 +35,15 @@ BEGIN
     END IF;
     RAISE EXCEPTION '%.% is append-only', TG_TABLE_SCHEMA, TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $$;
+CREATE OR REPLACE FUNCTION clinical.refuse_change_of_window() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND (current_setting('epro.moves_windows', true) = 'on' AND OLD.opens_at > now()
+                             OR EXISTS (SELECT FROM clinical.purge WHERE purged_at = transaction_timestamp())) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION '%.% is append-only', TG_TABLE_SCHEMA, TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
 CREATE TRIGGER append_only_row BEFORE UPDATE OR DELETE ON clinical.purge
 FOR EACH ROW EXECUTE FUNCTION clinical.refuse_change();
 CREATE TRIGGER append_only_table BEFORE TRUNCATE ON clinical.purge
