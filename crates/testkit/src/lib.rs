@@ -36,20 +36,19 @@ pub mod contract;
 pub mod copies;
 pub mod fhir;
 pub mod jaeger;
-pub mod journal;
 pub mod markdown;
-pub mod otlp;
-pub mod poll;
 pub mod postgres;
 pub mod proxy;
 mod reaper;
 pub mod sampling_lab;
 pub mod scenario;
 mod script;
-mod server_task;
 pub mod sms;
 pub mod smtp;
 pub mod stack;
 pub mod stranger;
 /// Traces as data.
+pub use trace_testing::{journal, poll, receiver as otlp};
 pub use traces as trace;
+
+use trace_testing::server_task;

@@ -4,7 +4,7 @@ use super::SERVICES;
 use super::workspace::{Locked, Member};
 
 /// What each member may depend on inside the workspace, dev- and build-dependencies included.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("gateway", &["service-kit", "telemetry", "proto", "traces"]),
     ("user-svc", SERVICE),
     ("epro-svc", SERVICE),
@@ -18,7 +18,8 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("load", &["migrations"]),
     ("traces", &[]),
     ("docs", &["telemetry", "testkit"]),
-    ("testkit", &["traces", "migrations", "certificates"]),
+    ("trace-testing", &["traces", "telemetry"]),
+    ("testkit", &["trace-testing", "traces", "migrations", "certificates"]),
     ("e2e", &["testkit", "migrations", "proto"]),
     ("xtask", &["testkit", "traces", "migrations"]),
     (VIOLATIONS, &[]),
@@ -33,7 +34,7 @@ const VIOLATIONS: &str = "violations";
 const RESERVED: &[Reserved] = &[
     Reserved {
         packages: &["opentelemetry-proto", "opentelemetry-semantic-conventions"],
-        members: &["telemetry", "testkit", "traces"],
+        members: &["telemetry", "trace-testing", "testkit", "traces"],
         instead: "compare traces with testkit::trace",
     },
     Reserved {

@@ -12,14 +12,14 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// A server task; dropping it frees its port.
 #[derive(Debug)]
-pub(crate) struct ServerTask {
+pub struct ServerTask {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
 impl ServerTask {
     /// Runs the future made by `serve`, which is to end soon after its argument resolves.
-    pub(crate) fn spawn<F>(serve: impl FnOnce(Stopped) -> F) -> Self
+    pub fn spawn<F>(serve: impl FnOnce(Stopped) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -28,7 +28,7 @@ impl ServerTask {
     }
 
     /// An HTTP/1 server for `router`.
-    pub(crate) fn http(listener: tokio::net::TcpListener, router: axum::Router) -> Self {
+    pub fn http(listener: tokio::net::TcpListener, router: axum::Router) -> Self {
         Self::spawn(|stopped| async move {
             // Fails only when the listener does; whoever calls the port then sees that.
             let _ = axum::serve(listener, router).with_graceful_shutdown(stopped.wait()).await;
@@ -36,7 +36,7 @@ impl ServerTask {
     }
 
     /// Closes the port and the connections.
-    pub(crate) async fn stop(mut self) {
+    pub async fn stop(mut self) {
         drop(self.stop.take());
         if timeout(GRACE, &mut self.task).await.is_err() {
             self.task.abort();
@@ -53,14 +53,14 @@ impl Drop for ServerTask {
 
 /// Resolves when the server is to stop.
 #[derive(Debug)]
-pub(crate) struct Stopped(oneshot::Receiver<()>);
+pub struct Stopped(oneshot::Receiver<()>);
 
 impl Stopped {
-    pub(crate) async fn wait(self) {
+    pub async fn wait(self) {
         // The sender never sends: it is dropped to stop.
         let _ = self.0.await;
     }
 }
 
 /// A free port of the loopback interface.
-pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+pub const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);

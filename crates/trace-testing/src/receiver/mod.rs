@@ -34,14 +34,14 @@ use tokio::time::timeout;
 use tonic::transport::server::TcpIncoming;
 
 use crate::server_task::{ANY_PORT, ServerTask};
-use crate::trace::{Shape, Trace, diff, spans};
 use clock::Clocks;
 use forward::Forwarder;
 use grpc::MAX_REQUEST;
 use metrics::Metrics;
 use store::Store;
+use traces::{Shape, Trace, diff, spans};
 
-pub(crate) use grpc::trace_service;
+pub use grpc::trace_service;
 pub use store::Arrivals;
 
 /// The receiver. Its ports are free again when it is dropped.

@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest
 pub(super) const MAX_REQUEST: usize = 64 * 1024 * 1024;
 
 /// The service that hands every request to `take`, and says that all of it was taken.
-pub(crate) fn trace_service<F: Fn(ExportTraceServiceRequest) + Send + Sync + 'static>(
+pub fn trace_service<F: Fn(ExportTraceServiceRequest) + Send + Sync + 'static>(
     take: F,
 ) -> TraceServiceServer<impl TraceService> {
     TraceServiceServer::new(Taking(take)).max_decoding_message_size(MAX_REQUEST)

@@ -21,7 +21,8 @@ impl<T> Default for Journal<T> {
 }
 
 impl<T: Clone + std::fmt::Debug> Journal<T> {
-    pub(crate) fn record(&self, entry: T) {
+    /// Adds an entry, and wakes who waits.
+    pub fn record(&self, entry: T) {
         self.entries.send_modify(|entries| {
             if entries.len() == CAPACITY {
                 entries.drain(..CAPACITY / 2);

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use tokio::sync::watch;
 
-use crate::trace::{Span, Trace};
+use traces::{Span, Trace};
 
 const MAX_TRACES: usize = 10_000;
 

@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint};
 
-use crate::trace::{Attributes, attributes};
+use traces::{Attributes, attributes};
 
 /// As many series as the senders have; an SDK has 2,000 for one instrument at most.
 #[derive(Debug, Default)]
