@@ -1,3 +1,5 @@
+mod quick;
+
 use clap::Args;
 use testkit::postgres::{ENVIRONMENT, Postgres};
 
@@ -5,6 +7,9 @@ use crate::cargo::{build_services_and, cargo, succeed};
 
 #[derive(Args)]
 pub(crate) struct Options {
+    /// Only the unit tests of the crates in which something differs from the last commit: an answer in seconds.
+    #[arg(long)]
+    quick: bool,
     /// Passed on to `cargo test`, such as `-p data-svc`, a test's name, or `-- --nocapture`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
@@ -12,6 +17,9 @@ pub(crate) struct Options {
 
 /// Every test that needs no Docker: builds the programs, starts one Postgres for all, runs `cargo test`.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    if options.quick {
+        return quick::run().await;
+    }
     let is_of_all = !options.arguments.iter().any(|argument| argument == "-p" || argument.starts_with("--package"));
     if is_of_all {
         // As the tests are built, so that nothing is compiled twice.
