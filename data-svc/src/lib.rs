@@ -12,6 +12,7 @@ mod rpc;
 mod schedule;
 mod store;
 mod untold;
+mod values;
 mod wall_clock;
 
 pub use app::{App, Config};

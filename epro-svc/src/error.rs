@@ -1,24 +1,12 @@
-use proto::{CallError, DomainError, ErrorKind, Reason, Violation};
+use service_kit::error::{CallError, DomainError, ErrorKind, Reason, Violation};
 
 /// Why epro-svc did not take a report, a new revision, a review or a wish of a nurse.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReportError {
-    #[error("the role may not do this")]
-    WrongRole,
+    #[error("refused: {}", .0.as_str())]
+    Refused(Reason),
     #[error("the report breaks rules")]
     Invalid(Vec<Violation>),
-    #[error("the idempotency key was used with other content")]
-    KeyReused,
-    #[error("a report was captured in the window before")]
-    WindowUsed,
-    #[error("the study takes no reports any more")]
-    StudyClosed,
-    #[error("the report has another revision or review by now")]
-    RevisionMismatch,
-    #[error("a newer revision replaces the report")]
-    Superseded,
-    #[error("the report has as many revisions as it may have")]
-    RevisionLimit,
     /// A field that another service of ours must fill in.
     #[error("{0} is missing")]
     Missing(&'static str),
@@ -36,28 +24,11 @@ impl From<serde_json::Error> for ReportError {
 }
 
 impl DomainError for ReportError {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::WrongRole => ErrorKind::Forbidden,
-            Self::Invalid(_) | Self::KeyReused => ErrorKind::Invalid,
-            Self::WindowUsed | Self::StudyClosed | Self::Superseded | Self::RevisionLimit => ErrorKind::Conflict,
-            Self::RevisionMismatch => ErrorKind::Stale,
-            Self::Missing(_) | Self::Questionnaire { .. } => ErrorKind::Internal,
-            Self::Call(error) => error.kind(),
-        }
-    }
-
     fn reason(&self) -> Reason {
         match self {
-            Self::WrongRole => Reason::WrongRole,
+            Self::Refused(reason) => *reason,
             Self::Invalid(_) => Reason::ReportInvalid,
-            Self::KeyReused => Reason::IdempotencyKeyReused,
-            Self::WindowUsed => Reason::WindowUsed,
-            Self::StudyClosed => Reason::StudyClosed,
-            Self::RevisionMismatch => Reason::RevisionMismatch,
-            Self::Superseded => Reason::ReportSuperseded,
-            Self::RevisionLimit => Reason::RevisionLimit,
-            Self::Missing(_) | Self::Questionnaire { .. } => Reason::Other(self.kind()),
+            Self::Missing(_) | Self::Questionnaire { .. } => Reason::Other(ErrorKind::Internal),
             Self::Call(error) => error.reason(),
         }
     }

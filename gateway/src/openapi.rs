@@ -76,7 +76,7 @@ fn description() -> String {
         `type`; what is sent is never repeated.\n\n\
         | type | status | meaning |\n|---|---|---|\n"
         .to_owned();
-    for problem_type in ProblemType::ALL {
+    for problem_type in ProblemType::all() {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,

@@ -10,8 +10,8 @@ use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use minijinja::context;
 use problem_details::ProblemDetails;
-use proto::{CallError, Reason, Violation};
 use serde::Serialize;
+use service_kit::error::{CallError, Reason, Violation};
 use utoipa::ToSchema;
 
 use crate::accept::prefers_html;
@@ -73,7 +73,7 @@ impl Problem {
 
     /// Whether it is the new PIN that was refused.
     pub(crate) fn is_about_a_pin(&self) -> bool {
-        self.problem_type == Self::PIN_TOO_SIMPLE.problem_type
+        self.problem_type == Self::because(Reason::PinTooSimple).problem_type
     }
 
     /// For answers of the framework's own that carry no problem.
@@ -117,7 +117,7 @@ impl Problem {
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
         let errors = error.violations.into_iter().map(Into::into).collect();
-        let problem = Self { errors, ..Self::of(error.reason.into()) };
+        let problem = Self { errors, ..Self::because(error.reason) };
         match error.reason {
             Reason::TooManyReports => Self { retry_after: Some(REPORT_AGAIN_AFTER), ..problem },
             _ => problem,

@@ -20,15 +20,15 @@ pub(crate) struct Config {
     open_for: Duration,
 }
 
-/// How much a provider is to be given.
+/// The state of a provider's circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gate {
-    /// Everything: it is well.
-    All,
-    /// One message, to see whether it is well again.
-    One,
-    /// Nothing.
-    Nothing,
+pub(crate) enum Circuit {
+    /// It is well, and given everything.
+    Closed,
+    /// Given one message, to see whether it is well again.
+    HalfOpen,
+    /// Given nothing.
+    Open,
 }
 
 /// What an answer has changed.
@@ -58,11 +58,11 @@ impl Breaker {
         Self { config, state: Mutex::new(State::Closed { failures: 0 }) }
     }
 
-    pub(crate) fn gate(&self, now: Instant) -> Gate {
+    pub(crate) fn circuit(&self, now: Instant) -> Circuit {
         match *self.state() {
-            State::Closed { .. } => Gate::All,
-            State::Open { until } if until <= now => Gate::One,
-            State::Open { .. } => Gate::Nothing,
+            State::Closed { .. } => Circuit::Closed,
+            State::Open { until } if until <= now => Circuit::HalfOpen,
+            State::Open { .. } => Circuit::Open,
         }
     }
 
@@ -135,14 +135,14 @@ mod tests {
         for is_well in [false, false, true, false, false] {
             assert_eq!(breaker.record(is_well, now), None);
         }
-        assert_eq!((breaker.gate(now), breaker.wait(now)), (Gate::All, None));
+        assert_eq!((breaker.circuit(now), breaker.wait(now)), (Circuit::Closed, None));
     }
 
     #[test]
     fn enough_failures_in_a_row_open_it_for_a_while() {
         let (breaker, now) = opened();
-        assert_eq!((breaker.gate(now), breaker.wait(now)), (Gate::Nothing, Some(OPEN_FOR)));
-        assert_eq!(breaker.gate(now + OPEN_FOR), Gate::One);
+        assert_eq!((breaker.circuit(now), breaker.wait(now)), (Circuit::Open, Some(OPEN_FOR)));
+        assert_eq!(breaker.circuit(now + OPEN_FOR), Circuit::HalfOpen);
     }
 
     #[test]
@@ -150,8 +150,12 @@ mod tests {
         let (breaker, now) = opened();
         let later = now + OPEN_FOR;
         breaker.probe(later);
-        assert_eq!(breaker.gate(later), Gate::Nothing);
-        assert_eq!(breaker.gate(later + OPEN_FOR), Gate::One, "one that never answers does not close it for ever");
+        assert_eq!(breaker.circuit(later), Circuit::Open);
+        assert_eq!(
+            breaker.circuit(later + OPEN_FOR),
+            Circuit::HalfOpen,
+            "one that never answers does not close it for ever"
+        );
     }
 
     #[test]
@@ -160,7 +164,7 @@ mod tests {
         let later = now + OPEN_FOR;
         breaker.probe(later);
         breaker.probe_again(later);
-        assert_eq!(breaker.gate(later), Gate::One);
+        assert_eq!(breaker.circuit(later), Circuit::HalfOpen);
     }
 
     #[test]
@@ -168,8 +172,8 @@ mod tests {
         let (breaker, now) = opened();
         let later = now + OPEN_FOR;
         assert_eq!(breaker.record(false, later), None);
-        assert_eq!(breaker.gate(later), Gate::Nothing);
+        assert_eq!(breaker.circuit(later), Circuit::Open);
         assert_eq!(breaker.record(true, later + OPEN_FOR), Some(Change::Closed));
-        assert_eq!(breaker.gate(later + OPEN_FOR), Gate::All);
+        assert_eq!(breaker.circuit(later + OPEN_FOR), Circuit::Closed);
     }
 }

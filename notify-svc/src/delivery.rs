@@ -4,21 +4,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use proto::CallError;
 use proto::data::{self as pb, Channel as ChannelId, DueReport, Notification};
 use proto::user::Contact;
 use serde::Deserialize;
 use service_kit::attribute::{DELIVERY_ATTEMPT, DELIVERY_CHANNEL};
+use service_kit::error::CallError;
 use telemetry::{Task, TraceContext};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use crate::backoff::Backoff;
-use crate::breaker::{Change, Gate};
-use crate::channel::{Channels, Line, Message, Outcome};
+use crate::breaker::{Change, Circuit};
+use crate::bulkhead::Bulkhead;
+use crate::channel::{Channels, GuardedChannel, Message, Outcome};
 use crate::clients::{Data, User};
 use crate::message::Messages;
-use crate::room::Room;
 
 /// How long a report waits whose nurses could not be looked up.
 const WITHOUT_CONTACTS: Duration = Duration::from_secs(5);
@@ -62,89 +62,89 @@ pub(crate) struct Delivery {
     channels: Channels,
     messages: Messages,
     random: Mutex<fastrand::Rng>,
-    room: Room,
+    bulkhead: Bulkhead,
 }
 
 impl Delivery {
     pub(crate) fn new(config: Config, data: Data, user: User, channels: Channels, messages: Messages) -> Self {
         let random = Mutex::new(config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed));
-        let room = Room::new(config.concurrency, config.queue);
-        Self { config, data, user, channels, messages, random, room }
+        let bulkhead = Bulkhead::new(config.concurrency, config.queue);
+        Self { config, data, user, channels, messages, random, bulkhead }
     }
 
     /// From now on nothing more is claimed; what was claimed is still sent.
     pub(crate) fn stop(&self) {
-        self.room.close();
+        self.bulkhead.close();
     }
 
     /// The channels whose providers are to be given so much now.
-    pub(crate) fn channels(&self, gate: Gate) -> Vec<ChannelId> {
-        self.channels.with_gate(gate, Instant::now())
+    pub(crate) fn channels(&self, circuit: Circuit) -> Vec<ChannelId> {
+        self.channels.with_circuit(circuit, Instant::now())
     }
 
     /// Starts the first attempt in the background and in the current trace, unless the queue is full or no
     /// provider is well: the sweeper comes by.
     pub(crate) fn try_start(self: &Arc<Self>, report_id: String) {
-        if self.channels(Gate::All).is_empty() {
+        if self.channels(Circuit::Closed).is_empty() {
             return;
         }
-        let Some(place) = self.room.place() else { return };
+        let Some(queued) = self.bulkhead.enqueue() else { return };
         let delivery = Arc::clone(self);
         attempt_task(&report_id, 1).spawn(async move {
-            let _place = place;
-            let Some(_turn) = delivery.room.turn().await else { return };
+            let _queued = queued;
+            let Some(_running) = delivery.bulkhead.start_first().await else { return };
             let _ = delivery.claim_and_send(&report_id).await.inspect_err(service_kit::note_failure);
         });
     }
 
     async fn claim_and_send(&self, report_id: &str) -> Result<(), CallError> {
-        let channels = self.channels(Gate::All);
+        let channels = self.channels(Circuit::Closed);
         let claimed = self.data.claim_notification(report_id, &channels, self.config.lease).await?;
         if let Some(created) = stored(claimed.trace_context) {
             telemetry::link_current(&created);
         }
-        self.send_all(report_id, &claimed.notifications, Gate::All).await
+        self.send_all(report_id, &claimed.notifications, Circuit::Closed).await
     }
 
-    /// See [`Room::late`].
-    pub(crate) async fn room(&self, limit: u32) -> Option<OwnedSemaphorePermit> {
-        self.room.late(limit).await
+    /// See [`Bulkhead::start_due`].
+    pub(crate) async fn permits(&self, limit: u32) -> Option<OwnedSemaphorePermit> {
+        self.bulkhead.start_due(limit).await
     }
 
-    /// See [`Room::take_overflow`].
+    /// See [`Bulkhead::take_overflow`].
     pub(crate) fn take_overflow(&self) -> bool {
-        self.room.take_overflow()
+        self.bulkhead.take_overflow()
     }
 
     /// Claims what is due on these channels, as much as there is room for, and sends it in the background;
-    /// says whether there may be more. With [`Gate::One`] it is to show whether a provider is well again.
+    /// says whether there may be more. With [`Circuit::HalfOpen`] it is to show whether a provider is well again.
     ///
     /// The claim comes before any span: a copy of this service that finds nothing, because another was
     /// faster, leaves nothing in a patient's trace.
-    pub(crate) async fn start_late(
+    pub(crate) async fn start_due(
         self: &Arc<Self>,
         overdue: Duration,
         channels: &[ChannelId],
-        gate: Gate,
-        mut room: OwnedSemaphorePermit,
+        circuit: Circuit,
+        mut permits: OwnedSemaphorePermit,
     ) -> bool {
-        let limit = room.num_permits();
+        let limit = permits.num_permits();
         let claim = self.data.claim_due_notifications(overdue, limit, channels, self.config.lease);
         let claimed = telemetry::unsampled(async { claim.await.inspect_err(service_kit::note_failure) }).await;
         // While data-svc is away there is nothing to do but to ask again.
         let reports = claimed.unwrap_or_default();
         let found: usize = reports.iter().map(|report| report.notifications.len()).sum();
-        if gate == Gate::One && found > 0 {
+        if circuit == Circuit::HalfOpen && found > 0 {
             let lines = channels.iter().filter_map(|channel| self.channels.get(*channel));
             lines.for_each(|line| line.breaker.probe(Instant::now()));
         }
         for report in reports {
             // There are no more reports than notifications.
-            let permit = room.split(1);
+            let permit = permits.split(1);
             let delivery = Arc::clone(self);
-            self.late_task(&report).spawn(async move {
+            self.due_task(&report).spawn(async move {
                 let _permit = permit;
-                let sent = delivery.send_all(&report.report_id, &report.notifications, gate).await;
+                let sent = delivery.send_all(&report.report_id, &report.notifications, circuit).await;
                 let _ = sent.inspect_err(service_kit::note_failure);
             });
         }
@@ -153,7 +153,7 @@ impl Delivery {
 
     /// In the trace where the notifications were created while that is young, else in one of its own; it points to
     /// that place always.
-    fn late_task(&self, report: &DueReport) -> Task {
+    fn due_task(&self, report: &DueReport) -> Task {
         let attempt = report.notifications.iter().map(|notification| notification.attempt).max();
         let task = attempt_task(&report.report_id, attempt.unwrap_or_default());
         let age = report.age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
@@ -164,7 +164,12 @@ impl Delivery {
 
     /// Sends what was claimed of a report, each nurse and channel on its own. What fails here is not lost:
     /// the lease runs out and the sweeper comes by.
-    async fn send_all(&self, report_id: &str, notifications: &[Notification], gate: Gate) -> Result<(), CallError> {
+    async fn send_all(
+        &self,
+        report_id: &str,
+        notifications: &[Notification],
+        circuit: Circuit,
+    ) -> Result<(), CallError> {
         let contacts = match self.contacts(notifications).await {
             Ok(contacts) => contacts,
             Err(error) => {
@@ -176,7 +181,7 @@ impl Delivery {
             let site = contacts.iter().find(|(site_id, _)| **site_id == notification.site_id);
             let mut team = site.into_iter().flat_map(|(_, team)| team);
             let contact = team.find(|contact| contact.person_id == notification.recipient_id);
-            self.send_and_record(report_id, notification, contact.cloned(), gate)
+            self.send_and_record(report_id, notification, contact.cloned(), circuit)
         }));
         done.await.into_iter().collect()
     }
@@ -200,7 +205,7 @@ impl Delivery {
         report_id: &str,
         notification: &Notification,
         contact: Option<Contact>,
-        gate: Gate,
+        circuit: Circuit,
     ) -> Result<(), CallError> {
         let Some(line) = self.channels.get(notification.channel()) else {
             return self.data.release(notification, self.config.lease).await;
@@ -208,12 +213,12 @@ impl Delivery {
         let outcome = match (contact, line.breaker.wait(Instant::now())) {
             (None, _) => Outcome::NoRecipient,
             // The provider has failed since the claim.
-            (_, Some(wait)) if gate == Gate::All => return self.data.release(notification, wait).await,
+            (_, Some(wait)) if circuit == Circuit::Closed => return self.data.release(notification, wait).await,
             (Some(contact), _) => self.send(line, report_id, notification, contact).await,
         };
         match outcome.provider_is_well() {
             Some(is_well) => note(line.channel.name(), line.breaker.record(is_well, Instant::now())),
-            None if gate == Gate::One => line.breaker.probe_again(Instant::now()),
+            None if circuit == Circuit::HalfOpen => line.breaker.probe_again(Instant::now()),
             None => {}
         }
         let wait = match outcome {
@@ -227,7 +232,13 @@ impl Delivery {
         self.data.record_delivery(notification, outcome, wait, self.config.give_up_after).await
     }
 
-    async fn send(&self, line: &Line, report_id: &str, notification: &Notification, contact: Contact) -> Outcome {
+    async fn send(
+        &self,
+        line: &GuardedChannel,
+        report_id: &str,
+        notification: &Notification,
+        contact: Contact,
+    ) -> Outcome {
         let channel = Arc::clone(&line.channel);
         let (key, urgent) = (key(notification), notification.urgent);
         let Ok(text) = self.messages.render(channel.name(), report_id, notification) else { return Outcome::Panic };

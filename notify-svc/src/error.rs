@@ -1,4 +1,4 @@
-use proto::{DomainError, ErrorKind};
+use service_kit::error::{DomainError, ErrorKind, Reason};
 
 /// Why notify-svc did not take a hint.
 #[derive(Debug, thiserror::Error)]
@@ -9,9 +9,9 @@ pub(crate) enum NotifyError {
 }
 
 impl DomainError for NotifyError {
-    fn kind(&self) -> ErrorKind {
+    fn reason(&self) -> Reason {
         match self {
-            Self::MissingReport => ErrorKind::Internal,
+            Self::MissingReport => Reason::Other(ErrorKind::Internal),
         }
     }
 }

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use proto::CallError;
 use proto::data::{Recipient, UntoldReport};
 use service_kit::Shutdown;
+use service_kit::error::CallError;
 use telemetry::Task;
 use tokio::time::{MissedTickBehavior, interval};
 

@@ -3,6 +3,7 @@
 mod app;
 mod backoff;
 mod breaker;
+mod bulkhead;
 mod channel;
 mod clients;
 mod delivery;
@@ -11,7 +12,6 @@ mod escalation;
 mod grpc;
 mod lease;
 mod message;
-mod room;
 mod rpc;
 mod sweeper;
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use service_kit::Shutdown;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::breaker::Gate;
+use crate::breaker::Circuit;
 use crate::delivery::Delivery;
 
 /// Notifications claimed at once.
@@ -58,11 +58,11 @@ impl Sweeper {
     /// Claims what the providers are to be given; says whether another time may find more. They are looked at
     /// every time: one may fall ill, or be due for its one message, long before a backlog is worked off.
     async fn sweep(&self, overdue: Duration, shutdown: &Shutdown) -> bool {
-        for channel in self.delivery.channels(Gate::One) {
-            self.claim(overdue, slice::from_ref(&channel), Gate::One, 1, shutdown).await;
+        for channel in self.delivery.channels(Circuit::HalfOpen) {
+            self.claim(overdue, slice::from_ref(&channel), Circuit::HalfOpen, 1, shutdown).await;
         }
-        let channels = self.delivery.channels(Gate::All);
-        !channels.is_empty() && self.claim(overdue, &channels, Gate::All, BATCH, shutdown).await
+        let channels = self.delivery.channels(Circuit::Closed);
+        !channels.is_empty() && self.claim(overdue, &channels, Circuit::Closed, BATCH, shutdown).await
     }
 
     /// One claim; says whether another may find more. Only the wait for room can be cut short: a claim that
@@ -71,11 +71,13 @@ impl Sweeper {
         &self,
         overdue: Duration,
         channels: &[ChannelId],
-        gate: Gate,
+        circuit: Circuit,
         limit: u32,
         shutdown: &Shutdown,
     ) -> bool {
-        let Some(Some(room)) = shutdown.run_until_cancelled(self.delivery.room(limit)).await else { return false };
-        self.delivery.start_late(overdue, channels, gate, room).await
+        let Some(Some(permits)) = shutdown.run_until_cancelled(self.delivery.permits(limit)).await else {
+            return false;
+        };
+        self.delivery.start_due(overdue, channels, circuit, permits).await
     }
 }

@@ -1,29 +1,15 @@
 use std::sync::LazyLock;
 
-use proto::{DomainError, ErrorKind, Reason, Violation};
 use service_kit::database::StoreError;
+use service_kit::error::{DomainError, ErrorKind, Reason, Violation};
 
 /// Why user-svc did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UserError {
-    /// The same for an unknown login, a wrong PIN and a locked login: who asks learns nothing of who exists.
-    #[error("login or PIN is wrong")]
-    WrongCredentials,
-    /// The same for a code that never was, was used, or has expired.
-    #[error("the activation code is not valid")]
-    InvalidActivationCode,
-    #[error("the PIN is too simple")]
-    PinTooSimple,
-    #[error("the refresh token is not valid")]
-    InvalidRefreshToken,
-    #[error("the access token is not valid")]
-    InvalidToken,
-    #[error("this person may not use the study any more")]
-    Inactive,
-    #[error("the site is not one of the caller's")]
-    SiteNotFound,
-    #[error("the site has no such patient")]
-    PatientNotFound,
+    /// Of an unknown login, a wrong PIN and a locked login the same; of a code or token that never was, was used or has
+    /// expired, too: who asks learns nothing of what exists.
+    #[error("refused: {}", .0.as_str())]
+    Refused(Reason),
     /// A field that another service of ours must fill in correctly.
     #[error("the request's {0} is malformed")]
     Malformed(&'static str),
@@ -44,38 +30,19 @@ impl From<sqlx::Error> for UserError {
 }
 
 impl DomainError for UserError {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::WrongCredentials | Self::InvalidActivationCode | Self::InvalidRefreshToken | Self::InvalidToken => {
-                ErrorKind::Unauthenticated
-            }
-            Self::PinTooSimple => ErrorKind::Invalid,
-            Self::Inactive => ErrorKind::Forbidden,
-            Self::SiteNotFound | Self::PatientNotFound => ErrorKind::NotFound,
-            Self::Malformed(_) | Self::Signing(_) | Self::Random(_) | Self::Corrupt(_) => ErrorKind::Internal,
-            Self::Store(error) => error.kind(),
-        }
-    }
-
     fn reason(&self) -> Reason {
         match self {
-            Self::WrongCredentials => Reason::WrongCredentials,
-            Self::InvalidActivationCode => Reason::InvalidActivationCode,
-            Self::PinTooSimple => Reason::PinTooSimple,
-            Self::InvalidRefreshToken => Reason::InvalidRefreshToken,
-            Self::InvalidToken => Reason::InvalidToken,
-            Self::Inactive => Reason::Inactive,
-            Self::SiteNotFound => Reason::SiteNotFound,
-            Self::PatientNotFound => Reason::PatientNotFound,
-            Self::Malformed(_) | Self::Signing(_) | Self::Random(_) | Self::Corrupt(_) | Self::Store(_) => {
-                Reason::Other(self.kind())
+            Self::Refused(reason) => *reason,
+            Self::Malformed(_) | Self::Signing(_) | Self::Random(_) | Self::Corrupt(_) => {
+                Reason::Other(ErrorKind::Internal)
             }
+            Self::Store(error) => error.reason(),
         }
     }
 
     fn violations(&self) -> &[Violation] {
         match self {
-            Self::PinTooSimple => &*PIN_TOO_SIMPLE,
+            Self::Refused(Reason::PinTooSimple) => &*PIN_TOO_SIMPLE,
             _ => &[],
         }
     }

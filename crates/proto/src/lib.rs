@@ -1,12 +1,4 @@
-//! The contracts between the services: messages and stubs generated from `proto/`, and how an error
-//! travels through gRPC to HTTP.
-
-mod error;
-mod reason;
-mod viewer;
-
-pub use error::{CallError, DomainError, ErrorKind, Violation, status};
-pub use reason::Reason;
+//! The contracts between the services: messages and stubs generated from `proto/`, and who may call what.
 
 #[allow(clippy::pedantic, unreachable_pub, reason = "generated")]
 mod generated {

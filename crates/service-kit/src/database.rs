@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use proto::{DomainError, ErrorKind};
+use crate::error::{DomainError, ErrorKind, Reason};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
@@ -117,8 +117,8 @@ impl fmt::Display for StoreError {
 impl std::error::Error for StoreError {}
 
 impl DomainError for StoreError {
-    fn kind(&self) -> ErrorKind {
-        match &self.0 {
+    fn reason(&self) -> Reason {
+        Reason::Other(match &self.0 {
             sqlx::Error::Database(error) => error.code().map_or(ErrorKind::Internal, |code| Self::kind_of(&code)),
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
@@ -127,7 +127,7 @@ impl DomainError for StoreError {
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => ErrorKind::Unavailable,
             _ => ErrorKind::Internal,
-        }
+        })
     }
 }
 

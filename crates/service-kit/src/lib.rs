@@ -4,6 +4,7 @@
 pub mod attribute;
 pub mod database;
 pub mod deadline;
+pub mod error;
 pub mod fault;
 pub mod grpc;
 pub mod health;
@@ -16,7 +17,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod accept;
 mod config;
-mod error;
 mod every;
 mod intake;
 mod near_miss;
@@ -25,6 +25,7 @@ mod pool;
 mod reloaded;
 mod service;
 mod tls;
+mod viewer;
 mod write_timeout;
 
 pub use config::ConfigError;
@@ -32,3 +33,4 @@ pub use error::{note_failure, respond};
 pub use every::every;
 pub use near_miss::near_miss;
 pub use service::{NoCommand, Service, Shutdown, bind, main};
+pub use viewer::viewer;

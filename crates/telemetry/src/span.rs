@@ -209,14 +209,14 @@ impl Span {
 impl Drop for Span {
     fn drop(&mut self) {
         if self.is_recording() {
-            self.fail(abandoned());
+            self.fail(cancellation_cause());
         }
         self.finish();
     }
 }
 
 /// Why work is dropped before it is done.
-pub(crate) fn abandoned() -> &'static str {
+pub(crate) fn cancellation_cause() -> &'static str {
     if std::thread::panicking() { "panic" } else { "cancelled" }
 }
 

@@ -16,13 +16,13 @@ use crate::telemetry::{Telemetry, here};
 
 /// Where a task's span belongs.
 #[derive(Debug)]
-enum Place {
+enum Parent {
     /// Where it is started.
-    Here,
+    Current,
     /// In the trace of a stored context.
-    Below(TraceContext),
+    Stored(TraceContext),
     /// In a trace of its own.
-    Apart,
+    Root,
 }
 
 /// A result that is one of few classes, which the span of its work shows.
@@ -61,7 +61,7 @@ pub struct Message {
 pub struct Task {
     name: &'static str,
     kind: SpanKind,
-    place: Place,
+    parent: Parent,
     links: Vec<TraceContext>,
     attributes: Vec<KeyValue>,
 }
@@ -74,7 +74,7 @@ pub fn step<F: Future>(name: &'static str, future: F) -> impl Future<Output = F:
 impl Task {
     /// A part of this service's own work.
     pub fn internal(name: &'static str) -> Self {
-        Self { name, kind: SpanKind::Internal, place: Place::Here, links: Vec::new(), attributes: Vec::new() }
+        Self { name, kind: SpanKind::Internal, parent: Parent::Current, links: Vec::new(), attributes: Vec::new() }
     }
 
     /// Makes a message that somebody works on later.
@@ -102,13 +102,13 @@ impl Task {
 
     /// Joins the trace of a stored context instead of the current one.
     pub fn parent(mut self, parent: TraceContext) -> Self {
-        self.place = Place::Below(parent);
+        self.parent = Parent::Stored(parent);
         self
     }
 
     /// Begins a trace of its own, for work so late that the trace it comes from is complete to whoever keeps it.
     pub fn root(mut self) -> Self {
-        self.place = Place::Apart;
+        self.parent = Parent::Root;
         self
     }
 
@@ -170,10 +170,10 @@ impl Task {
 
     fn start(self) -> (Telemetry, Span) {
         let (telemetry, here) = here();
-        let parent = match self.place {
-            Place::Here => here,
-            Place::Below(parent) => telemetry.outside().with_remote_span_context(parent.0),
-            Place::Apart => telemetry.outside(),
+        let parent = match self.parent {
+            Parent::Current => here,
+            Parent::Stored(parent) => telemetry.outside().with_remote_span_context(parent.0),
+            Parent::Root => telemetry.outside(),
         };
         let span = Span::start(&telemetry.0, parent, self.kind, || self.name, || self.attributes);
         for origin in self.links {

@@ -38,7 +38,7 @@ pub enum Command {
 pub(crate) async fn run(db: &Db, command: Command) -> anyhow::Result<ExitCode> {
     let Command::Verify { seals, unsealed_after } = command;
     match verify::verify(db, seals, unsealed_after).await {
-        Ok(tally) => println!("{tally}"),
+        Ok(verified) => println!("{verified}"),
         Err(Failure::Broken(broken)) => {
             println!("{broken}");
             return Ok(ExitCode::FAILURE);

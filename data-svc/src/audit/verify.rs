@@ -13,13 +13,13 @@ use crate::store::audit_seal::{Seal, Unsealed};
 
 /// What was found to hold.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(super) struct Verified {
     events: u64,
     chains: u64,
     seals: u64,
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for Verified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} events in {} chains, {} seals hold", self.events, self.chains, self.seals)
     }
@@ -45,7 +45,7 @@ impl From<sqlx::Error> for Failure {
 }
 
 /// Checks all of the trail, and all that it speaks of, at one moment.
-pub(super) async fn verify(db: &Db, noted: Vec<NotedSeal>, unsealed_after: Duration) -> Result<Tally, Failure> {
+pub(super) async fn verify(db: &Db, noted: Vec<NotedSeal>, unsealed_after: Duration) -> Result<Verified, Failure> {
     let mut tx = db.begin().await?;
     store::freeze(&mut tx).await?;
     if let Some(questionnaire_version_id) = store::questionnaire_version::first_changed(&mut tx).await? {
@@ -60,7 +60,7 @@ pub(super) async fn verify(db: &Db, noted: Vec<NotedSeal>, unsealed_after: Durat
         return Err(Broken { what: "an event has waited too long for its seal", place }.into());
     }
     tx.rollback().await?;
-    Ok(Tally { events: walk.events, chains: walk.chains, seals })
+    Ok(Verified { events: walk.events, chains: walk.chains, seals })
 }
 
 async fn events(tx: &mut Tx<'_>) -> Result<Walk, Failure> {

@@ -4,7 +4,7 @@ use proto::data as pb;
 use telemetry::postgres::Db;
 use uuid::Uuid;
 
-use super::notification::{Together, channel_names, claimed, outside_quiet_hours, together, trace_context};
+use super::notification::{Together, channels, claimed, outside_quiet_hours, together, trace_context};
 use super::parse;
 use crate::error::DataError;
 use crate::store;
@@ -20,7 +20,7 @@ pub(crate) async fn claim_due_notifications(
     let overdue = parse::duration("overdue", request.overdue)?;
     let lease = parse::duration("lease", request.lease)?;
     let limit = usize::try_from(request.limit).map_or(LIMIT, |limit| limit.min(LIMIT));
-    let channels = channel_names(request.channels())?;
+    let channels = channels(request.channels())?;
     let mut claims = Vec::new();
     while claims.len() < limit {
         let room = limit - claims.len();
@@ -52,6 +52,6 @@ fn due_report(told: &[Together]) -> Result<pb::DueReport, DataError> {
         report_id: first.report_id.to_string(),
         trace_context: Some(trace_context(first)),
         age: Some(parse::micros(first.age)),
-        notifications: notifications.map(|(first, others)| claimed(first, others)).collect::<Result<_, _>>()?,
+        notifications: notifications.map(|(first, others)| claimed(first, others)).collect(),
     })
 }

@@ -1,7 +1,8 @@
 use proto::data as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
-use super::{assessment, parse, window};
+use super::{parse, window};
 use crate::error::DataError;
 use crate::store;
 
@@ -15,16 +16,16 @@ pub(crate) async fn get_assignment(
     let captured_at = request.captured_at.map(|time| parse::time("captured_at", time)).transpose()?;
     let assignment = store::assignment::find(db, assignment_id, person_id, &request.idempotency_key, captured_at)
         .await?
-        .ok_or(DataError::AssignmentNotFound)?;
+        .ok_or(DataError::Refused(Reason::AssignmentNotFound))?;
     // Nobody knows yet what the time of capture lies in. What a key stored before is there all the same.
     if captured_at.is_some() && assignment.windows_pending && assignment.stored.is_none() {
-        return Err(DataError::WindowsPending);
+        return Err(DataError::Refused(Reason::WindowsPending));
     }
     let stored = assignment.stored.map(|stored| {
         Ok::<_, DataError>(pb::StoredSubmission {
             report_id: stored.report_id.to_string(),
             fingerprint: stored.fingerprint,
-            disposition: assessment::disposition(&stored.disposition)?.into(),
+            disposition: stored.disposition.into(),
             revision: stored.revision.unsigned_abs(),
         })
     });
@@ -34,7 +35,7 @@ pub(crate) async fn get_assignment(
         questionnaire: format!("{}|{}", assignment.url, assignment.version),
         enrolled_at: Some(parse::timestamp(assignment.enrolled_at)),
         stored: stored.transpose()?,
-        schedule: window::schedule(&assignment.schedule)?.into(),
+        schedule: assignment.schedule.into(),
         window: assignment.window.as_ref().map(window::message),
         retired_at: assignment.retired_at.map(parse::timestamp),
         closing: assignment.closing.map(|(closed_at, sync_until)| pb::Closing {

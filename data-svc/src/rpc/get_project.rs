@@ -1,4 +1,5 @@
 use proto::data as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
 use super::parse;
@@ -11,7 +12,8 @@ pub(crate) async fn get_project(db: &Db, request: &pb::GetProjectRequest) -> Res
     let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
     let site_ids = parse::ids("viewer.site_ids", &viewer.site_ids)?;
 
-    let study = store::study::find(db, study_id, &site_ids).await?.ok_or(DataError::ProjectNotFound)?;
+    let study =
+        store::study::find(db, study_id, &site_ids).await?.ok_or(DataError::Refused(Reason::ProjectNotFound))?;
     let (sites, enrolments, reports, windows) = tokio::try_join!(
         store::site::list(db, study_id, &site_ids),
         store::enrolment::count_by_site(db, study_id, &site_ids),

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use proto::data as pb;
 use serde_json::Value;
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
 use super::parse;
@@ -16,7 +17,7 @@ pub(crate) async fn get_questionnaire(
     let pb::GetQuestionnaireRequest { questionnaire_id, version, languages } = request;
     let found = store::questionnaire_version::find(db, questionnaire_id, version, languages)
         .await?
-        .ok_or(DataError::QuestionnaireNotFound)?;
+        .ok_or(DataError::Refused(Reason::QuestionnaireNotFound))?;
     let definition = match found.texts {
         Some(texts) => translated(&found.definition, texts.0)?,
         None => found.definition,

@@ -1,7 +1,8 @@
 use proto::data as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
-use super::{assessment, parse, review, urgent_revision};
+use super::{parse, review, urgent_revision};
 use crate::error::DataError;
 use crate::store;
 use crate::store::report::Report;
@@ -12,20 +13,22 @@ pub(crate) async fn get_report(db: &Db, request: &pb::GetReportRequest) -> Resul
     let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
     let person_id = parse::id("viewer.person_id", &viewer.person_id)?;
     let site_ids = parse::ids("viewer.site_ids", &viewer.site_ids)?;
-    let report = store::report::find(db, report_id, person_id, &site_ids).await?.ok_or(DataError::ReportNotFound)?;
-    message(report)
+    let report = store::report::find(db, report_id, person_id, &site_ids)
+        .await?
+        .ok_or(DataError::Refused(Reason::ReportNotFound))?;
+    Ok(message(report))
 }
 
-fn message(report: Report) -> Result<pb::GetReportResponse, DataError> {
+fn message(report: Report) -> pb::GetReportResponse {
     let band = report.score_band.unwrap_or_default();
     let alerts = report.alerts.into_iter().map(|alert| pb::Alert { rule: alert.rule, urgent: alert.urgent });
     let assessment = pb::Assessment {
-        disposition: assessment::disposition(&report.disposition)?.into(),
+        disposition: report.disposition.into(),
         held_because: report.held_because,
         score: report.score.map(|total| pb::Score { total, band }),
         alerts: alerts.collect(),
     };
-    Ok(pb::GetReportResponse {
+    pb::GetReportResponse {
         report_id: report.report_id.to_string(),
         assignment_id: report.assignment_id.to_string(),
         revision: report.revision.unsigned_abs(),
@@ -41,8 +44,8 @@ fn message(report: Report) -> Result<pb::GetReportResponse, DataError> {
         reason: report.reason.unwrap_or_default(),
         superseded_by: parse::text(report.superseded_by),
         current_revision: report.current_revision.unsigned_abs(),
-        review: report.review.as_ref().map(review::message).transpose()?,
+        review: report.review.as_ref().map(review::message),
         state_number: report.state_number.unsigned_abs(),
         urgent_revisions: report.urgent_revisions.iter().map(urgent_revision::message).collect(),
-    })
+    }
 }

@@ -21,7 +21,7 @@ pub(crate) async fn list_assignments(
                 version: assignment.version,
                 url: assignment.url,
                 title: assignment.title,
-                schedule: window::schedule(&assignment.schedule)?.into(),
+                schedule: assignment.schedule.into(),
                 window: assignment.window.as_ref().map(window::message),
                 time_zone: assignment.time_zone,
                 retired_at: assignment.retired_at.map(parse::timestamp),

@@ -1,4 +1,5 @@
 use proto::data as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
 use super::{page, parse};
@@ -19,7 +20,7 @@ pub(crate) async fn list_audit_events(
     let mut events = store::audit_event::list(db, report_id, &site_ids, after, limit + 1).await?;
     // A report that exists has the event that created it.
     if events.is_empty() && (after == 0 || store::audit_event::list(db, report_id, &site_ids, 0, 1).await?.is_empty()) {
-        return Err(DataError::ReportNotFound);
+        return Err(DataError::Refused(Reason::ReportNotFound));
     }
     let next_seq = page::cut(&mut events, limit, |event| event.seq.unsigned_abs()).unwrap_or_default();
     Ok(pb::ListAuditEventsResponse { events: events.into_iter().map(message).collect(), next_seq })

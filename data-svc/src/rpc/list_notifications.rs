@@ -1,11 +1,11 @@
 use proto::data as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
-use super::notification::channel;
 use super::{page, parse};
 use crate::error::DataError;
 use crate::store;
-use crate::store::notification::Untold;
+use crate::store::notification::Undelivered;
 
 /// A site's notifications that nobody got and that are not tried any more, for its nurses.
 pub(crate) async fn list_notifications(
@@ -15,35 +15,30 @@ pub(crate) async fn list_notifications(
     let site_id = parse::id("site_id", &request.site_id)?;
     let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
     if !parse::ids("viewer.site_ids", &viewer.site_ids)?.contains(&site_id) {
-        return Err(DataError::SiteNotFound);
+        return Err(DataError::Refused(Reason::SiteNotFound));
     }
-    let state = match request.state() {
-        pb::NotificationState::Dead => "dead",
-        pb::NotificationState::Cancelled => "cancelled",
-        pb::NotificationState::Uncertain => "uncertain",
-        pb::NotificationState::Unspecified => return Err(DataError::Malformed("state")),
-    };
+    let state = request.state().try_into()?;
     let after = parse::cursor(request.after.as_ref())?;
     let limit = parse::limit(request.limit)?;
-    let mut found = store::notification::list_untold(db, site_id, state, after, limit + 1).await?;
-    let next = page::cut(&mut found, limit, place);
-    Ok(pb::ListNotificationsResponse { notifications: found.iter().map(untold).collect::<Result<_, _>>()?, next })
+    let mut found = store::notification::list_undelivered(db, site_id, state, after, limit + 1).await?;
+    let next = page::cut(&mut found, limit, cursor);
+    Ok(pb::ListNotificationsResponse { notifications: found.iter().map(undelivered).collect(), next })
 }
 
-fn place(untold: &Untold) -> pb::Cursor {
-    pb::Cursor { time: Some(parse::timestamp(untold.created_at)), id: untold.notification_id.to_string() }
+fn cursor(undelivered: &Undelivered) -> pb::Cursor {
+    pb::Cursor { time: Some(parse::timestamp(undelivered.created_at)), id: undelivered.notification_id.to_string() }
 }
 
-fn untold(untold: &Untold) -> Result<pb::UntoldNotification, DataError> {
-    Ok(pb::UntoldNotification {
-        notification_id: untold.notification_id.to_string(),
-        report_id: untold.report_id.to_string(),
-        recipient_id: untold.recipient_id.to_string(),
-        channel: channel(&untold.channel)?.into(),
-        urgent: untold.urgent,
-        created_at: Some(parse::timestamp(untold.created_at)),
-        attempts: untold.attempts.unsigned_abs(),
-        last_outcome: untold.last_outcome.clone(),
-        since: Some(parse::timestamp(untold.since)),
-    })
+fn undelivered(undelivered: &Undelivered) -> pb::UndeliveredNotification {
+    pb::UndeliveredNotification {
+        notification_id: undelivered.notification_id.to_string(),
+        report_id: undelivered.report_id.to_string(),
+        recipient_id: undelivered.recipient_id.to_string(),
+        channel: undelivered.channel.into(),
+        urgent: undelivered.urgent,
+        created_at: Some(parse::timestamp(undelivered.created_at)),
+        attempts: undelivered.attempts.unsigned_abs(),
+        last_outcome: undelivered.last_outcome.clone(),
+        since: Some(parse::timestamp(undelivered.since)),
+    }
 }

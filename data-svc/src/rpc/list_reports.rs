@@ -1,8 +1,9 @@
 use proto::data as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 use uuid::Uuid;
 
-use super::{assessment, page, parse, review, urgent_revision};
+use super::{page, parse, urgent_revision};
 use crate::error::DataError;
 use crate::store;
 use crate::store::report::{Scope, Summary};
@@ -24,7 +25,7 @@ pub(crate) async fn list_reports(
 
     let mut found = store::report::list(db, scope, reviewed, after, limit + 1, &request.languages).await?;
     let next = page::cut(&mut found, limit, place);
-    Ok(pb::ListReportsResponse { reports: found.into_iter().map(message).collect::<Result<_, _>>()?, next })
+    Ok(pb::ListReportsResponse { reports: found.into_iter().map(message).collect(), next })
 }
 
 fn place(report: &Summary) -> pb::Cursor {
@@ -37,13 +38,12 @@ fn scope(viewer: &pb::Viewer, site_id: Option<Uuid>) -> Result<Scope, DataError>
         Some(site_id) if parse::ids("viewer.site_ids", &viewer.site_ids)?.contains(&site_id) => {
             Ok(Scope::Site(site_id))
         }
-        Some(_) => Err(DataError::SiteNotFound),
+        Some(_) => Err(DataError::Refused(Reason::SiteNotFound)),
     }
 }
 
-fn message(report: Summary) -> Result<pb::ReportSummary, DataError> {
-    let review = report.review.as_deref().map(review::outcome).transpose()?.unwrap_or_default();
-    Ok(pb::ReportSummary {
+fn message(report: Summary) -> pb::ReportSummary {
+    pb::ReportSummary {
         report_id: report.report_id.to_string(),
         assignment_id: report.assignment_id.to_string(),
         questionnaire_id: report.questionnaire_id,
@@ -51,12 +51,12 @@ fn message(report: Summary) -> Result<pb::ReportSummary, DataError> {
         revision: report.revision.unsigned_abs(),
         captured_at: report.captured_at.to_rfc3339(),
         received_at: Some(parse::timestamp(report.received_at)),
-        disposition: assessment::disposition(&report.disposition)?.into(),
-        review: review.into(),
+        disposition: report.disposition.into(),
+        review: report.review.map(i32::from).unwrap_or_default(),
         urgent: !report.urgent_revisions.is_empty(),
         urgent_revisions: report.urgent_revisions.iter().map(urgent_revision::message).collect(),
         title: report.title,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -72,12 +72,12 @@ mod tests {
     fn a_nurse_sees_the_reports_of_her_sites_only() {
         let (hers, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         assert!(matches!(scope(&viewer(&[hers]), Some(hers)), Ok(Scope::Site(site_id)) if site_id == hers));
-        assert!(matches!(scope(&viewer(&[hers]), Some(other)), Err(DataError::SiteNotFound)));
+        assert!(matches!(scope(&viewer(&[hers]), Some(other)), Err(DataError::Refused(Reason::SiteNotFound))));
     }
 
     #[test]
     fn a_patient_sees_their_own_reports_and_no_sites() {
         assert!(matches!(scope(&viewer(&[]), None), Ok(Scope::Person(person_id)) if person_id == Uuid::nil()));
-        assert!(matches!(scope(&viewer(&[]), Some(Uuid::from_u128(1))), Err(DataError::SiteNotFound)));
+        assert!(matches!(scope(&viewer(&[]), Some(Uuid::from_u128(1))), Err(DataError::Refused(Reason::SiteNotFound))));
     }
 }

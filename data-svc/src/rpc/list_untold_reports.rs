@@ -1,4 +1,5 @@
 use proto::data as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
 use super::{page, parse};
@@ -16,7 +17,7 @@ pub(crate) async fn list_untold_reports(
     let site_ids = parse::ids("viewer.site_ids", &viewer.site_ids)?;
     let after = parse::cursor(request.after.as_ref())?;
     let limit = parse::limit(request.limit)?;
-    store::study::find(db, study_id, &site_ids).await?.ok_or(DataError::ProjectNotFound)?;
+    store::study::find(db, study_id, &site_ids).await?.ok_or(DataError::Refused(Reason::ProjectNotFound))?;
     let mut found = store::untold_report::list(db, study_id, after, limit + 1).await?;
     let next = page::cut(&mut found, limit, place);
     Ok(pb::ListUntoldReportsResponse { reports: found.iter().map(listed).collect(), next })

@@ -11,6 +11,7 @@ use super::parse;
 use crate::error::DataError;
 use crate::store;
 use crate::store::notification::Claimed;
+use crate::values::Channel;
 
 /// What of these claims can be told now. A claim is the last moment to see that a site has its quiet hours,
 /// whatever has put the notification off until then; the others are given back until those end.
@@ -36,7 +37,7 @@ pub(super) fn together(claims: Vec<Claimed>) -> Vec<Together> {
             told.push(vec![claim]);
             continue;
         }
-        let kind = (claim.site_id, claim.recipient_id, claim.channel.clone(), claim.study_id, claim.attempts);
+        let kind = (claim.site_id, claim.recipient_id, claim.channel, claim.study_id, claim.attempts);
         if let Some(together) = places.get(&kind).and_then(|place: &usize| told.get_mut(*place)) {
             together.push(claim);
         } else {
@@ -47,17 +48,17 @@ pub(super) fn together(claims: Vec<Claimed>) -> Vec<Together> {
     told
 }
 
-pub(super) fn claimed(claim: &Claimed, companions: &[Claimed]) -> Result<pb::Notification, DataError> {
-    Ok(pb::Notification {
+pub(super) fn claimed(claim: &Claimed, companions: &[Claimed]) -> pb::Notification {
+    pb::Notification {
         notification_id: claim.notification_id.to_string(),
         site_id: claim.site_id.to_string(),
         recipient_id: claim.recipient_id.to_string(),
-        channel: channel(&claim.channel)?.into(),
+        channel: claim.channel.into(),
         attempt: claim.attempts.unsigned_abs(),
         urgent: claim.urgent,
         project_id: parse::text(claim.study_id),
         companions: companions.iter().map(companion).collect(),
-    })
+    }
 }
 
 fn companion(claim: &Claimed) -> pb::Companion {
@@ -69,22 +70,6 @@ pub(super) fn trace_context(claim: &Claimed) -> pb::TraceContext {
     pb::TraceContext { traceparent: claim.traceparent.clone(), tracestate: claim.tracestate.clone() }
 }
 
-pub(super) fn channel(name: &str) -> Result<pb::Channel, DataError> {
-    match name {
-        "sms" => Ok(pb::Channel::Sms),
-        "email" => Ok(pb::Channel::Email),
-        _ => Err(DataError::Malformed("channel")),
-    }
-}
-
-pub(super) fn channel_names(channels: impl Iterator<Item = pb::Channel>) -> Result<Vec<String>, DataError> {
-    channels.map(|channel| channel_name(channel).map(str::to_owned)).collect()
-}
-
-pub(super) fn channel_name(channel: pb::Channel) -> Result<&'static str, DataError> {
-    match channel {
-        pb::Channel::Sms => Ok("sms"),
-        pb::Channel::Email => Ok("email"),
-        pb::Channel::Unspecified => Err(DataError::Malformed("channel")),
-    }
+pub(super) fn channels(channels: impl Iterator<Item = pb::Channel>) -> Result<Vec<Channel>, DataError> {
+    channels.map(|channel| Ok(channel.try_into()?)).collect()
 }

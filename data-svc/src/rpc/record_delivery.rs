@@ -5,12 +5,12 @@ use service_kit::attribute::{DELIVERY_CHANNEL, DELIVERY_OUTCOME};
 use telemetry::Counter;
 use telemetry::postgres::Db;
 
-use super::notification::{channel, channel_name};
 use super::parse;
 use crate::error::DataError;
 use crate::store;
-use crate::store::delivery_attempt::{Moved, Verdict};
+use crate::store::delivery_attempt::{Transition, Verdict};
 use crate::untold;
+use crate::values::NotificationState as State;
 
 /// Attempts to deliver a notification, by what they came to.
 static ATTEMPTS: Counter = Counter::new("epro.delivery.attempts", "{attempt}");
@@ -39,8 +39,10 @@ pub(crate) async fn record_delivery(
         return Ok(pb::RecordDeliveryResponse {});
     };
     let moved = store::delivery_attempt::record(db, &ids, &attempts, &verdict).await?;
-    moved.iter().try_for_each(|moved| tell(moved, &verdict))?;
-    let ended = moved.iter().filter(|moved| !matches!(moved.state.as_str(), "pending" | "delivered"));
+    for transition in &moved {
+        announce(transition, &verdict);
+    }
+    let ended = moved.iter().filter(|moved| !matches!(moved.state, State::Pending | State::Delivered));
     let reports: Vec<_> = ended.map(|moved| moved.report_id).collect();
     if !reports.is_empty() {
         // After the commit: of two that end at once the later one sees that both have.
@@ -50,17 +52,17 @@ pub(crate) async fn record_delivery(
 }
 
 /// Counts an attempt, and says what nobody may miss.
-fn tell(moved: &Moved, verdict: &Verdict) -> Result<(), DataError> {
-    let Moved { notification_id, attempts, .. } = moved;
-    let (channel, outcome) = (channel_name(channel(&moved.channel)?)?, verdict.outcome);
+fn announce(transition: &Transition, verdict: &Verdict) {
+    let Transition { notification_id, attempts, state, channel, .. } = transition;
+    let (channel, outcome) = (channel.as_str(), verdict.outcome);
     let attributes = [(DELIVERY_CHANNEL, channel), (DELIVERY_OUTCOME, outcome)];
     ATTEMPTS.add(1, &attributes);
-    match moved.state.as_str() {
-        "dead" => {
+    match state {
+        State::Dead => {
             DEAD.add(1, &attributes);
             telemetry::warn!(%notification_id, channel, outcome, attempt = attempts, "notification is dead");
         }
-        "uncertain" => {
+        State::Uncertain => {
             UNCERTAIN.add(1, &attributes);
             telemetry::warn!(%notification_id, channel, outcome, attempt = attempts, "notification is given up as uncertain");
         }
@@ -69,7 +71,6 @@ fn tell(moved: &Moved, verdict: &Verdict) -> Result<(), DataError> {
         }
         _ => {}
     }
-    Ok(())
 }
 
 /// The class of an attempt that may have been delivered.
@@ -84,12 +85,12 @@ fn verdict(request: &pb::RecordDeliveryRequest) -> Result<Option<Verdict>, DataE
     let temporary = |outcome| {
         let retry_after = parse::duration("retry_after", request.retry_after)?;
         let give_up_after = parse::duration("give_up_after", request.give_up_after)?;
-        Ok(Some(Verdict { outcome, state: "pending", uncertain: outcome == UNKNOWN, retry_after, give_up_after }))
+        Ok(Some(Verdict { outcome, state: State::Pending, uncertain: outcome == UNKNOWN, retry_after, give_up_after }))
     };
     match request.outcome() {
-        pb::Outcome::Delivered => last("delivered", "delivered"),
-        pb::Outcome::Rejected => last("rejected", "dead"),
-        pb::Outcome::NoRecipient => last("no_recipient", "cancelled"),
+        pb::Outcome::Delivered => last("delivered", State::Delivered),
+        pb::Outcome::Rejected => last("rejected", State::Dead),
+        pb::Outcome::NoRecipient => last("no_recipient", State::Cancelled),
         pb::Outcome::Timeout => temporary("timeout"),
         pb::Outcome::Throttled => temporary("throttled"),
         pb::Outcome::ProviderError => temporary("provider_error"),

@@ -1,4 +1,5 @@
 use proto::data as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
 use super::parse;
@@ -19,5 +20,9 @@ pub(crate) async fn resend_notification(
         return Ok(pb::ResendNotificationResponse {});
     }
     let exists = store::notification::exists(db, notification_id, &site_ids).await?;
-    Err(if exists { DataError::NothingToResend } else { DataError::NotificationNotFound })
+    Err(if exists {
+        DataError::Refused(Reason::NothingToResend)
+    } else {
+        DataError::Refused(Reason::NotificationNotFound)
+    })
 }

@@ -1,8 +1,9 @@
 use proto::data as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::{Db, Tx};
 use uuid::Uuid;
 
-use super::assessment::{assessed, disposition};
+use super::assessment::assess;
 use super::{parse, replay};
 use crate::error::DataError;
 use crate::store;
@@ -21,7 +22,7 @@ pub(crate) async fn save_amendment(
     let person_id = parse::id("person_id", &request.person_id)?;
     let recipients = parse::ids("recipients", &request.recipients)?;
     let assessment = request.assessment.ok_or(DataError::Malformed("assessment"))?;
-    let assessed = assessed(&assessment, Answers::from(request.answers), &request.raw_body, &request.fingerprint)?;
+    let assessed = assess(&assessment, Answers::from(request.answers), &request.raw_body)?;
 
     let mut tx = db.begin().await?;
     let (key, key_fingerprint) = (&request.idempotency_key, &request.key_fingerprint);
@@ -33,21 +34,25 @@ pub(crate) async fn save_amendment(
     };
     store::audit_chain::hold(&mut tx, supersedes).await?;
     let target = store::report::find_target(&mut tx, supersedes, Some(person_id), &[]).await?;
-    let target = target.ok_or(DataError::ReportNotFound)?;
+    let target = target.ok_or(DataError::Refused(Reason::ReportNotFound))?;
     if target.superseded {
-        return Err(DataError::ReportSuperseded);
+        return Err(DataError::Refused(Reason::ReportSuperseded));
     }
     if !request.expected_states.is_empty() && !request.expected_states.contains(&target.state_number.unsigned_abs()) {
-        return Err(DataError::RevisionMismatch);
+        return Err(DataError::Refused(Reason::RevisionMismatch));
     }
     if target.study_closed {
-        return Err(DataError::StudyClosed);
+        return Err(DataError::Refused(Reason::StudyClosed));
     }
     let amended = store::report::amend(&mut tx, report_id, supersedes, &request.reason, assessed.contents).await;
     let revision = amended.map_err(|error| {
         // Another amendment was faster.
         let lost = [store::report::ONE_SUCCESSOR, store::report::ONE_PER_WINDOW];
-        if lost.iter().any(|name| store::breaks(&error, name)) { DataError::ReportSuperseded } else { error.into() }
+        if lost.iter().any(|name| store::breaks(&error, name)) {
+            DataError::Refused(Reason::ReportSuperseded)
+        } else {
+            error.into()
+        }
     })?;
     if !assessed.alerts.is_empty() {
         store::alert::insert(&mut tx, report_id, &assessed.alerts).await?;
@@ -82,18 +87,18 @@ async fn replayed(
     fingerprint: &[u8],
 ) -> Result<pb::SaveAmendmentResponse, DataError> {
     let target = store::report::find_target(&mut tx, supersedes, Some(person_id), &[]).await?;
-    target.ok_or(DataError::ReportNotFound)?;
+    target.ok_or(DataError::Refused(Reason::ReportNotFound))?;
     let stored = store::idempotency::find(&mut tx, supersedes, key).await?;
     tx.rollback().await?;
     if stored.is_none() {
         // The key is free and was not to be had.
-        return Err(DataError::TooManyReports);
+        return Err(DataError::Refused(Reason::TooManyReports));
     }
     let stored = replay::same(stored, &[fingerprint])?;
     Ok(pb::SaveAmendmentResponse {
         report_id: stored.report_id.to_string(),
         revision: stored.revision.unsigned_abs(),
         replayed: true,
-        disposition: disposition(&stored.disposition)?.into(),
+        disposition: stored.disposition.into(),
     })
 }

@@ -1,9 +1,10 @@
 use chrono::DateTime;
 use proto::data as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::{Db, Tx};
 use uuid::Uuid;
 
-use super::assessment::{STUDY_CLOSED, assessed, disposition};
+use super::assessment::{STUDY_CLOSED, assess};
 use super::{parse, replay};
 use crate::error::DataError;
 use crate::store;
@@ -22,7 +23,7 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
     let captured_at =
         DateTime::parse_from_rfc3339(&request.captured_at).map_err(|_| DataError::Malformed("captured_at"))?;
     let assessment = request.assessment.ok_or(DataError::Malformed("assessment"))?;
-    let assessed = assessed(&assessment, Answers::from(request.answers), &request.raw_body, &request.fingerprint)?;
+    let assessed = assess(&assessment, Answers::from(request.answers), &request.raw_body)?;
 
     let mut tx = db.begin().await?;
     let key = &request.idempotency_key;
@@ -38,7 +39,11 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
     let contents = assessed.contents;
     let report = NewReport { report_id, assignment_id, enrolment_id, window_id, captured_at, contents };
     store::report::insert(&mut tx, report).await.map_err(|error| {
-        if store::breaks(&error, store::report::ONE_PER_WINDOW) { DataError::WindowUsed } else { error.into() }
+        if store::breaks(&error, store::report::ONE_PER_WINDOW) {
+            DataError::Refused(Reason::WindowUsed)
+        } else {
+            error.into()
+        }
     })?;
     if !assessed.alerts.is_empty() {
         store::alert::insert(&mut tx, report_id, &assessed.alerts).await?;
@@ -83,18 +88,18 @@ async fn replayed(
     let Asked { assignment_id, person_id, key, before_closing, urgent } = asked;
     let refusal = store::idempotency::explain(&mut tx, assignment_id, person_id, key, urgent).await?;
     tx.rollback().await?;
-    let refusal = refusal.ok_or(DataError::AssignmentNotFound)?;
+    let refusal = refusal.ok_or(DataError::Refused(Reason::AssignmentNotFound))?;
     if refusal.study_closed && !before_closing && refusal.stored.is_none() {
         // It was open when the report was assessed.
         return Err(DataError::StudyClosing);
     }
     if refusal.too_many && refusal.stored.is_none() {
-        return Err(DataError::TooManyReports);
+        return Err(DataError::Refused(Reason::TooManyReports));
     }
     let stored = replay::same(refusal.stored, fingerprints)?;
     Ok(pb::SaveReportResponse {
         report_id: stored.report_id.to_string(),
         replayed: true,
-        disposition: disposition(&stored.disposition)?.into(),
+        disposition: stored.disposition.into(),
     })
 }

@@ -1,5 +1,5 @@
 use proto::data as pb;
-use proto::report::ReviewOutcome;
+use service_kit::error::Reason;
 use telemetry::postgres::{Db, Tx};
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ pub(crate) async fn save_review(db: &Db, request: &pb::SaveReviewRequest) -> Res
     let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
     let reviewer_id = parse::id("viewer.person_id", &viewer.person_id)?;
     let site_ids = parse::ids("viewer.site_ids", &viewer.site_ids)?;
-    let outcome = outcome(request.outcome())?;
+    let outcome = request.outcome().try_into()?;
 
     let mut tx = db.begin().await?;
     let (key, fingerprint) = (&request.idempotency_key, &request.key_fingerprint);
@@ -29,12 +29,16 @@ pub(crate) async fn save_review(db: &Db, request: &pb::SaveReviewRequest) -> Res
     };
     store::audit_chain::hold(&mut tx, report_id).await?;
     let target = store::report::find_target(&mut tx, report_id, None, &site_ids).await?;
-    let target = target.ok_or(DataError::ReportNotFound)?;
+    let target = target.ok_or(DataError::Refused(Reason::ReportNotFound))?;
     if target.superseded && !target.urgent {
-        return Err(DataError::ReportSuperseded);
+        return Err(DataError::Refused(Reason::ReportSuperseded));
     }
     store::review::insert(&mut tx, review_id, report_id, reviewer_id, outcome).await.map_err(|error| {
-        if store::breaks(&error, store::review::ONE_PER_REPORT) { DataError::AlreadyReviewed } else { error.into() }
+        if store::breaks(&error, store::review::ONE_PER_REPORT) {
+            DataError::Refused(Reason::AlreadyReviewed)
+        } else {
+            error.into()
+        }
     })?;
     let event = Event {
         enrolment_id: target.enrolment_id,
@@ -58,18 +62,9 @@ async fn replayed(
     fingerprint: &[u8],
 ) -> Result<pb::SaveReviewResponse, DataError> {
     let target = store::report::find_target(&mut tx, report_id, None, site_ids).await?;
-    target.ok_or(DataError::ReportNotFound)?;
+    target.ok_or(DataError::Refused(Reason::ReportNotFound))?;
     let stored = store::idempotency::find(&mut tx, report_id, key).await?;
     tx.rollback().await?;
     let review_id = replay::same(stored, &[fingerprint])?.review_id.ok_or(DataError::Malformed("idempotency_key"))?;
     Ok(pb::SaveReviewResponse { review_id: review_id.to_string() })
-}
-
-fn outcome(outcome: ReviewOutcome) -> Result<&'static str, DataError> {
-    match outcome {
-        ReviewOutcome::Approved => Ok("approved"),
-        ReviewOutcome::HasIssues => Ok("has_issues"),
-        ReviewOutcome::Rejected => Ok("rejected"),
-        ReviewOutcome::Unspecified => Err(DataError::Malformed("outcome")),
-    }
 }

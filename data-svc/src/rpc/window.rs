@@ -1,9 +1,8 @@
-//! Schedules and windows as messages.
+//! Windows as messages.
 
 use proto::data as pb;
 
 use super::parse;
-use crate::error::DataError;
 use crate::store::fill_window::Window;
 
 pub(super) fn message(window: &Window) -> pb::Window {
@@ -13,14 +12,5 @@ pub(super) fn message(window: &Window) -> pb::Window {
         closes_at: Some(parse::timestamp(window.closes_at)),
         sync_until: Some(parse::timestamp(window.sync_until)),
         report_id: parse::text(window.report_id),
-    }
-}
-
-/// A schedule as it stands in the database.
-pub(super) fn schedule(name: &str) -> Result<pb::Schedule, DataError> {
-    match name {
-        "event" => Ok(pb::Schedule::Event),
-        "scheduled" => Ok(pb::Schedule::Scheduled),
-        _ => Err(DataError::Malformed("schedule")),
     }
 }

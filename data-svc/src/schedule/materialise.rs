@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use proto::{DomainError, ErrorKind};
 use serde::Deserialize;
 use service_kit::Shutdown;
+use service_kit::error::{DomainError, ErrorKind, Reason};
 use telemetry::postgres::Db;
 use uuid::Uuid;
 
@@ -42,8 +42,8 @@ struct Unplannable {
 }
 
 impl DomainError for Unplannable {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Internal
+    fn reason(&self) -> Reason {
+        Reason::Other(ErrorKind::Internal)
     }
 }
 

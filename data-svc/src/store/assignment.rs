@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::fill_window::Window;
 use super::idempotency::Stored;
 use crate::schedule::plan::Plan;
+use crate::values::{Disposition, Schedule};
 
 /// What the rules must know before a report can be stored.
 pub(crate) struct Assignment {
@@ -13,7 +14,7 @@ pub(crate) struct Assignment {
     /// Once the study takes no reports any more: since when, and until when those without a window may still arrive
     /// that were captured before.
     pub(crate) closing: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    pub(crate) schedule: String,
+    pub(crate) schedule: Schedule,
     /// Canonical URL of the questionnaire.
     pub(crate) url: String,
     pub(crate) version: String,
@@ -36,7 +37,7 @@ pub(crate) struct Listed {
     pub(crate) url: String,
     pub(crate) title: String,
     pub(crate) retired_at: Option<DateTime<Utc>>,
-    pub(crate) schedule: String,
+    pub(crate) schedule: Schedule,
     pub(crate) time_zone: String,
     /// The one that is open now, else the next.
     pub(crate) window: Option<Window>,
@@ -63,7 +64,8 @@ pub(crate) async fn find(
     let row = query!(
         r#"SELECT enrolment.site_id, enrolment.enrolled_at,
                   study.closed_at, study.closed_at + study.sync_for AS closed_until,
-                  coalesce(study.closed_at <= now(), false) AS "study_closed!", assignment.schedule, questionnaire_version.url, questionnaire_version.version,
+                  coalesce(study.closed_at <= now(), false) AS "study_closed!",
+                  assignment.schedule AS "schedule: Schedule", questionnaire_version.url, questionnaire_version.version,
                   questionnaire_version.definition::text AS "definition!",
                   questionnaire_version.retired_at,
                   fill_window.window_id AS "window_id?", fill_window.opens_at AS "opens_at?",
@@ -74,7 +76,7 @@ pub(crate) async fn find(
                   (assignment.schedule = 'scheduled' AND fill_window.window_id IS NULL
                    AND NOT EXISTS (SELECT FROM clinical.fill_window AS made
                                    WHERE made.assignment_id = assignment.assignment_id)) AS "windows_pending!",
-                  stored.report_id AS "stored_id?", stored.disposition AS "disposition?",
+                  stored.report_id AS "stored_id?", stored.disposition AS "disposition?: Disposition",
                   stored.revision AS "revision?", idempotency.fingerprint AS "fingerprint?", idempotency.review_id
            FROM clinical.assignment
            JOIN clinical.enrolment USING (enrolment_id)
@@ -120,7 +122,7 @@ pub(crate) async fn list(
                   coalesce((SELECT texts ->> '/title'
                             FROM clinical.translation(questionnaire_version.questionnaire_version_id, $2)),
                            definition ->> 'title') AS "title!",
-                  retired_at, schedule, enrolment.time_zone, current.window_id AS "window_id?", current.opens_at AS "opens_at?",
+                  retired_at, schedule AS "schedule: Schedule", enrolment.time_zone, current.window_id AS "window_id?", current.opens_at AS "opens_at?",
                   current.closes_at AS "closes_at?", current.sync_until AS "sync_until?",
                   (SELECT used.report_id FROM clinical.report AS used
                    WHERE used.window_id = current.window_id

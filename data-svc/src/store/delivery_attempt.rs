@@ -5,10 +5,12 @@ use sqlx::{PgExecutor, query_as};
 use telemetry::TraceContext;
 use uuid::Uuid;
 
+use crate::values::{Channel, NotificationState};
+
 /// What an attempt came to, and what that makes of its notification.
 pub(crate) struct Verdict {
     pub(crate) outcome: &'static str,
-    pub(crate) state: &'static str,
+    pub(crate) state: NotificationState,
     /// Whether it may have been delivered.
     pub(crate) uncertain: bool,
     /// How long a notification that stays `pending` waits for its next attempt.
@@ -18,11 +20,11 @@ pub(crate) struct Verdict {
 }
 
 /// Where an attempt has moved its notification.
-pub(crate) struct Moved {
+pub(crate) struct Transition {
     pub(crate) notification_id: Uuid,
     pub(crate) report_id: Uuid,
-    pub(crate) state: String,
-    pub(crate) channel: String,
+    pub(crate) state: NotificationState,
+    pub(crate) channel: Channel,
     pub(crate) attempts: i32,
 }
 
@@ -34,12 +36,12 @@ pub(crate) async fn record(
     notification_ids: &[Uuid],
     attempts: &[i32],
     verdict: &Verdict,
-) -> sqlx::Result<Vec<Moved>> {
+) -> sqlx::Result<Vec<Transition>> {
     // Out of sub-queries the arrays are as long as any others to the planner, which then keeps one plan for all. Inside of
     // `coalesce` it does not see that there is an index of what is pending, which it would read from end to end.
     query_as!(
-        Moved,
-        "WITH recorded AS (
+        Transition,
+        r#"WITH recorded AS (
              INSERT INTO clinical.delivery_attempt (notification_id, attempt, outcome, trace_id)
              SELECT notification_id, attempt, $3, $7
              FROM unnest((SELECT $1::uuid[]), (SELECT $2::integer[])) AS made (notification_id, attempt)
@@ -56,11 +58,12 @@ pub(crate) async fn record(
          FROM unnest((SELECT $1::uuid[]), (SELECT $2::integer[])) AS made (notification_id, attempt)
          WHERE notification.notification_id = made.notification_id AND (attempts = attempt OR $4 = 'delivered')
            AND coalesce(state, '') = 'pending'
-         RETURNING notification.notification_id, report_id, state, channel, attempts",
+         RETURNING notification.notification_id, report_id, state AS "state: NotificationState",
+                   channel AS "channel: Channel", attempts"#,
         notification_ids,
         attempts,
         verdict.outcome,
-        verdict.state,
+        verdict.state as NotificationState,
         interval(verdict.retry_after),
         interval(verdict.give_up_after),
         TraceContext::current().trace_id().to_string(),

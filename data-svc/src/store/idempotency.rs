@@ -5,6 +5,8 @@ use sqlx::{PgExecutor, query, query_as, query_scalar};
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
+use crate::values::Disposition;
+
 /// A key that was free and is now taken for a new report or a new revision.
 pub(crate) struct Claimed {
     pub(crate) enrolment_id: Uuid,
@@ -25,7 +27,7 @@ pub(crate) struct Stored {
     pub(crate) report_id: Uuid,
     pub(crate) revision: i32,
     pub(crate) fingerprint: Vec<u8>,
-    pub(crate) disposition: String,
+    pub(crate) disposition: Disposition,
     /// What was stored, if it was a review.
     pub(crate) review_id: Option<Uuid>,
 }
@@ -36,7 +38,7 @@ impl Stored {
         report_id: Option<Uuid>,
         revision: Option<i32>,
         fingerprint: Option<Vec<u8>>,
-        disposition: Option<String>,
+        disposition: Option<Disposition>,
         review_id: Option<Uuid>,
     ) -> Option<Self> {
         Some(Self {
@@ -159,11 +161,12 @@ pub(crate) async fn claim_review(
 pub(crate) async fn find(tx: &mut Tx<'_>, report_id: Uuid, key: &str) -> sqlx::Result<Option<Stored>> {
     query_as!(
         Stored,
-        "SELECT stored.report_id, stored.revision, fingerprint, stored.disposition, review_id
+        r#"SELECT stored.report_id, stored.revision, fingerprint, stored.disposition AS "disposition: Disposition",
+                review_id
          FROM clinical.report AS asked
          JOIN clinical.idempotency ON idempotency.enrolment_id = asked.enrolment_id AND idempotency.key = $2
          JOIN clinical.report AS stored ON stored.report_id = idempotency.report_id
-         WHERE asked.report_id = $1",
+         WHERE asked.report_id = $1"#,
         report_id,
         key,
     )
@@ -199,7 +202,7 @@ pub(crate) async fn explain(
                         AND recent.received_at > now() - interval '1 hour'
                         AND $4 = EXISTS (SELECT FROM clinical.alert WHERE alert.report_id = recent.report_id AND urgent)
                   ) AS "too_many!", idempotency.report_id AS "report_id?",
-                  idempotency.fingerprint AS "fingerprint?", report.disposition AS "disposition?",
+                  idempotency.fingerprint AS "fingerprint?", report.disposition AS "disposition?: Disposition",
                   report.revision AS "revision?", idempotency.review_id
            FROM clinical.assignment
            JOIN clinical.enrolment USING (enrolment_id)

@@ -7,6 +7,8 @@ use sqlx::{query, query_as, query_scalar};
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
+use crate::values::Disposition;
+
 mod read;
 mod search;
 
@@ -32,8 +34,7 @@ pub(crate) struct NewReport<'a> {
 pub(crate) struct Contents<'a> {
     pub(crate) answers: Answers,
     pub(crate) raw_body: &'a [u8],
-    pub(crate) raw_sha256: &'a [u8],
-    pub(crate) disposition: &'static str,
+    pub(crate) disposition: Disposition,
     pub(crate) held_because: &'a [String],
     pub(crate) score: Option<i32>,
     pub(crate) score_band: Option<&'a str>,
@@ -94,7 +95,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, report: NewReport<'_>) -> sqlx::Resu
         "INSERT INTO clinical.report (report_id, assignment_id, enrolment_id, window_id, captured_at,
                                       captured_offset_seconds, answers, raw_body, raw_sha256,
                                       disposition, held_because, score, score_band)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, sha256($8), $9, $10, $11, $12)",
         report.report_id,
         report.assignment_id,
         report.enrolment_id,
@@ -103,8 +104,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, report: NewReport<'_>) -> sqlx::Resu
         report.captured_at.offset().local_minus_utc(),
         contents.answers.0,
         contents.raw_body,
-        contents.raw_sha256,
-        contents.disposition,
+        contents.disposition as Disposition,
         contents.held_because,
         contents.score,
         contents.score_band,
@@ -126,8 +126,8 @@ pub(crate) async fn amend(
         "INSERT INTO clinical.report (report_id, assignment_id, enrolment_id, window_id, revision, supersedes, captured_at,
                                       captured_offset_seconds, reason, answers, raw_body, raw_sha256,
                                       disposition, held_because, score, score_band)
-         SELECT $10, assignment_id, enrolment_id, window_id, revision + 1, report_id, captured_at,
-                captured_offset_seconds, $2, $3, $4, $5, $6, $7, $8, $9
+         SELECT $9, assignment_id, enrolment_id, window_id, revision + 1, report_id, captured_at,
+                captured_offset_seconds, $2, $3, $4, sha256($4), $5, $6, $7, $8
          FROM clinical.report
          WHERE report_id = $1
          RETURNING revision",
@@ -135,8 +135,7 @@ pub(crate) async fn amend(
         reason,
         contents.answers.0,
         contents.raw_body,
-        contents.raw_sha256,
-        contents.disposition,
+        contents.disposition as Disposition,
         contents.held_because,
         contents.score,
         contents.score_band,

@@ -3,6 +3,8 @@ use sqlx::query;
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
+use crate::values::ReviewOutcome;
+
 /// A report has one review at most.
 pub(crate) const ONE_PER_REPORT: &str = "review_report_id_key";
 
@@ -10,7 +12,7 @@ pub(crate) const ONE_PER_REPORT: &str = "review_report_id_key";
 pub(crate) struct Review {
     pub(crate) review_id: Uuid,
     pub(crate) reviewer_id: Uuid,
-    pub(crate) outcome: String,
+    pub(crate) outcome: ReviewOutcome,
     pub(crate) recorded_at: DateTime<Utc>,
 }
 
@@ -19,7 +21,7 @@ impl Review {
     pub(super) fn from_columns(
         review_id: Option<Uuid>,
         reviewer_id: Option<Uuid>,
-        outcome: Option<String>,
+        outcome: Option<ReviewOutcome>,
         recorded_at: Option<DateTime<Utc>>,
     ) -> Option<Self> {
         Some(Self { review_id: review_id?, reviewer_id: reviewer_id?, outcome: outcome?, recorded_at: recorded_at? })
@@ -32,14 +34,14 @@ pub(crate) async fn insert(
     review_id: Uuid,
     report_id: Uuid,
     reviewer_id: Uuid,
-    outcome: &str,
+    outcome: ReviewOutcome,
 ) -> sqlx::Result<()> {
     query!(
         "INSERT INTO clinical.review (review_id, report_id, reviewer_id, outcome) VALUES ($1, $2, $3, $4)",
         review_id,
         report_id,
         reviewer_id,
-        outcome,
+        outcome as ReviewOutcome,
     )
     .execute(tx)
     .await

@@ -1,7 +1,7 @@
-use proto::CallError;
 use proto::data as pb;
 use proto::data::data_service_client::DataServiceClient;
 use proto::user::Principal;
+use service_kit::error::CallError;
 use service_kit::grpc::Channel;
 
 /// data-svc.
@@ -32,7 +32,7 @@ impl Data {
         principal: &Principal,
         report_id: String,
     ) -> Result<pb::GetReportResponse, CallError> {
-        let request = pb::GetReportRequest { viewer: Some(pb::Viewer::of(principal.clone())), report_id };
+        let request = pb::GetReportRequest { viewer: Some(service_kit::viewer(principal.clone())), report_id };
         Ok(self.0.clone().get_report(request).await?.into_inner())
     }
 
@@ -55,7 +55,7 @@ impl Data {
         principal: &Principal,
         notification_id: String,
     ) -> Result<pb::ResendNotificationResponse, CallError> {
-        let viewer = Some(pb::Viewer::of(principal.clone()));
+        let viewer = Some(service_kit::viewer(principal.clone()));
         let request = pb::ResendNotificationRequest { viewer, notification_id };
         Ok(self.0.clone().resend_notification(request).await?.into_inner())
     }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use proto::CallError;
 use proto::notify as pb;
 use proto::notify::notify_service_client::NotifyServiceClient;
+use service_kit::error::CallError;
 use service_kit::grpc::Channel;
 use telemetry::{Message, Task};
 use tokio::sync::Semaphore;

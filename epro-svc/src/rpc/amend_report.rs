@@ -1,6 +1,7 @@
 use proto::data::{GetAssignmentRequest, GetReportResponse, SaveAmendmentRequest, StoredSubmission};
 use proto::report::{AmendReportRequest, AmendReportResponse};
 use proto::user::Role;
+use service_kit::error::Reason;
 
 use super::{care_team, change_fingerprint, fingerprint, principal_as, sha256, validate};
 use crate::assessment::assess;
@@ -36,7 +37,7 @@ pub(crate) async fn amend_report(
     }
     may_replace(&original, &request.expected_states)?;
     if original.current_revision >= max_revisions {
-        return Err(ReportError::RevisionLimit);
+        return Err(ReportError::Refused(Reason::RevisionLimit));
     }
 
     let held_because = original.assessment.ok_or(ReportError::Missing("assessment"))?.held_because;
@@ -44,7 +45,7 @@ pub(crate) async fn amend_report(
     let filled_in = FilledIn::new(&assignment.questionnaire, request.answers);
     validate(|| rules::broken_by_amendment(&filled_in, &request.reason))?;
     if assignment.closing.is_some() {
-        return Err(ReportError::StudyClosed);
+        return Err(ReportError::Refused(Reason::StudyClosed));
     }
 
     let saved = data
@@ -75,7 +76,7 @@ fn replay(stored: StoredSubmission, key_fingerprint: &[u8]) -> Result<AmendRepor
         let (revision, disposition) = (stored.revision, stored.disposition);
         Ok(AmendReportResponse { report_id: stored.report_id, revision, disposition })
     } else {
-        Err(ReportError::KeyReused)
+        Err(ReportError::Refused(Reason::IdempotencyKeyReused))
     }
 }
 
@@ -83,9 +84,9 @@ fn replay(stored: StoredSubmission, key_fingerprint: &[u8]) -> Result<AmendRepor
 /// before.
 fn may_replace(original: &GetReportResponse, expected_states: &[u32]) -> Result<(), ReportError> {
     if !expected_states.is_empty() && !expected_states.contains(&original.state_number) {
-        return Err(ReportError::RevisionMismatch);
+        return Err(ReportError::Refused(Reason::RevisionMismatch));
     }
-    if original.superseded_by.is_empty() { Ok(()) } else { Err(ReportError::Superseded) }
+    if original.superseded_by.is_empty() { Ok(()) } else { Err(ReportError::Refused(Reason::ReportSuperseded)) }
 }
 
 #[cfg(test)]
@@ -109,14 +110,17 @@ mod tests {
     #[test]
     fn who_has_seen_another_state_is_told_before_anything_else() {
         for original in [revision(2), revision(1)] {
-            assert!(matches!(may_replace(&original, &[1, 2, 4]), Err(ReportError::RevisionMismatch)));
+            assert!(matches!(may_replace(&original, &[1, 2, 4]), Err(ReportError::Refused(Reason::RevisionMismatch))));
         }
     }
 
     #[test]
     fn an_older_revision_is_not_replaced_again() {
         for expected in [&[3][..], &[]] {
-            assert!(matches!(may_replace(&revision(1), expected), Err(ReportError::Superseded)), "{expected:?}");
+            assert!(
+                matches!(may_replace(&revision(1), expected), Err(ReportError::Refused(Reason::ReportSuperseded))),
+                "{expected:?}"
+            );
         }
     }
 }

@@ -6,6 +6,7 @@ mod review_report;
 mod submit_report;
 
 use proto::user::{Principal, Role};
+use service_kit::error::Reason;
 use sha2::{Digest, Sha256};
 
 use crate::error::ReportError;
@@ -19,7 +20,7 @@ pub(crate) use submit_report::submit_report;
 /// Who is asking, if it is somebody of the role that may.
 fn principal_as(role: Role, principal: Option<Principal>) -> Result<Principal, ReportError> {
     let principal = principal.ok_or(ReportError::Missing("principal"))?;
-    if principal.role() == role { Ok(principal) } else { Err(ReportError::WrongRole) }
+    if principal.role() == role { Ok(principal) } else { Err(ReportError::Refused(Reason::WrongRole)) }
 }
 
 /// All rules that are broken, at once.

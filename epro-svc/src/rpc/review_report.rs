@@ -1,4 +1,4 @@
-use proto::data::{SaveReviewRequest, Viewer};
+use proto::data::SaveReviewRequest;
 use proto::report::{ReviewOutcome, ReviewReportRequest, ReviewReportResponse};
 use proto::user::Role;
 
@@ -19,7 +19,7 @@ pub(crate) async fn review_report(
     let content = outcome.as_str_name().as_bytes();
     let request = SaveReviewRequest {
         key_fingerprint: change_fingerprint("review", &request.report_id, &principal, content),
-        viewer: Some(Viewer::of(principal)),
+        viewer: Some(service_kit::viewer(principal)),
         report_id: request.report_id,
         outcome: outcome.into(),
         idempotency_key: request.idempotency_key,

@@ -2,6 +2,7 @@ use chrono::{DateTime, Utc};
 use proto::data::{GetAssignmentRequest, SaveReportRequest, StoredSubmission};
 use proto::report::{SubmitReportRequest, SubmitReportResponse};
 use proto::user::Role;
+use service_kit::error::Reason;
 
 use super::{care_team, fingerprint, principal_as, sha256, validate};
 use crate::assessment::{assess, held_because};
@@ -42,10 +43,10 @@ pub(crate) async fn submit_report(
     validate(|| rules::broken_by_submission(&capture, &filled_in))?;
     let window = assignment.schedule.window();
     if captured.is_some_and(|captured| assignment.is_closed_to(captured.time(), now)) {
-        return Err(ReportError::StudyClosed);
+        return Err(ReportError::Refused(Reason::StudyClosed));
     }
     if window.is_some_and(|window| window.used) {
-        return Err(ReportError::WindowUsed);
+        return Err(ReportError::Refused(Reason::WindowUsed));
     }
 
     let saved = data
@@ -77,6 +78,6 @@ fn replay(stored: StoredSubmission, fingerprints: &[&[u8]]) -> Result<SubmitRepo
         let disposition = stored.disposition;
         Ok(SubmitReportResponse { report_id: stored.report_id, replayed: true, disposition })
     } else {
-        Err(ReportError::KeyReused)
+        Err(ReportError::Refused(Reason::IdempotencyKeyReused))
     }
 }

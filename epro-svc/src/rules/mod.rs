@@ -16,8 +16,8 @@ mod retired;
 mod text;
 mod window;
 
-use proto::Violation;
 use service_kit::attribute::RULE_ID;
+use service_kit::error::Violation;
 use telemetry::BrokenRule;
 
 use crate::capture::Capture;

@@ -1,7 +1,7 @@
-use proto::CallError;
 use proto::data as pb;
 use proto::data::data_service_client::DataServiceClient;
 use proto::user::Principal;
+use service_kit::error::CallError;
 use service_kit::grpc::Channel;
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ impl Data {
         report_id: Uuid,
     ) -> Result<pb::GetReportResponse, CallError> {
         let request =
-            pb::GetReportRequest { viewer: Some(pb::Viewer::of(principal)), report_id: report_id.to_string() };
+            pb::GetReportRequest { viewer: Some(service_kit::viewer(principal)), report_id: report_id.to_string() };
         Ok(self.0.clone().get_report(request).await?.into_inner())
     }
 
@@ -76,7 +76,7 @@ impl Data {
         languages: Languages,
     ) -> Result<pb::ListReportsResponse, CallError> {
         let request = pb::ListReportsRequest {
-            viewer: Some(pb::Viewer::of(principal)),
+            viewer: Some(service_kit::viewer(principal)),
             site_id,
             review: review.into(),
             limit: page.limit,
@@ -103,7 +103,7 @@ impl Data {
         page: Page,
     ) -> Result<pb::ListNotificationsResponse, CallError> {
         let request = pb::ListNotificationsRequest {
-            viewer: Some(pb::Viewer::of(principal)),
+            viewer: Some(service_kit::viewer(principal)),
             site_id: site_id.to_string(),
             state: state.into(),
             limit: page.limit,
@@ -120,7 +120,7 @@ impl Data {
         page: Page,
     ) -> Result<pb::ListUntoldReportsResponse, CallError> {
         let request = pb::ListUntoldReportsRequest {
-            viewer: Some(pb::Viewer::of(principal)),
+            viewer: Some(service_kit::viewer(principal)),
             project_id: project_id.to_string(),
             limit: page.limit,
             after: page.after.map(|cursor| cursor.0),
@@ -136,7 +136,7 @@ impl Data {
         page: EventPage,
     ) -> Result<pb::ListAuditEventsResponse, CallError> {
         let request = pb::ListAuditEventsRequest {
-            viewer: Some(pb::Viewer::of(principal)),
+            viewer: Some(service_kit::viewer(principal)),
             report_id: report_id.to_string(),
             after_seq: page.after.map(|cursor| cursor.0).unwrap_or_default(),
             limit: page.limit,
@@ -146,7 +146,7 @@ impl Data {
 
     /// The sites where a nurse works.
     pub(crate) async fn list_sites(&self, nurse: Principal) -> Result<Vec<pb::Site>, CallError> {
-        let request = pb::ListSitesRequest { viewer: Some(pb::Viewer::of(nurse)) };
+        let request = pb::ListSitesRequest { viewer: Some(service_kit::viewer(nurse)) };
         Ok(self.0.clone().list_sites(request).await?.into_inner().sites)
     }
 
@@ -156,7 +156,7 @@ impl Data {
         project_id: Uuid,
     ) -> Result<pb::GetProjectResponse, CallError> {
         let request =
-            pb::GetProjectRequest { viewer: Some(pb::Viewer::of(principal)), project_id: project_id.to_string() };
+            pb::GetProjectRequest { viewer: Some(service_kit::viewer(principal)), project_id: project_id.to_string() };
         Ok(self.0.clone().get_project(request).await?.into_inner())
     }
 }

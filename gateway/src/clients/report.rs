@@ -1,6 +1,6 @@
-use proto::CallError;
 use proto::report as pb;
 use proto::report::report_service_client::ReportServiceClient;
+use service_kit::error::CallError;
 use service_kit::grpc::Channel;
 
 /// epro-svc.

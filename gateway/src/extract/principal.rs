@@ -2,6 +2,7 @@ use axum::extract::FromRequestParts;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use proto::user::{Principal, Role};
+use service_kit::error::Reason;
 
 use super::ClientAddress;
 use super::header::single;
@@ -38,7 +39,7 @@ impl FromRequestParts<Shared> for Anyone {
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
         let AccessToken(token) = AccessToken::from_request_parts(parts, shared).await?;
         let answer = shared.user.authenticate(token.clone()).await.map_err(Problem::from);
-        if answer.as_ref().is_err_and(|problem| *problem == Problem::INVALID_TOKEN) {
+        if answer.as_ref().is_err_and(|problem| *problem == Problem::because(Reason::InvalidToken)) {
             shared.rates.refused(&token);
         }
         let principal = answer?.ok_or(Problem::INTERNAL)?;
@@ -65,7 +66,7 @@ impl FromRequestParts<Shared> for Nurse {
 
 async fn with_role(parts: &mut Parts, shared: &Shared, role: Role) -> Result<Principal, Problem> {
     let Anyone(principal) = Anyone::from_request_parts(parts, shared).await?;
-    if principal.role() == role { Ok(principal) } else { Err(Problem::WRONG_ROLE) }
+    if principal.role() == role { Ok(principal) } else { Err(Problem::because(Reason::WrongRole)) }
 }
 
 fn bearer(parts: &Parts) -> Option<String> {

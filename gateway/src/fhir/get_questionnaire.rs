@@ -1,6 +1,7 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
+use service_kit::error::Reason;
 
 use super::body::Fhir;
 use super::mapping::{Definition, QuestionnaireName, questionnaire};
@@ -15,7 +16,10 @@ pub(super) async fn get_questionnaire(
     _: Anyone,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Fhir<Questionnaire>, Problem> {
-    let name = path.ok().and_then(|Path(id)| QuestionnaireName::of(&id)).ok_or(Problem::QUESTIONNAIRE_NOT_FOUND)?;
+    let name = path
+        .ok()
+        .and_then(|Path(id)| QuestionnaireName::of(&id))
+        .ok_or(Problem::because(Reason::QuestionnaireNotFound))?;
     let found = shared.data.get_questionnaire(name.id.clone(), name.version.clone(), Languages::default()).await?;
     let definition = Definition::of(&found.definition)?;
     let retired_at = found.retired_at.and_then(|time| DateTime::from_timestamp(time.seconds, 0));

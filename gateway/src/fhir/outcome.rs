@@ -182,7 +182,7 @@ mod tests {
             "throttled",
             "informational",
         ];
-        for problem_type in ProblemType::ALL {
+        for problem_type in ProblemType::all() {
             assert!(words.contains(&issue_type(problem_type.status, problem_type.name)), "{}", problem_type.name);
         }
         for rule in ["required", "structure", "code", "range", "unknown-item", "attested"] {

@@ -40,7 +40,7 @@ impl Search {
         let questionnaire = self.questionnaire.as_deref().unwrap_or_default();
         let (url, version) = questionnaire.split_once('|').unwrap_or((questionnaire, ""));
         pb::SearchReportsRequest {
-            viewer: Some(pb::Viewer::of(principal)),
+            viewer: Some(service_kit::viewer(principal)),
             url: url.to_owned(),
             version: version.to_owned(),
             captured_from: self.from.map(timestamp),

@@ -141,10 +141,9 @@ fn example(problem_type: ProblemType) -> Example {
 fn problem() -> Schema {
     let string = || ObjectBuilder::new().schema_type(Type::String);
     let reference = || string().format(Some(SchemaFormat::Custom("uri-reference".to_owned())));
-    let types = ProblemType::ALL.iter().map(|problem_type| problem_type.uri_reference());
-    let meanings = ProblemType::ALL
-        .iter()
-        .map(|problem_type| format!("- `{}`: {}", problem_type.uri_reference(), problem_type.detail));
+    let types = ProblemType::all().map(ProblemType::uri_reference);
+    let meanings =
+        ProblemType::all().map(|problem_type| format!("- `{}`: {}", problem_type.uri_reference(), problem_type.detail));
     let meanings = meanings.collect::<Vec<_>>().join("\n");
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Object))

@@ -85,7 +85,7 @@ impl NotificationPage {
 }
 
 impl Notification {
-    fn new(untold: pb::UntoldNotification, state: NotificationState) -> Result<Self, Problem> {
+    fn new(untold: pb::UndeliveredNotification, state: NotificationState) -> Result<Self, Problem> {
         Ok(Self {
             channel: match untold.channel() {
                 pb::Channel::Sms => Channel::Sms,

@@ -6,6 +6,7 @@ use http::HeaderName;
 use http::header::{CONTENT_LANGUAGE, VARY};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 
 use crate::extract::{Anyone, Languages};
@@ -68,7 +69,7 @@ pub(crate) async fn get_questionnaire(
     languages: Languages,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<(AppendHeaders<[(HeaderName, String); 2]>, Json<Questionnaire>), Problem> {
-    let Ok(Path(name)) = path else { return Err(Problem::QUESTIONNAIRE_NOT_FOUND) };
+    let Ok(Path(name)) = path else { return Err(Problem::because(Reason::QuestionnaireNotFound)) };
     let questionnaire = Questionnaire::read(&shared, name, languages).await?;
     let headers = [(CONTENT_LANGUAGE, questionnaire.language.clone()), (VARY, "accept-language".to_owned())];
     Ok((AppendHeaders(headers), Json(questionnaire)))
@@ -82,7 +83,7 @@ impl Questionnaire {
         languages: Languages,
     ) -> Result<Self, Problem> {
         if !can_be_a_name(&id) || !can_be_a_name(&version) {
-            return Err(Problem::QUESTIONNAIRE_NOT_FOUND);
+            return Err(Problem::because(Reason::QuestionnaireNotFound));
         }
         let questionnaire = shared.data.get_questionnaire(id, version, languages).await?;
         Ok(Self {

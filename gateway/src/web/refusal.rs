@@ -1,6 +1,6 @@
 use axum::response::{IntoResponse, Redirect, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use proto::CallError;
+use service_kit::error::CallError;
 
 use crate::problem::Problem;
 

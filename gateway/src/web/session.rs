@@ -13,6 +13,7 @@ use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use proto::user::Tokens;
+use service_kit::error::Reason;
 
 use crate::extract::ClientAddress;
 use crate::problem::Problem;
@@ -108,7 +109,10 @@ pub(crate) async fn bear_token(State(shared): State<Shared>, request: Request, n
             bear(&mut parts.headers, &tokens.access_token);
             cookies.of_session(tokens)
         }
-        Err(problem) if problem == Problem::INVALID_REFRESH_TOKEN || problem == Problem::INACTIVE => {
+        Err(problem)
+            if problem == Problem::because(Reason::InvalidRefreshToken)
+                || problem == Problem::because(Reason::Inactive) =>
+        {
             cookies.of_nobody()
         }
         Err(problem) => return problem.into_response(),

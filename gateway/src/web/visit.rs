@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use http::request::Parts;
 use minijinja::{Value, context};
 use proto::user::{Principal, Role};
+use service_kit::error::Reason;
 use telemetry::TraceContext;
 
 use super::language::Language;
@@ -28,7 +29,11 @@ impl FromRequestParts<Shared> for Visit {
         let visit = Self::anonymous(parts, shared);
         let principal = match Anyone::from_request_parts(parts, shared).await {
             Ok(Anyone(principal)) => Some(principal),
-            Err(problem) if problem == Problem::UNAUTHENTICATED || problem == Problem::INVALID_TOKEN => None,
+            Err(problem)
+                if problem == Problem::UNAUTHENTICATED || problem == Problem::because(Reason::InvalidToken) =>
+            {
+                None
+            }
             Err(problem) => return Err(problem),
         };
         Ok(Self { principal, ..visit })
@@ -63,7 +68,7 @@ impl Visit {
 
     fn with_role(&self, role: Role) -> Result<Principal, Refusal> {
         let principal = self.anyone()?;
-        if principal.role() == role { Ok(principal) } else { Err(Problem::WRONG_ROLE.into()) }
+        if principal.role() == role { Ok(principal) } else { Err(Problem::because(Reason::WrongRole).into()) }
     }
 
     /// The page of a template, with `content` and what every page has.

@@ -14,7 +14,7 @@ use proto::user::Contact;
 
 pub(crate) use outcome::Outcome;
 
-use crate::breaker::{self, Breaker, Gate};
+use crate::breaker::{self, Breaker, Circuit};
 
 /// One message for one nurse.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(crate) trait Channel: std::fmt::Debug + Send + Sync {
 
 /// A channel and whether its provider is to be left alone.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct GuardedChannel {
     pub(crate) channel: Arc<dyn Channel>,
     pub(crate) breaker: Breaker,
 }
@@ -52,14 +52,14 @@ pub(crate) struct Line {
 /// The registry of channels.
 #[derive(Debug)]
 pub(crate) struct Channels {
-    sms: Line,
-    email: Line,
+    sms: GuardedChannel,
+    email: GuardedChannel,
 }
 
 impl Channels {
     pub(crate) fn new(sms: &sms::Config, email: &email::Config, breaker: breaker::Config) -> anyhow::Result<Self> {
-        let line = |channel| Line { channel, breaker: Breaker::new(breaker) };
-        Ok(Self { sms: line(Arc::new(sms::Sms::new(sms)?)), email: line(Arc::new(email::Email::new(email)?)) })
+        let guarded = |channel| GuardedChannel { channel, breaker: Breaker::new(breaker) };
+        Ok(Self { sms: guarded(Arc::new(sms::Sms::new(sms)?)), email: guarded(Arc::new(email::Email::new(email)?)) })
     }
 
     /// How long the slowest message takes at most.
@@ -67,7 +67,7 @@ impl Channels {
         self.sms.channel.longest().max(self.email.channel.longest())
     }
 
-    pub(crate) fn get(&self, id: ChannelId) -> Option<&Line> {
+    pub(crate) fn get(&self, id: ChannelId) -> Option<&GuardedChannel> {
         match id {
             ChannelId::Sms => Some(&self.sms),
             ChannelId::Email => Some(&self.email),
@@ -76,8 +76,8 @@ impl Channels {
     }
 
     /// The channels whose providers are to be given so much now.
-    pub(crate) fn with_gate(&self, gate: Gate, now: Instant) -> Vec<ChannelId> {
+    pub(crate) fn with_circuit(&self, circuit: Circuit, now: Instant) -> Vec<ChannelId> {
         let lines = [(ChannelId::Sms, &self.sms), (ChannelId::Email, &self.email)];
-        lines.into_iter().filter(|(_, line)| line.breaker.gate(now) == gate).map(|(id, _)| id).collect()
+        lines.into_iter().filter(|(_, line)| line.breaker.circuit(now) == circuit).map(|(id, _)| id).collect()
     }
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use proto::data as pb;
 use proto::data::data_service_client::DataServiceClient;
-use proto::{CallError, ErrorKind};
+use service_kit::error::{CallError, DomainError as _, ErrorKind};
 use service_kit::grpc::Channel;
 use tokio::time::sleep;
 
@@ -83,7 +83,7 @@ impl Data {
         let mut pauses = AGAIN_AFTER.into_iter();
         loop {
             let recorded = self.record(notification, outcome, retry_after, give_up_after).await;
-            let is_away = |error: &CallError| matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Timeout);
+            let is_away = |error: &CallError| matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout);
             // An attempt that was recorded already stays as it is. Where there was none, its claim could be given
             // back a second time, when somebody else holds it.
             match pauses.next() {

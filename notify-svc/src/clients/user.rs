@@ -1,6 +1,6 @@
-use proto::CallError;
 use proto::user as pb;
 use proto::user::user_service_client::UserServiceClient;
+use service_kit::error::CallError;
 use service_kit::grpc::Channel;
 
 /// user-svc.

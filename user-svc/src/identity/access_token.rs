@@ -6,6 +6,7 @@ use ed25519_dalek::ed25519::signature::rand_core::OsRng;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -57,8 +58,8 @@ impl AccessTokens {
 
     /// The session a token was made for, if it is one of ours and still good.
     pub(crate) async fn verify(&self, db: &Db, token: &str) -> Result<Uuid, UserError> {
-        let header = decode_header(token).map_err(|_| UserError::InvalidToken)?;
-        let key_id = header.kid.and_then(|kid| kid.parse().ok()).ok_or(UserError::InvalidToken)?;
+        let header = decode_header(token).map_err(|_| UserError::Refused(Reason::InvalidToken))?;
+        let key_id = header.kid.and_then(|kid| kid.parse().ok()).ok_or(UserError::Refused(Reason::InvalidToken))?;
         let key = self.verifying_key(db, key_id).await?;
         // The algorithm is ours to say, not the token's.
         let mut validation = Validation::new(Algorithm::EdDSA);
@@ -66,7 +67,7 @@ impl AccessTokens {
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(&[&self.audience]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
-        let token = decode::<Claims>(token, &key, &validation).map_err(|_| UserError::InvalidToken)?;
+        let token = decode::<Claims>(token, &key, &validation).map_err(|_| UserError::Refused(Reason::InvalidToken))?;
         Ok(token.claims.sub)
     }
 
@@ -97,7 +98,7 @@ impl AccessTokens {
         if let Some(key) = self.verifying.read().ok().and_then(|keys| known(&keys)) {
             return Ok(key);
         }
-        let public_key = signing_key::find_public(db, key_id).await?.ok_or(UserError::InvalidToken)?;
+        let public_key = signing_key::find_public(db, key_id).await?.ok_or(UserError::Refused(Reason::InvalidToken))?;
         let key = DecodingKey::from_ed_der(&public_key);
         self.remember(key_id, &key);
         Ok(key)

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use service_kit::error::Reason;
+
 use crate::error::UserError;
 
 /// A PIN that may be chosen: 6 to 12 digits that are not among the first that somebody would guess.
@@ -10,7 +12,7 @@ impl NewPin {
         let digits = pin.as_bytes();
         let well_formed = (6..=12).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
         if !well_formed || is_sequence(digits) || is_repetition(digits) || is_doubled(digits) {
-            return Err(UserError::PinTooSimple);
+            return Err(UserError::Refused(Reason::PinTooSimple));
         }
         Ok(Self(pin))
     }
@@ -95,7 +97,7 @@ mod tests {
             "２４６８０１",
             "٢٤٦٨٠١",
         ] {
-            assert!(matches!(NewPin::parse(pin.to_owned()), Err(UserError::PinTooSimple)), "{pin:?}");
+            assert!(matches!(NewPin::parse(pin.to_owned()), Err(UserError::Refused(Reason::PinTooSimple))), "{pin:?}");
         }
     }
 

@@ -1,4 +1,5 @@
 use proto::user as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
 use crate::error::UserError;
@@ -18,7 +19,7 @@ pub(crate) async fn activate(
     let mut tx = db.begin().await?;
     let code = ActivationCode::typed(&request.activation_code);
     let person_id = store::activation::spend(&mut tx, &code.digest()).await?;
-    let person_id = person_id.ok_or(UserError::InvalidActivationCode)?;
+    let person_id = person_id.ok_or(UserError::Refused(Reason::InvalidActivationCode))?;
     let login = store::credential::set_pin(&mut tx, person_id, &pin_hash).await?;
     let login = login.ok_or(UserError::Corrupt("activation"))?;
     let ended = store::session::revoke_of_person(&mut tx, person_id).await?;

@@ -1,4 +1,5 @@
 use proto::user as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
 use crate::error::UserError;
@@ -13,9 +14,9 @@ pub(crate) async fn authenticate(
 ) -> Result<pb::AuthenticateResponse, UserError> {
     let session_id = tokens.verify(db, &request.access_token).await?;
     let memberships = store::session::find_memberships(db, session_id).await?;
-    let person = memberships.first().ok_or(UserError::InvalidToken)?;
+    let person = memberships.first().ok_or(UserError::Refused(Reason::InvalidToken))?;
     if !person.active {
-        return Err(UserError::Inactive);
+        return Err(UserError::Refused(Reason::Inactive));
     }
     let role = super::role(&person.role)?;
     let person_id = person.person_id.to_string();

@@ -1,4 +1,5 @@
 use proto::user as pb;
+use service_kit::error::Reason;
 use telemetry::Counter;
 use telemetry::postgres::Db;
 use uuid::Uuid;
@@ -35,8 +36,10 @@ pub(crate) async fn create_session(
         let opened = open_session(db, access_tokens, sessions, &verified, seed).await;
         match &opened {
             // Locked, or the PIN was replaced meanwhile.
-            Err(UserError::WrongCredentials) => note_failure(db, verified.person_id, sessions.lockout).await?,
-            Err(UserError::Inactive) => {
+            Err(UserError::Refused(Reason::WrongCredentials)) => {
+                note_failure(db, verified.person_id, sessions.lockout).await?;
+            }
+            Err(UserError::Refused(Reason::Inactive)) => {
                 store::audit_event::insert_repeated(db, verified.person_id, Action::LoginFailed).await?;
             }
             _ => {}
@@ -44,7 +47,7 @@ pub(crate) async fn create_session(
         opened
     };
     let result = result.await;
-    if matches!(result, Err(UserError::WrongCredentials)) {
+    if matches!(result, Err(UserError::Refused(Reason::WrongCredentials))) {
         failed_login.await;
     }
     Ok(pb::CreateSessionResponse { tokens: Some(result?) })
@@ -71,9 +74,9 @@ async fn verify_pin(
         Some(Credential { person_id, pin_hash: Some(pin_hash) }) if matches => Ok(Verified { person_id, pin_hash }),
         Some(credential) => {
             note_failure(db, credential.person_id, lockout).await?;
-            Err(UserError::WrongCredentials)
+            Err(UserError::Refused(Reason::WrongCredentials))
         }
-        None => Err(UserError::WrongCredentials),
+        None => Err(UserError::Refused(Reason::WrongCredentials)),
     }
 }
 
@@ -126,8 +129,8 @@ async fn open_session(
     let mut tx = db.begin().await?;
     // Only now: of guesses at the same time, those after the one that locked the login are refused too.
     let active = store::credential::accept(&mut tx, verified.person_id, &verified.pin_hash).await?;
-    if !active.ok_or(UserError::WrongCredentials)? {
-        return Err(UserError::Inactive);
+    if !active.ok_or(UserError::Refused(Reason::WrongCredentials))? {
+        return Err(UserError::Refused(Reason::Inactive));
     }
     let session = store::session::insert(&mut tx, verified.person_id, sessions.lifetime).await?;
     store::audit_event::insert(&mut tx, verified.person_id, Action::Login(session.session_id)).await?;

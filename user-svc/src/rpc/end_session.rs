@@ -1,4 +1,5 @@
 use proto::user as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
 use crate::error::UserError;
@@ -14,7 +15,8 @@ pub(crate) async fn end_session(
 ) -> Result<pb::EndSessionResponse, UserError> {
     let session_id = tokens.verify(db, &request.access_token).await?;
     let mut tx = db.begin().await?;
-    let person_id = store::session::revoke(&mut tx, session_id).await?.ok_or(UserError::InvalidToken)?;
+    let person_id =
+        store::session::revoke(&mut tx, session_id).await?.ok_or(UserError::Refused(Reason::InvalidToken))?;
     store::audit_event::insert(&mut tx, person_id, Action::SessionEnded(session_id)).await?;
     tx.commit().await?;
     Ok(pb::EndSessionResponse {})

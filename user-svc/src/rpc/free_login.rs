@@ -1,4 +1,5 @@
 use proto::user as pb;
+use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
 use super::parse;
@@ -12,7 +13,7 @@ pub(crate) async fn free_login(db: &Db, request: &pb::FreeLoginRequest) -> Resul
     let person_id = parse::id("person_id", &request.person_id)?;
     let mut tx = db.begin().await?;
     let freed = store::credential::free(&mut tx, person_id, site_id).await?;
-    if freed.ok_or(UserError::PatientNotFound)? {
+    if freed.ok_or(UserError::Refused(Reason::PatientNotFound))? {
         store::audit_event::insert(&mut tx, person_id, Action::LoginFreed(nurse_id)).await?;
     }
     tx.commit().await?;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 use proto::user as pb;
+use service_kit::error::Reason;
 use uuid::Uuid;
 
 use crate::error::UserError;
@@ -16,7 +17,7 @@ pub(super) fn site_of_nurse(nurse: Option<&pb::Principal>, site_id: &str) -> Res
     let nurse = nurse.filter(|nurse| nurse.role() == pb::Role::Nurse).ok_or(UserError::Malformed("nurse"))?;
     let site = id("site_id", site_id)?;
     if !nurse.sites.iter().any(|own| own.site_id == site_id) {
-        return Err(UserError::SiteNotFound);
+        return Err(UserError::Refused(Reason::SiteNotFound));
     }
     Ok((id("nurse.person_id", &nurse.person_id)?, site))
 }
@@ -53,7 +54,7 @@ mod tests {
         let nurse = principal(pb::Role::Nurse);
         assert!(matches!(site_of_nurse(Some(&nurse), SITE), Ok((nurse, _)) if nurse.is_nil()));
         let other = site_of_nurse(Some(&nurse), &Uuid::nil().to_string());
-        assert!(matches!(other, Err(UserError::SiteNotFound)));
+        assert!(matches!(other, Err(UserError::Refused(Reason::SiteNotFound))));
         let patient = site_of_nurse(Some(&principal(pb::Role::Patient)), SITE);
         assert!(matches!(patient, Err(UserError::Malformed("nurse"))));
         assert!(matches!(site_of_nurse(None, SITE), Err(UserError::Malformed("nurse"))));

@@ -1,4 +1,5 @@
 use proto::user as pb;
+use service_kit::error::Reason;
 use telemetry::Counter;
 use telemetry::postgres::Db;
 
@@ -40,13 +41,13 @@ pub(crate) async fn refresh_session(
             telemetry::warn!(was_live = replayed.was_live, "a used refresh token came again: its session is over");
             REPLAYS.add(1, &[]);
         }
-        return Err(UserError::InvalidRefreshToken);
+        return Err(UserError::Refused(Reason::InvalidRefreshToken));
     };
     if !spent.live {
-        return Err(UserError::InvalidRefreshToken);
+        return Err(UserError::Refused(Reason::InvalidRefreshToken));
     }
     if !spent.active {
-        return Err(UserError::Inactive);
+        return Err(UserError::Refused(Reason::Inactive));
     }
     // The one that the token got the first time, if this is not the first.
     let next = RefreshToken::successor(spent.session_id, &request.refresh_token, &spent.successor_seed.try_into()?)?;

@@ -208,7 +208,7 @@ impl Queue {
     }
 
     /// Counts what is left as lost, where the time for it is over.
-    pub(super) fn abandon_if_out_of_time(&self) {
+    pub(super) fn drop_if_past_deadline(&self) {
         let mut state = self.lock();
         if state.closed.is_some_and(|closed| Instant::now() >= closed) {
             self.counts.lose("timeout", state.spans.len() as u64);

@@ -78,7 +78,7 @@ impl Worker {
         };
         self.queue.counts.send(0);
         self.note(spans, result);
-        self.queue.abandon_if_out_of_time();
+        self.queue.drop_if_past_deadline();
     }
 
     /// Counts a batch, and logs where an outage of the receiver ends.

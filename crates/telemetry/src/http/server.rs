@@ -18,7 +18,7 @@ use crate::conventions::{
     URL_SCHEME,
 };
 use crate::propagation::{self, Boundary};
-use crate::span::{Attached, Span, abandoned};
+use crate::span::{Attached, Span, cancellation_cause};
 use crate::telemetry::{Owner, Telemetry};
 
 /// Gives every request a SERVER span named `{method} {route}`, every response the headers `traceresponse` and
@@ -243,7 +243,7 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         if !self.ended {
-            self.record(&End::Unanswered(abandoned()));
+            self.record(&End::Unanswered(cancellation_cause()));
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use writer::{Closing, Writer};
 
 /// Families of libraries whose detailed logs show what goes over the wire: bodies, addresses,
 /// parameters. `hyper` stands for `hyper_util` too. They are held at warnings whatever `RUST_LOG` asks for.
-const WIRE: [&str; 9] = ["axum", "h2", "hyper", "lettre", "reqwest", "rustls", "sqlx", "tonic", "tower"];
+const DETAILED_LIBRARIES: [&str; 9] = ["axum", "h2", "hyper", "lettre", "reqwest", "rustls", "sqlx", "tonic", "tower"];
 
 /// What the exporters say of every single batch that fails. An outage of the collector is logged where
 /// it begins and where it ends.
@@ -82,7 +82,8 @@ pub(crate) fn stdout(config: &LogConfig, service: &str) -> io::Result<(Writer, F
 /// Whether a line may be written at all.
 pub(crate) fn permitted(metadata: &Metadata<'_>) -> bool {
     let family = metadata.target().split([':', '_']).next().unwrap_or_default();
-    (*metadata.level() <= Level::WARN || !WIRE.contains(&family)) && !EVERY_BATCH.contains(&metadata.name())
+    (*metadata.level() <= Level::WARN || !DETAILED_LIBRARIES.contains(&family))
+        && !EVERY_BATCH.contains(&metadata.name())
 }
 
 /// Writes events as lines, each by one call of the writer.

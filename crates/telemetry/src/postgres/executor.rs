@@ -8,7 +8,7 @@ use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{Describe, Either, Error, Execute, Executor, PgConnection, Postgres, SqlStr};
 
 use super::database::Database;
-use super::statement::{Peeked, Statement};
+use super::statement::{CapturedQuery, Statement};
 use super::{Connection, Db, Tx};
 
 type Step = Either<PgQueryResult, PgRow>;
@@ -16,7 +16,7 @@ type Step = Either<PgQueryResult, PgRow>;
 fn fetch_many<'e>(
     database: &Database,
     connection: &'e mut PgConnection,
-    query: Peeked,
+    query: CapturedQuery,
 ) -> impl StreamExt<Item = Result<Step, Error>> + Unpin + use<'e> {
     let statement = Statement::of_query(database, &query);
     statement.read(connection.fetch_many(query))
@@ -25,7 +25,7 @@ fn fetch_many<'e>(
 async fn fetch_optional(
     database: &Database,
     connection: &mut PgConnection,
-    query: Peeked,
+    query: CapturedQuery,
 ) -> Result<Option<PgRow>, Error> {
     let statement = Statement::of_query(database, &query);
     statement.run(connection.fetch_optional(query)).await
@@ -39,7 +39,7 @@ impl<'c> Executor<'c> for &'c Db {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        let query = Peeked::new(query);
+        let query = CapturedQuery::new(query);
         try_stream! {
             let mut connection = self.acquire().await?;
             let mut rows = fetch_many(&self.database, &mut connection, query);
@@ -57,7 +57,7 @@ impl<'c> Executor<'c> for &'c Db {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        let query = Peeked::new(query);
+        let query = CapturedQuery::new(query);
         async move {
             let mut connection = self.acquire().await?;
             let row = fetch_optional(&self.database, &mut connection, query).await?;
@@ -93,7 +93,7 @@ macro_rules! executor_on {
                 'c: 'e,
                 E: 'q + Execute<'q, Postgres>,
             {
-                fetch_many(&self.database, &mut self.$connection, Peeked::new(query)).boxed()
+                fetch_many(&self.database, &mut self.$connection, CapturedQuery::new(query)).boxed()
             }
 
             fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
@@ -101,7 +101,7 @@ macro_rules! executor_on {
                 'c: 'e,
                 E: 'q + Execute<'q, Postgres>,
             {
-                fetch_optional(&self.database, &mut self.$connection, Peeked::new(query)).boxed()
+                fetch_optional(&self.database, &mut self.$connection, CapturedQuery::new(query)).boxed()
             }
 
             fn prepare_with<'e>(

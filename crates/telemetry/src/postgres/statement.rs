@@ -43,7 +43,7 @@ impl Statement {
     }
 
     /// Begins the span of a statement of the application's.
-    pub(crate) fn of_query(database: &Database, query: &Peeked) -> Self {
+    pub(crate) fn of_query(database: &Database, query: &CapturedQuery) -> Self {
         Self::begin(database, || database.metadata(query.text(), query.is_parameterised()))
     }
 
@@ -171,14 +171,14 @@ impl<T, S: Stream<Item = Result<T, Error>> + Unpin> Stream for Rows<S> {
 }
 
 /// A statement taken apart, so that its text can be read before it runs.
-pub(crate) struct Peeked {
+pub(crate) struct CapturedQuery {
     sql: SqlStr,
     statement: Option<PgStatement>,
     arguments: Option<Result<Option<PgArguments>, BoxDynError>>,
     persistent: bool,
 }
 
-impl Peeked {
+impl CapturedQuery {
     pub(crate) fn new<'q>(mut query: impl Execute<'q, Postgres>) -> Self {
         let arguments = Some(query.take_arguments());
         let statement = query.statement().cloned();
@@ -196,7 +196,7 @@ impl Peeked {
     }
 }
 
-impl Execute<'_, Postgres> for Peeked {
+impl Execute<'_, Postgres> for CapturedQuery {
     fn sql(self) -> SqlStr {
         self.sql
     }

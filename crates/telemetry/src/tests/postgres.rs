@@ -12,14 +12,14 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::{Recorder, WORDS, assert_failed, assert_not_failed, attributes, text};
 use crate::postgres::database::Database;
-use crate::postgres::statement::{Peeked, Statement, error_type};
+use crate::postgres::statement::{CapturedQuery, Statement, error_type};
 use crate::postgres::{Db, PoolLimits};
 
 const SQL: &str = "insert into shop.cart (items) values ($1)";
 
 /// Begins the statement, with a value that its text does not hold.
 fn statement() -> Statement {
-    Statement::of_query(&Database::of(&options(), None), &Peeked::new(sqlx::query(SQL).bind(WORDS)))
+    Statement::of_query(&Database::of(&options(), None), &CapturedQuery::new(sqlx::query(SQL).bind(WORDS)))
 }
 
 fn options() -> PgConnectOptions {

@@ -6,6 +6,7 @@ use sqlx::{PgExecutor, query, query_as};
 use uuid::Uuid;
 
 use crate::quiet_hours::QuietHours;
+use crate::values::Channel;
 
 /// A notification its worker now holds; `attempts` counts this one.
 pub(crate) struct Claimed {
@@ -13,7 +14,7 @@ pub(crate) struct Claimed {
     pub(crate) report_id: Uuid,
     pub(crate) site_id: Uuid,
     pub(crate) recipient_id: Uuid,
-    pub(crate) channel: String,
+    pub(crate) channel: Channel,
     pub(crate) urgent: bool,
     pub(crate) attempts: i32,
     pub(crate) traceparent: String,
@@ -41,7 +42,7 @@ impl Claimed {
 pub(crate) async fn claim(
     executor: impl PgExecutor<'_>,
     report_id: Uuid,
-    channels: &[String],
+    channels: &[Channel],
     lease: Duration,
 ) -> sqlx::Result<Vec<Claimed>> {
     // The plan is made once, mostly while next to nothing is pending, and an index of what is pending looks best then. With
@@ -58,7 +59,7 @@ pub(crate) async fn claim(
                  AND (lease_until IS NULL OR lease_until <= now())
                FOR UPDATE SKIP LOCKED
            )
-           RETURNING notification_id, report_id, site_id, recipient_id, channel, urgent, attempts, traceparent,
+           RETURNING notification_id, report_id, site_id, recipient_id, channel AS "channel: Channel", urgent, attempts, traceparent,
                      tracestate, study_id, gathered,
                      now() AS "claimed_at!", clinical.micros(now()) - clinical.micros(created_at) AS "age!",
                      (SELECT ARRAY[quiet_from::text, quiet_until::text, time_zone]
@@ -66,7 +67,7 @@ pub(crate) async fn claim(
                       WHERE site.site_id = notification.site_id AND quiet_from IS NOT NULL AND NOT urgent
                      ) AS "quiet_hours: Vec<String>""#,
         report_id,
-        channels,
+        channels as &[Channel],
         interval(lease),
     )
     .fetch_all(executor)
@@ -83,7 +84,7 @@ pub(crate) async fn claim_due(
     executor: impl PgExecutor<'_>,
     overdue: Duration,
     limit: i64,
-    channels: &[String],
+    channels: &[Channel],
     lease: Duration,
 ) -> sqlx::Result<Vec<Claimed>> {
     query_as!(
@@ -110,7 +111,7 @@ pub(crate) async fn claim_due(
            UPDATE clinical.notification
            SET lease_until = now() + $4, attempts = attempts + 1
            WHERE notification_id IN (SELECT notification_id FROM picked UNION SELECT notification_id FROM companion)
-           RETURNING notification_id, report_id, site_id, recipient_id, channel, urgent, attempts, traceparent,
+           RETURNING notification_id, report_id, site_id, recipient_id, channel AS "channel: Channel", urgent, attempts, traceparent,
                      tracestate, study_id, gathered,
                      now() AS "claimed_at!", clinical.micros(now()) - clinical.micros(created_at) AS "age!",
                      (SELECT ARRAY[quiet_from::text, quiet_until::text, time_zone]
@@ -119,7 +120,7 @@ pub(crate) async fn claim_due(
                      ) AS "quiet_hours: Vec<String>""#,
         interval(overdue),
         limit,
-        channels,
+        channels as &[Channel],
         interval(lease),
         COMPANIONS,
     )

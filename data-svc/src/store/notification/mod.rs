@@ -6,4 +6,4 @@ mod read;
 
 pub(crate) use claim::{Claimed, claim, claim_due, put_back, release};
 pub(crate) use enqueue::{enqueue, escalate, resend};
-pub(crate) use read::{Backlog, Stuck, Untold, backlog, exists, list_stuck, list_untold};
+pub(crate) use read::{Backlog, Stuck, Undelivered, backlog, exists, list_stuck, list_undelivered};

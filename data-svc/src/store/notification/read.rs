@@ -5,12 +5,14 @@ use service_kit::database::interval;
 use sqlx::{PgExecutor, query_as, query_scalar};
 use uuid::Uuid;
 
+use crate::values::{Channel, NotificationState};
+
 /// A notification that nobody got, with its last attempt.
-pub(crate) struct Untold {
+pub(crate) struct Undelivered {
     pub(crate) notification_id: Uuid,
     pub(crate) report_id: Uuid,
     pub(crate) recipient_id: Uuid,
-    pub(crate) channel: String,
+    pub(crate) channel: Channel,
     pub(crate) urgent: bool,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) attempts: i32,
@@ -20,17 +22,17 @@ pub(crate) struct Untold {
 
 /// A site's notifications that are `dead`, `cancelled`, or `uncertain`, the last of which may still be tried again;
 /// newest first, from the one after `after`.
-pub(crate) async fn list_untold(
+pub(crate) async fn list_undelivered(
     executor: impl PgExecutor<'_>,
     site_id: Uuid,
-    state: &str,
+    state: NotificationState,
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
-) -> sqlx::Result<Vec<Untold>> {
+) -> sqlx::Result<Vec<Undelivered>> {
     let (time, id) = after.unzip();
     query_as!(
-        Untold,
-        "SELECT notification_id, report_id, recipient_id, channel, urgent, created_at, attempts,
+        Undelivered,
+        r#"SELECT notification_id, report_id, recipient_id, channel AS "channel: Channel", urgent, created_at, attempts,
                 last.outcome AS last_outcome, last.recorded_at AS since
          FROM clinical.notification
          CROSS JOIN LATERAL (
@@ -45,9 +47,9 @@ pub(crate) async fn list_untold(
                 OR $2 = 'uncertain' AND uncertain AND state IN ('pending', 'uncertain'))
            AND ($3::timestamptz IS NULL OR (created_at, notification_id) < ($3, $4::uuid))
          ORDER BY created_at DESC, notification_id DESC
-         LIMIT $5",
+         LIMIT $5"#,
         site_id,
-        state,
+        state as NotificationState,
         time,
         id,
         limit,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Answers;
 use crate::store::alert::Alert;
 use crate::store::review::Review;
+use crate::values::{Disposition, ReviewOutcome};
 
 /// One revision of a report.
 pub(crate) struct Report {
@@ -23,7 +24,7 @@ pub(crate) struct Report {
     pub(crate) captured_at: DateTime<FixedOffset>,
     pub(crate) received_at: DateTime<Utc>,
     pub(crate) answers: Answers,
-    pub(crate) disposition: String,
+    pub(crate) disposition: Disposition,
     pub(crate) held_because: Vec<String>,
     pub(crate) score: Option<i32>,
     pub(crate) score_band: Option<String>,
@@ -54,9 +55,9 @@ pub(crate) struct Summary {
     pub(crate) revision: i32,
     pub(crate) captured_at: DateTime<FixedOffset>,
     pub(crate) received_at: DateTime<Utc>,
-    pub(crate) disposition: String,
+    pub(crate) disposition: Disposition,
     /// The review's outcome.
-    pub(crate) review: Option<String>,
+    pub(crate) review: Option<ReviewOutcome>,
     /// Oldest first. One that was amended is among them: what a patient takes back may have been true.
     pub(crate) urgent_revisions: Vec<UrgentRevision>,
     /// Of the questionnaire.
@@ -99,7 +100,8 @@ pub(crate) async fn find(
 ) -> sqlx::Result<Option<Report>> {
     let row = query!(
         r#"SELECT report.report_id, report.assignment_id, person_id, questionnaire_id, version, url, report.revision,
-                  captured_at, captured_offset_seconds, received_at, answers, disposition, held_because, score, score_band,
+                  captured_at, captured_offset_seconds, received_at, answers,
+                  disposition AS "disposition: Disposition", held_because, score, score_band,
                   supersedes, reason,
                   ARRAY(SELECT rule FROM clinical.alert WHERE alert.report_id = $1 ORDER BY rule) AS "rules!",
                   ARRAY(SELECT urgent FROM clinical.alert WHERE alert.report_id = $1 ORDER BY rule) AS "urgent!",
@@ -109,7 +111,7 @@ pub(crate) async fn find(
                         ORDER BY one.revision) AS "urgent_ids!",
                   ARRAY(SELECT one.revision FROM clinical.urgent_revisions(newest.report_id) AS one
                         ORDER BY one.revision) AS "urgent_numbers!",
-                  review_id AS "review_id?", reviewer_id AS "reviewer_id?", outcome AS "outcome?",
+                  review_id AS "review_id?", reviewer_id AS "reviewer_id?", outcome AS "outcome?: ReviewOutcome",
                   recorded_at AS "recorded_at?"
            FROM clinical.report
            JOIN clinical.enrolment USING (enrolment_id)
@@ -174,7 +176,8 @@ pub(crate) async fn list(
     // A page of each enrolment, in the order of the index, then the first page of these.
     let rows = query!(
         r#"SELECT report.report_id, report.assignment_id, questionnaire_id, version, revision, captured_at,
-                  captured_offset_seconds, received_at, disposition, outcome AS "outcome?",
+                  captured_offset_seconds, received_at, disposition AS "disposition: Disposition",
+                  outcome AS "outcome?: ReviewOutcome",
                   ARRAY(SELECT one.report_id FROM clinical.urgent_revisions(report.report_id) AS one
                         ORDER BY one.revision) AS "urgent_ids!",
                   ARRAY(SELECT one.revision FROM clinical.urgent_revisions(report.report_id) AS one

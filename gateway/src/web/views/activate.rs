@@ -5,6 +5,7 @@ use http::StatusCode;
 use minijinja::context;
 use proto::user::ActivateRequest;
 use serde::Deserialize;
+use service_kit::error::Reason;
 
 use crate::extract::ClientAddress;
 use crate::problem::Problem;
@@ -39,7 +40,9 @@ pub(in crate::web) async fn activate(
         }
         Err(problem) => {
             let (status, wrong) = match problem {
-                problem if problem == Problem::INVALID_ACTIVATION_CODE => (StatusCode::UNAUTHORIZED, "code"),
+                problem if problem == Problem::because(Reason::InvalidActivationCode) => {
+                    (StatusCode::UNAUTHORIZED, "code")
+                }
                 problem if problem.is_about_a_pin() => (StatusCode::UNPROCESSABLE_ENTITY, "pin"),
                 problem => return Err(problem.into()),
             };

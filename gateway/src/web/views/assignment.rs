@@ -2,6 +2,7 @@ use axum::extract::State;
 use axum::response::Html;
 use minijinja::value::Serde;
 use minijinja::{Value, context};
+use service_kit::error::Reason;
 
 use crate::extract::{PathId, Patient};
 use crate::problem::Problem;
@@ -20,7 +21,7 @@ pub(in crate::web) async fn show(
     let patient = visit.patient()?;
     let assignments =
         list_assignments::list_assignments(State(shared.clone()), Patient(patient), visit.languages()).await?;
-    let assignment = assignments.0.find(id).ok_or(Problem::ASSIGNMENT_NOT_FOUND)?;
+    let assignment = assignments.0.find(id).ok_or(Problem::because(Reason::AssignmentNotFound))?;
     let questionnaire = Questionnaire::read(&shared, assignment.questionnaire(), visit.languages()).await?;
     let content = context! {
         assignment => Value::from(Serde(assignment)),

@@ -7,6 +7,7 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 use proto::user::CreateSessionRequest;
 use serde::Deserialize;
+use service_kit::error::Reason;
 
 use crate::extract::{AccessToken, ClientAddress};
 use crate::problem::Problem;
@@ -53,7 +54,7 @@ pub(in crate::web) async fn sign_in(
             let cookies = cookies.map(|cookie| (SET_COOKIE, cookie));
             Ok((AppendHeaders(cookies), Redirect::to(local_path(&next))).into_response())
         }
-        Err(problem) if problem == Problem::WRONG_CREDENTIALS => {
+        Err(problem) if problem == Problem::because(Reason::WrongCredentials) => {
             let page = visit.page("sign_in.html", content(&shared, &next, true))?;
             Ok((StatusCode::UNAUTHORIZED, page).into_response())
         }
@@ -76,7 +77,7 @@ pub(in crate::web) async fn sign_out(
 ) -> Result<Response, Refusal> {
     if let Ok(AccessToken(token)) = token {
         match shared.user.end_session(token.clone()).await.map_err(Problem::from) {
-            Err(problem) if problem != Problem::INVALID_TOKEN => return Err(problem.into()),
+            Err(problem) if problem != Problem::because(Reason::InvalidToken) => return Err(problem.into()),
             _ => shared.rates.refused(&token),
         }
     }

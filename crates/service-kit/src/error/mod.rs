@@ -1,7 +1,16 @@
+//! What went wrong: reasons and their kinds, one table each, and how they travel from a service to its caller's answer.
+
+mod kind;
+mod reason;
+mod wire;
+
 use std::error::Error;
 
-use proto::{DomainError, ErrorKind};
 use tonic::{Response, Status};
+
+pub use kind::ErrorKind;
+pub use reason::Reason;
+pub use wire::{CallError, DomainError, Violation, status};
 
 /// A business function's result as a gRPC answer. What is our fault, or a peer's, is logged with its
 /// causes: the caller gets no more than its kind.
@@ -12,7 +21,7 @@ pub fn respond<T, E: DomainError>(result: Result<T, E>) -> Result<Response<T>, S
             ErrorKind::Unavailable | ErrorKind::Timeout => telemetry::warn!(error = chain(&error), "call failed"),
             _ => {}
         }
-        proto::status(&error)
+        status(&error)
     })
 }
 

@@ -1,70 +1,12 @@
-use http::StatusCode;
+//! How an error travels from one service to another.
+
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use crate::Reason;
+use super::{ErrorKind, Reason};
 
 /// Says in an `ErrorInfo` who the reason belongs to.
 const DOMAIN: &str = "epro";
-
-/// What went wrong, in the few kinds a caller can act on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// The request breaks a rule; sending it again changes nothing.
-    Invalid,
-    /// Nobody knows who is asking.
-    Unauthenticated,
-    /// Known, but not allowed.
-    Forbidden,
-    /// Not there, or not visible to the caller, which is the same to them.
-    NotFound,
-    /// It contradicts what is stored.
-    Conflict,
-    /// It has changed since the caller last looked.
-    Stale,
-    /// Too much for now.
-    Throttled,
-    /// Something that is needed is down; later it may work.
-    Unavailable,
-    /// The time the caller gave has run out.
-    Timeout,
-    /// A defect of ours.
-    Internal,
-}
-
-impl ErrorKind {
-    /// kind -> gRPC code -> HTTP status: the one table.
-    const TABLE: [(Self, Code, StatusCode); 10] = [
-        (Self::Invalid, Code::InvalidArgument, StatusCode::UNPROCESSABLE_ENTITY),
-        (Self::Unauthenticated, Code::Unauthenticated, StatusCode::UNAUTHORIZED),
-        (Self::Forbidden, Code::PermissionDenied, StatusCode::FORBIDDEN),
-        (Self::NotFound, Code::NotFound, StatusCode::NOT_FOUND),
-        (Self::Conflict, Code::FailedPrecondition, StatusCode::CONFLICT),
-        (Self::Stale, Code::Aborted, StatusCode::PRECONDITION_FAILED),
-        (Self::Throttled, Code::ResourceExhausted, StatusCode::TOO_MANY_REQUESTS),
-        (Self::Unavailable, Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE),
-        (Self::Timeout, Code::DeadlineExceeded, StatusCode::SERVICE_UNAVAILABLE),
-        (Self::Internal, Code::Internal, StatusCode::INTERNAL_SERVER_ERROR),
-    ];
-
-    /// The gRPC code the kind travels as.
-    pub fn code(self) -> Code {
-        Self::TABLE.into_iter().find(|row| row.0 == self).map_or(Code::Internal, |row| row.1)
-    }
-
-    /// The HTTP status the kind ends up as.
-    pub fn http_status(self) -> StatusCode {
-        Self::TABLE.into_iter().find(|row| row.0 == self).map_or(StatusCode::INTERNAL_SERVER_ERROR, |row| row.2)
-    }
-
-    fn of(code: Code) -> Self {
-        match code {
-            // A peer that went away in the middle of a call; no service of ours answers with one of these.
-            Code::Cancelled | Code::Unknown => Self::Unavailable,
-            code => Self::TABLE.into_iter().find(|row| row.1 == code).map_or(Self::Internal, |row| row.0),
-        }
-    }
-}
 
 /// A broken rule: where and which, never the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,12 +20,12 @@ pub struct Violation {
 /// An error of a service's own business. Its text and its causes go to the log, so they must not
 /// quote input; a caller gets kind, reason and broken rules.
 pub trait DomainError: std::error::Error {
-    /// What a caller can do about it.
-    fn kind(&self) -> ErrorKind;
+    /// What it is: a reason of the table, or no more than a kind.
+    fn reason(&self) -> Reason;
 
-    /// What it is, if there is more to say than the kind.
-    fn reason(&self) -> Reason {
-        Reason::Other(self.kind())
+    /// What a caller can do about it.
+    fn kind(&self) -> ErrorKind {
+        self.reason().kind()
     }
 
     /// The broken rules, if that is what it is about.
@@ -94,8 +36,8 @@ pub trait DomainError: std::error::Error {
 
 /// An error as it leaves a service.
 pub fn status(error: &dyn DomainError) -> Status {
-    let reason = error.reason().as_str();
-    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, []);
+    let reason = error.reason();
+    let mut details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, []);
     let violations: Vec<_> = error
         .violations()
         .iter()
@@ -104,15 +46,13 @@ pub fn status(error: &dyn DomainError) -> Status {
     if !violations.is_empty() {
         details.set_bad_request(violations);
     }
-    Status::with_error_details(error.kind().code(), reason, details)
+    Status::with_error_details(reason.kind().code(), reason.as_str(), details)
 }
 
 /// An error as it arrives at a caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", reason.as_str())]
 pub struct CallError {
-    /// What the caller can do about it.
-    pub kind: ErrorKind,
     /// What it is.
     pub reason: Reason,
     /// The broken rules, if any.
@@ -134,15 +74,11 @@ impl From<Status> for CallError {
             .iter()
             .map(|violation| Violation { pointer: violation.field.clone(), code: violation.description.clone() })
             .collect();
-        Self { kind, reason: Reason::parse(word, kind), violations }
+        Self { reason: Reason::parse(word, kind), violations }
     }
 }
 
 impl DomainError for CallError {
-    fn kind(&self) -> ErrorKind {
-        self.kind
-    }
-
     fn reason(&self) -> Reason {
         self.reason
     }
@@ -160,7 +96,6 @@ mod tests {
     fn an_error_arrives_as_it_left() {
         for reason in [Reason::ReportInvalid, Reason::Other(ErrorKind::Invalid)] {
             let sent = CallError {
-                kind: ErrorKind::Invalid,
                 reason,
                 violations: vec![Violation { pointer: "/answers/pain".to_owned(), code: "range".to_owned() }],
             };
@@ -178,21 +113,14 @@ mod tests {
     #[test]
     fn a_peer_that_went_away_in_the_middle_of_a_call_may_be_asked_again() {
         for status in [Status::unknown("transport error"), Status::cancelled("stream closed")] {
-            assert_eq!(CallError::from(status).kind, ErrorKind::Unavailable);
+            assert_eq!(CallError::from(status).kind(), ErrorKind::Unavailable);
         }
     }
 
     #[test]
     fn a_caller_that_is_not_let_in_has_lost_what_it_needs() {
         for status in [Status::unauthenticated("no certificate"), Status::permission_denied("gateway may not")] {
-            assert_eq!(CallError::from(status).kind, ErrorKind::Unavailable);
-        }
-    }
-
-    #[test]
-    fn each_kind_has_a_code_of_its_own() {
-        for (kind, code, _) in ErrorKind::TABLE {
-            assert_eq!(ErrorKind::of(code), kind);
+            assert_eq!(CallError::from(status).kind(), ErrorKind::Unavailable);
         }
     }
 }

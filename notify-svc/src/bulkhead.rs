@@ -7,9 +7,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// How many deliveries run at the same time, and how many first ones wait for that. A quarter of the room is
 /// never theirs, so that what was put off gets on while ever new reports come in.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct Bulkhead {
     /// First deliveries that wait or run.
-    places: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
     /// First deliveries that run.
     firsts: Arc<Semaphore>,
     /// Deliveries that run.
@@ -20,17 +20,17 @@ pub(crate) struct Room {
 
 /// Held by a first delivery while it runs.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct Running {
     _first: OwnedSemaphorePermit,
     _one: OwnedSemaphorePermit,
 }
 
-impl Room {
+impl Bulkhead {
     pub(crate) fn new(concurrency: NonZeroU32, queue: u32) -> Self {
         let semaphore = |permits: u32| Arc::new(Semaphore::new(permits.try_into().unwrap_or(Semaphore::MAX_PERMITS)));
         let all = concurrency.get();
         Self {
-            places: semaphore(all.saturating_add(queue)),
+            queue: semaphore(all.saturating_add(queue)),
             firsts: semaphore(all - all / 4),
             all: semaphore(all),
             overflowed: AtomicBool::new(false),
@@ -38,8 +38,8 @@ impl Room {
     }
 
     /// A place among the first deliveries, if there is one left.
-    pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+    pub(crate) fn enqueue(&self) -> Option<OwnedSemaphorePermit> {
+        let place = Arc::clone(&self.queue).try_acquire_owned().ok();
         if place.is_none() {
             self.overflowed.store(true, Ordering::Relaxed);
         }
@@ -52,25 +52,25 @@ impl Room {
     }
 
     /// A first delivery's turn, after those that came before; `None` when it is not to run any more.
-    pub(crate) async fn turn(&self) -> Option<Turn> {
+    pub(crate) async fn start_first(&self) -> Option<Running> {
         let first = Arc::clone(&self.firsts).acquire_owned().await.ok()?;
-        Some(Turn { _first: first, _one: Arc::clone(&self.all).acquire_owned().await.ok()? })
+        Some(Running { _first: first, _one: Arc::clone(&self.all).acquire_owned().await.ok()? })
     }
 
-    /// Room for as many late deliveries as may run now, `limit` at most; waits until there is some. `None` when
+    /// Bulkhead for as many late deliveries as may run now, `limit` at most; waits until there is some. `None` when
     /// none is to run any more.
-    pub(crate) async fn late(&self, limit: u32) -> Option<OwnedSemaphorePermit> {
-        let mut room = Arc::clone(&self.all).acquire_owned().await.ok()?;
+    pub(crate) async fn start_due(&self, limit: u32) -> Option<OwnedSemaphorePermit> {
+        let mut permits = Arc::clone(&self.all).acquire_owned().await.ok()?;
         let more = u32::try_from(self.all.available_permits()).unwrap_or(u32::MAX).min(limit.saturating_sub(1));
         if let Ok(more) = Arc::clone(&self.all).try_acquire_many_owned(more) {
-            room.merge(more);
+            permits.merge(more);
         }
-        Some(room)
+        Some(permits)
     }
 
     /// From now on nothing begins, not even what waits already. What runs goes on.
     pub(crate) fn close(&self) {
-        for semaphore in [&self.places, &self.firsts, &self.all] {
+        for semaphore in [&self.queue, &self.firsts, &self.all] {
             semaphore.close();
         }
     }
@@ -82,58 +82,62 @@ mod tests {
 
     use super::*;
 
-    fn room(concurrency: u32) -> Room {
-        Room::new(NonZeroU32::new(concurrency).unwrap(), 1)
+    fn bulkhead(concurrency: u32) -> Bulkhead {
+        Bulkhead::new(NonZeroU32::new(concurrency).unwrap(), 1)
     }
 
-    fn turn(room: &Room) -> Option<Turn> {
-        room.turn().now_or_never().flatten()
+    fn start_first(bulkhead: &Bulkhead) -> Option<Running> {
+        bulkhead.start_first().now_or_never().flatten()
     }
 
     #[test]
     fn a_late_delivery_finds_room_however_many_first_ones_wait() {
-        let room = room(4);
-        let turns: Vec<_> = std::iter::from_fn(|| turn(&room)).take(9).collect();
-        assert_eq!(turns.len(), 3);
-        assert_eq!(room.late(400).now_or_never().flatten().unwrap().num_permits(), 1);
+        let bulkhead = bulkhead(4);
+        let running: Vec<_> = std::iter::from_fn(|| start_first(&bulkhead)).take(9).collect();
+        assert_eq!(running.len(), 3);
+        assert_eq!(bulkhead.start_due(400).now_or_never().flatten().unwrap().num_permits(), 1);
     }
 
     #[test]
     fn late_deliveries_may_have_all_the_room_there_is() {
-        let room = room(4);
-        let late = room.late(400).now_or_never().flatten().unwrap();
+        let bulkhead = bulkhead(4);
+        let late = bulkhead.start_due(400).now_or_never().flatten().unwrap();
         assert_eq!(late.num_permits(), 4);
-        assert!(turn(&room).is_none());
+        assert!(start_first(&bulkhead).is_none());
         drop(late);
-        assert!(turn(&room).is_some());
+        assert!(start_first(&bulkhead).is_some());
     }
 
     #[test]
     fn a_single_one_at_a_time_is_whoever_comes_first() {
-        let room = room(1);
-        let first = turn(&room).unwrap();
-        assert!(room.late(1).now_or_never().is_none());
+        let bulkhead = bulkhead(1);
+        let first = start_first(&bulkhead).unwrap();
+        assert!(bulkhead.start_due(1).now_or_never().is_none());
         drop(first);
-        assert!(room.late(1).now_or_never().flatten().is_some());
+        assert!(bulkhead.start_due(1).now_or_never().flatten().is_some());
     }
 
     #[test]
     fn there_are_so_many_places_to_wait_and_no_more() {
-        let room = room(2);
-        let places: Vec<_> = (0..3).map_while(|_| room.place()).collect();
-        assert_eq!((places.len(), room.take_overflow()), (3, false));
-        assert!(room.place().is_none());
-        assert!(room.take_overflow() && !room.take_overflow(), "it is said once");
+        let bulkhead = bulkhead(2);
+        let queue: Vec<_> = (0..3).map_while(|_| bulkhead.enqueue()).collect();
+        assert_eq!((queue.len(), bulkhead.take_overflow()), (3, false));
+        assert!(bulkhead.enqueue().is_none());
+        assert!(bulkhead.take_overflow() && !bulkhead.take_overflow(), "it is said once");
     }
 
     #[tokio::test]
     async fn once_closed_nothing_begins_that_has_waited() {
-        let room = room(1);
-        let running = turn(&room).unwrap();
-        let closing = async { room.close() };
-        let (waited, ()) = tokio::join!(room.turn(), closing);
+        let bulkhead = bulkhead(1);
+        let running = start_first(&bulkhead).unwrap();
+        let closing = async { bulkhead.close() };
+        let (waited, ()) = tokio::join!(bulkhead.start_first(), closing);
         assert!(waited.is_none());
         drop(running);
-        assert!(room.place().is_none() && room.turn().await.is_none() && room.late(1).await.is_none());
+        assert!(
+            bulkhead.enqueue().is_none()
+                && bulkhead.start_first().await.is_none()
+                && bulkhead.start_due(1).await.is_none()
+        );
     }
 }
