@@ -154,6 +154,13 @@ impl DataService for Grpc {
         respond(rpc::list_untold_reports(&self.db, &request.into_inner()).await)
     }
 
+    async fn release_notification(
+        &self,
+        request: Request<pb::ReleaseNotificationRequest>,
+    ) -> Result<Response<pb::ReleaseNotificationResponse>, Status> {
+        respond(rpc::release_notification(&self.db, &request.into_inner()).await)
+    }
+
     async fn record_delivery(
         &self,
         request: Request<pb::RecordDeliveryRequest>,

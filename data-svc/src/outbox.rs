@@ -1,13 +1,47 @@
+//! The outbox: what is to be told is put in with its report, and how much waits is measured.
+
 use std::time::Duration;
 
 use serde::Deserialize;
 use service_kit::Shutdown;
 use service_kit::database::StoreError;
-use telemetry::Gauge;
-use telemetry::postgres::Db;
+use telemetry::postgres::{Db, Tx};
+use telemetry::{Gauge, Message, Task};
+use uuid::Uuid;
 
+use crate::quiet_hours::QuietHours;
 use crate::store;
 use crate::store::notification::Backlog;
+
+/// Puts one notification per recipient and channel into the outbox, in the transaction that stores their report. What is
+/// not urgent waits for the end of the site's quiet hours.
+pub(crate) async fn enqueue(
+    tx: &mut Tx<'_>,
+    report_id: Uuid,
+    enrolment_id: Uuid,
+    recipients: &[Uuid],
+    urgent: bool,
+) -> sqlx::Result<()> {
+    let inserted = store::notification::insert(tx, report_id, enrolment_id, recipients, urgent);
+    let Some(first) = create(report_id).run(inserted).await? else { return Ok(()) };
+    let quiet_hours = first.quiet_hours.as_deref().and_then(QuietHours::parse);
+    match quiet_hours.and_then(|hours| hours.end(first.due_at)) {
+        Some(end) => store::notification::put_off(tx, report_id, end).await,
+        None => Ok(()),
+    }
+}
+
+/// Puts notifications of a report that nobody was told of into the outbox; gives how many nurses have one that had none.
+/// `recipients` and `site_ids` are of one length: each nurse and the site where she works.
+pub(crate) async fn escalate(db: &Db, report_id: Uuid, recipients: &[Uuid], site_ids: &[Uuid]) -> sqlx::Result<usize> {
+    create(report_id).run(store::notification::insert_escalated(db, report_id, recipients, site_ids)).await
+}
+
+/// One report's notifications are a message in the outbox, which has the name of its table.
+fn create(report_id: Uuid) -> Task {
+    let message = Message { system: "postgresql", destination: "clinical.notification", id: report_id.to_string() };
+    Task::create("create notification", message)
+}
 
 /// Notifications that have come to no end.
 const DEPTH: Gauge = Gauge::new("epro.outbox.depth", "{notification}");

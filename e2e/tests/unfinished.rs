@@ -1,9 +1,9 @@
 //! A trace is whole while its work still goes on: what is over is there, and what runs is all that is missing.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT};
+use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, unhurried};
 use testkit::contract;
 use testkit::sms::Behaviour;
 use testkit::stack::{Service, Stack};
@@ -42,6 +42,23 @@ async fn while_the_provider_is_slow_only_what_still_runs_is_missing_from_the_tra
     assert_eq!(contract::check_submission(&whole, NURSES_PER_SITE), Vec::<String>::new());
     let deliver = whole.one("notify-svc", "deliver notification", Kind::Consumer)?;
     assert_eq!(running, BTreeSet::from([deliver.span_id.clone()]), "all others have their parents");
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_service_that_is_asked_to_end_a_second_time_ends_at_once() -> anyhow::Result<()> {
+    let mut stack = unhurried().start().await?;
+    stack.sms.respond_next([Behaviour::AcceptAfter(Duration::from_secs(20)); NURSES_PER_SITE]);
+    let client = stack.client();
+    let token = client.login(PATIENT.login, PATIENT.pin).await?;
+    let trace_id = client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?.trace_id();
+    stack.otlp.wait_for(&trace_id.unwrap_or_default(), DEADLINE, is_all_but_the_sms).await?;
+
+    let asked = Instant::now();
+    assert!(stack.terminate_at_once(Service::NotifySvc).await?.success());
+    // Asked once it would have waited for ten seconds.
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     stack.stop().await?;
     Ok(())
 }

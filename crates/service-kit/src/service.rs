@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Ignored};
@@ -22,6 +22,9 @@ use crate::mesh;
 
 /// How long a stopping service may finish what it has begun; the same again to send its last spans.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
+
+/// How long a service that is to stop at once may send its last spans.
+const HASTE: Duration = Duration::from_millis(500);
 
 /// Tokio's own variable for the number of a runtime's threads.
 const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
@@ -147,6 +150,7 @@ fn runtime() -> anyhow::Result<Runtime> {
 async fn serve<S: Service>(config: S::Config, ignored: &[Ignored]) -> anyhow::Result<()> {
     let faults = S::fault_injection(&config);
     let settings = fault::admit(faults, S::telemetry(&config))?;
+    let mut signals = Signals::listen()?;
     let telemetry = telemetry::init(&settings, S::VERSION).context("start telemetry")?;
     if faults {
         telemetry::warn!("fault_injection is on: whoever can send a request can make it fail");
@@ -154,32 +158,65 @@ async fn serve<S: Service>(config: S::Config, ignored: &[Ignored]) -> anyhow::Re
     for Ignored { name, nearest } in ignored {
         telemetry::warn!(name, nearest, "a variable that is no setting is ignored");
     }
-    let result = build_and_run::<S>(config).await;
+    let result = build_and_run::<S>(config, &mut signals).await;
     if let Err(error) = &result {
         telemetry::error!(error = format!("{error:#}"), "stopped by an error");
     }
-    telemetry.shutdown(DRAIN).await;
+    let flush = telemetry.shutdown(if signals.received > 1 { HASTE } else { DRAIN });
+    tokio::select! {
+        () = flush => {}
+        () = signals.next() => {}
+    }
     result
 }
 
-async fn build_and_run<S: Service>(config: S::Config) -> anyhow::Result<()> {
+/// SIGTERM and SIGINT: the first one asks a service to finish what it has begun, a second one to stop at once.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    received: u32,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("listen for SIGINT")?,
+            received: 0,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        self.received += 1;
+    }
+}
+
+async fn build_and_run<S: Service>(config: S::Config, signals: &mut Signals) -> anyhow::Result<()> {
     let shutdown = Shutdown::new();
-    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let service = S::build(config).await?;
     telemetry::info!(address = %service.local_addr(), "listening");
     let running = service.run(shutdown.clone());
     tokio::pin!(running);
     tokio::select! {
         result = &mut running => return result,
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.next() => {}
     }
     telemetry::info!("stopping");
     shutdown.cancel();
     // A moment more than the servers themselves take.
-    tokio::time::timeout(DRAIN + Duration::from_secs(1), running).await.unwrap_or_else(|_| {
-        telemetry::warn!("requests were still running");
-        Ok(())
-    })
+    let drained = tokio::time::timeout(DRAIN + Duration::from_secs(1), running);
+    tokio::select! {
+        drained = drained => drained.unwrap_or_else(|_| {
+            telemetry::warn!("requests were still running");
+            Ok(())
+        }),
+        () = signals.next() => {
+            telemetry::warn!("stopped at once, because a second signal came");
+            Ok(())
+        }
+    }
 }

@@ -4,7 +4,7 @@ use telemetry::postgres::Db;
 
 use super::parse;
 use crate::error::DataError;
-use crate::store;
+use crate::{outbox, store};
 
 /// Reports that the nurses of a whole study are told of, because nobody was told at their own sites.
 static ESCALATED: Counter = Counter::new("epro.report.escalated", "{report}");
@@ -21,7 +21,7 @@ pub(crate) async fn escalate_report(
     let persons = ids("recipients.person_id", |recipient| &recipient.person_id)?;
     let sites = ids("recipients.site_id", |recipient| &recipient.site_id)?;
     let again_after = parse::duration("again_after", request.again_after)?;
-    let told = store::notification::escalate(db, report_id, &persons, &sites).await?;
+    let told = outbox::escalate(db, report_id, &persons, &sites).await?;
     if told > 0 {
         ESCALATED.add(1, &[]);
     }

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use proto::data as pb;
-
 use service_kit::database::StoreError;
 use telemetry::postgres::Db;
+use uuid::Uuid;
 
 use super::parse;
 use crate::error::DataError;
+use crate::quiet_hours::QuietHours;
 use crate::store;
 use crate::store::notification::Claimed;
 use crate::values::Channel;
@@ -16,11 +18,16 @@ use crate::values::Channel;
 /// What of these claims can be told now. A claim is the last moment to see that a site has its quiet hours,
 /// whatever has put the notification off until then; the others are given back until those end.
 pub(super) async fn outside_quiet_hours(db: &Db, claims: Vec<Claimed>) -> Result<Vec<Claimed>, StoreError> {
-    let held: Vec<_> = claims.iter().filter_map(|claim| Some((claim, claim.quiet_until()?))).collect();
+    let held: Vec<_> = claims.iter().filter_map(|claim| Some((claim, quiet_until(claim)?))).collect();
     if !held.is_empty() {
         store::notification::put_back(db, &held).await?;
     }
-    Ok(claims.into_iter().filter(|claim| claim.quiet_until().is_none()).collect())
+    Ok(claims.into_iter().filter(|claim| quiet_until(claim).is_none()).collect())
+}
+
+/// The end of the quiet hours that it was claimed in; `None` when its nurse can be told now.
+fn quiet_until(claim: &Claimed) -> Option<DateTime<Utc>> {
+    QuietHours::parse(claim.quiet_hours.as_deref()?)?.end(claim.claimed_at)
 }
 
 /// Claims that are told in one message: the first is told, the others come with it.
@@ -68,6 +75,23 @@ fn companion(claim: &Claimed) -> pb::Companion {
 /// Where a claimed notification was created, which is the same for all of one report.
 pub(super) fn trace_context(claim: &Claimed) -> pb::TraceContext {
     pb::TraceContext { traceparent: claim.traceparent.clone(), tracestate: claim.tracestate.clone() }
+}
+
+/// The ids and attempts of a claimed notification and of those that it was claimed with.
+pub(super) fn attempts(
+    notification_id: &str,
+    attempt: u32,
+    companions: &[pb::Companion],
+) -> Result<(Vec<Uuid>, Vec<i32>), DataError> {
+    let companions = companions.iter().map(|companion| (companion.notification_id.as_str(), companion.attempt));
+    [(notification_id, attempt)]
+        .into_iter()
+        .chain(companions)
+        .map(|(notification_id, attempt)| {
+            let attempt = i32::try_from(attempt).map_err(|_| DataError::Malformed("attempt"))?;
+            Ok((parse::id("notification_id", notification_id)?, attempt))
+        })
+        .collect()
 }
 
 pub(super) fn channels(channels: impl Iterator<Item = pb::Channel>) -> Result<Vec<Channel>, DataError> {

@@ -5,6 +5,7 @@ use service_kit::attribute::{DELIVERY_CHANNEL, DELIVERY_OUTCOME};
 use telemetry::Counter;
 use telemetry::postgres::Db;
 
+use super::notification::attempts;
 use super::parse;
 use crate::error::DataError;
 use crate::store;
@@ -21,23 +22,13 @@ static DEAD: Counter = Counter::new("epro.notification.dead", "{notification}");
 /// Notifications that nobody will try to deliver any more, although it is not known whether the nurse was told.
 static UNCERTAIN: Counter = Counter::new("epro.notification.uncertain", "{notification}");
 
-/// Stores one delivery attempt and moves its notification on, and those that were told with it. Where there was none,
-/// the claims are given back.
+/// Stores one delivery attempt and moves its notification on, and those that were told with it.
 pub(crate) async fn record_delivery(
     db: &Db,
     request: &pb::RecordDeliveryRequest,
 ) -> Result<pb::RecordDeliveryResponse, DataError> {
-    let companions = request.companions.iter().map(|companion| (&companion.notification_id, companion.attempt));
-    let (mut ids, mut attempts) = (Vec::new(), Vec::new());
-    for (notification_id, attempt) in [(&request.notification_id, request.attempt)].into_iter().chain(companions) {
-        ids.push(parse::id("notification_id", notification_id)?);
-        attempts.push(i32::try_from(attempt).map_err(|_| DataError::Malformed("attempt"))?);
-    }
-    let Some(verdict) = verdict(request)? else {
-        let retry_after = parse::duration("retry_after", request.retry_after)?;
-        store::notification::release(db, &ids, &attempts, retry_after).await?;
-        return Ok(pb::RecordDeliveryResponse {});
-    };
+    let (ids, attempts) = attempts(&request.notification_id, request.attempt, &request.companions)?;
+    let verdict = verdict(request)?;
     let moved = store::delivery_attempt::record(db, &ids, &attempts, &verdict).await?;
     for transition in &moved {
         announce(transition, &verdict);
@@ -76,16 +67,16 @@ fn announce(transition: &Transition, verdict: &Verdict) {
 /// The class of an attempt that may have been delivered.
 const UNKNOWN: &str = "uncertain";
 
-/// What an attempt's outcome means for its notification; `None` when there was no attempt.
-fn verdict(request: &pb::RecordDeliveryRequest) -> Result<Option<Verdict>, DataError> {
+/// What an attempt's outcome means for its notification.
+fn verdict(request: &pb::RecordDeliveryRequest) -> Result<Verdict, DataError> {
     let last = |outcome, state| {
         let (retry_after, give_up_after) = (Duration::ZERO, Duration::ZERO);
-        Ok(Some(Verdict { outcome, state, uncertain: false, retry_after, give_up_after }))
+        Ok(Verdict { outcome, state, uncertain: false, retry_after, give_up_after })
     };
     let temporary = |outcome| {
         let retry_after = parse::duration("retry_after", request.retry_after)?;
         let give_up_after = parse::duration("give_up_after", request.give_up_after)?;
-        Ok(Some(Verdict { outcome, state: State::Pending, uncertain: outcome == UNKNOWN, retry_after, give_up_after }))
+        Ok(Verdict { outcome, state: State::Pending, uncertain: outcome == UNKNOWN, retry_after, give_up_after })
     };
     match request.outcome() {
         pb::Outcome::Delivered => last("delivered", State::Delivered),
@@ -98,7 +89,6 @@ fn verdict(request: &pb::RecordDeliveryRequest) -> Result<Option<Verdict>, DataE
         pb::Outcome::Deferred => temporary("deferred"),
         pb::Outcome::Uncertain => temporary(UNKNOWN),
         pb::Outcome::Panic => temporary("panic"),
-        pb::Outcome::ProviderUnavailable => Ok(None),
         pb::Outcome::Unspecified => Err(DataError::Malformed("outcome")),
     }
 }

@@ -10,7 +10,7 @@ use crate::store;
 use crate::store::audit_event::{Action, Event};
 use crate::store::idempotency::Claimed;
 use crate::store::report::Answers;
-use crate::untold;
+use crate::{outbox, untold};
 
 /// Stores a new revision of a patient's own report with the key that found it, its alerts, audit event and
 /// notifications. All of it or nothing.
@@ -57,7 +57,7 @@ pub(crate) async fn save_amendment(
     if !assessed.alerts.is_empty() {
         store::alert::insert(&mut tx, report_id, &assessed.alerts).await?;
     }
-    store::notification::enqueue(&mut tx, report_id, enrolment_id, &recipients, assessed.urgent).await?;
+    outbox::enqueue(&mut tx, report_id, enrolment_id, &recipients, assessed.urgent).await?;
     let untold = untold::note_if(recipients.is_empty(), &mut tx, report_id).await?;
     let event = Event {
         enrolment_id,

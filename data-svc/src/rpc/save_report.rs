@@ -11,7 +11,7 @@ use crate::store;
 use crate::store::audit_event::{Action, Event};
 use crate::store::idempotency::Claimed;
 use crate::store::report::{Answers, NewReport};
-use crate::untold;
+use crate::{outbox, untold};
 
 /// Stores a report with everything that must be true whenever it is: the key that found it, alerts, the
 /// audit event, and the notifications. All of it or nothing.
@@ -48,7 +48,7 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
     if !assessed.alerts.is_empty() {
         store::alert::insert(&mut tx, report_id, &assessed.alerts).await?;
     }
-    store::notification::enqueue(&mut tx, report_id, enrolment_id, &recipients, assessed.urgent).await?;
+    outbox::enqueue(&mut tx, report_id, enrolment_id, &recipients, assessed.urgent).await?;
     let untold = untold::note_if(recipients.is_empty(), &mut tx, report_id).await?;
     let event = Event {
         enrolment_id,

@@ -59,7 +59,7 @@ impl Data {
     }
 
     /// Notes what an attempt came to; if it is worth another, that one comes after `retry_after`, unless the
-    /// notification is older than `give_up_after` by then.
+    /// notification is older than `give_up_after` by then. Where there was no attempt the claim is given back.
     pub(crate) async fn record_delivery(
         &self,
         notification: &pb::Notification,
@@ -72,7 +72,7 @@ impl Data {
             Outcome::NoRecipient => pb::Outcome::NoRecipient,
             Outcome::Unaddressable | Outcome::Rejected => pb::Outcome::Rejected,
             Outcome::Deferred => pb::Outcome::Deferred,
-            Outcome::Busy => pb::Outcome::ProviderUnavailable,
+            Outcome::Busy => return self.release(notification, retry_after).await,
             Outcome::Timeout => pb::Outcome::Timeout,
             Outcome::Throttled { .. } => pb::Outcome::Throttled,
             Outcome::ProviderError { .. } => pb::Outcome::ProviderError,
@@ -84,12 +84,9 @@ impl Data {
         loop {
             let recorded = self.record(notification, outcome, retry_after, give_up_after).await;
             let is_away = |error: &CallError| matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout);
-            // An attempt that was recorded already stays as it is. Where there was none, its claim could be given
-            // back a second time, when somebody else holds it.
             match pauses.next() {
-                Some(pause) if outcome != pb::Outcome::ProviderUnavailable && recorded.as_ref().is_err_and(is_away) => {
-                    sleep(pause).await;
-                }
+                // An attempt that was recorded already stays as it is.
+                Some(pause) if recorded.as_ref().is_err_and(is_away) => sleep(pause).await,
                 _ => return recorded,
             }
         }
@@ -119,13 +116,21 @@ impl Data {
         Ok(self.0.clone().escalate_report(request).await?.into_inner())
     }
 
-    /// Gives a claim back that came to no attempt; it is due again after `retry_after`.
+    /// Gives a claim back that came to no attempt; it is due again after `retry_after`. Once: a second time somebody else
+    /// could hold it.
     pub(crate) async fn release(
         &self,
         notification: &pb::Notification,
         retry_after: Duration,
     ) -> Result<(), CallError> {
-        self.record(notification, pb::Outcome::ProviderUnavailable, retry_after, Duration::ZERO).await
+        let request = pb::ReleaseNotificationRequest {
+            notification_id: notification.notification_id.clone(),
+            attempt: notification.attempt,
+            retry_after: wire(retry_after),
+            companions: notification.companions.clone(),
+        };
+        self.0.clone().release_notification(request).await?;
+        Ok(())
     }
 
     async fn record(

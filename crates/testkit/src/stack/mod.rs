@@ -208,6 +208,16 @@ impl Stack {
         self.instance_mut(service)?.end(Signal::TERM).await
     }
 
+    /// Asks a service twice to end, which means at once, and waits for it.
+    ///
+    /// # Errors
+    /// When it does not run, or still runs after 30 s.
+    pub async fn terminate_at_once(&mut self, service: Service) -> anyhow::Result<ExitStatus> {
+        self.signal(service, Signal::TERM)?;
+        self.wait_for_log(service, READY_DEADLINE, |line| line["message"] == "stopping").await?;
+        self.terminate(service).await
+    }
+
     /// Starts a service on its old port, after ending it if it runs. The gateway may not be ready yet.
     ///
     /// # Errors

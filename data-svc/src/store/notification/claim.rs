@@ -5,7 +5,6 @@ use service_kit::database::interval;
 use sqlx::{PgExecutor, query, query_as};
 use uuid::Uuid;
 
-use crate::quiet_hours::QuietHours;
 use crate::values::Channel;
 
 /// A notification its worker now holds; `attempts` counts this one.
@@ -26,15 +25,8 @@ pub(crate) struct Claimed {
     pub(crate) study_id: Option<Uuid>,
     /// Whether it may be told in one message with others.
     pub(crate) gathered: bool,
-    /// Its site's, unless it is urgent.
-    quiet_hours: Option<Vec<String>>,
-}
-
-impl Claimed {
-    /// The end of the quiet hours that it was claimed in; `None` when its nurse can be told now.
-    pub(crate) fn quiet_until(&self) -> Option<DateTime<Utc>> {
-        QuietHours::parse(self.quiet_hours.as_deref()?)?.end(self.claimed_at)
-    }
+    /// Its site's, unless it is urgent: from, until, IANA time zone.
+    pub(crate) quiet_hours: Option<Vec<String>>,
 }
 
 /// Leases what is due of a report's notifications, but for those that are gathered, which wait for others. What another

@@ -2,44 +2,21 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, query, query_as, query_scalar};
+use telemetry::TraceContext;
 use telemetry::postgres::Tx;
-use telemetry::{Message, Task, TraceContext};
 use uuid::Uuid;
 
-use crate::quiet_hours::QuietHours;
-
-/// The outbox, by the name of its table. One report's notifications are a message in it.
-const OUTBOX: &str = "clinical.notification";
-
-/// Puts one notification per recipient and channel into the outbox, with its place in the current trace beside it.
-/// What is not urgent waits for the end of the site's quiet hours, and is gathered to be told with others when the
-/// enrolment has sent more than the study wants told one by one.
-pub(crate) async fn enqueue(
-    tx: &mut Tx<'_>,
-    report_id: Uuid,
-    enrolment_id: Uuid,
-    recipients: &[Uuid],
-    urgent: bool,
-) -> sqlx::Result<()> {
-    let message = Message { system: "postgresql", destination: OUTBOX, id: report_id.to_string() };
-    let inserted = insert(tx, report_id, enrolment_id, recipients, urgent);
-    let first = Task::create("create notification", message).run(inserted).await?;
-    let Some(first) = first else { return Ok(()) };
-    let quiet_until =
-        first.quiet_hours.as_deref().and_then(QuietHours::parse).and_then(|hours| hours.end(first.due_at));
-    match quiet_until {
-        Some(end) => hold_back(tx, report_id, end).await,
-        None => Ok(()),
-    }
+/// What the notifications of a report share.
+pub(crate) struct Enqueued {
+    pub(crate) due_at: DateTime<Utc>,
+    /// Its site's, unless it is urgent: from, until, IANA time zone.
+    pub(crate) quiet_hours: Option<Vec<String>>,
 }
 
-struct Enqueued {
-    due_at: DateTime<Utc>,
-    quiet_hours: Option<Vec<String>>,
-}
-
-/// The first of the notifications, which all share what it says of itself.
-async fn insert(
+/// Writes one notification per recipient and channel, with its place in the current trace beside it. One that can wait is
+/// gathered, to be told with others, when the enrolment has sent more than the study wants told one by one. None when
+/// there is nobody to tell.
+pub(crate) async fn insert(
     tx: &mut Tx<'_>,
     report_id: Uuid,
     enrolment_id: Uuid,
@@ -91,43 +68,39 @@ async fn insert(
     .map(|rows| rows.into_iter().next())
 }
 
-/// Puts notifications of a report that nobody was told of into the outbox, for those nurses who had none yet; gives how
-/// many nurses those are. `recipients` and `site_ids` are of one length: each nurse and the site where she works.
-pub(crate) async fn escalate(
+/// Writes notifications of a report that nobody was told of, for those nurses who had none yet; gives how many nurses
+/// those are. `recipients` and `site_ids` are of one length: each nurse and the site where she works.
+pub(crate) async fn insert_escalated(
     executor: impl PgExecutor<'_>,
     report_id: Uuid,
     recipients: &[Uuid],
     site_ids: &[Uuid],
 ) -> sqlx::Result<usize> {
-    let message = Message { system: "postgresql", destination: OUTBOX, id: report_id.to_string() };
-    Task::create("create notification", message)
-        .run(async {
-            let context = TraceContext::current();
-            let told: Vec<Uuid> = query_scalar!(
-                "INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, urgent, gathered,
-                                                    study_id, traceparent, tracestate)
-                 SELECT report_id, given.site_id, given.recipient_id, channel, urgent, NOT urgent,
-                        CASE WHEN given.site_id <> untold_report.site_id THEN study_id END, $4, $5
-                 FROM clinical.untold_report,
-                      unnest($2::uuid[], $3::uuid[]) AS given (recipient_id, site_id),
-                      unnest(ARRAY['sms', 'email']) AS channel
-                 WHERE report_id = $1
-                 ON CONFLICT (dedupe_key) DO NOTHING
-                 RETURNING recipient_id",
-                report_id,
-                recipients,
-                site_ids,
-                context.to_string(),
-                context.trace_state(),
-            )
-            .fetch_all(executor)
-            .await?;
-            Ok(told.into_iter().collect::<HashSet<_>>().len())
-        })
-        .await
+    let context = TraceContext::current();
+    let told: Vec<Uuid> = query_scalar!(
+        "INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, urgent, gathered,
+                                            study_id, traceparent, tracestate)
+         SELECT report_id, given.site_id, given.recipient_id, channel, urgent, NOT urgent,
+                CASE WHEN given.site_id <> untold_report.site_id THEN study_id END, $4, $5
+         FROM clinical.untold_report,
+              unnest($2::uuid[], $3::uuid[]) AS given (recipient_id, site_id),
+              unnest(ARRAY['sms', 'email']) AS channel
+         WHERE report_id = $1
+         ON CONFLICT (dedupe_key) DO NOTHING
+         RETURNING recipient_id",
+        report_id,
+        recipients,
+        site_ids,
+        context.to_string(),
+        context.trace_state(),
+    )
+    .fetch_all(executor)
+    .await?;
+    Ok(told.into_iter().collect::<HashSet<_>>().len())
 }
 
-async fn hold_back(tx: &mut Tx<'_>, report_id: Uuid, until: DateTime<Utc>) -> sqlx::Result<()> {
+/// Puts all of a report's notifications off.
+pub(crate) async fn put_off(tx: &mut Tx<'_>, report_id: Uuid, until: DateTime<Utc>) -> sqlx::Result<()> {
     query!("UPDATE clinical.notification SET due_at = $2 WHERE report_id = $1", report_id, until)
         .execute(tx)
         .await
