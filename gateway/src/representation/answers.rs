@@ -16,8 +16,14 @@ pub(crate) struct Answers(BTreeMap<String, Value>);
 
 impl Answers {
     /// Reads the field `answers` of a body. Whether an answer is of its item's type is epro-svc's to say.
-    pub(crate) fn take(fields: &mut Fields) -> HashMap<String, Answer> {
-        fields.object("answers").into_iter().map(|(link_id, value)| (link_id, answer(value))).collect()
+    pub(crate) fn take(fields: &mut Fields) -> Self {
+        Self(fields.object("answers").into_iter().collect())
+    }
+}
+
+impl From<Answers> for HashMap<String, Answer> {
+    fn from(Answers(answers): Answers) -> Self {
+        answers.into_iter().map(|(link_id, value)| (link_id, answer(value))).collect()
     }
 }
 

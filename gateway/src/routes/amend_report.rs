@@ -6,7 +6,7 @@ use proto::report::AmendReportRequest;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::extract::{Fields, IdempotencyKey, IfMatch, JsonObject, PathId, Patient};
+use crate::extract::{Body, Fields, IdempotencyKey, IfMatch, JsonBody, PathId, Patient};
 use crate::problem::Problem;
 use crate::representation::{Answers, Disposition, TraceReference};
 use crate::router::Shared;
@@ -15,13 +15,18 @@ use crate::router::Shared;
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"answers": {"pain": 4, "rescue": false}, "reason": "I had mistyped the pain."})))]
-#[expect(dead_code, reason = "what the API's description shows; the code reads field by field")]
-struct Amendment {
+pub(crate) struct Amendment {
     /// All of the new revision, not only what has changed.
     answers: Answers,
     /// Why, in the patient's own words.
     #[schema(min_length = 1, max_length = 500, pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]
     reason: String,
+}
+
+impl Body for Amendment {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { answers: Answers::take(fields), reason: fields.string("reason") })
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -72,20 +77,16 @@ pub(crate) async fn amend_report(
     PathId(id): PathId,
     IfMatch(expected_states): IfMatch,
     IdempotencyKey(idempotency_key): IdempotencyKey,
-    body: JsonObject,
+    JsonBody { value: amendment, raw }: JsonBody<Amendment>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Amended>), Problem> {
-    let mut fields = Fields::of(body.object);
-    let answers = Answers::take(&mut fields);
-    let reason = fields.string("reason");
-    fields.finish()?;
     let request = AmendReportRequest {
         principal: Some(principal),
         report_id: id.to_string(),
         expected_states,
         idempotency_key,
-        answers,
-        reason,
-        raw_body: body.raw.into(),
+        answers: amendment.answers.into(),
+        reason: amendment.reason,
+        raw_body: raw.into(),
     };
     let amended = shared.report.amend(request).await?;
     let disposition = amended.disposition().try_into()?;

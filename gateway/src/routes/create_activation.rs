@@ -5,7 +5,7 @@ use proto::user::ActivateRequest;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::extract::{ClientAddress, Fields, JsonObject};
+use crate::extract::{Body, ClientAddress, Fields, JsonBody};
 use crate::problem::Problem;
 use crate::representation::TraceReference;
 use crate::router::Shared;
@@ -14,13 +14,19 @@ use crate::router::Shared;
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"activation_code": "welcome-to-the-demo-study", "pin": "837465"})))]
-struct Activation {
+pub(crate) struct Activation {
     /// As the study has handed it out; good for one activation. Case, blanks and dashes do not matter.
     #[schema(format = Password)]
     activation_code: String,
     /// One that is easily guessed is refused.
     #[schema(format = Password, pattern = "^[0-9]{6,12}$")]
     pin: String,
+}
+
+impl Body for Activation {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { activation_code: fields.string("activation_code"), pin: fields.string("pin") })
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -46,11 +52,8 @@ pub(crate) struct Activated {
 pub(crate) async fn create_activation(
     State(shared): State<Shared>,
     ClientAddress(address): ClientAddress,
-    body: JsonObject,
+    JsonBody { value: activation, .. }: JsonBody<Activation>,
 ) -> Result<(StatusCode, Json<Activated>), Problem> {
-    let mut fields = Fields::of(body.object);
-    let activation = Activation { activation_code: fields.string("activation_code"), pin: fields.string("pin") };
-    fields.finish()?;
     shared.rates.activation(address)?;
     let request = ActivateRequest { activation_code: activation.activation_code, pin: activation.pin };
     let login = shared.user.activate(request).await?.login;

@@ -3,7 +3,7 @@ use axum::extract::State;
 use proto::user::CreateSessionRequest;
 use utoipa::ToSchema;
 
-use crate::extract::{ClientAddress, Fields, JsonObject};
+use crate::extract::{Body, ClientAddress, Fields, JsonBody};
 use crate::problem::Problem;
 use crate::representation::Tokens;
 use crate::router::Shared;
@@ -12,10 +12,16 @@ use crate::router::Shared;
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"login": "patient-1", "pin": "246801"})))]
-struct Credentials {
+pub(crate) struct Credentials {
     login: String,
     #[schema(format = Password)]
     pin: String,
+}
+
+impl Body for Credentials {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { login: fields.string("login"), pin: fields.string("pin") })
+    }
 }
 
 /// Log in
@@ -32,11 +38,8 @@ struct Credentials {
 pub(crate) async fn create_session(
     State(shared): State<Shared>,
     ClientAddress(address): ClientAddress,
-    body: JsonObject,
+    JsonBody { value: credentials, .. }: JsonBody<Credentials>,
 ) -> Result<Json<Tokens>, Problem> {
-    let mut fields = Fields::of(body.object);
-    let credentials = Credentials { login: fields.string("login"), pin: fields.string("pin") };
-    fields.finish()?;
     shared.rates.login(address, &credentials.login)?;
     let request = CreateSessionRequest { login: credentials.login, pin: credentials.pin };
     let tokens = shared.user.create_session(request).await?;

@@ -2,7 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use utoipa::ToSchema;
 
-use crate::extract::{ClientAddress, Fields, JsonObject};
+use crate::extract::{Body, ClientAddress, Fields, JsonBody};
 use crate::problem::Problem;
 use crate::representation::Tokens;
 use crate::router::Shared;
@@ -10,10 +10,16 @@ use crate::router::Shared;
 /// What continues a session.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Continuation {
+pub(crate) struct Continuation {
     /// The session's newest one.
     #[schema(format = Password)]
     refresh_token: String,
+}
+
+impl Body for Continuation {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { refresh_token: fields.string("refresh_token") })
+    }
 }
 
 /// Exchange a refresh token for new tokens
@@ -31,11 +37,8 @@ struct Continuation {
 pub(crate) async fn refresh_session(
     State(shared): State<Shared>,
     ClientAddress(address): ClientAddress,
-    body: JsonObject,
+    JsonBody { value: continuation, .. }: JsonBody<Continuation>,
 ) -> Result<Json<Tokens>, Problem> {
-    let mut fields = Fields::of(body.object);
-    let continuation = Continuation { refresh_token: fields.string("refresh_token") };
-    fields.finish()?;
     shared.rates.refresh_token(address, &continuation.refresh_token)?;
     Ok(Json(shared.user.refresh_session(continuation.refresh_token).await?.try_into()?))
 }

@@ -5,7 +5,7 @@ use proto::report as pb;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::extract::{Fields, IdempotencyKey, JsonObject, Nurse, PathId};
+use crate::extract::{Body, Fields, IdempotencyKey, JsonBody, Nurse, PathId};
 use crate::problem::Problem;
 use crate::representation::{ReviewOutcome, TraceReference};
 use crate::router::Shared;
@@ -14,8 +14,14 @@ use crate::router::Shared;
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"outcome": "approved"})))]
-struct Verdict {
+pub(crate) struct Verdict {
     outcome: ReviewOutcome,
+}
+
+impl Body for Verdict {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { outcome: fields.one_of("outcome", ReviewOutcome::named)? })
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -53,9 +59,8 @@ pub(crate) async fn review_report(
     Nurse(principal): Nurse,
     PathId(id): PathId,
     IdempotencyKey(idempotency_key): IdempotencyKey,
-    body: JsonObject,
+    JsonBody { value: verdict, .. }: JsonBody<Verdict>,
 ) -> Result<(StatusCode, Json<Reviewed>), Problem> {
-    let verdict = verdict(body)?;
     let request = pb::ReviewReportRequest {
         principal: Some(principal),
         report_id: id.to_string(),
@@ -65,12 +70,4 @@ pub(crate) async fn review_report(
     let review_id = shared.report.review(request).await?.review_id;
     let trace = TraceReference::current(shared.trace_url.as_deref());
     Ok((StatusCode::CREATED, Json(Reviewed { review_id, trace })))
-}
-
-fn verdict(body: JsonObject) -> Result<Verdict, Problem> {
-    let mut fields = Fields::of(body.object);
-    let outcome = fields.one_of("outcome", ReviewOutcome::named);
-    fields.finish()?;
-    // What is none was a violation.
-    Ok(Verdict { outcome: outcome.ok_or(Problem::INTERNAL)? })
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
-use crate::extract::{Fields, IdempotencyKey, JsonObject, Patient};
+use crate::extract::{Body, Fields, IdempotencyKey, JsonBody, Patient};
 use crate::problem::Problem;
 use crate::representation::{Answers, Disposition, TraceReference};
 use crate::router::Shared;
@@ -23,9 +23,9 @@ use crate::router::Shared;
     "answers": {"pain": 3, "rescue": true, "rescue_doses": 1, "temperature": 36.9, "note": "Slept well."},
     "attested": true,
 })))]
-#[expect(dead_code, reason = "what the API's description shows; the code reads field by field")]
-struct Submission {
-    assignment_id: Uuid,
+pub(crate) struct Submission {
+    #[schema(format = Uuid)]
+    assignment_id: String,
     /// When it was filled in by the phone's clock, with the offset from UTC: not before the enrolment, and at
     /// most five minutes ahead of us.
     #[schema(format = DateTime)]
@@ -34,6 +34,17 @@ struct Submission {
     /// The patient says that this is their own account; nothing else is taken.
     #[schema(schema_with = only_true)]
     attested: bool,
+}
+
+impl Body for Submission {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self {
+            assignment_id: fields.string("assignment_id"),
+            captured_at: fields.string("captured_at"),
+            attested: fields.boolean("attested"),
+            answers: Answers::take(fields),
+        })
+    }
 }
 
 fn only_true() -> Object {
@@ -80,7 +91,7 @@ pub(crate) async fn submit_report(
     State(shared): State<Shared>,
     Patient(principal): Patient,
     IdempotencyKey(key): IdempotencyKey,
-    body: JsonObject,
+    body: JsonBody<Submission>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Submitted>), Problem> {
     let submitted = shared.report.submit(request(principal, key, body)?).await?;
     let disposition = submitted.disposition().try_into()?;
@@ -94,22 +105,20 @@ pub(crate) async fn submit_report(
     Ok((status, [(LOCATION, location)], Json(body)))
 }
 
-fn request(principal: Principal, idempotency_key: String, body: JsonObject) -> Result<SubmitReportRequest, Problem> {
-    let mut fields = Fields::of(body.object);
-    let assignment_id = fields.string("assignment_id");
-    let captured_at = fields.string("captured_at");
-    let attested = fields.boolean("attested");
-    let answers = Answers::take(&mut fields);
-    fields.finish()?;
-    let assignment_id = assignment_id.parse::<Uuid>().map_err(|_| Problem::MALFORMED_ID)?.to_string();
+fn request(
+    principal: Principal,
+    idempotency_key: String,
+    JsonBody { value: submission, raw }: JsonBody<Submission>,
+) -> Result<SubmitReportRequest, Problem> {
+    let assignment_id = submission.assignment_id.parse::<Uuid>().map_err(|_| Problem::MALFORMED_ID)?.to_string();
     Ok(SubmitReportRequest {
         principal: Some(principal),
         idempotency_key,
         assignment_id,
-        captured_at,
-        answers,
-        attested,
-        raw_body: body.raw.into(),
+        captured_at: submission.captured_at,
+        answers: submission.answers.into(),
+        attested: submission.attested,
+        raw_body: raw.into(),
         // The assignment says what it is.
         questionnaire: String::new(),
     })
