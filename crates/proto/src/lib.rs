@@ -1,5 +1,7 @@
 //! The contracts between the services: messages and stubs generated from `proto/`, and who may call what.
 
+mod answer;
+
 #[allow(clippy::pedantic, unreachable_pub, reason = "generated")]
 mod generated {
     pub mod epro {

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, FixedOffset};
-use proto::report::{Answer, answer};
+use proto::report::Answer;
 use serde_json::{Map, Value};
 use sqlx::{query, query_as, query_scalar};
 use telemetry::postgres::Tx;
@@ -56,33 +56,15 @@ pub(crate) struct Answers(Value);
 
 impl From<HashMap<String, Answer>> for Answers {
     fn from(answers: HashMap<String, Answer>) -> Self {
-        let plain = |answer: Answer| match answer.value {
-            Some(answer::Value::Integer(value)) => value.into(),
-            Some(answer::Value::Decimal(value)) => value.into(),
-            Some(answer::Value::Boolean(value)) => value.into(),
-            Some(answer::Value::Text(value)) => value.into(),
-            // A choice by its code is its option's value by now.
-            None | Some(answer::Value::Structure(()) | answer::Value::Coding(_)) => Value::Null,
-        };
-        Self(answers.into_iter().map(|(link_id, answer)| (link_id, plain(answer))).collect::<Map<_, _>>().into())
+        Self(answers.into_iter().map(|(link_id, answer)| (link_id, answer.into())).collect::<Map<_, _>>().into())
     }
 }
 
 #[expect(clippy::implicit_hasher, reason = "the maps of generated messages have the default hasher")]
 impl From<Answers> for HashMap<String, Answer> {
     fn from(answers: Answers) -> Self {
-        let typed = |value| match value {
-            Value::Bool(value) => Some(answer::Value::Boolean(value)),
-            Value::Number(value) => {
-                value.as_i64().map(answer::Value::Integer).or(value.as_f64().map(answer::Value::Decimal))
-            }
-            Value::String(value) => Some(answer::Value::Text(value)),
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
-        };
         match answers.0 {
-            Value::Object(answers) => {
-                answers.into_iter().map(|(link_id, value)| (link_id, Answer { value: typed(value) })).collect()
-            }
+            Value::Object(answers) => answers.into_iter().map(|(link_id, value)| (link_id, value.into())).collect(),
             _ => Self::new(),
         }
     }

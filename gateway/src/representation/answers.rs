@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use proto::report::{Answer, answer};
+use proto::report::Answer;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::openapi::RefOr;
@@ -21,38 +21,16 @@ impl Answers {
     }
 }
 
+#[expect(clippy::implicit_hasher, reason = "the maps of generated messages have the default hasher")]
 impl From<Answers> for HashMap<String, Answer> {
     fn from(Answers(answers): Answers) -> Self {
-        answers.into_iter().map(|(link_id, value)| (link_id, answer(value))).collect()
+        answers.into_iter().map(|(link_id, value)| (link_id, value.into())).collect()
     }
 }
 
 impl From<HashMap<String, Answer>> for Answers {
     fn from(answers: HashMap<String, Answer>) -> Self {
-        Self(answers.into_iter().map(|(link_id, answer)| (link_id, value(answer))).collect())
-    }
-}
-
-fn answer(value: Value) -> Answer {
-    let value = match value {
-        Value::Null => None,
-        Value::Bool(value) => Some(answer::Value::Boolean(value)),
-        Value::Number(value) => {
-            value.as_i64().map(answer::Value::Integer).or(value.as_f64().map(answer::Value::Decimal))
-        }
-        Value::String(value) => Some(answer::Value::Text(value)),
-        Value::Array(_) | Value::Object(_) => Some(answer::Value::Structure(())),
-    };
-    Answer { value }
-}
-
-fn value(answer: Answer) -> Value {
-    match answer.value {
-        Some(answer::Value::Integer(value)) => value.into(),
-        Some(answer::Value::Decimal(value)) => value.into(),
-        Some(answer::Value::Boolean(value)) => value.into(),
-        Some(answer::Value::Text(value)) => value.into(),
-        None | Some(answer::Value::Structure(()) | answer::Value::Coding(_)) => Value::Null,
+        Self(answers.into_iter().map(|(link_id, answer)| (link_id, answer.into())).collect())
     }
 }
 
