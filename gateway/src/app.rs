@@ -8,7 +8,7 @@ use serde::Deserialize;
 use service_kit::fault::Faults;
 use service_kit::grpc::Upstream;
 use service_kit::health::Probe;
-use service_kit::http::{Acceptor, Room, Tls};
+use service_kit::http::{Acceptor, ConnectionLimits, Tls};
 use service_kit::mesh::{self, Mesh};
 use service_kit::{NoCommand, Service, Shutdown};
 use tokio::net::TcpListener;
@@ -34,7 +34,7 @@ pub struct Config {
     #[serde(with = "humantime_serde")]
     request_timeout: Duration,
     body_limit: usize,
-    connections: Room,
+    connections: ConnectionLimits,
     tls: Option<Tls>,
     rate_limits: RateLimits,
     proxies: proxies::Config,

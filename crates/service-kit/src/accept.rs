@@ -44,10 +44,10 @@ pub struct Acceptor {
     router: Router,
 }
 
-/// How much room there is for connections.
+/// How many connections there may be, and how much memory their requests may have.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Room {
+pub struct ConnectionLimits {
     /// Connections at once.
     pub most: u16,
     /// Connections of one address at once.
@@ -66,13 +66,13 @@ impl Acceptor {
     ///
     /// # Errors
     /// When a file that `tls` names cannot be used; the message names the setting.
-    pub fn new(tls: Option<&Tls>, room: Room, proxies: Networks) -> anyhow::Result<Self> {
+    pub fn new(tls: Option<&Tls>, limits: ConnectionLimits, proxies: Networks) -> anyhow::Result<Self> {
         let tls = tls.map(Tls::server).transpose()?.map(Arc::new);
         // One that has none open is admitted always.
-        let most_of_address = room.most_of_address.max(1);
-        let connections = Pool::new(room.most.into(), most_of_address.into(), proxies.clone());
-        let store = Pool::new(room.unanswered, room.unanswered / STORE_PARTS, proxies);
-        Ok(Self { tls, connections, store, farewell: room.farewell, router: Router::new() })
+        let most_of_address = limits.most_of_address.max(1);
+        let connections = Pool::new(limits.most.into(), most_of_address.into(), proxies.clone());
+        let store = Pool::new(limits.unanswered, limits.unanswered / STORE_PARTS, proxies);
+        Ok(Self { tls, connections, store, farewell: limits.farewell, router: Router::new() })
     }
 
     /// The router that answers what cannot be read.

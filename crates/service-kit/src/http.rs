@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 use crate::service::{DRAIN, Shutdown};
 
-pub use crate::accept::{Acceptor, Room};
+pub use crate::accept::{Acceptor, ConnectionLimits};
 pub use crate::network::{Networks, networks_of};
 pub use crate::tls::Tls;
 pub use unreadable::Unreadable;
@@ -31,7 +31,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_LIMIT: usize = 128 * 1024;
 const HEADERS_LIMIT: usize = 256;
 
-/// Serves HTTP/1.1 until told to stop, goes on for [`Room::farewell`], and finishes the requests it has begun. Each request
+/// Serves HTTP/1.1 until told to stop, goes on for [`ConnectionLimits::farewell`], and finishes the requests it has begun. Each request
 /// has the peer's address as an extension, [`axum::extract::ConnectInfo`].
 ///
 /// # Errors

@@ -24,11 +24,11 @@ pub(crate) async fn list_reports(
     let limit = parse::limit(request.limit)?;
 
     let mut found = store::report::list(db, scope, reviewed, after, limit + 1, &request.languages).await?;
-    let next = page::cut(&mut found, limit, place);
+    let next = page::cut(&mut found, limit, cursor);
     Ok(pb::ListReportsResponse { reports: found.into_iter().map(message).collect(), next })
 }
 
-fn place(report: &Summary) -> pb::Cursor {
+fn cursor(report: &Summary) -> pb::Cursor {
     pb::Cursor { time: Some(parse::timestamp(report.received_at)), id: report.report_id.to_string() }
 }
 

@@ -19,11 +19,11 @@ pub(crate) async fn list_untold_reports(
     let limit = parse::limit(request.limit)?;
     store::study::find(db, study_id, &site_ids).await?.ok_or(DataError::Refused(Reason::ProjectNotFound))?;
     let mut found = store::untold_report::list(db, study_id, after, limit + 1).await?;
-    let next = page::cut(&mut found, limit, place);
+    let next = page::cut(&mut found, limit, cursor);
     Ok(pb::ListUntoldReportsResponse { reports: found.iter().map(listed).collect(), next })
 }
 
-fn place(listed: &Listed) -> pb::Cursor {
+fn cursor(listed: &Listed) -> pb::Cursor {
     pb::Cursor { time: Some(parse::timestamp(listed.found_at)), id: listed.report_id.to_string() }
 }
 

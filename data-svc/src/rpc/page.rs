@@ -1,12 +1,12 @@
 //! Pages of lists.
 
 /// Cuts a list that was read with one entry more than `limit`, which says whether there is another page. Gives
-/// the place of the last entry then.
-pub(super) fn cut<T, P>(entries: &mut Vec<T>, limit: i64, place: impl Fn(&T) -> P) -> Option<P> {
+/// the cursor of the last entry then.
+pub(super) fn cut<T, P>(entries: &mut Vec<T>, limit: i64, cursor: impl Fn(&T) -> P) -> Option<P> {
     let shown = usize::try_from(limit).ok()?;
     let more = entries.len() > shown;
     entries.truncate(shown);
-    entries.last().filter(|_| more).map(place)
+    entries.last().filter(|_| more).map(cursor)
 }
 
 #[cfg(test)]
@@ -17,12 +17,12 @@ mod tests {
 
     #[test]
     fn a_page_has_a_next_one_if_there_is_more() {
-        let place = |entry: &u8| pb::Cursor { time: None, id: entry.to_string() };
+        let cursor = |entry: &u8| pb::Cursor { time: None, id: entry.to_string() };
         for (read, shown, next) in
             [(&[][..], &[][..], None), (&[1, 2], &[1, 2], None), (&[1, 2, 3], &[1, 2], Some("2".to_owned()))]
         {
             let mut entries = read.to_vec();
-            assert_eq!(cut(&mut entries, 2, place).map(|cursor| cursor.id), next);
+            assert_eq!(cut(&mut entries, 2, cursor).map(|cursor| cursor.id), next);
             assert_eq!(entries, shown);
         }
     }

@@ -27,7 +27,7 @@ pub(crate) async fn search_reports(
     let limit = parse::limit(request.limit)?;
 
     let mut found = store::report::search(db, &wanted, after, limit + 1).await?;
-    let next = page::cut(&mut found, limit, place);
+    let next = page::cut(&mut found, limit, cursor);
     Ok(pb::SearchReportsResponse { reports: found.into_iter().map(message).collect(), next })
 }
 
@@ -36,7 +36,7 @@ fn present(word: &str) -> Option<&str> {
     Some(word).filter(|word| !word.is_empty())
 }
 
-fn place(report: &Found) -> pb::Cursor {
+fn cursor(report: &Found) -> pb::Cursor {
     pb::Cursor { time: Some(parse::timestamp(report.received_at)), id: report.report_id.to_string() }
 }
 

@@ -13,7 +13,8 @@ use super::*;
 use crate::health::Probe;
 
 const PROBE: Probe = Probe::Http("/readyz");
-const ROOM: Room = Room { most: 1, most_of_address: 1, unanswered: 0, farewell: Duration::ZERO };
+const LIMITS: ConnectionLimits =
+    ConnectionLimits { most: 1, most_of_address: 1, unanswered: 0, farewell: Duration::ZERO };
 
 /// A certificate of its own, for a name that nothing here is reached by.
 fn certificate(folder: &Path, name: &str) -> Tls {
@@ -34,8 +35,8 @@ fn settings(files: [(&str, String); 2]) -> Tls {
 async fn against(tls: Option<&Tls>, most: u16, test: impl AsyncFnOnce(SocketAddr)) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let room = Room { most, most_of_address: most, unanswered: 8 * 64 * 1024, farewell: Duration::ZERO };
-    let acceptor = Acceptor::new(tls, room, Networks::default()).unwrap();
+    let limits = ConnectionLimits { most, most_of_address: most, unanswered: 8 * 64 * 1024, farewell: Duration::ZERO };
+    let acceptor = Acceptor::new(tls, limits, Networks::default()).unwrap();
     let shutdown = Shutdown::new();
     let router = Router::new().route("/readyz", get(async || "ready"));
     let serving = serve(listener, acceptor, router, shutdown.clone());
@@ -95,7 +96,7 @@ fn a_file_that_cannot_be_used_is_named_by_its_setting() {
         (&certificate, &other_key, "tls.certificate and tls.key"),
     ] {
         let tls = settings([("certificate", certificate.to_owned()), ("key", key.to_owned())]);
-        let error = Acceptor::new(Some(&tls), ROOM, Networks::default()).unwrap_err();
+        let error = Acceptor::new(Some(&tls), LIMITS, Networks::default()).unwrap_err();
         assert!(format!("{error:#}").starts_with(setting), "{error:#}");
     }
 }
@@ -187,8 +188,8 @@ async fn a_server_that_is_to_stop_goes_on_for_a_while_and_says_that_each_answer_
     const LAST: &str = "connection: close";
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let room = Room { most: 10, most_of_address: 10, farewell: Duration::from_secs(1), ..ROOM };
-    let acceptor = Acceptor::new(None, room, Networks::default()).unwrap();
+    let limits = ConnectionLimits { most: 10, most_of_address: 10, farewell: Duration::from_secs(1), ..LIMITS };
+    let acceptor = Acceptor::new(None, limits, Networks::default()).unwrap();
     let shutdown = Shutdown::new();
     let router = Router::new().route("/readyz", get(async || "ready"));
     let serving = serve(listener, acceptor, router, shutdown.clone());

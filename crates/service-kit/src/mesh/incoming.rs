@@ -58,7 +58,7 @@ pub(crate) struct Connection {
 
 /// What there is room for.
 #[derive(Clone)]
-struct Room {
+struct Pools {
     handshakes: Arc<Pool>,
     connections: Arc<Pool>,
 }
@@ -66,12 +66,12 @@ struct Room {
 /// The connections of a listener. One that is not let in is counted, and of some a line in the log; a machine without room
 /// for another connection is a reason to wait.
 pub(crate) fn incoming(listener: TcpListener, mesh: Mesh) -> impl Stream<Item = io::Result<Connection>> {
-    let room = Room {
+    let pools = Pools {
         handshakes: Pool::new(HANDSHAKES, HANDSHAKES_OF_ADDRESS, Networks::default()),
         connections: Pool::new(CONNECTIONS, CONNECTIONS_OF_ADDRESS, Networks::default()),
     };
     let accepted = stream::unfold(listener, async |listener| Some((accept(&listener).await, listener)));
-    let opened = accepted.map(move |stream| open(stream, mesh.clone(), room.clone())).buffer_unordered(HANDSHAKES);
+    let opened = accepted.map(move |stream| open(stream, mesh.clone(), pools.clone())).buffer_unordered(HANDSHAKES);
     let mut said = None;
     opened.filter_map(move |connection| {
         let connection = connection.inspect_err(|error| {
@@ -103,9 +103,9 @@ fn is_over(error: io::ErrorKind) -> bool {
     matches!(error, io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted)
 }
 
-async fn open(stream: TcpStream, mesh: Mesh, room: Room) -> io::Result<Connection> {
+async fn open(stream: TcpStream, mesh: Mesh, pools: Pools) -> io::Result<Connection> {
     let peer = stream.peer_addr()?.ip();
-    let [mut handshake, mut share] = [room.handshakes, room.connections].map(|pool| pool.share(peer));
+    let [mut handshake, mut share] = [pools.handshakes, pools.connections].map(|pool| pool.share(peer));
     let full = |_| io::Error::new(io::ErrorKind::ConnectionRefused, "there are too many connections");
     share.grow_to(1).map_err(full)?;
     handshake.grow_to(1).map_err(full)?;
