@@ -8,9 +8,8 @@ use serde::Deserialize;
 use service_kit::fault::Faults;
 use service_kit::health::{Probe, Readiness};
 use service_kit::mesh::{self, Mesh};
-use service_kit::{Service, Shutdown, database, grpc};
+use service_kit::{Host, Service, Shutdown, database, grpc};
 use telemetry::postgres::Db;
-use tokio::net::TcpListener;
 
 use crate::audit::{self, Sealer};
 use crate::grpc::Grpc;
@@ -50,13 +49,9 @@ pub enum Command {
     Reconcile(reconcile::Options),
 }
 
-/// data-svc, bound to its port.
+/// What data-svc is made of.
 #[derive(Debug)]
 pub struct App {
-    listener: TcpListener,
-    address: SocketAddr,
-    mesh: Mesh,
-    faults: Faults,
     db: Db,
     sealer: Sealer,
     materialiser: Materialiser,
@@ -69,6 +64,7 @@ impl Service for App {
     type Config = Config;
     type Command = Command;
 
+    const NAME: &'static str = "data-svc";
     const DEFAULTS: &'static str = include_str!("../config.yaml");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const PROBE: Probe = Probe::Grpc;
@@ -89,28 +85,20 @@ impl Service for App {
         config.fault_injection
     }
 
-    async fn build(config: Config) -> anyhow::Result<Self> {
-        let mesh = Mesh::open(config.mesh.as_ref())?;
+    async fn build(config: Config, _: &Mesh, _: Faults) -> anyhow::Result<Self> {
         let db = database::open(&config.database)?;
         let sealer = Sealer::new(&config.audit, db.clone())?;
         let materialiser = Materialiser::new(config.schedule, db.clone())?;
         let outbox = outbox::Meter::new(config.outbox, db.clone())?;
         let untold = untold::Finder::new(config.untold, db.clone())?;
         let housekeeper = Housekeeper::new(config.idempotency, db.clone())?;
-        let faults = Faults::new(config.fault_injection, "data-svc");
-        let listener = service_kit::bind(config.listen).await?;
-        let address = listener.local_addr()?;
-        Ok(Self { listener, address, mesh, faults, db, sealer, materialiser, outbox, untold, housekeeper })
+        Ok(Self { db, sealer, materialiser, outbox, untold, housekeeper })
     }
 
-    fn local_addr(&self) -> SocketAddr {
-        self.address
-    }
-
-    async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+    async fn run(self, host: Host, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = DataServiceServer::new(Grpc::new(self.db.clone()));
         let readiness = Readiness::Database(self.db.clone());
-        let serving = grpc::serve(self.listener, self.mesh, service, readiness, self.faults, shutdown.clone());
+        let serving = grpc::serve(host.listener, host.mesh, service, readiness, host.faults, shutdown.clone());
         tokio::try_join!(
             serving,
             self.sealer.run(shutdown.clone()),

@@ -8,8 +8,7 @@ use service_kit::fault::Faults;
 use service_kit::grpc::Upstream;
 use service_kit::health::{Probe, Readiness};
 use service_kit::mesh::{self, Mesh};
-use service_kit::{NoCommand, Service, Shutdown};
-use tokio::net::TcpListener;
+use service_kit::{Host, NoCommand, Service, Shutdown};
 
 use crate::clients::{Data, Notify};
 use crate::grpc::Grpc;
@@ -35,13 +34,9 @@ pub(crate) struct Amendments {
     max_revisions: NonZeroU32,
 }
 
-/// epro-svc, bound to its port.
+/// What epro-svc is made of.
 #[derive(Debug)]
 pub struct App {
-    listener: TcpListener,
-    address: SocketAddr,
-    mesh: Mesh,
-    faults: Faults,
     grpc: Grpc,
 }
 
@@ -49,6 +44,7 @@ impl Service for App {
     type Config = Config;
     type Command = NoCommand;
 
+    const NAME: &'static str = "epro-svc";
     const DEFAULTS: &'static str = include_str!("../config.yaml");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const PROBE: Probe = Probe::Grpc;
@@ -69,26 +65,18 @@ impl Service for App {
         config.fault_injection
     }
 
-    async fn build(config: Config) -> anyhow::Result<Self> {
-        let mesh = Mesh::open(config.mesh.as_ref())?;
+    async fn build(config: Config, mesh: &Mesh, _: Faults) -> anyhow::Result<Self> {
         let grpc = Grpc {
-            data: Data::new(config.data_svc.channel("data-svc", &mesh)?),
-            notify: Notify::new(config.notify_svc.channel("notify-svc", &mesh)?),
+            data: Data::new(config.data_svc.channel("data-svc", mesh)?),
+            notify: Notify::new(config.notify_svc.channel("notify-svc", mesh)?),
             max_revisions: config.amendments.max_revisions.get(),
         };
-        let faults = Faults::new(config.fault_injection, "epro-svc");
-        let listener = service_kit::bind(config.listen).await?;
-        let address = listener.local_addr()?;
-        Ok(Self { listener, address, mesh, faults, grpc })
+        Ok(Self { grpc })
     }
 
-    fn local_addr(&self) -> SocketAddr {
-        self.address
-    }
-
-    async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+    async fn run(self, host: Host, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = ReportServiceServer::new(self.grpc);
-        service_kit::grpc::serve(self.listener, self.mesh, service, Readiness::Always, self.faults, shutdown).await
+        service_kit::grpc::serve(host.listener, host.mesh, service, Readiness::Always, host.faults, shutdown).await
     }
 
     async fn command(_: Config, command: NoCommand) -> anyhow::Result<ExitCode> {

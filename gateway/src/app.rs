@@ -10,8 +10,7 @@ use service_kit::grpc::Upstream;
 use service_kit::health::Probe;
 use service_kit::http::{Acceptor, ConnectionLimits, Tls};
 use service_kit::mesh::{self, Mesh};
-use service_kit::{NoCommand, Service, Shutdown};
-use tokio::net::TcpListener;
+use service_kit::{Host, NoCommand, Service, Shutdown};
 
 use crate::clients::{Data, Peers, Report, User};
 use crate::fhir;
@@ -43,11 +42,9 @@ pub struct Config {
     public_url: String,
 }
 
-/// The gateway, bound to its port.
+/// What the gateway is made of.
 #[derive(Debug)]
 pub struct App {
-    listener: TcpListener,
-    address: SocketAddr,
     acceptor: Acceptor,
     router: Router,
     web: Arc<Web>,
@@ -57,6 +54,7 @@ impl Service for App {
     type Config = Config;
     type Command = NoCommand;
 
+    const NAME: &'static str = "gateway";
     const DEFAULTS: &'static str = include_str!("../config.yaml");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const PROBE: Probe = Probe::Http("/readyz");
@@ -81,15 +79,14 @@ impl Service for App {
         config.fault_injection
     }
 
-    async fn build(config: Config) -> anyhow::Result<Self> {
-        let mesh = Mesh::open(config.mesh.as_ref())?;
+    async fn build(config: Config, mesh: &Mesh, faults: Faults) -> anyhow::Result<Self> {
         let acceptor = Acceptor::new(config.tls.as_ref(), config.connections, config.proxies.trusted.clone())?;
         let web = Arc::new(Web::new(&config.web, config.tls.is_some(), &config.telemetry)?);
         let shared = Shared {
-            user: User::new(config.user_svc.channel("user-svc", &mesh)?),
-            report: Report::new(config.epro_svc.channel("epro-svc", &mesh)?),
-            data: Data::new(config.data_svc.channel("data-svc", &mesh)?),
-            peers: Peers::new(&config.user_svc, &config.epro_svc, &config.data_svc, &mesh)?,
+            user: User::new(config.user_svc.channel("user-svc", mesh)?),
+            report: Report::new(config.epro_svc.channel("epro-svc", mesh)?),
+            data: Data::new(config.data_svc.channel("data-svc", mesh)?),
+            peers: Peers::new(&config.user_svc, &config.epro_svc, &config.data_svc, mesh)?,
             rates: Arc::new(Rates::new(config.rate_limits)),
             proxies: Arc::new(Proxies::new(config.proxies)?),
             fhir: fhir::Base::new(&config.public_url, config.tls.is_some()),
@@ -97,19 +94,12 @@ impl Service for App {
             web: Arc::clone(&web),
         };
         let limits = Limits { request_timeout: config.request_timeout, body: config.body_limit };
-        let faults = Faults::new(config.fault_injection, "gateway");
         let router = router::new(shared, limits, faults, config.tls.is_some())?;
-        let listener = service_kit::bind(config.listen).await?;
-        let address = listener.local_addr()?;
-        Ok(Self { listener, address, acceptor, router, web })
+        Ok(Self { acceptor, router, web })
     }
 
-    fn local_addr(&self) -> SocketAddr {
-        self.address
-    }
-
-    async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let served = service_kit::http::serve(self.listener, self.acceptor, self.router, shutdown).await;
+    async fn run(self, host: Host, shutdown: Shutdown) -> anyhow::Result<()> {
+        let served = service_kit::http::serve(host.listener, self.acceptor, self.router, shutdown).await;
         self.web.shutdown().await;
         served
     }

@@ -8,8 +8,7 @@ use service_kit::fault::Faults;
 use service_kit::grpc::Upstream;
 use service_kit::health::{Probe, Readiness};
 use service_kit::mesh::{self, Mesh};
-use service_kit::{NoCommand, Service, Shutdown};
-use tokio::net::TcpListener;
+use service_kit::{Host, NoCommand, Service, Shutdown};
 
 use crate::breaker;
 use crate::channel::{Channels, email, sms};
@@ -40,13 +39,9 @@ pub struct Config {
     sweep: sweeper::Config,
 }
 
-/// notify-svc, bound to its port.
+/// What notify-svc is made of.
 #[derive(Debug)]
 pub struct App {
-    listener: TcpListener,
-    address: SocketAddr,
-    mesh: Mesh,
-    faults: Faults,
     delivery: Arc<Delivery>,
     sweeper: Sweeper,
     escalator: Escalator,
@@ -56,6 +51,7 @@ impl Service for App {
     type Config = Config;
     type Command = NoCommand;
 
+    const NAME: &'static str = "notify-svc";
     const DEFAULTS: &'static str = include_str!("../config.yaml");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const PROBE: Probe = Probe::Grpc;
@@ -76,34 +72,26 @@ impl Service for App {
         config.fault_injection
     }
 
-    async fn build(config: Config) -> anyhow::Result<Self> {
-        let mesh = Mesh::open(config.mesh.as_ref())?;
-        let data = Data::new(config.data_svc.channel("data-svc", &mesh)?);
-        let user = User::new(config.user_svc.channel("user-svc", &mesh)?);
+    async fn build(config: Config, mesh: &Mesh, _: Faults) -> anyhow::Result<Self> {
+        let data = Data::new(config.data_svc.channel("data-svc", mesh)?);
+        let user = User::new(config.user_svc.channel("user-svc", mesh)?);
         let channels = Channels::new(&config.sms, &config.smtp, config.breaker)?;
         lease::check(config.delivery.lease, config.data_svc.timeout, config.user_svc.timeout, channels.longest())?;
         let messages = Messages::new(config.report_url, config.project_url)?;
         let delivery = Arc::new(Delivery::new(config.delivery, data.clone(), user.clone(), channels, messages));
         let sweeper = Sweeper::new(config.sweep, Arc::clone(&delivery))?;
         let escalator = Escalator::new(sweeper.interval(), data, user, Arc::clone(&delivery));
-        let faults = Faults::new(config.fault_injection, "notify-svc");
-        let listener = service_kit::bind(config.listen).await?;
-        let address = listener.local_addr()?;
-        Ok(Self { listener, address, mesh, faults, delivery, sweeper, escalator })
+        Ok(Self { delivery, sweeper, escalator })
     }
 
-    fn local_addr(&self) -> SocketAddr {
-        self.address
-    }
-
-    async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+    async fn run(self, host: Host, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = NotifyServiceServer::new(Grpc { delivery: Arc::clone(&self.delivery) });
         let serving = service_kit::grpc::serve(
-            self.listener,
-            self.mesh,
+            host.listener,
+            host.mesh,
             service,
             Readiness::Always,
-            self.faults,
+            host.faults,
             shutdown.clone(),
         );
         let stopping = async {

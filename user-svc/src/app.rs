@@ -7,9 +7,8 @@ use serde::Deserialize;
 use service_kit::fault::Faults;
 use service_kit::health::{Probe, Readiness};
 use service_kit::mesh::{self, Mesh};
-use service_kit::{Service, Shutdown, database};
+use service_kit::{Host, Service, Shutdown, database};
 use telemetry::postgres::Db;
-use tokio::net::TcpListener;
 
 use crate::command::Command;
 use crate::grpc::Grpc;
@@ -29,13 +28,9 @@ pub struct Config {
     housekeeping: housekeeping::Config,
 }
 
-/// user-svc, bound to its port.
+/// What user-svc is made of.
 #[derive(Debug)]
 pub struct App {
-    listener: TcpListener,
-    address: SocketAddr,
-    mesh: Mesh,
-    faults: Faults,
     db: Db,
     grpc: Grpc,
     housekeeper: Housekeeper,
@@ -45,6 +40,7 @@ impl Service for App {
     type Config = Config;
     type Command = Command;
 
+    const NAME: &'static str = "user-svc";
     const DEFAULTS: &'static str = include_str!("../config.yaml");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const PROBE: Probe = Probe::Grpc;
@@ -65,29 +61,21 @@ impl Service for App {
         config.fault_injection
     }
 
-    async fn build(config: Config) -> anyhow::Result<Self> {
-        let mesh = Mesh::open(config.mesh.as_ref())?;
+    async fn build(config: Config, _: &Mesh, _: Faults) -> anyhow::Result<Self> {
         let db = database::open(&config.database)?;
         let sessions = config.sessions;
         sessions.lockout.check()?;
         let tokens = Arc::new(AccessTokens::new(sessions.issuer.clone(), sessions.audience.clone()));
         let housekeeper = Housekeeper::new(config.housekeeping, &sessions, Arc::clone(&tokens), db.clone())?;
         let grpc = Grpc { db: db.clone(), pins: Arc::new(Pins::new(sessions.concurrent_logins)?), tokens, sessions };
-        let faults = Faults::new(config.fault_injection, "user-svc");
-        let listener = service_kit::bind(config.listen).await?;
-        let address = listener.local_addr()?;
-        Ok(Self { listener, address, mesh, faults, db, grpc, housekeeper })
+        Ok(Self { db, grpc, housekeeper })
     }
 
-    fn local_addr(&self) -> SocketAddr {
-        self.address
-    }
-
-    async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+    async fn run(self, host: Host, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = UserServiceServer::new(self.grpc);
         let readiness = Readiness::Database(self.db.clone());
         let serving =
-            service_kit::grpc::serve(self.listener, self.mesh, service, readiness, self.faults, shutdown.clone());
+            service_kit::grpc::serve(host.listener, host.mesh, service, readiness, host.faults, shutdown.clone());
         tokio::try_join!(serving, self.housekeeper.run(shutdown))?;
         self.db.close().await;
         Ok(())

@@ -32,5 +32,5 @@ pub use config::ConfigError;
 pub use error::{note_failure, respond};
 pub use every::every;
 pub use near_miss::near_miss;
-pub use service::{NoCommand, Service, Shutdown, bind, main};
+pub use service::{Host, NoCommand, Service, Shutdown, main};
 pub use viewer::viewer;

@@ -15,10 +15,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Ignored};
-use crate::fault;
+use crate::fault::{self, Faults};
 use crate::health::Probe;
 use crate::http::Tls;
-use crate::mesh;
+use crate::mesh::{self, Mesh};
 
 /// How long a stopping service may finish what it has begun; the same again to send its last spans.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
@@ -29,16 +29,23 @@ const HASTE: Duration = Duration::from_millis(500);
 /// Tokio's own variable for the number of a runtime's threads.
 const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
 
-/// Takes a port.
-///
-/// # Errors
-/// When it is taken.
-pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))
 }
 
 /// Tells a running service to stop: no new work, finish what is there.
 pub type Shutdown = CancellationToken;
+
+/// What a service that runs is given.
+#[derive(Debug)]
+pub struct Host {
+    /// Its port.
+    pub listener: TcpListener,
+    /// Who it is to the other services.
+    pub mesh: Mesh,
+    /// What requests may make fail.
+    pub faults: Faults,
+}
 
 /// One of the five services, as [`main`] runs it.
 pub trait Service: Sized + Send {
@@ -47,6 +54,8 @@ pub trait Service: Sized + Send {
     /// Commands of its own, beside `healthcheck`; [`NoCommand`] if it has none.
     type Command: Subcommand + Send;
 
+    /// The service's name, such as `data-svc`.
+    const NAME: &'static str;
     /// The defaults, as YAML.
     const DEFAULTS: &'static str;
     /// The service's version.
@@ -71,14 +80,11 @@ pub trait Service: Sized + Send {
     /// Its setting `fault_injection`: whether requests may ask for faults, see [`crate::fault`].
     fn fault_injection(config: &Self::Config) -> bool;
 
-    /// Binds its port and makes what it needs. Peers and database need not be up yet.
-    fn build(config: Self::Config) -> impl Future<Output = anyhow::Result<Self>> + Send;
-
-    /// The address it is bound to.
-    fn local_addr(&self) -> SocketAddr;
+    /// Makes what it needs. Peers and database need not be up yet.
+    fn build(config: Self::Config, mesh: &Mesh, faults: Faults) -> impl Future<Output = anyhow::Result<Self>> + Send;
 
     /// Serves until told to stop, then finishes what it has begun.
-    fn run(self, shutdown: Shutdown) -> impl Future<Output = anyhow::Result<()>> + Send;
+    fn run(self, host: Host, shutdown: Shutdown) -> impl Future<Output = anyhow::Result<()>> + Send;
 
     /// Does one of its own commands instead of serving. What it says goes to stdout, its verdict is the exit
     /// code; an error is one more: 2. There are no spans and no log then.
@@ -197,9 +203,13 @@ impl Signals {
 
 async fn build_and_run<S: Service>(config: S::Config, signals: &mut Signals) -> anyhow::Result<()> {
     let shutdown = Shutdown::new();
-    let service = S::build(config).await?;
-    telemetry::info!(address = %service.local_addr(), "listening");
-    let running = service.run(shutdown.clone());
+    let mesh = Mesh::open(S::mesh(&config))?;
+    let faults = Faults::new(S::fault_injection(&config), S::NAME);
+    let address = S::listen(&config);
+    let service = S::build(config, &mesh, faults).await?;
+    let listener = bind(address).await?;
+    telemetry::info!(address = %listener.local_addr()?, "listening");
+    let running = service.run(Host { listener, mesh, faults }, shutdown.clone());
     tokio::pin!(running);
     tokio::select! {
         result = &mut running => return result,
