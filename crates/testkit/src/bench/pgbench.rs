@@ -75,7 +75,6 @@ const SAVE_REPORT: [Step; 4] = [
             "0",
             r#"'{"pain": 7, "rescue": true, "rescue_doses": 2, "temperature": 37.9, "note": "Worse in the evening."}'"#,
             "convert_to(repeat('x', 240), 'UTF8')",
-            HASH,
             "'accepted'",
             "'{}'",
             NULL,
