@@ -32,6 +32,7 @@ fn the_description_is_openapi_3_1_and_has_every_route() {
         "GET /problems/{name}",
         "GET /readyz",
         "GET /v1/me/assignments",
+        "GET /v1/me/sites",
         "GET /v1/projects/{id}",
         "GET /v1/projects/{id}/untold-reports",
         "GET /v1/questionnaires/{id}/versions/{version}",
