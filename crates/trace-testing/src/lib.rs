@@ -9,7 +9,7 @@
 //!
 //! # async fn shop(endpoint: &str) -> Result<String, Box<dyn std::error::Error>> {
 //! #     use telemetry::{Config, Task, Telemetry, TraceContext};
-//! #     let telemetry = Telemetry::start(&Config { endpoint: endpoint.to_owned(), ..Config::new("shop") }, "1.0.0")?;
+//! #     let telemetry = Telemetry::start(&Config { endpoint: Some(endpoint.to_owned()), ..Config::new("shop") }, "1.0.0")?;
 //! #     let work = async { Task::internal("take money").run(async {}).await; TraceContext::current().trace_id().to_string() };
 //! #     let trace_id = telemetry.scope(Task::internal("buy").run(work)).await;
 //! #     telemetry.shutdown(Duration::from_secs(5)).await;

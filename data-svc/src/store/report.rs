@@ -178,6 +178,8 @@ pub(crate) async fn first_without_event(tx: &mut Tx<'_>) -> sqlx::Result<Option<
 
 #[cfg(test)]
 mod tests {
+    use proto::report::answer;
+
     use super::*;
 
     #[test]

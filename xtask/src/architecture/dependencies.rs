@@ -54,7 +54,7 @@ const RESERVED: &[Reserved] = &[
     },
     Reserved {
         packages: &["reqwest"],
-        members: &["telemetry", "notify-svc", "load", "testkit", "docs", "xtask", "e2e"],
+        members: &["telemetry", "notify-svc", "load", "trace-testing", "testkit", "docs", "xtask", "e2e"],
         instead: "use telemetry::http::Client",
     },
     Reserved {
