@@ -85,7 +85,8 @@ fn three_of_each() -> Builder {
 /// Has so many callers submit so many reports each, all of which are stored.
 async fn submit(stack: &Stack, callers: usize, reports: usize) -> anyhow::Result<Vec<Answered>> {
     let callers = Caller::several(&stack.clients(), callers).await?;
-    let answers = try_join_all(callers.iter().map(|caller| caller.submit_so_often(reports))).await?.concat();
+    let answers =
+        try_join_all(callers.iter().map(|caller| caller.submit_so_often(reports, Duration::ZERO))).await?.concat();
     none_failed(stack, &answers)?;
     Ok(answers)
 }

@@ -34,9 +34,6 @@ const UNFAIR: f64 = 0.2;
 /// Reports that each client submits before anything is replaced.
 const REPORTS: usize = 5;
 
-/// Between the first reports of two clients: 64 that begin at once are more than two cores answer in time.
-const BETWEEN: Duration = Duration::from_millis(150);
-
 /// Between two reports of one client: 64 of them are as many patients as a large study has at its busiest minute.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -63,7 +60,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     stack.set("GATEWAY_PORTS", format!("{first}-{}", first + COPIES - 1));
     let gateways = (first..first + COPIES).map(|port| format!("http://127.0.0.1:{port}")).collect();
     let judged = tokio::select! {
-        judged = judge(&stack, gateways, options.clients) => judged,
+        judged = judge(&stack, gateways, options.clients.max(1)) => judged,
         () = interrupted() => Err(anyhow::anyhow!("interrupted")),
     };
     if !judged.as_ref().is_ok_and(Verdict::is_good) {
@@ -94,9 +91,10 @@ async fn judge(stack: &Compose, gateways: Vec<String>, clients: u32) -> anyhow::
 
     let callers = Caller::each(&gateways, log_in(&gateways[0], assignments).await?);
     let since = SystemTime::now();
+    // One after the other: all at once, and without a pause, they are more than two cores answer in time.
     let first = callers.iter().zip(0..).map(async |(caller, before): (&Caller, u32)| {
-        sleep(BETWEEN * before).await;
-        caller.submit_so_often(REPORTS).await
+        sleep(PAUSE / clients * before).await;
+        caller.submit_so_often(REPORTS, PAUSE).await
     });
     let mut answers = try_join_all(first).await?.concat();
     settled(stack, answers.len()).await?;

@@ -62,12 +62,15 @@ impl Caller {
         Ok(Self::each(gateways, patients.into_iter().cycle().take(count).collect()))
     }
 
+    /// Pauses after each report.
+    ///
     /// # Errors
     /// When no gateway takes a report.
-    pub async fn submit_so_often(&self, count: usize) -> anyhow::Result<Vec<Answered>> {
+    pub async fn submit_so_often(&self, count: usize, pause: Duration) -> anyhow::Result<Vec<Answered>> {
         let mut answers = Vec::with_capacity(count);
         for number in 0..count {
             answers.push(self.submit(self.first + number).await?);
+            sleep(pause).await;
         }
         Ok(answers)
     }
