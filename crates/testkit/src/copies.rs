@@ -21,6 +21,9 @@ const ATTEMPTS: usize = 5;
 /// Before a report is sent again.
 const RETRY: Duration = Duration::from_millis(50);
 
+/// Before it is sent again that was refused for now, as `Retry-After` says.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
 /// What a gateway has answered to a report.
 #[derive(Debug, Clone)]
 pub struct Answered {
@@ -32,8 +35,8 @@ pub struct Answered {
 }
 
 /// Submits reports, each to the next gateway, on connections that are kept. One that takes no connection, or closes it
-/// before it has answered, is passed over: the report goes to the next under the same key, as phones do. An answer is final,
-/// whatever it is.
+/// before it has answered, is passed over: the report goes to the next under the same key, as phones do. Under
+/// [`Load`] an answer is final, whatever it is.
 #[derive(Debug)]
 pub struct Caller {
     gateways: Arc<[Client]>,
@@ -62,14 +65,14 @@ impl Caller {
         Ok(Self::each(gateways, patients.into_iter().cycle().take(count).collect()))
     }
 
-    /// Pauses after each report.
+    /// Pauses after each report. One that is refused for now is sent again.
     ///
     /// # Errors
     /// When no gateway takes a report.
     pub async fn submit_so_often(&self, count: usize, pause: Duration) -> anyhow::Result<Vec<Answered>> {
         let mut answers = Vec::with_capacity(count);
         for number in 0..count {
-            answers.push(self.submit(self.first + number).await?);
+            answers.push(self.submit(self.first + number, |status| status != 503).await?);
             sleep(pause).await;
         }
         Ok(answers)
@@ -78,18 +81,20 @@ impl Caller {
     async fn submit_until(&self, pause: Duration, stopped: watch::Receiver<bool>) -> anyhow::Result<Vec<Answered>> {
         let mut answers = Vec::new();
         while !*stopped.borrow() {
-            answers.push(self.submit(self.first + answers.len()).await?);
+            answers.push(self.submit(self.first + answers.len(), |_| true).await?);
             sleep(pause).await;
         }
         Ok(answers)
     }
 
-    async fn submit(&self, first: usize) -> anyhow::Result<Answered> {
+    /// Sends a report until there is an answer that is final.
+    async fn submit(&self, first: usize, is_final: impl Fn(u16) -> bool) -> anyhow::Result<Answered> {
         let (key, body, start) = (Uuid::new_v4().to_string(), report(self.assignment), Instant::now());
         let mut last = None;
         for attempt in 0..ATTEMPTS {
             let gateway = &self.gateways[(first + attempt) % self.gateways.len()];
             match gateway.submit(&self.token, &key, &body).await {
+                Ok(answer) if !is_final(answer.status) && attempt + 1 < ATTEMPTS => sleep(RETRY_AFTER).await,
                 Ok(answer) => return answered(&answer, attempt + 1, start.elapsed()),
                 Err(error) => last = Some(error),
             }
