@@ -12,6 +12,10 @@ pub async fn every<F: Future<Output = ()>>(period: Duration, shutdown: &Shutdown
     let rounds = async {
         loop {
             ticks.tick().await;
+            // A round that took longer than a period is followed by the next one before anybody looks.
+            if shutdown.is_cancelled() {
+                return;
+            }
             telemetry::unsampled(work()).await;
         }
     };

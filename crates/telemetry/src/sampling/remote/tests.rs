@@ -34,7 +34,8 @@ use crate::sampling::threshold::Randomness;
 use crate::tests::Recorder;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-const INTERVAL: Duration = Duration::from_millis(20);
+/// A poll has as long for its answer, on a machine that is busy otherwise, too.
+const INTERVAL: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Clone)]
 enum Answer {
