@@ -3,7 +3,7 @@ use proto::report::{AmendReportRequest, AmendReportResponse};
 use proto::user::Role;
 use service_kit::error::Reason;
 
-use super::{care_team, change_fingerprint, fingerprint, principal_as, sha256, validate};
+use super::{care_team, change_fingerprint, fingerprint, principal_as, validate};
 use crate::assessment::assess;
 use crate::assignment::Assignment;
 use crate::clients::{Data, Notify};
@@ -56,7 +56,6 @@ pub(crate) async fn amend_report(
             assessment: Some(assess(&filled_in, held_because)),
             answers: filled_in.into_answers(),
             reason: request.reason,
-            fingerprint: sha256(&request.raw_body),
             raw_body: request.raw_body,
             expected_states: request.expected_states,
             idempotency_key: request.idempotency_key,
