@@ -38,7 +38,7 @@ impl Matrix {
 
     fn print(&self, heading: &str) {
         println!("\n{heading}\n");
-        println!("| it was | so often | it was told so | else |");
+        println!("| true cause | traces | right verdicts | other verdicts |");
         println!("|---|---|---|---|");
         for (was, told) in &self.0 {
             let all: usize = told.values().sum();
