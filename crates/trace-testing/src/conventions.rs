@@ -43,8 +43,8 @@ const STANDARD: [&str; 33] = [
     RPC_STATUS_CODE,
 ];
 
-/// The keys of a span and of its events that are neither OpenTelemetry's nor, as `own` says, the system's. Those of
-/// OpenTelemetry are what clients, servers, databases and messages are described with.
+/// The attribute keys of a span and of its events that are neither OpenTelemetry's nor the system's own, as `own`
+/// decides. OpenTelemetry's keys here are those of clients, servers, databases and messaging.
 pub fn unknown(span: &Span, own: impl Fn(&str) -> bool) -> Vec<&str> {
     let keys = span.attributes.keys().chain(span.events.iter().flat_map(|event| event.attributes.keys()));
     keys.map(String::as_str).filter(|key| !STANDARD.contains(key) && !own(key)).collect()

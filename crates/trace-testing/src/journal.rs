@@ -21,7 +21,7 @@ impl<T> Default for Journal<T> {
 }
 
 impl<T: Clone + std::fmt::Debug> Journal<T> {
-    /// Adds an entry, and wakes who waits.
+    /// Adds an entry and wakes the waiting tasks.
     pub fn record(&self, entry: T) {
         self.entries.send_modify(|entries| {
             if entries.len() == CAPACITY {

@@ -1,5 +1,5 @@
-//! For tests of a traced system, whatever it does: an OTLP [receiver] that its processes send to, a wait for one
-//! trace, and its comparison with the tree that it must be.
+//! Helpers for tests of a traced system: an OTLP [receiver] that the system's processes export to, a wait for one
+//! trace, and a comparison of that trace with the expected tree.
 //!
 //! ```
 //! use std::time::Duration;
@@ -18,7 +18,7 @@
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let receiver = Receiver::start().await?;
-//! // Start the system with OTEL_EXPORTER_OTLP_ENDPOINT set to this, and have it do something. Its answer names the trace.
+//! Start the system with OTEL_EXPORTER_OTLP_ENDPOINT set to this and send it a request. Its answer names the trace.
 //! let trace_id = shop(&receiver.endpoint()).await?;
 //!
 //! let expected = span("shop", "buy", Kind::Internal).child(span("shop", "take money", Kind::Internal));
@@ -27,7 +27,7 @@
 //! # }
 //! ```
 //!
-//! Trees, shapes and their language are those of the crate `traces`.
+//! The crate `traces` defines trees and shapes, and the language that they are written in.
 
 #![expect(clippy::disallowed_methods, reason = "a test double: not part of any trace")]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that fails may panic"))]

@@ -1,16 +1,16 @@
-//! Waiting for what nobody announces: another program's answer that changes with time.
+//! Polling: repeats a question until the answer is the wanted one, for state that sends no notification of its changes.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// Between two questions.
+/// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Asks until the answer is good, or the deadline has passed; gives the last answer either way.
+/// Asks until the answer is good or the deadline has passed. Returns the last answer in both cases.
 ///
 /// # Errors
-/// Whatever asking fails with.
+/// The first error of `ask`.
 pub async fn until<T>(
     deadline: Duration,
     mut ask: impl AsyncFnMut() -> anyhow::Result<T>,

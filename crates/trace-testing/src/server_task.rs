@@ -1,4 +1,4 @@
-//! A server on a port of this process, with an end.
+//! A server on a port of this process that can be stopped.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub struct ServerTask {
 }
 
 impl ServerTask {
-    /// Runs the future made by `serve`, which is to end soon after its argument resolves.
+    /// Spawns the future that `serve` returns. The future must end soon after its argument resolves.
     pub fn spawn<F>(serve: impl FnOnce(Stopped) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -30,7 +30,7 @@ impl ServerTask {
     /// An HTTP/1 server for `router`.
     pub fn http(listener: tokio::net::TcpListener, router: axum::Router) -> Self {
         Self::spawn(|stopped| async move {
-            // Fails only when the listener does; whoever calls the port then sees that.
+            // This fails only when the listener fails, and then the clients see an error too.
             let _ = axum::serve(listener, router).with_graceful_shutdown(stopped.wait()).await;
         })
     }
@@ -51,13 +51,13 @@ impl Drop for ServerTask {
     }
 }
 
-/// Resolves when the server is to stop.
+/// Resolves when the server must stop.
 #[derive(Debug)]
 pub struct Stopped(oneshot::Receiver<()>);
 
 impl Stopped {
     pub async fn wait(self) {
-        // The sender never sends: it is dropped to stop.
+        // Nothing is ever sent: dropping the sender is the signal to stop.
         let _ = self.0.await;
     }
 }

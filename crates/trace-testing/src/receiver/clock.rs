@@ -1,4 +1,4 @@
-//! Clocks that differ: what a service whose clock is ahead would have written.
+//! Simulated clock skew: the times of a service's spans are shifted as if its clock were ahead.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +18,7 @@ impl Clocks {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(service.to_owned(), nanos);
     }
 
-    /// Writes the times of spans as those clocks show them.
+    /// Shifts the times of the spans by the skew of their service.
     pub(super) fn set(&self, request: &mut ExportTraceServiceRequest) {
         let clocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for group in &mut request.resource_spans {

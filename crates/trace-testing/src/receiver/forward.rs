@@ -1,4 +1,4 @@
-//! Passing export requests on to another collector, which may be slow or absent.
+//! Forwards export requests to another collector, which may be slow or absent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
 
-/// Export requests that may wait.
+/// The most export requests that may wait. Any more are dropped.
 const QUEUE: usize = 256;
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -46,7 +46,7 @@ impl Forwarder {
         }
     }
 
-    /// Waits until nothing waits any more.
+    /// Waits until every request has been forwarded or dropped.
     pub(super) async fn drain(&self) {
         // The sender is never dropped before this borrow ends.
         let _ = self.waiting.subscribe().wait_for(|waiting| *waiting == 0).await;

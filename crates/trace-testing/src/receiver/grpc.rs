@@ -1,12 +1,12 @@
-//! OTLP's trace service over gRPC, for whatever is to be done with the spans.
+//! OTLP's trace service over gRPC. A callback receives the spans.
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 
-/// Bytes one export request may have.
+/// The largest export request, in bytes.
 pub(super) const MAX_REQUEST: usize = 64 * 1024 * 1024;
 
-/// The service that hands every request to `take`, and says that all of it was taken.
+/// A service that hands every request to `take` and answers that all spans were accepted.
 pub fn trace_service<F: Fn(ExportTraceServiceRequest) + Send + Sync + 'static>(
     take: F,
 ) -> TraceServiceServer<impl TraceService> {

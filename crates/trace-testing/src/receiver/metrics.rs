@@ -1,5 +1,5 @@
-//! Received metrics: the last value of each series of a sum, such as a counter, and of all others what they are called
-//! and by what they are told apart.
+//! Received metrics: for each sum, such as a counter, the last value of each series; for every other metric only its
+//! name and its attribute keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint};
 
 use traces::{Attributes, attributes};
 
-/// As many series as the senders have; an SDK has 2,000 for one instrument at most.
+/// Grows with the number of series. The SDK limits one instrument to 2,000 series.
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
     sums: Mutex<BTreeMap<String, Series>>,
@@ -27,12 +27,12 @@ struct Series {
 }
 
 impl Metrics {
-    /// Takes what is cumulative as it is: the newest value stands for all before it.
+    /// Adds a request. Sums are cumulative, so the newest value of a series replaces the older one.
     pub(super) fn add(&self, request: ExportMetricsServiceRequest) {
         let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         for group in request.resource_metrics {
-            // A process has an instance id of its own, so that a copy's series are others.
+            // Every process has its own instance id, so the series of two copies stay apart.
             let resource = format!("{:?}", attributes(group.resource.unwrap_or_default().attributes));
             for metric in group.scope_metrics.into_iter().flat_map(|scope| scope.metrics) {
                 known.entry(metric.name.clone()).or_default().extend(keys(&metric));
@@ -43,7 +43,7 @@ impl Metrics {
         }
     }
 
-    /// All series of this name with these attributes, together.
+    /// The total of all series that have this name and these attributes.
     pub(super) fn sum(&self, name: &str, wanted: &[(&str, &str)]) -> i64 {
         let has = |series: &Series, (key, value): &(&str, &str)| {
             series.attributes.get(*key).and_then(serde_json::Value::as_str) == Some(*value)
@@ -58,7 +58,7 @@ impl Metrics {
     }
 }
 
-/// The keys of the attributes of a metric of any kind that the services send.
+/// The attribute keys of a metric. Only the kinds of metrics that the services send are read.
 fn keys(metric: &Metric) -> Vec<String> {
     let of_numbers = |points: &[NumberDataPoint]| -> Vec<_> {
         points.iter().flat_map(|point| &point.attributes).map(|pair| pair.key.clone()).collect()
@@ -73,7 +73,7 @@ fn keys(metric: &Metric) -> Vec<String> {
     }
 }
 
-/// A sum's series; none for other kinds of metrics and for numbers that are not whole.
+/// The series of a sum. Empty for other kinds of metrics; values that are not integers are skipped.
 fn series(metric: Metric) -> Vec<Series> {
     let Some(Data::Sum(sum)) = metric.data else { return vec![] };
     let one = |point: NumberDataPoint| match point.value {

@@ -1,5 +1,5 @@
-//! An OTLP receiver that keeps spans and metrics in memory: gRPC on one port, HTTP with protobuf on another, which also
-//! shows a trace as Jaeger does, at `/api/v3/traces/{id}`.
+//! An OTLP receiver that keeps spans and metrics in memory. It takes gRPC on one port and HTTP with protobuf on
+//! another. The HTTP port also returns a trace in Jaeger's format at `/api/v3/traces/{id}`.
 
 mod clock;
 mod forward;
@@ -62,8 +62,9 @@ impl Receiver {
         Self::start_with(None).await
     }
 
-    /// As [`Receiver::start`]; the spans that arrive also go to another OTLP/gRPC endpoint, such as
-    /// `http://127.0.0.1:4317`. It is never waited for: what it cannot take is counted and dropped.
+    /// As [`Receiver::start`], but also forwards the received spans to another OTLP/gRPC endpoint, such as
+    /// `http://127.0.0.1:4317`. The receiver never waits for that endpoint: spans that it cannot take are dropped and
+    /// counted.
     ///
     /// # Errors
     /// When no port can be bound or the endpoint is not a URL.
@@ -97,7 +98,7 @@ impl Receiver {
         let metrics = MetricsServiceServer::from_arc(Arc::clone(&self.inlet)).max_decoding_message_size(MAX_REQUEST);
         let grpc_server = ServerTask::spawn(|stopped| async move {
             let router = tonic::transport::Server::builder().add_service(traces).add_service(metrics);
-            // Fails only when the listener does; exporters then see that.
+            // This fails only when the listener fails, and then the exporters see an error too.
             let _ = router.serve_with_incoming_shutdown(TcpIncoming::from(grpc), stopped.wait()).await;
         });
         let (traces, metrics, stored) = (Arc::clone(&self.inlet), Arc::clone(&self.inlet), Arc::clone(&self.inlet));
@@ -113,7 +114,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Closes both ports: the collector is down. The spans stay.
+    /// Closes both ports, as if the collector were down. The received spans stay.
     pub async fn stop(&mut self) {
         for server in self.servers.drain(..) {
             server.stop().await;
@@ -125,7 +126,7 @@ impl Receiver {
         format!("http://{}", self.grpc)
     }
 
-    /// Where it takes OTLP over gRPC.
+    /// The address for OTLP over gRPC.
     pub fn grpc_address(&self) -> SocketAddr {
         self.grpc
     }
@@ -135,12 +136,13 @@ impl Receiver {
         format!("http://{}", self.http)
     }
 
-    /// From now on the spans of a service arrive as if its clock were so much ahead of the others'; zero sets it right.
+    /// Simulates clock skew: from now on, the spans of this service arrive as if its clock were ahead by `by`. Zero
+    /// ends it.
     pub fn set_clock_ahead(&self, service: &str, by: Duration) {
         self.inlet.clocks.put_ahead(service, by);
     }
 
-    /// The spans of one trace received so far; perhaps none. The id is hexadecimal.
+    /// The spans of one trace that have arrived so far; may be empty. The id is hexadecimal.
     pub fn trace(&self, trace_id: &str) -> Trace {
         self.inlet.store.trace(trace_id)
     }
@@ -150,13 +152,13 @@ impl Receiver {
         self.inlet.store.traces()
     }
 
-    /// The traces as they grow.
+    /// Notifies of new spans, with the traces that they belong to.
     pub fn arrivals(&self) -> Arrivals {
         self.inlet.store.arrivals()
     }
 
-    /// What the counters, and other sums of whole numbers, of this name and with these attributes have come
-    /// to, those of all processes together; 0 when none has arrived.
+    /// The total of the counters, or other integer sums, with this name and these attributes, over all processes; 0
+    /// when none has arrived.
     pub fn sum(&self, name: &str, attributes: &[(&str, &str)]) -> i64 {
         self.inlet.metrics.sum(name, attributes)
     }
@@ -166,8 +168,8 @@ impl Receiver {
         self.inlet.metrics.keys()
     }
 
-    /// Waits, as long as the deadline allows, until what has arrived is passed on to the endpoint of
-    /// [`Receiver::forwarding_to`]. Returns how many export requests did not reach it so far.
+    /// Waits, up to the deadline, until all received spans are forwarded to the endpoint of
+    /// [`Receiver::forwarding_to`]. Returns how many export requests have not reached that endpoint so far.
     pub async fn drain(&self, deadline: Duration) -> u64 {
         let Some(forwarder) = &self.inlet.forwarder else { return 0 };
         let _ = timeout(deadline, forwarder.drain()).await;
@@ -177,7 +179,7 @@ impl Receiver {
     /// Waits until `complete` holds for the trace.
     ///
     /// # Errors
-    /// When the deadline passes first; the error has what arrived and prints it as a tree.
+    /// When the deadline passes first. The error holds the spans that arrived and prints them as a tree.
     pub async fn wait_for(
         &self,
         trace_id: &str,
@@ -202,7 +204,7 @@ impl Receiver {
         deadline: Duration,
         expected: &Shape,
     ) -> Result<Trace, Incomplete> {
-        // Comparing trees is the dear part of it: not before there are enough spans.
+        // Comparing trees is expensive, so it is only done once there are enough spans.
         let complete = |trace: &Trace| trace.spans.len() >= expected.size() && trace.has_shape(expected);
         self.wait_for(trace_id, deadline, complete).await.map_err(|mut incomplete| {
             incomplete.diff = diff(expected, &incomplete.trace.shape());
@@ -211,12 +213,12 @@ impl Receiver {
     }
 }
 
-/// A trace that did not become what was waited for.
+/// A trace that did not fulfil the condition before the deadline.
 #[derive(Debug)]
 pub struct Incomplete {
     pub trace_id: String,
     pub deadline: Duration,
-    /// What arrived until then.
+    /// The spans that arrived before the deadline.
     pub trace: Trace,
     /// The difference from the expected tree, when one was given.
     pub diff: Option<String>,
@@ -267,7 +269,7 @@ impl MetricsService for Inlet {
     }
 }
 
-/// A trace as Jaeger's HTTP API shows it.
+/// The answer in the format of Jaeger's HTTP API.
 fn show(trace: &Trace) -> Response {
     if trace.is_empty() {
         return StatusCode::NOT_FOUND.into_response();
@@ -279,7 +281,7 @@ fn receive_http<R: Message + Default>(head: &HeaderMap, body: &Bytes, take: impl
     match read_http(head, body) {
         Ok(request) => {
             take(request);
-            // An answer without a field, which means full success, has no byte.
+            // A protobuf message without fields is empty. It means that everything was accepted.
             [(header::CONTENT_TYPE, "application/x-protobuf")].into_response()
         }
         Err(error) => (StatusCode::BAD_REQUEST, format!("{error:#}")).into_response(),

@@ -17,18 +17,19 @@ pub(super) struct Store {
 struct Traces {
     spans: HashMap<String, Arrived>,
     oldest_first: VecDeque<String>,
-    /// How often spans have arrived.
+    /// How many times spans have arrived.
     arrivals: u64,
 }
 
 #[derive(Debug, Default)]
 struct Arrived {
     spans: Vec<Span>,
-    /// The arrival that brought the last of them.
+    /// The number of the arrival that brought its newest spans.
     arrival: u64,
 }
 
-/// What arrives at a receiver, for somebody who does not own it. Made by [`Receiver::arrivals`](super::Receiver::arrivals).
+/// A subscription to new spans that does not borrow the receiver. Made by
+/// [`Receiver::arrivals`](super::Receiver::arrivals).
 #[derive(Debug)]
 pub struct Arrivals {
     traces: watch::Receiver<Traces>,
@@ -36,9 +37,9 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// Waits for spans. Gives the traces that they belong to, oldest first, each with all that has arrived of it, or nothing
-    /// once the receiver is gone. What comes between two calls is in the later one, and the first has what was there before.
-    /// Only the `newest` traces count.
+    /// Waits for new spans. Returns the traces they belong to, oldest first, each with all spans that have arrived for
+    /// it, or `None` once the receiver is gone. The first call also returns what arrived before it; each later call
+    /// returns what arrived since the previous one. Only the `newest` traces are considered.
     pub async fn next(&mut self, newest: usize) -> Option<Vec<Trace>> {
         let seen = self.seen;
         let traces = self.traces.wait_for(|traces| traces.arrivals > seen).await.ok()?;
@@ -78,7 +79,7 @@ impl Store {
         traces.oldest_first.iter().map(|trace_id| traces.trace(trace_id)).collect()
     }
 
-    /// Looks again whenever spans of this trace have arrived.
+    /// Checks the trace again each time spans have arrived.
     pub(super) async fn wait_for(&self, trace_id: &str, complete: impl Fn(&Trace) -> bool) -> Trace {
         let mut arrivals = self.traces.subscribe();
         let mut seen = None;
@@ -90,7 +91,7 @@ impl Store {
                     return trace;
                 }
             }
-            // The sender lives in `self`, so this is an arrival.
+            // The sender is a field of `self`, so `changed` cannot fail here.
             let _ = arrivals.changed().await;
         }
     }

@@ -12,7 +12,8 @@ use tonic::transport::Endpoint;
 use super::*;
 use traces::{Kind, span};
 
-/// reqwest has no cryptography of its own where another member of the workspace wants it so, and refuses to be made then.
+/// When another workspace member turns on reqwest's TLS without a cryptography provider, no client can be built until a
+/// provider is installed.
 fn plain_http() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().unwrap_or_default()
@@ -21,7 +22,7 @@ fn plain_http() -> reqwest::Client {
 const TRACE: &str = "0102030405060708090a0b0c0d0e0f10";
 const SOON: Duration = Duration::from_secs(2);
 
-/// An export request of one service with spans of (id, parent, name).
+/// An export request of one service. Each span is (id, parent, name).
 fn request(service: &str, spans: &[(u8, u8, &str)]) -> ExportTraceServiceRequest {
     let spans = spans.iter().map(|(id, parent, name)| Span {
         trace_id: (1..=16).collect(),
@@ -48,7 +49,7 @@ fn pair(key: &str, value: &str) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(value), ..KeyValue::default() }
 }
 
-/// An export request of one service with a counter's points of (kind, value).
+/// An export request of one service with a counter. Each point is (kind, value).
 fn counts(service: &str, points: &[(&str, i64)]) -> ExportMetricsServiceRequest {
     let data_points = points.iter().map(|(kind, value)| NumberDataPoint {
         attributes: vec![pair("kind", kind)],
