@@ -28,7 +28,7 @@ pub struct Config {
     housekeeping: housekeeping::Config,
 }
 
-/// What user-svc is made of.
+/// The assembled service.
 #[derive(Debug)]
 pub struct App {
     db: Db,

@@ -1,4 +1,4 @@
-//! What staff do on the command line.
+//! The service's command-line commands for staff.
 
 use std::process::ExitCode;
 use std::time::Duration;

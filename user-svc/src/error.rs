@@ -3,14 +3,15 @@ use std::sync::LazyLock;
 use service_kit::database::StoreError;
 use service_kit::error::{DomainError, ErrorKind, Reason, Violation};
 
-/// Why user-svc did not do what it was asked.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UserError {
-    /// Of an unknown login, a wrong PIN and a locked login the same; of a code or token that never was, was used or has
-    /// expired, too: who asks learns nothing of what exists.
+    /// Different causes share one reason on purpose, so that an attacker learns nothing: an unknown login, a wrong PIN
+    /// and a locked login give the same answer, and so does a code or token that never existed, was used or has
+    /// expired.
     #[error("refused: {}", .0.as_str())]
     Refused(Reason),
-    /// A field that another service of ours must fill in correctly.
+    /// A field that another of our services must fill in correctly.
     #[error("the request's {0} is malformed")]
     Malformed(&'static str),
     #[error("tokens cannot be signed")]

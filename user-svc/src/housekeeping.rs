@@ -1,4 +1,4 @@
-//! What is over is deleted, a little at a time, and new keys are taken up.
+//! Deletes expired rows in small batches, and loads new signing keys.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -13,40 +13,40 @@ use telemetry::postgres::Db;
 use crate::identity::{AccessTokens, Sessions};
 use crate::store;
 
-/// Sessions, refresh tokens, activation codes and signing keys that were deleted, by the table.
+/// How many sessions, refresh tokens, activation codes and signing keys were deleted, by table.
 static DELETED: Counter = Counter::new("epro.housekeeping.deleted", "{row}");
 
 /// The `housekeeping:` block.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// How often to look.
+    /// The interval between two rounds.
     #[serde(with = "humantime_serde")]
     every: Duration,
     /// How long sessions and codes are kept after their end.
     #[serde(with = "humantime_serde")]
     keep: Duration,
-    /// Rows deleted at once.
+    /// The most rows of one batch.
     batch: NonZeroU32,
-    /// Batches of one table in a round.
+    /// The most batches of one table in a round.
     batches: NonZeroU32,
 }
 
-/// Deletes what is over. Every copy of the service does, each passing over what another has in hand.
+/// Deletes expired rows. It runs in every copy of the service; each copy skips the rows that another has locked.
 #[derive(Debug)]
 pub(crate) struct Housekeeper {
     config: Config,
     refresh_grace: Duration,
-    /// How long what a signing key has signed may still be good after the key was replaced.
+    /// How long after a key's replacement a token signed with it may still be valid.
     last_token: Duration,
     tokens: Arc<AccessTokens>,
     db: Db,
 }
 
-/// What is deleted, in an order in which nothing is left behind without what it belongs to.
+/// The kinds of rows to delete, children before their parents.
 #[derive(Debug, Clone, Copy)]
 enum Chore {
-    /// What a successor of a used token is derived from, once no answer is given again.
+    /// Seeds of used refresh tokens whose grace time is over: their successors are not derived again.
     Seeds,
     RefreshTokens,
     Sessions,
@@ -71,12 +71,12 @@ impl Chore {
 impl Housekeeper {
     pub(crate) fn new(config: Config, sessions: &Sessions, tokens: Arc<AccessTokens>, db: Db) -> anyhow::Result<Self> {
         anyhow::ensure!(!config.every.is_zero(), "housekeeping.every is zero");
-        // Another copy may sign with it until its own round, which comes late when the database is slow.
+        // Another copy signs with the old key until its own next round, and that is late when the database is slow.
         let last_token = sessions.access_token_lifetime.saturating_add(config.every.saturating_mul(3));
         Ok(Self { config, refresh_grace: sessions.refresh_grace, last_token, tokens, db })
     }
 
-    /// Keeps house until told to stop.
+    /// Runs rounds until shutdown.
     pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         service_kit::every(self.config.every, &shutdown, || self.round()).await;
         Ok(())
@@ -91,8 +91,8 @@ impl Housekeeper {
         self.tokens.take_up_keys(&self.db).await.unwrap_or_else(|error| service_kit::note_failure(&error));
     }
 
-    /// Batch by batch, until there is nothing left or the round has done its share: each is a transaction of its own, so
-    /// that nobody waits for a lock longer than one takes.
+    /// Deletes batch by batch, until nothing is left or the round's limit is reached. Each batch is a transaction of
+    /// its own, so that row locks are held only briefly.
     async fn finish(&self, chore: Chore) -> sqlx::Result<()> {
         for _ in 0..self.config.batches.get() {
             let deleted = self.batch(chore).await?;

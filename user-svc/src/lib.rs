@@ -1,4 +1,4 @@
-//! Who is asking, and what they may see. Owns schema `identity`.
+//! Logins, sessions and what a person may see. Owns the schema `identity`.
 
 mod app;
 mod command;

@@ -14,14 +14,14 @@ use uuid::Uuid;
 use crate::error::UserError;
 use crate::store::signing_key::{self, SigningKey};
 
-/// Signs access tokens (JWT, Ed25519) and reads them back.
+/// Signs and verifies access tokens (JWT, Ed25519).
 ///
-/// The keys live in the database, so that every copy of the service has the same ones and nobody has
-/// to hand them out. The first login ever makes the first key; the newest signs.
+/// The keys are stored in the database, so every copy of the service has them and they need not be distributed. The
+/// first login ever makes the first key. The newest key signs.
 pub(crate) struct AccessTokens {
     issuer: String,
     audience: String,
-    /// None until somebody logs in. Held while it is fetched, so that only one asks for it.
+    /// None until the first login. The lock is held while the key is fetched, so that only one request fetches it.
     signing: Mutex<Option<Arc<Signing>>>,
     verifying: RwLock<HashMap<Uuid, DecodingKey>>,
 }
@@ -35,7 +35,7 @@ struct Signing {
 struct Claims {
     iss: String,
     aud: String,
-    /// The session, not the person: a token says nothing about who holds it.
+    /// The session's id instead of the person's: a token must not identify its holder.
     sub: Uuid,
     iat: i64,
     exp: i64,
@@ -46,7 +46,7 @@ impl AccessTokens {
         Self { issuer, audience, signing: Mutex::default(), verifying: RwLock::default() }
     }
 
-    /// What signs: fetched on its own, so that nobody waits for the key inside a transaction.
+    /// The key to sign with. Callers fetch it before their transaction, so that no transaction waits for it.
     pub(crate) async fn signer(&self, db: &Db) -> Result<Signer<'_>, UserError> {
         let mut signing = self.signing.lock().await;
         let signing = match &*signing {
@@ -56,12 +56,12 @@ impl AccessTokens {
         Ok(Signer { tokens: self, signing })
     }
 
-    /// The session a token was made for, if it is one of ours and still good.
+    /// Returns the token's session if we signed the token and it has not expired.
     pub(crate) async fn verify(&self, db: &Db, token: &str) -> Result<Uuid, UserError> {
         let header = decode_header(token).map_err(|_| UserError::Refused(Reason::InvalidToken))?;
         let key_id = header.kid.and_then(|kid| kid.parse().ok()).ok_or(UserError::Refused(Reason::InvalidToken))?;
         let key = self.verifying_key(db, key_id).await?;
-        // The algorithm is ours to say, not the token's.
+        // Only this algorithm is accepted, whatever the token's header says.
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.leeway = 0;
         validation.set_issuer(&[&self.issuer]);
@@ -71,7 +71,7 @@ impl AccessTokens {
         Ok(token.claims.sub)
     }
 
-    /// Takes up a new key to sign with, and forgets those that were deleted.
+    /// Loads all keys: the newest signs from now on, and deleted ones are no longer accepted.
     pub(crate) async fn take_up_keys(&self, db: &Db) -> Result<(), UserError> {
         let keys = signing_key::list(db).await?;
         let verifying = keys.iter().map(|key| (key.key_id, DecodingKey::from_ed_der(&key.public_key)));
@@ -82,11 +82,13 @@ impl AccessTokens {
         Ok(())
     }
 
-    /// The newest key, or the first one. What it signs is verified without another look.
+    /// The newest stored key; makes the first one if there is none. Also remembers its public key, so that verification
+    /// needs no query.
     async fn first_signing(&self, db: &Db) -> Result<Arc<Signing>, UserError> {
         let key = match signing_key::find_newest(db).await? {
             Some(key) => key,
-            // Of two copies that start at once each may store one: both verify, the newest signs later on.
+            // Two copies that start together may each store a key. Tokens of both are valid, and later on the newest
+            // signs.
             None => signing_key::insert(db, new_key()?).await?,
         };
         self.remember(key.key_id, &DecodingKey::from_ed_der(&key.public_key));
@@ -123,7 +125,7 @@ impl Signing {
     }
 }
 
-/// Makes access tokens.
+/// Signs access tokens with one key.
 pub(crate) struct Signer<'a> {
     tokens: &'a AccessTokens,
     signing: Arc<Signing>,
@@ -149,7 +151,7 @@ impl Signer<'_> {
     }
 }
 
-/// Makes a key that signs from now on, and gives its id.
+/// Stores a new key, which is used to sign from now on, and returns its id.
 pub(crate) async fn rotate_signing_key(db: &Db) -> Result<Uuid, UserError> {
     Ok(signing_key::insert(db, new_key()?).await?.key_id)
 }

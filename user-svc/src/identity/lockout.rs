@@ -7,19 +7,19 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Lockout {
-    /// Wrong PINs, one after the other, that lock a login: so many, and as many again, and so on.
+    /// Consecutive wrong PINs that lock a login. The same number again locks it again.
     failures: NonZeroU16,
     /// The first lock. Each one is twice as long as the one before.
     #[serde(with = "humantime_serde")]
     first: Duration,
-    /// No lock is longer.
+    /// The longest lock.
     #[serde(with = "humantime_serde")]
     longest: Duration,
-    /// Wrong PINs, one after the other, after which no PIN opens the login until somebody sets it free.
+    /// Consecutive wrong PINs after which no PIN is accepted until the login is freed.
     most_failures: NonZeroU16,
 }
 
-/// What a wrong PIN brings about.
+/// What follows from a wrong PIN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Consequence {
     Nothing,
@@ -28,11 +28,11 @@ pub(crate) enum Consequence {
 }
 
 impl Lockout {
-    /// The most wrong PINs in a row that NIST SP 800-63B-3, section 5.2.2, allows.
+    /// The most consecutive wrong PINs that NIST SP 800-63B-3, section 5.2.2, allows.
     const MOST: u16 = 100;
 
     /// # Errors
-    /// When more wrong PINs are let through than may be.
+    /// When `most_failures` is above [`Self::MOST`].
     pub(crate) fn check(self) -> anyhow::Result<()> {
         anyhow::ensure!(
             self.most_failures.get() <= Self::MOST,
@@ -42,7 +42,7 @@ impl Lockout {
         Ok(())
     }
 
-    /// After so many wrong PINs, one after the other, this one included.
+    /// The consequence of `failures` consecutive wrong PINs, the current one included.
     pub(crate) fn after(self, failures: u32) -> Consequence {
         let each = u32::from(self.failures.get());
         if failures >= u32::from(self.most_failures.get()) {

@@ -4,7 +4,7 @@ use service_kit::error::Reason;
 
 use crate::error::UserError;
 
-/// A PIN that may be chosen: 6 to 12 digits that are not among the first that somebody would guess.
+/// A PIN that is allowed: 6 to 12 digits that are not easy to guess.
 pub(crate) struct NewPin(String);
 
 impl NewPin {
@@ -22,7 +22,7 @@ impl NewPin {
     }
 }
 
-/// Digits that are all the same or count up or down: 123456, 654321; or several such pieces of three digits and more:
+/// Whether the PIN consists of runs of at least three digits that are equal, ascending or descending: 123456, 654321,
 /// 123789, 456123, 111222.
 fn is_sequence(digits: &[u8]) -> bool {
     let mut rest = digits;
@@ -36,18 +36,18 @@ fn is_sequence(digits: &[u8]) -> bool {
     true
 }
 
-/// How many digits from the start on are each `step` more than the one before. 9 is followed by 0, as on a keypad.
+/// The length of the first run, in which each digit is `step` more than the one before. 0 follows 9, as on a keypad.
 fn run(digits: &[u8], step: u8) -> usize {
     let follows = |pair: &&[u8]| (pair[0] % 10 + step) % 10 == pair[1] % 10;
     1 + digits.windows(2).take_while(follows).count()
 }
 
-/// A few digits again and again: 121212, 123123, 1212121.
+/// Whether the PIN repeats a short group of digits: 121212, 123123, 1212121.
 fn is_repetition(digits: &[u8]) -> bool {
     (1..=digits.len() / 2).any(|period| digits.iter().zip(&digits[period..]).all(|(digit, later)| digit == later))
 }
 
-/// Every digit at least twice in a row, but for a first and a last one: 112233, 100000, 1222334.
+/// Whether every digit comes at least twice in a row, except perhaps the first and the last: 112233, 100000, 1222334.
 fn is_doubled(digits: &[u8]) -> bool {
     let groups: Vec<_> = digits.chunk_by(|digit, next| digit == next).collect();
     let inner = groups.get(1..groups.len().saturating_sub(1)).unwrap_or_default();

@@ -11,11 +11,11 @@ use tokio::sync::Semaphore;
 use super::NewPin;
 use crate::error::UserError;
 
-/// Checks and hashes PINs with argon2id, a bounded number at a time.
+/// Verifies and hashes PINs with argon2id. A semaphore limits how many at once, as each takes 19 MiB and a core.
 #[derive(Debug)]
 pub(crate) struct Pins {
     permits: Arc<Semaphore>,
-    /// What the PIN of an unknown login is checked against, so that it takes as long as a known one's.
+    /// The hash to check against for an unknown login, so that it takes as long as for a known one.
     nobody: String,
 }
 
@@ -25,7 +25,7 @@ impl Pins {
         Ok(Self { permits: Arc::new(Semaphore::new(concurrent.get())), nobody })
     }
 
-    /// Whether the PIN belongs to the hash. Without a hash it never does, after the same work.
+    /// Whether the PIN matches the hash. Without a hash the answer is no, after the same amount of work.
     pub(crate) async fn verify(&self, pin: String, hash: Option<String>) -> Result<bool, UserError> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobody.clone());
@@ -33,7 +33,7 @@ impl Pins {
         Ok(matches && known)
     }
 
-    /// What is stored of a PIN, in PHC string format.
+    /// The hash to store, in PHC string format.
     pub(crate) async fn hash(&self, pin: NewPin) -> Result<String, UserError> {
         let hash = move || Argon2::default().hash_password(pin.as_bytes()).map(|hash| hash.to_string());
         self.bounded(Task::internal("hash pin"), move || hash().map_err(|_| UserError::Corrupt("PIN"))).await
@@ -47,7 +47,7 @@ impl Pins {
         // The semaphore is never closed.
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| UserError::Corrupt("semaphore"))?;
         let done = task.spawn_blocking(move || {
-            // Held by the work itself, which goes on when its caller has left.
+            // The permit moves into the work, because the work goes on even when the caller was cancelled.
             let _permit = permit;
             work()
         });

@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use crate::error::UserError;
 
-/// What is stored of a secret. A random one needs no salt and no slow hash: there is nothing to guess.
+/// The hash to store instead of a secret. Random secrets cannot be guessed, so they need neither a salt nor a slow
+/// hash.
 pub(crate) fn digest(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-/// 256 random bits that a refresh token is made from.
+/// 256 random bits from which a refresh token is derived.
 pub(crate) struct Seed([u8; 32]);
 
 impl Seed {
@@ -40,8 +41,8 @@ impl fmt::Debug for Seed {
     }
 }
 
-/// A token for the next pair of tokens: its session's id, so that whoever counts requests knows which belong
-/// together, and 256 bits that nobody can guess; base64url.
+/// A refresh token: the id of its session and 256 bits that cannot be guessed, in base64url. The session id is in it so
+/// that the rate limiter can count the requests of one session.
 pub(crate) struct RefreshToken(String);
 
 impl RefreshToken {
@@ -50,8 +51,8 @@ impl RefreshToken {
         Self::new(session_id, &seed.0)
     }
 
-    /// The token that comes after another one of the session: always the same for the same seed. It takes both to
-    /// derive it, and only the seed is ever stored.
+    /// The token that follows `token` in the session. The same token and seed always give the same successor. Deriving
+    /// it takes both, and only the seed is stored.
     pub(crate) fn successor(session_id: Uuid, token: &str, seed: &Seed) -> Result<Self, UserError> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&seed.0).map_err(|_| UserError::Corrupt("seed"))?;
         mac.update(token.as_bytes());
@@ -69,7 +70,7 @@ impl RefreshToken {
         digest(&self.0)
     }
 
-    /// The token itself, for its holder alone.
+    /// The token as text, to be sent to its holder only.
     pub(crate) fn reveal(self) -> String {
         self.0
     }
@@ -81,8 +82,8 @@ impl fmt::Debug for RefreshToken {
     }
 }
 
-/// A code that a person types once: 100 random bits, without letters that look like digits. Kept in capitals
-/// and without anything between them.
+/// An activation code, which a person types once: 100 random bits in letters and digits that are hard to confuse. Held
+/// in capitals and without separators.
 pub(crate) struct ActivationCode(String);
 
 impl ActivationCode {
@@ -93,7 +94,7 @@ impl ActivationCode {
         Ok(Self(letters.iter().collect()))
     }
 
-    /// What somebody took for a code. Case, blanks and dashes, which a phone may make longer, mean nothing.
+    /// A code as a person typed it. Case, blanks and dashes are ignored, also the longer dashes that phones put in.
     pub(crate) fn typed(text: &str) -> Self {
         let means_nothing = |c: char| c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}');
         Self(text.chars().filter(|c| !means_nothing(*c)).map(|c| c.to_ascii_uppercase()).collect())
@@ -103,7 +104,7 @@ impl ActivationCode {
         digest(&self.0)
     }
 
-    /// The code itself in groups of five, for its person alone.
+    /// The code in groups of five, to be shown to its person only.
     pub(crate) fn reveal(&self) -> String {
         let mut shown = String::new();
         for (at, letter) in self.0.chars().enumerate() {
@@ -131,7 +132,7 @@ mod tests {
         let first = || Ok::<_, UserError>(RefreshToken::first(Uuid::nil(), &Seed::random()?));
         let (one, other) = (first()?, first()?);
         assert_ne!(one.digest(), other.digest());
-        // 128 and 256 bits at 6 a character
+        // 16 + 32 bytes, 6 bits a character
         assert_eq!(one.reveal().len(), 64);
         Ok(())
     }

@@ -7,14 +7,14 @@ use crate::identity::{ActivationCode, NewPin, Pins};
 use crate::store;
 use crate::store::audit_event::Action;
 
-/// Sets the PIN of the person a code was made for. Whoever knew the old one is logged out.
+/// Sets the PIN of the code's owner and ends all sessions of that person.
 pub(crate) async fn activate(
     db: &Db,
     pins: &Pins,
     request: pb::ActivateRequest,
 ) -> Result<pb::ActivateResponse, UserError> {
     let pin = NewPin::parse(request.pin)?;
-    // Before the transaction: hashing takes long, and may have to wait.
+    // Hash before the transaction: hashing takes long and may wait for a permit.
     let pin_hash = pins.hash(pin).await?;
     let mut tx = db.begin().await?;
     let code = ActivationCode::typed(&request.activation_code);

@@ -6,7 +6,7 @@ use crate::error::UserError;
 use crate::identity::AccessTokens;
 use crate::store;
 
-/// Says who holds a token and what they may see.
+/// Returns the token's holder and the sites that they may see.
 pub(crate) async fn authenticate(
     db: &Db,
     tokens: &AccessTokens,

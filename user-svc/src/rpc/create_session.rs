@@ -11,16 +11,16 @@ use crate::store;
 use crate::store::audit_event::Action;
 use crate::store::credential::Credential;
 
-/// Logins locked for a time.
+/// Logins that were locked for a time.
 static LOCKED: Counter = Counter::new("epro.login.locks", "{login}");
 
-/// Logins that no PIN opens until somebody sets them free.
+/// Logins that were blocked: no PIN is accepted until they are freed.
 static BLOCKED: Counter = Counter::new("epro.login.blocks", "{login}");
 
-/// Opens a session for who knows a login's PIN.
+/// Opens a session for a login and its PIN.
 ///
-/// A failed login takes its time on purpose: unknown, locked, not activated and wrong do not do the same
-/// work, and whoever measures the difference learns who takes part in the study.
+/// A login that fails takes a minimum time on purpose. Unknown, locked, not activated and wrong PIN do different
+/// amounts of work, and an attacker who measures the time could find out who takes part in the study.
 pub(crate) async fn create_session(
     db: &Db,
     pins: &Pins,
@@ -29,13 +29,13 @@ pub(crate) async fn create_session(
     request: pb::CreateSessionRequest,
     seed: &Seed,
 ) -> Result<pb::CreateSessionResponse, UserError> {
-    // Counts from here, not from where it is awaited.
+    // Created here so that the time counts from the start of the request.
     let failed_login = tokio::time::sleep(sessions.failed_login_takes);
     let result = async {
         let verified = verify_pin(db, pins, sessions.lockout, request).await?;
         let opened = open_session(db, access_tokens, sessions, &verified, seed).await;
         match &opened {
-            // Locked, or the PIN was replaced meanwhile.
+            // The login was locked, or the PIN replaced, since the PIN was checked.
             Err(UserError::Refused(Reason::WrongCredentials)) => {
                 note_failure(db, verified.person_id, sessions.lockout).await?;
             }
@@ -65,7 +65,7 @@ async fn verify_pin(
     lockout: Lockout,
     request: pb::CreateSessionRequest,
 ) -> Result<Verified, UserError> {
-    // Postgres knows no NUL, so nobody has such a login.
+    // Postgres text cannot hold a NUL, so no login has one, and the query would fail.
     let credential =
         if request.login.contains('\0') { None } else { store::credential::find(db, &request.login).await? };
     let hash = credential.as_ref().and_then(|credential| credential.pin_hash.clone());
@@ -80,8 +80,8 @@ async fn verify_pin(
     }
 }
 
-/// Keeps that somebody failed to log in, counts it, and locks the login when it is one too many. Attempts at a login that
-/// is locked are not counted, and kept once in a while.
+/// Records and counts a failed login, and locks or blocks the login when the limit is reached. While a login is locked,
+/// attempts are not counted and are recorded only once in a while.
 async fn note_failure(db: &Db, person_id: Uuid, lockout: Lockout) -> Result<(), UserError> {
     let mut tx = db.begin().await?;
     let consequence = if let Some(failures) = store::credential::count_failure(&mut tx, person_id).await? {
@@ -103,7 +103,7 @@ async fn note_failure(db: &Db, person_id: Uuid, lockout: Lockout) -> Result<(), 
         }
     }
     tx.commit().await?;
-    // Who it is stands in the audit trail, beside the trace that these lines are of.
+    // The log names no person. The audit trail does, and has the same trace id.
     match consequence {
         Consequence::Nothing => {}
         Consequence::Lock(time) => {
@@ -127,7 +127,7 @@ async fn open_session(
 ) -> Result<pb::Tokens, UserError> {
     let signer = access_tokens.signer(db).await?;
     let mut tx = db.begin().await?;
-    // Only now: of guesses at the same time, those after the one that locked the login are refused too.
+    // Checked again here: when guesses run in parallel and one of them locks the login, the others are refused too.
     let active = store::credential::accept(&mut tx, verified.person_id, &verified.pin_hash).await?;
     if !active.ok_or(UserError::Refused(Reason::WrongCredentials))? {
         return Err(UserError::Refused(Reason::Inactive));

@@ -7,7 +7,7 @@ use crate::error::UserError;
 use crate::store;
 use crate::store::audit_event::Action;
 
-/// Lets a patient of one of the nurse's sites log in again. A login that is not locked stays as it is.
+/// Unlocks the login of a patient at one of the nurse's sites. If the login is not locked, nothing happens.
 pub(crate) async fn free_login(db: &Db, request: &pb::FreeLoginRequest) -> Result<pb::FreeLoginResponse, UserError> {
     let (nurse_id, site_id) = parse::site_of_nurse(request.nurse.as_ref(), &request.site_id)?;
     let person_id = parse::id("person_id", &request.person_id)?;

@@ -6,7 +6,7 @@ use crate::error::UserError;
 use crate::store;
 use crate::store::audit_event::Attack;
 
-/// The locks and replays of a site's people, for its nurses.
+/// Locks, blocks and token replays of the people of a site, for its nurses.
 pub(crate) async fn list_security_events(
     db: &Db,
     request: &pb::ListSecurityEventsRequest,
@@ -14,7 +14,7 @@ pub(crate) async fn list_security_events(
     let (_, site_id) = parse::site_of_nurse(request.nurse.as_ref(), &request.site_id)?;
     let after = parse::cursor(request.after.as_ref())?;
     let limit = parse::limit(request.limit)?;
-    // One more says whether there is another page.
+    // One more than asked for shows whether there is another page.
     let mut found = store::audit_event::list_attacks(db, site_id, after, i64::from(limit) + 1).await?;
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > shown;

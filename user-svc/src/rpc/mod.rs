@@ -24,7 +24,7 @@ pub(crate) use list_security_events::list_security_events;
 pub(crate) use list_site_contacts::list_site_contacts;
 pub(crate) use refresh_session::refresh_session;
 
-/// A role as it is stored.
+/// Parses a stored role.
 fn role(stored: &str) -> Result<pb::Role, UserError> {
     match stored {
         "patient" => Ok(pb::Role::Patient),

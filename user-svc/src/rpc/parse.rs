@@ -1,4 +1,4 @@
-//! Fields of requests as types that cannot hold a bad value.
+//! Parses request fields into types that cannot hold invalid values.
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
@@ -22,7 +22,7 @@ pub(super) fn site_of_nurse(nurse: Option<&pb::Principal>, site_id: &str) -> Res
     Ok((id("nurse.person_id", &nurse.person_id)?, site))
 }
 
-/// The place in a list to go on from: a time and an id.
+/// The position after which a list goes on: a time and an id.
 pub(super) fn cursor(cursor: Option<&pb::Cursor>) -> Result<Option<(DateTime<Utc>, Uuid)>, UserError> {
     let Some(cursor) = cursor else { return Ok(None) };
     let time = cursor.time.and_then(|time| DateTime::from_timestamp(time.seconds, time.nanos.try_into().ok()?));

@@ -9,14 +9,14 @@ use crate::identity::{AccessTokens, RefreshToken, Seed, Sessions, digest};
 use crate::store;
 use crate::store::audit_event::Action;
 
-/// Refresh tokens that came a second time after their grace time.
+/// Refresh tokens that were used again after their grace time.
 static REPLAYS: Counter = Counter::new("epro.session.replays", "{replay}");
 
 /// Exchanges a refresh token for the next one and a new access token.
 ///
-/// One that comes again within a grace time gets the same successor again: the answer was lost on its way, or two
-/// requests of the phone crossed. One that comes later ends its session: its holder and somebody else have it, and
-/// nobody knows who is who.
+/// A token that is used again within the grace time gets the same successor again: the first answer may have been lost,
+/// or two requests of the phone ran at the same time. Later reuse ends the session: somebody else may have a copy of
+/// the token, and we cannot tell which of the two is the owner.
 pub(crate) async fn refresh_session(
     db: &Db,
     access_tokens: &AccessTokens,
@@ -37,7 +37,7 @@ pub(crate) async fn refresh_session(
                 store::audit_event::insert_repeated(&mut tx, replayed.person_id, action).await?;
             }
             tx.commit().await?;
-            // Who it is stands in the audit trail, beside the trace that this line is of.
+            // The log names no person. The audit trail does, and has the same trace id.
             telemetry::warn!(was_live = replayed.was_live, "a used refresh token came again: its session is over");
             REPLAYS.add(1, &[]);
         }
@@ -49,11 +49,11 @@ pub(crate) async fn refresh_session(
     if !spent.active {
         return Err(UserError::Refused(Reason::Inactive));
     }
-    // The one that the token got the first time, if this is not the first.
+    // On a repeated use this gives the same successor as the first time.
     let next = RefreshToken::successor(spent.session_id, &request.refresh_token, &spent.successor_seed.try_into()?)?;
     store::refresh_token::insert(&mut tx, &next.digest(), spent.session_id).await?;
     store::audit_event::insert(&mut tx, spent.person_id, Action::SessionRefreshed(spent.session_id)).await?;
-    // Before the commit: once that is done, the old token is worth nothing more.
+    // Sign before the commit. If signing failed after it, the old token would be spent and the client would have none.
     let session = Moment { session_id: spent.session_id, now: spent.now, ends_at: spent.expires_at };
     let tokens = tokens(&signer, sessions, &session, next)?;
     tx.commit().await?;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::error::UserError;
 use crate::identity::{RefreshToken, Sessions, Signer};
 
-/// A session at the moment its tokens are made.
+/// A session at the time when tokens are made for it.
 pub(super) struct Moment {
     pub(super) session_id: Uuid,
     pub(super) now: DateTime<Utc>,
@@ -15,7 +15,7 @@ pub(super) struct Moment {
     pub(super) ends_at: DateTime<Utc>,
 }
 
-/// What a session's holder gets.
+/// The pair of tokens for the client.
 pub(super) fn tokens(
     signer: &Signer<'_>,
     sessions: &Sessions,

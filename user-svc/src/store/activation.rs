@@ -4,9 +4,9 @@ use service_kit::database::interval;
 use sqlx::{PgExecutor, query, query_scalar};
 use uuid::Uuid;
 
-/// Uses a code up. Gives whose it is; none when it is unknown, used or expired, or the person is not active.
+/// Marks a code as used and returns its person. None when it is unknown, used or expired, or the person is not active.
 pub(crate) async fn spend(executor: impl PgExecutor<'_>, code_hash: &[u8; 32]) -> sqlx::Result<Option<Uuid>> {
-    // The credential first, as who gives out a code takes it: the other way round each could wait for the other.
+    // Locks the credential before the code, in the same order as issuing a code does, so that the two cannot deadlock.
     query_scalar!(
         "WITH holder AS MATERIALIZED (
              SELECT credential.person_id
@@ -44,7 +44,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Uses up all of a person's codes.
+/// Marks all of a person's codes as used.
 pub(crate) async fn spend_all(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<()> {
     query!("UPDATE identity.activation SET used_at = now() WHERE person_id = $1 AND used_at IS NULL", person_id)
         .execute(executor)
@@ -52,7 +52,7 @@ pub(crate) async fn spend_all(executor: impl PgExecutor<'_>, person_id: Uuid) ->
     Ok(())
 }
 
-/// Deletes codes that were used or expired so long ago. Gives how many.
+/// Deletes codes that were used or expired more than `ago` ago. Returns how many.
 pub(crate) async fn delete_over(executor: impl PgExecutor<'_>, ago: Duration, most: i32) -> sqlx::Result<u64> {
     let deleted = query_scalar!(
         r#"SELECT identity.delete_activations(now() - $1::interval, $2) AS "deleted!""#,

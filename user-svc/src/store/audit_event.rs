@@ -6,19 +6,19 @@ use sqlx::{PgExecutor, query, query_as};
 use telemetry::TraceContext;
 use uuid::Uuid;
 
-/// What happened to somebody's login or session.
+/// An event of a login or session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Action {
-    /// With the session that began.
+    /// The session that began.
     Login(Uuid),
     LoginFailed,
     LoginLocked,
-    /// Until somebody sets it free.
+    /// Until the login is freed.
     LoginBlocked,
-    /// By this nurse.
+    /// The nurse who freed it.
     LoginFreed(Uuid),
     SessionRefreshed(Uuid),
-    /// A refresh token came a second time, and the session has ended for it.
+    /// A used refresh token came again, and its session was ended because of that.
     SessionReplayed(Uuid),
     SessionEnded(Uuid),
     ActivationIssued,
@@ -58,7 +58,7 @@ impl Action {
     }
 }
 
-/// Adds an event, with the trace it happens in, to the trail of the person it is about.
+/// Adds an event to the person's audit trail, with the current trace id.
 pub(crate) async fn insert(executor: impl PgExecutor<'_>, person_id: Uuid, action: Action) -> sqlx::Result<()> {
     let trace_id = TraceContext::current().trace_id().to_string();
     query!(
@@ -75,10 +75,11 @@ pub(crate) async fn insert(executor: impl PgExecutor<'_>, person_id: Uuid, actio
     Ok(())
 }
 
-/// How often an attempt at what is closed already is kept: nobody may fill a table from which nothing is deleted.
+/// Repeated attempts at a closed login or session are recorded once in this time. Nothing is ever deleted from this
+/// table, and an attacker must not be able to fill it.
 const REPEATED: Duration = Duration::from_hours(1);
 
-/// As [`insert`], unless there is an event like it of the last hour.
+/// As [`insert`], unless the same event was recorded less than [`REPEATED`] ago.
 pub(crate) async fn insert_repeated(
     executor: impl PgExecutor<'_>,
     person_id: Uuid,
@@ -104,7 +105,7 @@ pub(crate) async fn insert_repeated(
     Ok(())
 }
 
-/// Adds the end of each of these sessions to the trail of their person.
+/// Adds the end of each of these sessions to the person's audit trail.
 pub(crate) async fn insert_ends(
     executor: impl PgExecutor<'_>,
     person_id: Uuid,
@@ -124,7 +125,7 @@ pub(crate) async fn insert_ends(
     Ok(())
 }
 
-/// An event that may be an attack, with what became of its login.
+/// An event that may be an attack, with the present state of its login.
 pub(crate) struct Attack {
     pub(crate) audit_event_id: Uuid,
     pub(crate) person_id: Uuid,
@@ -137,7 +138,7 @@ pub(crate) struct Attack {
     pub(crate) locked: bool,
 }
 
-/// The locks and replays of a site's people, newest first, after a place in the list.
+/// Locks, blocks and token replays of the people of a site, newest first, from the entry after `after` on.
 pub(crate) async fn list_attacks(
     executor: impl PgExecutor<'_>,
     site_id: Uuid,

@@ -7,7 +7,7 @@ pub(crate) struct Contact {
     pub(crate) email: Option<String>,
 }
 
-/// The addresses of a site's active nurses.
+/// The phone numbers and mail addresses of a site's active nurses.
 pub(crate) async fn list_of_site(executor: impl PgExecutor<'_>, site_id: Uuid) -> sqlx::Result<Vec<Contact>> {
     query_as!(
         Contact,

@@ -16,8 +16,8 @@ pub(crate) async fn find(executor: impl PgExecutor<'_>, login: &str) -> sqlx::Re
         .await
 }
 
-/// Takes an active person's credential: until the transaction ends, nobody else gives them a code or a PIN.
-/// None when no active person has the login.
+/// Locks an active person's credential: until the transaction ends, no other transaction issues them a code or sets
+/// their PIN. None when no active person has the login.
 pub(crate) async fn hold(executor: impl PgExecutor<'_>, login: &str) -> sqlx::Result<Option<Uuid>> {
     query_scalar!(
         "SELECT person_id
@@ -31,8 +31,8 @@ pub(crate) async fn hold(executor: impl PgExecutor<'_>, login: &str) -> sqlx::Re
     .await
 }
 
-/// Counts a wrong PIN and gives how many there were since the last right one. None when the login is locked: a guess
-/// that nobody checks says nothing. Until the transaction ends nobody else's guess is counted.
+/// Counts a wrong PIN and returns how many there were since the last right one. None when the login is locked, because
+/// such an attempt is not checked and does not count. Concurrent attempts wait until the transaction ends.
 pub(crate) async fn count_failure(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<Option<i32>> {
     query_scalar!(
         "UPDATE identity.credential
@@ -57,7 +57,7 @@ pub(crate) async fn lock(executor: impl PgExecutor<'_>, person_id: Uuid, time: D
     Ok(())
 }
 
-/// Locks a login until somebody sets it free.
+/// Locks a login until it is freed.
 pub(crate) async fn block(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<()> {
     query!("UPDATE identity.credential SET blocked_at = now() WHERE person_id = $1", person_id)
         .execute(executor)
@@ -65,8 +65,8 @@ pub(crate) async fn block(executor: impl PgExecutor<'_>, person_id: Uuid) -> sql
     Ok(())
 }
 
-/// Sets a patient of the site free: no lock, no wrong PINs. None when the site has no such patient, else whether there
-/// was anything to forget.
+/// Frees the login of a patient of the site: removes locks and resets the number of failures. None when the site has no
+/// such patient, else whether there was anything to reset.
 pub(crate) async fn free(executor: impl PgExecutor<'_>, person_id: Uuid, site_id: Uuid) -> sqlx::Result<Option<bool>> {
     query_scalar!(
         r#"WITH before AS MATERIALIZED (
@@ -89,9 +89,8 @@ pub(crate) async fn free(executor: impl PgExecutor<'_>, person_id: Uuid, site_id
     .await
 }
 
-/// Forgets the wrong PINs before the right one, whose hash this is. Gives whether the person is active;
-/// none when the login is locked, or the PIN has been replaced meanwhile. Until the transaction ends it
-/// cannot be.
+/// Resets the failures after a right PIN, whose hash is `pin_hash`. Returns whether the person is active, or none when
+/// the login is locked or the PIN was replaced meanwhile. The PIN cannot be replaced until the transaction ends.
 pub(crate) async fn accept(
     executor: impl PgExecutor<'_>,
     person_id: Uuid,
@@ -112,7 +111,7 @@ pub(crate) async fn accept(
     .await
 }
 
-/// Replaces the PIN and opens the lock. Gives the login.
+/// Replaces the PIN and removes all locks. Returns the login.
 pub(crate) async fn set_pin(
     executor: impl PgExecutor<'_>,
     person_id: Uuid,

@@ -5,22 +5,22 @@ use service_kit::database::interval;
 use sqlx::{PgExecutor, query, query_as, query_scalar};
 use uuid::Uuid;
 
-/// A refresh token that is being used, with what it is for.
+/// A refresh token in use, with its session.
 pub(crate) struct Spent {
     pub(crate) session_id: Uuid,
     pub(crate) person_id: Uuid,
-    /// Neither revoked nor over.
+    /// Whether the session is neither revoked nor expired.
     pub(crate) live: bool,
-    /// Whether the session's person is.
+    /// Whether the session's person is active.
     pub(crate) active: bool,
-    /// What the successor is derived from: of the first use.
+    /// The successor is derived from this seed. A repeated use gets the seed of the first one.
     pub(crate) successor_seed: Vec<u8>,
     pub(crate) now: DateTime<Utc>,
     /// The end of the session.
     pub(crate) expires_at: DateTime<Utc>,
 }
 
-/// Stores a token. One that is there stays: a successor is given again.
+/// Stores a token. An existing one is kept, because a successor may be issued twice.
 pub(crate) async fn insert(executor: impl PgExecutor<'_>, token_hash: &[u8; 32], session_id: Uuid) -> sqlx::Result<()> {
     query!(
         "INSERT INTO identity.refresh_token (token_hash, session_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -32,8 +32,8 @@ pub(crate) async fn insert(executor: impl PgExecutor<'_>, token_hash: &[u8; 32],
     Ok(())
 }
 
-/// Uses a token, or uses it again within the grace time. None when it is unknown or was used before that. Of two at
-/// the same time the second waits for the first one's transaction, and gets its seed.
+/// Marks a token as used, or accepts a repeated use within the grace time. None when it is unknown or was used earlier.
+/// Of two concurrent calls the second waits for the first one's transaction and gets its seed.
 pub(crate) async fn spend(
     executor: impl PgExecutor<'_>,
     token_hash: &[u8; 32],
@@ -58,7 +58,7 @@ pub(crate) async fn spend(
     .await
 }
 
-/// Erases what the successors of used tokens are derived from, when the grace time is over. Gives how many.
+/// Erases the seeds of tokens whose grace time is over. Returns how many.
 pub(crate) async fn erase_seeds(executor: impl PgExecutor<'_>, grace: Duration, most: i32) -> sqlx::Result<u64> {
     let erased = query!(
         "UPDATE identity.refresh_token
@@ -78,7 +78,7 @@ pub(crate) async fn erase_seeds(executor: impl PgExecutor<'_>, grace: Duration, 
     Ok(erased.rows_affected())
 }
 
-/// Deletes tokens of sessions that ended so long ago. Gives how many.
+/// Deletes tokens of sessions that ended more than `ago` ago. Returns how many.
 pub(crate) async fn delete_ended(executor: impl PgExecutor<'_>, ago: Duration, most: i32) -> sqlx::Result<u64> {
     let deleted = query_scalar!(
         r#"SELECT identity.delete_refresh_tokens(now() - $1::interval, $2) AS "deleted!""#,

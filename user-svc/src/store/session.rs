@@ -11,7 +11,7 @@ pub(crate) struct Session {
     pub(crate) expires_at: DateTime<Utc>,
 }
 
-/// A session's person at one of their sites; without a site for a person who has none.
+/// A session's person at one of their sites. A person without sites has one row without a site.
 pub(crate) struct Membership {
     pub(crate) person_id: Uuid,
     pub(crate) role: String,
@@ -21,7 +21,7 @@ pub(crate) struct Membership {
     pub(crate) care_team: Option<Vec<Uuid>>,
 }
 
-/// Opens a session that ends by itself after `lifetime`.
+/// Opens a session that expires after `lifetime`.
 pub(crate) async fn insert(
     executor: impl PgExecutor<'_>,
     person_id: Uuid,
@@ -39,7 +39,7 @@ pub(crate) async fn insert(
     .await
 }
 
-/// Who a live session belongs to, with a row for each of their sites. Empty when it has ended.
+/// The person of a live session, with a row for each of their sites. Empty when the session has ended.
 pub(crate) async fn find_memberships(executor: impl PgExecutor<'_>, session_id: Uuid) -> sqlx::Result<Vec<Membership>> {
     query_as!(
         Membership,
@@ -60,7 +60,7 @@ pub(crate) async fn find_memberships(executor: impl PgExecutor<'_>, session_id: 
     .await
 }
 
-/// Ends a session and gives whose it was. None when it has ended before.
+/// Ends a session and returns its person. None when it had ended before.
 pub(crate) async fn revoke(executor: impl PgExecutor<'_>, session_id: Uuid) -> sqlx::Result<Option<Uuid>> {
     query_scalar!(
         "UPDATE identity.session
@@ -73,15 +73,15 @@ pub(crate) async fn revoke(executor: impl PgExecutor<'_>, session_id: Uuid) -> s
     .await
 }
 
-/// The session of a token that came again, and whose it is.
+/// The session of a refresh token that was used again.
 pub(crate) struct Replayed {
     pub(crate) session_id: Uuid,
     pub(crate) person_id: Uuid,
-    /// Whether it has ended only now.
+    /// Whether the session was still live, and so was ended by this.
     pub(crate) was_live: bool,
 }
 
-/// Ends the session that a refresh token belongs to, if it has not ended before. None when there is no such token.
+/// Ends the session of a refresh token if it has not ended yet. None when there is no such token.
 pub(crate) async fn revoke_of_token(
     executor: impl PgExecutor<'_>,
     token_hash: &[u8; 32],
@@ -108,7 +108,7 @@ pub(crate) async fn revoke_of_token(
     .await
 }
 
-/// Ends all sessions of a person that have not ended before, and gives them.
+/// Ends all live sessions of a person and returns their ids.
 pub(crate) async fn revoke_of_person(executor: impl PgExecutor<'_>, person_id: Uuid) -> sqlx::Result<Vec<Uuid>> {
     query_scalar!(
         "UPDATE identity.session
@@ -121,7 +121,7 @@ pub(crate) async fn revoke_of_person(executor: impl PgExecutor<'_>, person_id: U
     .await
 }
 
-/// Deletes sessions that ended so long ago and have no refresh tokens any more. Gives how many.
+/// Deletes sessions that ended more than `ago` ago and have no refresh tokens any more. Returns how many.
 pub(crate) async fn delete_ended(executor: impl PgExecutor<'_>, ago: Duration, most: i32) -> sqlx::Result<u64> {
     let deleted = query_scalar!(
         r#"SELECT identity.delete_sessions(now() - $1::interval, $2) AS "deleted!""#,

@@ -31,7 +31,7 @@ pub(crate) async fn list(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Sign
     .await
 }
 
-/// Deletes keys that were replaced so long ago. The newest stays. Gives how many.
+/// Deletes keys that were replaced more than `ago` ago, but never the newest. Returns how many.
 pub(crate) async fn delete_replaced(executor: impl PgExecutor<'_>, ago: Duration) -> sqlx::Result<u64> {
     let deleted =
         query_scalar!(r#"SELECT identity.delete_signing_keys(now() - $1::interval) AS "deleted!""#, interval(ago));
