@@ -1,10 +1,10 @@
-//! Cargo, called by a program that cargo runs.
+//! Runs cargo from a program that cargo runs.
 
 use std::env::{var_os, vars_os};
 use std::process::Command;
 
-/// Cargo as it was called, and without what it has told this program of its package: a build script that asks for that, as
-/// ring's does, would take it for news, and everything above ring would be built again.
+/// The cargo that runs this program, without the package variables that it has set. Some build scripts, such as ring's,
+/// depend on these variables, and a change of them would rebuild ring and everything above it.
 pub fn cargo() -> Command {
     let mut command = Command::new(var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let of_package = |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.starts_with(start));

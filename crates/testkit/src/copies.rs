@@ -1,4 +1,4 @@
-//! Phones before several copies of the gateway, and how the copies of each service share the work.
+//! Phones in front of several copies of the gateway, and how evenly the copies of each service share the work.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,28 +15,28 @@ use crate::bench::{Patient, log_in_demo};
 use crate::client::{Client, Response, Token, report};
 use crate::trace::{Kind, Trace};
 
-/// How often a report is sent at most. Who has asked two gateways that do not answer has asked one that is there.
+/// The most times that a report is sent: more than there are gateways, so that it reaches one that is up.
 const ATTEMPTS: usize = 5;
 
-/// Before a report is sent again.
+/// The pause before a report is sent again.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// Before it is sent again that was refused for now, as `Retry-After` says.
+/// The pause after a 503, as `Retry-After` says.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// What a gateway has answered to a report.
+/// The answer of a gateway to a report.
 #[derive(Debug, Clone)]
 pub struct Answered {
     pub status: u16,
     pub trace_id: String,
-    /// How often the report was sent until then.
+    /// How often the report was sent to get this answer.
     pub sent: usize,
     pub took: Duration,
 }
 
-/// Submits reports, each to the next gateway, on connections that are kept. One that takes no connection, or closes it
-/// before it has answered, is passed over: the report goes to the next under the same key, as phones do. Under
-/// [`Load`] an answer is final, whatever it is.
+/// Submits reports, each to the next gateway, on connections that are kept open. When a gateway refuses the connection
+/// or closes it without an answer, the report goes to the next gateway with the same idempotency key, as a phone would
+/// do. Under [`Load`] every answer is final.
 #[derive(Debug)]
 pub struct Caller {
     gateways: Arc<[Client]>,
@@ -46,7 +46,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// One for each patient.
+    /// One caller for each patient.
     pub fn each(gateways: &[Client], patients: Vec<Patient>) -> Vec<Self> {
         let gateways: Arc<[Client]> = gateways.into();
         let caller = |(first, patient): (usize, Patient)| {
@@ -56,7 +56,7 @@ impl Caller {
         patients.into_iter().enumerate().map(caller).collect()
     }
 
-    /// So many, who share the patients of the demo study.
+    /// `count` callers, who share the patients of the demo study.
     ///
     /// # Errors
     /// When a patient cannot log in.
@@ -65,10 +65,10 @@ impl Caller {
         Ok(Self::each(gateways, patients.into_iter().cycle().take(count).collect()))
     }
 
-    /// Pauses after each report. One that is refused for now is sent again.
+    /// Submits `count` reports with a pause after each. After a 503 the report is sent again.
     ///
     /// # Errors
-    /// When no gateway takes a report.
+    /// When no gateway answers.
     pub async fn submit_so_often(&self, count: usize, pause: Duration) -> anyhow::Result<Vec<Answered>> {
         let mut answers = Vec::with_capacity(count);
         for number in 0..count {
@@ -87,7 +87,7 @@ impl Caller {
         Ok(answers)
     }
 
-    /// Sends a report until there is an answer that is final.
+    /// Sends a report until it gets a final answer.
     async fn submit(&self, first: usize, is_final: impl Fn(u16) -> bool) -> anyhow::Result<Answered> {
         let (key, body, start) = (Uuid::new_v4().to_string(), report(self.assignment), Instant::now());
         let mut last = None;
@@ -112,7 +112,7 @@ fn answered(answer: &Response, sent: usize, took: Duration) -> anyhow::Result<An
     Ok(Answered { status: answer.status, trace_id, sent, took })
 }
 
-/// Callers who submit one report after the other until they are told to stop.
+/// Callers who submit one report after the other until they are stopped.
 #[derive(Debug)]
 pub struct Load {
     stop: watch::Sender<bool>,
@@ -120,8 +120,8 @@ pub struct Load {
 }
 
 impl Load {
-    /// Each pauses between two reports, so that what is delivered has its share of the machine, and they begin one after the
-    /// other, so that there is always somebody who submits.
+    /// Each caller pauses between two reports, so that deliveries get CPU time too. The starts are spread over the
+    /// pause, so that the load is even.
     pub fn start(callers: Vec<Caller>, pause: Duration) -> Self {
         let stop = watch::Sender::new(false);
         let between = pause / u32::try_from(callers.len()).unwrap_or(u32::MAX).max(1);
@@ -136,7 +136,7 @@ impl Load {
     }
 
     /// # Errors
-    /// When no gateway took a report.
+    /// When no gateway answered a caller.
     pub async fn stop(self) -> anyhow::Result<Vec<Answered>> {
         self.stop.send_replace(true);
         let mut answers = Vec::new();
@@ -161,7 +161,7 @@ impl Spread {
         spread
     }
 
-    /// How far the copy of a service that is farthest from the mean is from it, as a part of the mean.
+    /// The largest difference of a copy's share from the mean, relative to the mean.
     pub fn unfairness(&self, service: &str) -> f64 {
         let copies = self.0.get(service).into_iter().flat_map(BTreeMap::values);
         let counts: Vec<f64> = copies.map(|count| f64::from(u32::try_from(*count).unwrap_or(u32::MAX))).collect();

@@ -1,4 +1,4 @@
-//! Reports as FHIR R4 resources, as a client of `/fhir` makes them.
+//! Reports as FHIR R4 resources, as a client of `/fhir` sends them.
 
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
@@ -6,18 +6,18 @@ use uuid::Uuid;
 
 use crate::client::{Client, Response, Token};
 
-/// Where responses are.
+/// The path of responses.
 pub const RESPONSES: &str = "/fhir/QuestionnaireResponse";
 
 /// The media type of FHIR's JSON.
 pub const MEDIA_TYPE: &str = "application/fhir+json";
 
-/// The canonical of a questionnaire of the demo study.
+/// The canonical URL of a questionnaire of the demo study.
 pub fn canonical(questionnaire_id: &str) -> String {
     format!("https://example.org/questionnaires/{questionnaire_id}|1.0")
 }
 
-/// A logical reference to what has this id.
+/// A logical reference to the resource with this id.
 pub fn reference(of_type: &str, id: Uuid) -> Value {
     json!({"type": of_type, "identifier": {"system": "urn:ietf:rfc:3986", "value": format!("urn:uuid:{id}")}})
 }
@@ -47,7 +47,7 @@ pub fn response(questionnaire_id: &str, person_id: Uuid, assignment_id: Uuid, it
     })
 }
 
-/// An answer with an item of every type.
+/// A response to the daily diary, with an item of every type.
 pub fn diary(person_id: Uuid, assignment_id: Uuid) -> Value {
     let items = [
         ("pain", json!({"valueInteger": 3})),
@@ -59,7 +59,7 @@ pub fn diary(person_id: Uuid, assignment_id: Uuid) -> Value {
     response("daily-symptom-diary", person_id, assignment_id, &items)
 }
 
-/// An answer by one of the four options that PHQ-9 and GAD-7 have, by what it counts.
+/// One of the four answer options of PHQ-9 and GAD-7, by its score.
 pub fn frequency(value: usize) -> Value {
     let (code, display) = [
         ("LA6568-5", "Not at all"),
@@ -70,7 +70,7 @@ pub fn frequency(value: usize) -> Value {
     json!({"valueCoding": {"system": "http://loinc.org", "code": code, "display": display}})
 }
 
-/// A PHQ-9 with these answers, and one to the item that is asked if any of them counts.
+/// A PHQ-9 with these answers. If any of them scores, it also answers the additional item that is then asked.
 pub fn phq9(person_id: Uuid, assignment_id: Uuid, values: [usize; 9]) -> Value {
     let link_ids: Vec<_> = (1..=9).map(|number| format!("phq9-{number}")).collect();
     let mut items: Vec<_> = link_ids.iter().map(String::as_str).zip(values.map(frequency)).collect();
@@ -89,7 +89,7 @@ pub fn gad7(person_id: Uuid, assignment_id: Uuid, values: [usize; 7]) -> Value {
 }
 
 impl Client {
-    /// Creates a response, with these headers beside the usual ones.
+    /// Creates a response, with these additional headers.
     ///
     /// # Errors
     /// When no answer arrives. A refusal is an answer.
@@ -105,7 +105,7 @@ impl Client {
     }
 }
 
-/// The id in the address of what was created.
+/// The id in the `Location` of the created resource.
 pub fn created(answer: &Response) -> Option<&str> {
     answer.header("location")?.rsplit_once("/QuestionnaireResponse/").map(|(_, id)| id)
 }

@@ -1,5 +1,5 @@
-//! The whole application in a test or a demo: the real binaries as processes, a private Postgres, and
-//! sinks for what leaves it (spans, SMS, mail) that can be asked what they got and told to fail.
+//! The whole application in a test or a demo: the real binaries as processes, a private Postgres, and test doubles of
+//! the collector, the SMS provider and the mail server. The doubles record what they receive and can be told to fail.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {

@@ -1,9 +1,9 @@
-//! Blocks of code on a page in Markdown, for tests that run what it prints.
+//! The code blocks of a Markdown page, for tests that run them.
 
 /// A fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// What stands behind the opening fence.
+    /// The text after the opening fence.
     pub language: String,
     pub text: String,
 }

@@ -1,4 +1,4 @@
-//! A TCP proxy that can fall silent or reset connections: what a NAT, a firewall or a failover does to them.
+//! A TCP proxy that can drop all traffic silently or reset connections, as a NAT, a firewall or a failover may do.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,21 +22,21 @@ pub struct Proxy {
     _server: ServerTask,
 }
 
-/// What the proxy does with connections.
+/// How the proxy treats connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Network {
-    /// Connections of earlier ones are not forwarded any more.
+    /// Connections of an earlier generation are not forwarded any more.
     generation: u64,
-    /// Nor are new ones.
+    /// New connections are not forwarded either.
     partitioned: bool,
-    /// New ones are reset as soon as something is sent on them.
+    /// New connections are reset as soon as something is sent on them.
     resetting: bool,
-    /// Once the target has said this on a new one, nothing more of what it says is forwarded.
+    /// On a new connection, nothing more is forwarded from the target once it has sent this.
     last_words: Option<&'static str>,
 }
 
 impl Proxy {
-    /// Listens on a free port of the loopback interface, for connections to `target`.
+    /// Listens on a free port of the loopback interface and forwards connections to `target`.
     ///
     /// # Errors
     /// When there is no free port.
@@ -47,7 +47,7 @@ impl Proxy {
     /// As [`Proxy::start`], on another address.
     ///
     /// # Errors
-    /// When it is taken.
+    /// When the address is in use.
     pub async fn start_on(address: SocketAddr, target: SocketAddr) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(address).await.context("bind a proxy")?;
         let address = listener.local_addr().context("the address of a proxy")?;
@@ -68,13 +68,13 @@ impl Proxy {
         self.address
     }
 
-    /// Forwards nothing more on the connections that are open, in neither direction. They stay open, what is sent on
-    /// them is taken and acknowledged by the kernel, and nobody is told. New connections work.
+    /// Stops forwarding on the connections that are open, in both directions. They stay open: the kernel still accepts
+    /// and acknowledges what is sent on them, so neither side notices. New connections work.
     pub fn silence(&self) {
         self.network.send_modify(|network| network.generation += 1);
     }
 
-    /// As [`Proxy::silence`], and new connections are taken and silent too, until [`Proxy::heal`].
+    /// As [`Proxy::silence`]; new connections are also accepted but not forwarded, until [`Proxy::heal`].
     pub fn partition(&self) {
         self.network.send_modify(|network| {
             *network = Network { generation: network.generation + 1, partitioned: true, ..*network }
@@ -88,20 +88,21 @@ impl Proxy {
         });
     }
 
-    /// On new connections, forwards what the target says up to a word and nothing after that; what it is told it hears.
+    /// On new connections, forwards what the target sends up to and including `word`, and nothing after it. The other
+    /// direction is still forwarded.
     pub fn fall_silent_after(&self, word: &'static str) {
         self.network.send_modify(|network| {
             *network = Network { generation: network.generation + 1, last_words: Some(word), ..*network }
         });
     }
 
-    /// Forwards new connections again. Those that a partition has met stay silent.
+    /// Forwards new connections again. Connections from before or during a partition stay silent.
     pub fn heal(&self) {
         self.network
             .send_modify(|network| *network = Network { generation: network.generation + 1, ..Network::default() });
     }
 
-    /// Whether the target has said anything on a connection that was opened since the last change.
+    /// Whether the target has sent anything on a connection that was opened since the last change.
     pub fn is_in_use(&self) -> bool {
         self.answered.load(Ordering::Relaxed) == self.network.borrow().generation
     }
@@ -126,12 +127,12 @@ async fn forward(
         return silent(near, None::<TcpStream>).await;
     }
     if born.resetting {
-        // Closed with something unread, and without a farewell, it is a reset to the other side.
+        // Closing with unread data and without lingering sends a reset to the client.
         let _ = (near.peek(&mut [0]).await, near.set_zero_linger());
         return;
     }
     let Ok(far) = TcpStream::connect(target).await else { return };
-    // Small messages back and forth, as without a proxy.
+    // Without this the proxy would add delays to small messages.
     let _ = (near.set_nodelay(true), far.set_nodelay(true));
     if let Some(word) = born.last_words {
         return silent_after(word, near, far).await;
@@ -148,7 +149,7 @@ async fn forward(
     }
 }
 
-/// Forwards both ways, until the target has said a word: from then on only what it is told.
+/// Forwards both directions until the target has sent `word`. After that, only the direction to the target.
 async fn silent_after(word: &str, near: TcpStream, far: TcpStream) {
     let ((mut requests, mut near), (mut answers, mut far)) = (near.into_split(), far.into_split());
     let answering = async {
@@ -159,14 +160,14 @@ async fn silent_after(word: &str, near: TcpStream, far: TcpStream) {
         }
         std::future::pending::<std::io::Result<()>>().await
     };
-    // Whichever side closes first ends it.
+    // The connection ends when either side closes it.
     let _ = tokio::select! {
         asked = tokio::io::copy(&mut requests, &mut far) => asked.map(drop),
         answered = answering => answered,
     };
 }
 
-/// Keeps a connection open until its caller has closed it.
+/// Keeps a connection open, without forwarding, until the client closes it.
 async fn silent<T>(mut near: TcpStream, _far: Option<T>) {
     let _ = tokio::io::copy(&mut near, &mut tokio::io::sink()).await;
 }
@@ -217,7 +218,7 @@ mod tests {
         let mut told = [0; 4];
         far.read_exact(&mut told).await?;
         assert_eq!(&told, b"text");
-        // Whatever was to come from the target would have come before its end.
+        // Anything more from the target would have arrived before the end of its connection.
         drop(far);
         assert_eq!(near.try_read(&mut said).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
         Ok(())

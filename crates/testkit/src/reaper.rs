@@ -1,9 +1,9 @@
-//! The last resort against processes left behind when this one is killed.
+//! Kills leftover processes when this one is killed.
 
 use std::process::{Child, Command, Stdio};
 
-/// Waits for a line on its input; on the end of input, which is our death, it kills. What the process
-/// has started may still write into the folder for a moment, hence the attempts.
+/// Waits for a line of input. When the input ends without one, the owner has died, and the script kills the process.
+/// The process's children may still write to the folder for a moment, so removing it takes several attempts.
 const SCRIPT: &str = r#"
 read -r released && exit
 kill -KILL "$1" 2>/dev/null
@@ -12,14 +12,14 @@ while kill -0 "$1" 2>/dev/null; do sleep 0.05; done
 for attempt in 1 2 3 4 5; do rm -rf -- "$2" && exit; sleep 0.1; done
 "#;
 
-/// A shell that kills a process, and removes a folder of it, should this one end without doing so.
+/// A shell that kills a process and removes its folder if this process dies without doing so.
 #[derive(Debug)]
 pub(crate) struct Reaper {
     shell: Option<Child>,
 }
 
 impl Reaper {
-    /// Watches over `pid`. Without a shell to run there is no last resort, which is no failure.
+    /// Watches over `pid`. If no shell can be started, the process is not watched; that is no error.
     pub(crate) fn watch(pid: u32, folder: &str) -> Self {
         use std::os::unix::process::CommandExt;
         let shell = Command::new("sh")
@@ -27,7 +27,7 @@ impl Reaper {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C at the terminal must not end it before it has done its work.
+            // A process group of its own, so that Ctrl-C at the terminal does not end the shell too early.
             .process_group(0)
             .spawn();
         Self { shell: shell.ok() }
@@ -39,7 +39,7 @@ impl Drop for Reaper {
         use std::io::Write;
         let Some(mut shell) = self.shell.take() else { return };
         if let Some(mut input) = shell.stdin.take() {
-            // Fails only when the shell is gone already.
+            // This fails only when the shell has ended already.
             let _ = input.write_all(b"released\n");
         }
         let _ = shell.wait();
@@ -59,7 +59,7 @@ mod tests {
         let (mut process, folder) = sleeper()?;
         let mut reaper = Reaper::watch(process.id(), &folder.path().to_string_lossy());
         let mut shell = reaper.shell.take().unwrap();
-        // What the operating system does when the owner is killed.
+        // The operating system closes the pipe when its owner is killed.
         drop(shell.stdin.take());
         let (ended, finished) = (process.wait(), shell.wait());
         assert!(!ended?.success() && finished.is_ok());

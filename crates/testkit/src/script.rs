@@ -1,9 +1,9 @@
-//! What a sink answers, switchable while it runs.
+//! The behaviour of a test double, which can be changed while it runs.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Behaviours of a sink: one recipient's own, else the next scripted one, else the usual one.
+/// Behaviours of a test double: the recipient's own if there is one, else the next of the queue, else the default.
 #[derive(Debug)]
 pub(crate) struct Script<B> {
     state: Mutex<State<B>>,

@@ -1,4 +1,4 @@
-//! An SMS provider that sends nothing: the shape of Twilio's message resource, with a journal.
+//! A test double of an SMS provider with the API of Twilio's message resource. It sends nothing and keeps a journal.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::journal::Journal;
 use crate::script::Script;
 use crate::server_task::{ANY_PORT, ServerTask};
 
-/// One request to send a message, accepted or not.
+/// One request to send a message, accepted or refused.
 #[derive(Debug, Clone)]
 pub struct Message {
     pub to: String,
@@ -28,22 +28,22 @@ pub struct Message {
     /// Header `Idempotency-Key`.
     pub idempotency_key: Option<String>,
     pub headers: HeaderMap,
-    /// The status it was answered with; none when the connection hung or was cut.
+    /// The status of the answer; none when the connection was left open or closed without one.
     pub answered: Option<u16>,
 }
 
-/// What the sink does with a request.
+/// How the sink handles a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
     /// 201 with a `sid` that depends on the idempotency key alone.
     Accept,
-    /// As `Accept`, but the answer comes later, perhaps too late for a sender that gives up.
+    /// As `Accept`, but after a delay, which may exceed the sender's timeout.
     AcceptAfter(Duration),
-    /// This status, with a provider's error document; 400 says that the number is none.
+    /// This status with the provider's error document. The document of a 400 says that the number is invalid.
     Refuse(u16),
-    /// 400, which says that the number is none, and only after so long.
+    /// 400 for an invalid number, after a delay.
     RefuseAfter(Duration),
-    /// 400 with the provider's code for a sender that is none.
+    /// 400 with the provider's code for an invalid sender.
     RefuseSender,
     /// 429 with `Retry-After`, in seconds.
     TooManyRequests { retry_after: u64 },
@@ -93,19 +93,19 @@ impl Sink {
         Ok(())
     }
 
-    /// Closes the port: the provider is down. The journal stays.
+    /// Closes the port, as if the provider were down. The journal stays.
     pub async fn stop(&mut self) {
         if let Some(server) = self.server.take() {
             server.stop().await;
         }
     }
 
-    /// The provider's base URL, as `EPRO_SMS__URL` wants it.
+    /// The base URL, for `EPRO_SMS__URL`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Every request, the refused ones too.
+    /// All requests, including the refused ones.
     pub fn journal(&self) -> &Journal<Message> {
         &self.shared.journal
     }
@@ -117,17 +117,17 @@ impl Sink {
         messages
     }
 
-    /// From now on, behaves like this.
+    /// Sets the behaviour from now on.
     pub fn respond_with(&self, behaviour: Behaviour) {
         self.shared.script.always(behaviour);
     }
 
-    /// Behaves like this for as many requests as there are items, then as usual.
+    /// Uses each of these behaviours for one request, then the usual one again.
     pub fn respond_next(&self, behaviours: impl IntoIterator<Item = Behaviour>) {
         self.shared.script.next(behaviours);
     }
 
-    /// Behaves like this for one recipient.
+    /// Sets the behaviour for one recipient.
     pub fn respond_to(&self, recipient: &str, behaviour: Behaviour) {
         self.shared.script.recipient(recipient, behaviour);
     }
@@ -189,7 +189,7 @@ async fn answer(behaviour: Behaviour, idempotency_key: Option<String>) -> Respon
         Behaviour::TooManyRequests { retry_after } => {
             ([(header::RETRY_AFTER, retry_after.to_string())], refusal(429, None)).into_response()
         }
-        // Ends the connection's task without a panic message; the client sees the connection close.
+        // Ends the connection's task, so that the connection is closed. `resume_unwind` prints no panic message.
         Behaviour::Disconnect => std::panic::resume_unwind(Box::new("disconnect")),
         Behaviour::Hang => std::future::pending().await,
     }

@@ -1,4 +1,4 @@
-//! Somebody on the network who has no certificate.
+//! A client on the network without a certificate.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,8 +12,9 @@ use tonic_prost::ProstCodec;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How an RPC such as `/epro.data.v1.DataService/ListReports`, called with an empty message over TLS, ends for whoever
-/// believes the authority `ca`, in PEM, but has no certificate of it. `name` is whom they expect at the address.
+/// Calls an RPC such as `/epro.data.v1.DataService/ListReports` with an empty message over TLS, without a client
+/// certificate, and returns the gRPC status code. The client trusts the authority `ca`, in PEM, and expects `name` in
+/// the server's certificate.
 ///
 /// # Errors
 /// When no connection can be made.

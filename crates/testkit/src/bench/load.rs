@@ -1,4 +1,5 @@
-//! Patients who submit: as fast as they are answered, or at a steady rate whatever becomes of it.
+//! Simulated patients who submit reports: either each as soon as the last one is answered (a closed model), or at a
+//! steady rate that does not depend on the answers (an open model).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,11 +22,11 @@ use uuid::Uuid;
 use super::population::Patient;
 use crate::client::report;
 
-/// What a time under load has brought.
+/// The results of one time under load.
 #[derive(Debug)]
 pub(super) struct Load {
-    /// In microseconds. At a steady rate from the time when a submission was due, so that none is left out which had to
-    /// wait for a slow one before it.
+    /// In microseconds. At a steady rate each latency counts from the time when the submission was due, so that the
+    /// wait behind a slow one is included (no coordinated omission).
     pub(super) latency: Histogram<u64>,
     /// Answers other than 201.
     pub(super) refused: u64,
@@ -35,7 +36,7 @@ pub(super) struct Load {
 
 impl Load {
     fn new() -> anyhow::Result<Self> {
-        // Up to a minute, with three digits.
+        // At most one minute, with three significant digits.
         Ok(Self { latency: Histogram::new_with_max(60_000_000, 3)?, refused: 0, acknowledged: Vec::new() })
     }
 
@@ -64,7 +65,7 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// So many clients submit for so long, each as soon as it is answered.
+/// Runs `clients` clients for `duration`. Each submits as soon as it has its last answer.
 pub(super) async fn closed(
     gateway: SocketAddr,
     patients: &[Patient],
@@ -89,8 +90,8 @@ pub(super) async fn closed(
     Load::gather(try_join_all(loads).await?)
 }
 
-/// Submissions become due at a steady rate, in submissions a second, and are sent by as many clients as it takes, up to
-/// `clients`.
+/// Submissions become due at a steady rate, in submissions a second. They are sent by as many clients as that takes, up
+/// to `clients`.
 pub(super) async fn open(
     gateway: SocketAddr,
     patients: &[Patient],
@@ -138,7 +139,7 @@ impl Phone {
         Ok(Self { gateway, sender })
     }
 
-    /// Submits a new report; gives its id if it was stored.
+    /// Submits a new report. Returns its id if it was stored.
     async fn submit(&mut self, patient: &Patient) -> anyhow::Result<Option<Uuid>> {
         if self.sender.is_closed() {
             *self = Self::connect(self.gateway).await?;

@@ -1,4 +1,5 @@
-//! What a submission costs, with all its deliveries, and how fast it is: builds and settings side by side in one run.
+//! Measures what a submission with all its deliveries costs, and how fast it is. Several builds and settings are
+//! compared in one run.
 
 mod load;
 mod perf;
@@ -32,59 +33,60 @@ use sinks::Sinks;
 pub use sinks::serve as serve_sinks;
 use usage::Usage;
 
-/// Before anything is measured, so that caches are warm and connections open.
+/// Load before the measurement, to warm caches and open connections.
 const WARM_UP: Duration = Duration::from_secs(2);
 const WARM_UP_CLIENTS: usize = 16;
-/// For what is still to be delivered after the load.
+/// The most time for deliveries that are left after the load.
 const BACKLOG: Duration = Duration::from_mins(2);
-/// A pause in which the last spans come.
+/// When nothing has arrived for this long, the last spans are there.
 const QUIET: Duration = Duration::from_secs(2);
-/// Clients that keep a steady rate.
+/// The most clients that share a steady rate.
 const STEADY_CLIENTS: usize = 256;
 
-/// A build with settings and with what is stored.
+/// A build with its settings and its stored data.
 #[derive(Debug, Clone)]
 pub struct Variant {
     pub name: String,
-    /// Where its binaries are.
+    /// The folder of its binaries.
     pub binaries: PathBuf,
-    /// Variables of all services.
+    /// Environment variables of all services.
     pub environment: Vec<(&'static str, String)>,
     pub population: Population,
 }
 
-/// How submissions come.
+/// How the load is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Level {
-    /// From so many clients, each as soon as it is answered.
+    /// This many clients; each submits as soon as it has its last answer.
     Clients(usize),
-    /// So many a second, whatever becomes of them.
+    /// This many submissions a second, whether or not they are answered.
     Rate(f64),
 }
 
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub variants: Vec<Variant>,
-    /// Every variant has its turn in each.
+    /// Every variant is measured once in each round.
     pub rounds: usize,
     pub levels: Vec<Level>,
     /// How long each level lasts in each round.
     pub duration: Duration,
-    /// Where sqlx has written the services' statements, for pgbench to run those of one submission; nothing to leave that
-    /// out.
+    /// The folder in which sqlx has written the services' statements; pgbench runs those of one submission. `None`
+    /// leaves that out.
     pub statements: Option<PathBuf>,
-    /// Where the services' stacks are written while they are under load, in the format of Linux's `perf`; of the last turn.
+    /// The file for the services' stacks under load, in the format of Linux's `perf`. Only those of the last
+    /// measurement.
     pub stacks: Option<PathBuf>,
-    /// Whether allocations are counted. It needs root, and each takes a microsecond longer.
+    /// Whether allocations are counted. This needs root and makes each allocation a microsecond slower.
     pub allocations: bool,
-    /// A program that does nothing but [`serve_sinks`], and its argument.
+    /// A program that only runs [`serve_sinks`], and its argument.
     pub sinks: (PathBuf, &'static str),
 }
 
-/// Carries a plan out, on a Postgres of its own that syncs to disk.
+/// Carries out a plan on a Postgres of its own that syncs to disk.
 ///
 /// # Errors
-/// When something does not start, or what was stored is not delivered in time.
+/// When something does not start, or stored reports are not delivered in time.
 pub async fn run(plan: &Plan) -> anyhow::Result<Results> {
     let mut postgres = Postgres::builder().start().await?;
     postgres.cluster().create_template().await?;
@@ -118,7 +120,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Results> {
     Ok(results)
 }
 
-/// One turn of a variant.
+/// Measures one variant in one round.
 async fn measure(
     plan: &Plan,
     variant: &Variant,
@@ -133,7 +135,7 @@ async fn measure(
         .binaries(&variant.binaries)
         .env_all("EPRO_TELEMETRY__ENDPOINT", format!("http://{}", addresses.otlp))
         .env_all("OTEL_BSP_SCHEDULE_DELAY", "1000")
-        // As its image has it.
+        // As in the image of the service.
         .env(Service::UserSvc, "MIMALLOC_PURGE_DELAY", "0")
         .env(Service::NotifySvc, "EPRO_SMS__URL", format!("http://{}", addresses.sms))
         .env(Service::NotifySvc, "EPRO_SMTP__URL", format!("smtp://{}", addresses.smtp));
@@ -149,7 +151,7 @@ async fn measure(
         at_start: memory()?,
         ..Footprint::default()
     };
-    // Settings may have it that no trace comes.
+    // A variant's settings may turn tracing off, and then no span would arrive.
     if variant.environment.is_empty() {
         population::submit_one(&stack.client()).await?;
         sinks.wait_for_spans().await?;
@@ -229,7 +231,7 @@ pub(crate) async fn delivered(stack: &Stack) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Loads another server with the same API, where the demo's patients can log in. What it costs there is not known.
+/// Loads another server with the same API and the demo's patients. Its costs are not measured.
 ///
 /// # Errors
 /// When it cannot be reached or a patient is refused.
@@ -259,7 +261,7 @@ async fn apply(gateway: SocketAddr, patients: &[Patient], level: Level, duration
     }
 }
 
-/// Bytes of the services' programs.
+/// The size of the services' binaries, in bytes.
 fn programs(folder: &Path) -> anyhow::Result<u64> {
     let size = |service: Service| {
         let path = folder.join(service.name());

@@ -1,4 +1,4 @@
-//! Where the services' time goes and what they allocate, by Linux's `perf` and the kernel's probes.
+//! Profiles the services' CPU time and counts their allocations, with Linux's `perf` and kernel probes.
 
 use std::fs;
 use std::path::Path;
@@ -13,14 +13,14 @@ use tokio::time::timeout;
 use super::usage;
 use crate::stack::Service;
 
-/// Samples a second: a prime, so that they do not fall into step with what is done a thousand times a second.
+/// Samples a second: a prime, so that sampling does not synchronise with work that repeats a thousand times a second.
 const FREQUENCY: &str = "997";
-/// As much of a stack as is kept of each sample, in bytes: services of futures in futures have deep ones.
+/// Records up to this many bytes of each stack. Nested futures make deep stacks.
 const STACK: &str = "dwarf,32768";
-/// For perf to write the last of them.
+/// The time for `perf` to write its last samples.
 const WRITTEN: Duration = Duration::from_secs(30);
 
-/// A `perf record` of the services, which runs until it is stopped.
+/// A running `perf record` of the services.
 #[derive(Debug)]
 pub(super) struct Recording {
     perf: Child,
@@ -28,7 +28,7 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// Samples the stacks of the services that this process has started, into a file of perf's own format.
+    /// Samples the stacks of the services that this process has started and writes them to a file in perf's own format.
     pub(super) fn start(file: &Path) -> anyhow::Result<Self> {
         let services = usage::services()?;
         let ids: Vec<_> = services.iter().map(|(id, _)| id.to_string()).collect();
@@ -48,7 +48,7 @@ impl Recording {
         Ok(Self { perf: perf.spawn().context("start perf")?, services })
     }
 
-    /// Gives whose stacks these are, by the process's id.
+    /// Stops the recording. Returns the process ids and names of the recorded services.
     pub(super) async fn stop(mut self) -> anyhow::Result<Vec<(u32, String)>> {
         let pid = self.perf.id().and_then(|id| Pid::from_raw(id.cast_signed())).context("perf has ended by itself")?;
         kill_process(pid, Signal::INT).context("stop perf")?;
@@ -57,22 +57,22 @@ impl Recording {
     }
 }
 
-/// What Rust's allocations end in; see the implementation of `GlobalAlloc` in the crate mimalloc.
+/// The functions that Rust's allocations end in: see the implementation of `GlobalAlloc` in the crate mimalloc.
 const FUNCTIONS: [&str; 3] = ["mi_malloc_aligned", "mi_zalloc_aligned", "mi_realloc_aligned"];
 const TRACING: &str = "/sys/kernel/tracing";
 const GROUP: &str = "bench_allocations";
 
-/// A probe at each function of the services' that allocates. It is gone with this value.
+/// Kernel probes at the allocation functions of the services. Dropping this removes them.
 #[derive(Debug)]
 pub(super) struct Allocations;
 
 impl Allocations {
-    /// Has the kernel count in the programs of a folder, which need the names of their functions.
+    /// Sets the probes in the programs of a folder. The programs must have their symbols.
     ///
     /// # Errors
     /// When there is no perf, or this user may not set probes.
     pub(super) fn count_in(folder: &Path) -> anyhow::Result<Self> {
-        // Of a run that was killed.
+        // Removes those that a killed run has left.
         remove();
         let probes = Self;
         for service in Service::ALL {
@@ -90,14 +90,14 @@ impl Allocations {
         Ok(probes)
     }
 
-    /// How often they have allocated so far, or enlarged what they had; zero where that is not counted.
+    /// The number of allocations and reallocations so far; zero when they are not counted.
     pub(super) fn so_far(counted: Option<&Self>) -> anyhow::Result<u64> {
         if counted.is_none() {
             return Ok(0);
         }
         let path = format!("{TRACING}/uprobe_profile");
         let profile = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
-        // Program, event, hits, misses.
+        // The fields are program, event, hits, misses.
         let hits = profile.lines().filter_map(|line| {
             let fields: Vec<_> = line.split_whitespace().collect();
             let ours = FUNCTIONS.iter().any(|function| fields.get(1).is_some_and(|event| event.ends_with(function)));
@@ -118,7 +118,7 @@ fn switch(to: &str) -> std::io::Result<()> {
 }
 
 fn remove() {
-    // There may be none; then there is nothing to do.
+    // Fails when there are no probes; then there is nothing to remove.
     if switch("0").is_ok() {
         let mut perf = std::process::Command::new("perf");
         let _ = perf.args(["probe", "--quiet", "--del", &format!("{GROUP}:*")]).output();

@@ -1,4 +1,4 @@
-//! What Postgres alone can do: the statements of one submission, in the transactions they are in, by pgbench.
+//! Measures Postgres alone: pgbench runs the statements of one submission in the same transactions as the services.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -14,22 +14,22 @@ use super::population::Population;
 use super::usage;
 use crate::postgres::Postgres;
 
-/// Submissions as pgbench does them.
+/// The result of running submissions with pgbench.
 #[derive(Debug)]
 pub struct Yardstick {
     pub clients: usize,
     pub per_second: f64,
-    /// Milliseconds of CPU in Postgres for each.
+    /// CPU time in Postgres for one submission, in milliseconds.
     pub cpu: f64,
     /// The plan of each statement, as `EXPLAIN (ANALYZE, BUFFERS)` shows it.
     pub plans: Vec<String>,
 }
 
-/// A statement of the services by a part of it that no other has, and what its parameters are here.
+/// A statement of the services, found by a part of its text that no other statement has, with its parameters here.
 struct Step {
     part: &'static str,
     parameters: &'static [&'static str],
-    /// What later steps need of its rows.
+    /// The columns of its rows that later steps need.
     reads: Option<&'static str>,
 }
 
@@ -37,7 +37,7 @@ const fn step(part: &'static str, parameters: &'static [&'static str]) -> Step {
     Step { part, parameters, reads: None }
 }
 
-/// Ids are made as [`Population`] makes them.
+/// Ids derived from names as in [`Population`].
 const SESSION: &str = "md5('bench session' || :patient)::uuid";
 const PATIENT: &str = "md5('bench patient' || :patient)::uuid";
 const ASSIGNMENT: &str = "md5('bench assignment' || :patient)::uuid";
@@ -95,13 +95,13 @@ const CLAIM: Step = Step {
 };
 const CONTACTS: Step = step("FROM identity.contact", &[SITE]);
 
-/// An attempt of one notification, which a script replaces by the other's.
+/// Records the attempt of one notification. The script replaces its ids for the second notification.
 const RECORD: Step = step(
     "INSERT INTO clinical.delivery_attempt",
     &["ARRAY[:sms]", "ARRAY[1]", DELIVERED, DELIVERED, ZERO, ZERO, TRACE_ID, FALSE],
 );
 
-/// The statements of the services as sqlx has checked them, in a folder of JSON files.
+/// The services' statements, from sqlx's folder of JSON files.
 struct Statements(Vec<String>);
 
 impl Statements {
@@ -115,12 +115,12 @@ impl Statements {
         Ok(Self(paths.into_iter().map(text).collect::<anyhow::Result<_>>()?))
     }
 
-    /// A step as a command of pgbench's.
+    /// A step as a pgbench command.
     fn command(&self, step: &Step) -> anyhow::Result<String> {
         let found: Vec<_> = self.0.iter().filter(|text| text.contains(step.part)).collect();
         let [text] = found[..] else { anyhow::bail!("{} statements have {:?}, expected one", found.len(), step.part) };
         let mut text = text.clone();
-        // From the last one on, because $1 is a part of $10 as well.
+        // From the last to the first, because $1 is also the beginning of $10.
         for (index, parameter) in step.parameters.iter().enumerate().rev() {
             text = text.replace(&format!("${}", index + 1), parameter);
         }
@@ -131,7 +131,7 @@ impl Statements {
         })
     }
 
-    /// One submission with its two deliveries.
+    /// The script of one submission with its two deliveries.
     fn script(&self, population: Population) -> anyhow::Result<String> {
         let mut script = String::new();
         let Population { patients, sites, .. } = population;
@@ -153,7 +153,7 @@ impl Statements {
     }
 }
 
-/// Runs the statements of one submission again and again. `statements` is the folder that sqlx has written.
+/// Runs the statements of one submission repeatedly. `statements` is the folder that sqlx has written.
 ///
 /// # Errors
 /// When there is no pgbench beside the server's other programs, or a statement fails.
@@ -203,17 +203,18 @@ pub(super) async fn run(
     })
 }
 
-/// As the services' sessions are.
+/// The same settings as in the services' sessions.
 const SETTINGS: &str = "-c enable_seqscan=off -c jit=off";
 
-/// Has the server send each statement's plan.
+/// Makes the server send the plan of each statement.
 const EXPLAIN: &str = "-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0 \
                        -c auto_explain.log_analyze=on -c auto_explain.log_buffers=on -c client_min_messages=log";
 
-/// The first five times a statement is planned for its values.
+/// Postgres plans a prepared statement for its actual values the first five times. After that it may keep a generic
+/// plan.
 const UNTIL_PLANS_ARE_KEPT: usize = 8;
 
-/// What a program has said, on its standard output and its standard error.
+/// Runs a program. Returns its standard output and standard error.
 async fn output(command: &mut Command) -> anyhow::Result<(String, String)> {
     let output = command.output().await.context("run pgbench")?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -222,7 +223,7 @@ async fn output(command: &mut Command) -> anyhow::Result<(String, String)> {
     Ok((said, errors))
 }
 
-/// Those of the last time that each statement was run.
+/// The plans of each statement's last execution.
 fn last_plans(log: &str) -> Vec<String> {
     let plans: Vec<_> = log.split("LOG:  duration: ").skip(1).map(|plan| plan.trim().to_owned()).collect();
     let each = plans.len() / UNTIL_PLANS_ARE_KEPT;

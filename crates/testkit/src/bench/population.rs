@@ -1,4 +1,4 @@
-//! Patients and nurses beyond those of the demo, and reports that they have sent before.
+//! Patients and nurses in addition to those of the demo, and earlier reports of theirs.
 
 use anyhow::Context;
 use futures_util::future::try_join_all;
@@ -9,13 +9,14 @@ use uuid::Uuid;
 
 use crate::client::Client;
 
-/// Sites with a nurse or more, and patients who are spread over them. All log in with the first demo patient's PIN.
+/// Sites with at least one nurse, and patients who are spread over them. All log in with the PIN of the first demo
+/// patient.
 #[derive(Debug, Clone, Copy)]
 pub struct Population {
     pub sites: u32,
     pub nurses_per_site: u32,
     pub patients: u32,
-    /// Stored before, over the last months, and told.
+    /// Reports of the last months whose notifications are delivered.
     pub reports: u32,
 }
 
@@ -23,11 +24,11 @@ pub struct Population {
 #[derive(Debug, Clone)]
 pub struct Patient {
     pub token: String,
-    /// May be filled in at any time.
+    /// An assignment that can be filled in at any time.
     pub assignment: Uuid,
 }
 
-/// Ids are made of names, so that the statements need not hand them on.
+/// Ids are derived from names, so that statements need not pass them on.
 const STATEMENTS: &str = "
     UPDATE clinical.study SET reports_per_hour = 1000000;
     CREATE FUNCTION pg_temp.id(kind text, number bigint) RETURNS uuid LANGUAGE sql AS
@@ -61,7 +62,8 @@ const STATEMENTS: &str = "
     JOIN clinical.enrolment ON person_id = pg_temp.id('patient', patient)
     CROSS JOIN clinical.questionnaire_version WHERE questionnaire_id = 'daily-symptom-diary';";
 
-/// Nobody checks who refers to whom, which would take longer than all the rest. Their hash tells them from others.
+/// Foreign keys are not checked here, because that would take longer than everything else. These reports are recognised
+/// by their hash.
 const REPORTS: &str = "
     SET LOCAL session_replication_role = replica;
     INSERT INTO clinical.report (report_id, assignment_id, enrolment_id, captured_at, captured_offset_seconds, received_at,
@@ -93,7 +95,7 @@ const REPORTS: &str = "
     SET LOCAL session_replication_role = origin;";
 
 impl Population {
-    /// Stores them all; gives each patient's assignment.
+    /// Stores the population. Returns each patient's assignment.
     ///
     /// # Errors
     /// When a statement fails.
@@ -104,7 +106,7 @@ impl Population {
         Ok(sqlx::query_scalar(AssertSqlSafe(self.assignments())).fetch_all(database).await?)
     }
 
-    /// What stores them all.
+    /// The statements that store the population.
     pub fn statements(&self) -> String {
         let reports = if self.reports == 0 { "" } else { REPORTS };
         format!("{STATEMENTS}{reports} ANALYZE;")
@@ -114,7 +116,7 @@ impl Population {
             .replace("$reports", &self.reports.to_string())
     }
 
-    /// What gives each patient's assignment.
+    /// The query for each patient's assignment.
     pub fn assignments(&self) -> String {
         format!(
             "SELECT md5('bench assignment' || n)::uuid FROM generate_series(0, {} - 1) AS n ORDER BY n",
@@ -148,7 +150,7 @@ pub async fn log_in_demo(client: &Client) -> anyhow::Result<Vec<Patient>> {
     try_join_all(logins).await
 }
 
-/// One report of a patient of the demo's.
+/// Submits one report of a demo patient.
 ///
 /// # Errors
 /// When it is not stored.

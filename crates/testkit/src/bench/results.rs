@@ -1,4 +1,4 @@
-//! What a bench has found out.
+//! The results of a benchmark.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use super::{Level, Yardstick};
 use crate::stack::Service;
 
-/// What a variant has done at a level, in all rounds together.
+/// The results of one variant at one level, over all rounds.
 #[derive(Debug)]
 pub struct Measured {
     pub variant: String,
@@ -16,21 +16,21 @@ pub struct Measured {
     pub stored: u64,
     /// Answers other than 201.
     pub refused: u64,
-    /// How long submissions came, and how long it took until everything was delivered.
+    /// How long submissions were made, and how long it took until everything was delivered.
     pub loaded: Duration,
     pub delivered: Duration,
-    /// From a request to its answer, in microseconds.
+    /// From request to answer, in microseconds.
     pub latency: Histogram<u64>,
-    /// From an answer to the report's last message, in microseconds.
+    /// From the answer to the report's last message, in microseconds.
     pub told: Histogram<u64>,
     pub messages: u64,
     pub spans: u64,
-    /// By service, and `postgres`.
+    /// CPU time by service, and of `postgres`.
     pub cpu: BTreeMap<String, Duration>,
     pub switches: BTreeMap<String, u64>,
-    /// Of the five services; zero where they were not counted.
+    /// Of the five services; zero when they were not counted.
     pub allocations: u64,
-    /// Bytes that the five services have in memory at the end of the level's last round.
+    /// Resident memory of the five services at the end of the level's last round, in bytes.
     pub resident: u64,
 }
 
@@ -54,38 +54,38 @@ impl Measured {
         })
     }
 
-    /// Submissions a second, answered.
+    /// Answered submissions a second.
     pub fn answered_per_second(&self) -> f64 {
         per(self.stored, self.loaded)
     }
 
-    /// Submissions a second, with everything delivered.
+    /// Submissions a second, counted until everything was delivered.
     pub fn sustained_per_second(&self) -> f64 {
         per(self.stored, self.delivered)
     }
 
-    /// Milliseconds of CPU a submission in the five services.
+    /// Milliseconds of CPU per submission in the five services.
     pub fn cpu_of_services(&self) -> f64 {
         self.cpu.iter().filter(|(name, _)| is_service(name)).map(|(_, cpu)| self.each(*cpu)).sum()
     }
 
-    /// Milliseconds of CPU a submission in one of them, or in `postgres`.
+    /// Milliseconds of CPU per submission in one service, or in `postgres`.
     pub fn cpu_of(&self, name: &str) -> f64 {
         self.cpu.get(name).map(|cpu| self.each(*cpu)).unwrap_or_default()
     }
 
-    /// Context switches a submission in the five services.
+    /// Context switches per submission in the five services.
     pub fn switches_of_services(&self) -> f64 {
         let switches: u64 = self.switches.iter().filter(|(name, _)| is_service(name)).map(|(_, count)| count).sum();
         self.share(switches)
     }
 
-    /// Allocations a submission in the five services, if they were counted.
+    /// Allocations per submission in the five services, if they were counted.
     pub fn allocations_each(&self) -> Option<f64> {
         (self.allocations > 0).then(|| self.share(self.allocations))
     }
 
-    /// Spans a submission.
+    /// Spans per submission.
     pub fn spans_each(&self) -> f64 {
         self.share(self.spans)
     }
@@ -110,38 +110,38 @@ pub(crate) fn is_service(name: &str) -> bool {
     Service::ALL.iter().any(|service| service.name() == name)
 }
 
-/// What the five services together take up.
+/// The footprint of the five services together.
 #[derive(Debug, Default, Clone)]
 pub struct Footprint {
     pub variant: String,
-    /// Bytes of their five programs.
+    /// The size of their five binaries, in bytes.
     pub programs: u64,
-    /// How long the five took to be ready, one beside the other, with Postgres there; and until the first submission's trace
-    /// had come to the collector.
+    /// The time from the start until all five services were ready, and until the trace of the first submission had
+    /// arrived. Postgres was running already.
     pub ready: Duration,
     pub first_trace: Duration,
-    /// Bytes of the database before the load.
+    /// The size of the database before the load, in bytes.
     pub database: u64,
     pub at_start: Memory,
     pub after_logins: Memory,
     pub at_end: Memory,
-    /// The sum of each one's peak, in bytes.
+    /// The sum of the peak of each service, in bytes.
     pub peak: u64,
 }
 
-/// Bytes in memory.
+/// Memory in bytes.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Memory {
     pub resident: u64,
-    /// As far as it is not a program's text, which the kernel can read again.
+    /// Anonymous memory: without pages that the kernel can read from a file again, such as a program's text.
     pub anonymous: u64,
 }
 
-/// What a whole run has found out.
+/// The results of a whole run.
 #[derive(Debug)]
 pub struct Results {
     pub measured: Vec<Measured>,
-    /// Of each variant in the last round.
+    /// The footprint of each variant in the last round.
     pub footprints: Vec<Footprint>,
     pub yardstick: Option<Yardstick>,
     /// The services whose stacks were recorded: a process's id and its name.
@@ -149,7 +149,7 @@ pub struct Results {
 }
 
 impl Results {
-    /// Of levels that were measured without a Postgres of one's own.
+    /// For levels that were measured on a server that is not ours.
     pub fn of(measured: Vec<Measured>) -> Self {
         Self { measured, footprints: Vec::new(), yardstick: None, recorded: Vec::new() }
     }

@@ -1,4 +1,5 @@
-//! Receivers of spans, SMS and mail that cost little, in a process of their own: what they use is nobody's.
+//! Cheap receivers of spans, SMS and mail in a process of their own, so that their costs are not added to those of the
+//! services.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -24,7 +25,7 @@ use crate::otlp::trace_service;
 use crate::poll;
 use crate::server_task::ANY_PORT;
 
-/// For an answer of the sinks' own process.
+/// How long to wait for an answer of the sinks' process.
 const ANSWER: Duration = Duration::from_secs(20);
 
 /// Where the sinks listen.
@@ -35,16 +36,16 @@ pub(super) struct Addresses {
     pub(super) smtp: SocketAddr,
 }
 
-/// What has arrived.
+/// What has arrived since the last time.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Arrived {
     pub(super) spans: u64,
     pub(super) messages: u64,
-    /// When a report's latest message came, in microseconds since 1970, by the report's id.
+    /// When the latest message of each report arrived, in microseconds since 1970, by report id.
     pub(super) last: HashMap<Uuid, u64>,
 }
 
-/// The sinks' process. It ends with this value.
+/// The sinks' process. Dropping it ends the process.
 #[derive(Debug)]
 pub(super) struct Sinks {
     pub(super) addresses: Addresses,
@@ -54,7 +55,7 @@ pub(super) struct Sinks {
 }
 
 impl Sinks {
-    /// Starts a program that does nothing but [`serve`].
+    /// Starts a program that only runs [`serve`].
     pub(super) async fn start(mut program: Command) -> anyhow::Result<Self> {
         let mut process = program
             .stdin(Stdio::piped())
@@ -69,7 +70,7 @@ impl Sinks {
         Ok(Self { addresses, commands, answers, _process: process })
     }
 
-    /// What has arrived since the last time, and what still arrives until nothing does for as long as `quiet`.
+    /// Takes what has arrived since the last time, and waits until nothing more arrives for `quiet`.
     pub(super) async fn take_all(&mut self, quiet: Duration) -> anyhow::Result<Arrived> {
         let mut all = self.take().await?;
         loop {
@@ -107,8 +108,8 @@ fn lock(shared: &Shared) -> MutexGuard<'_, Arrived> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Serves as the sinks' process until its standard input ends. It says where it listens on a line of its own, and what
-/// has arrived whenever it is sent a line.
+/// Runs the sinks until standard input ends. Prints a line with their addresses, and then, for each line of input, a
+/// line with what has arrived.
 ///
 /// # Errors
 /// When no port can be bound.
@@ -152,11 +153,11 @@ async fn take_sms(State(shared): State<Shared>, body: String) -> impl IntoRespon
     (StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], r#"{"sid":"SM1","status":"queued"}"#)
 }
 
-/// Notes a message about the report whose link it ends with.
+/// Records a message. The link at its end names the report.
 fn note(shared: &Shared, text: &str) {
     let is_part = |character: char| character.is_ascii_hexdigit() || character == '-';
     let mut words = text.rsplit(|character| !is_part(character)).filter(|word| word.len() >= 36);
-    // The slash before an id is encoded in a form, with a digit at its end.
+    // In an encoded form the slash before the id is `%2F`, and its `2F` looks like a part of the id.
     let id = words.find_map(|word| word[word.len() - 36..].parse().ok());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut arrived = lock(shared);
@@ -170,13 +171,13 @@ async fn take_mails(listener: TcpListener, shared: Shared) {
     while let Ok((stream, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            // A client that goes away is not our concern.
+            // It does not matter here when a client disconnects.
             let _ = converse(stream, &shared).await;
         });
     }
 }
 
-/// RFC 5321, as far as a client needs it that does nothing wrong.
+/// A minimal SMTP server (RFC 5321), for clients that make no mistakes.
 async fn converse(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let (reader, mut writer) = stream.split();
@@ -188,7 +189,7 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()>
                 writer.write_all(b"354 go on\r\n").await?;
                 let mut text = String::new();
                 while let Some(line) = lines.next_line().await?.filter(|line| line != ".") {
-                    // Lines of quoted-printable that go on.
+                    // A `=` at the end of a quoted-printable line continues it.
                     text.push_str(line.strip_suffix('=').unwrap_or(&line));
                     if !line.ends_with('=') {
                         text.push('\n');

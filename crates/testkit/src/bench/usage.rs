@@ -1,4 +1,4 @@
-//! What processes have used, out of `/proc` (`proc_pid_stat(5)`, `proc_pid_status(5)`).
+//! Resource usage of processes, from `/proc` (`proc_pid_stat(5)`, `proc_pid_status(5)`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,16 +10,16 @@ use anyhow::Context;
 
 use super::results::is_service;
 
-/// Of a service, or of Postgres with all its backends.
+/// The usage of a service, or of Postgres with all its backends.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Usage {
     pub(crate) cpu: Duration,
     /// Context switches, voluntary or not.
     pub(crate) switches: u64,
-    /// Bytes of memory in use, and the most so far. Shared memory counts for each process that has it.
+    /// Resident memory in bytes, now and at its peak. Shared memory counts for each process that has it.
     pub(crate) resident: u64,
     pub(crate) peak: u64,
-    /// Of what is resident, what is no file's.
+    /// The anonymous part of the resident memory, which no file backs.
     pub(crate) anonymous: u64,
 }
 
@@ -33,7 +33,7 @@ impl Usage {
     }
 }
 
-/// What was used since; memory as it is.
+/// The usage since an earlier one. Memory is not subtracted.
 impl Sub for Usage {
     type Output = Self;
 
@@ -46,18 +46,18 @@ impl Sub for Usage {
     }
 }
 
-/// The kernel's unit of time for user space.
+/// The kernel's unit of CPU time in `/proc`.
 const TICK: Duration = Duration::from_millis(10);
 
 struct Process {
     id: u32,
     parent: u32,
     name: String,
-    /// Its own and that of children that have ended.
+    /// Includes the CPU time of its children that have ended.
     cpu: Duration,
 }
 
-/// Of every child of this process by its name; what a child has started counts as its own.
+/// The usage of every child of this process, by name. Descendants count with the child that they descend from.
 ///
 /// # Errors
 /// When there is no `/proc`.
@@ -72,7 +72,7 @@ pub(crate) fn of_children() -> anyhow::Result<BTreeMap<String, Usage>> {
     Ok(usages)
 }
 
-/// The services among the children of this process: id and name.
+/// The services among the children of this process, with id and name.
 pub(super) fn services() -> anyhow::Result<Vec<(u32, String)>> {
     let processes = processes()?.into_iter();
     let ours = processes.filter(|process| process.parent == std::process::id() && is_service(&process.name));
@@ -82,7 +82,7 @@ pub(super) fn services() -> anyhow::Result<Vec<(u32, String)>> {
 fn processes() -> anyhow::Result<Vec<Process>> {
     let entries = fs::read_dir("/proc").context("read /proc")?;
     let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    // One that has ended meanwhile is none.
+    // A process may end between the listing and the reading. It is left out.
     Ok(ids.filter_map(process).collect())
 }
 
@@ -95,7 +95,7 @@ fn process(id: u32) -> Option<Process> {
     Some(Process { id, parent: number(1)?, name: name.to_owned(), cpu: TICK * ticks })
 }
 
-/// The child of `root` that a process is, or descends from.
+/// The child of `root` that this process is or descends from.
 fn ancestor_below<'p>(root: u32, process: &'p Process, all: &'p [Process]) -> Option<&'p Process> {
     let mut process = process;
     while process.parent != root {
@@ -122,7 +122,7 @@ fn switches(task: &Path) -> u64 {
     field(&status, "voluntary_ctxt_switches:") + field(&status, "nonvoluntary_ctxt_switches:")
 }
 
-/// A number of a status file; zero where there is none.
+/// A number in a status file; zero when the field is missing.
 fn field(status: &str, name: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()

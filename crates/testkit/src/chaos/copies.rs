@@ -7,10 +7,10 @@ use crate::client::Client;
 use crate::proxy::Proxy;
 use crate::stack::{Peer, Replica, Service, Stack};
 
-/// How often each service runs.
+/// The number of copies of each service.
 pub(super) const COPIES: usize = 2;
 
-/// Two copies of each service on one database: a stack, and a second one beside it that calls its own.
+/// Two copies of each service on one database: a stack, and a second set whose services call each other.
 pub(super) struct Copies {
     pub(super) stack: Stack,
     second: BTreeMap<Service, Replica>,
@@ -41,12 +41,12 @@ impl Copies {
         if copy == 0 { self.stack.restart(service).await } else { self.replica(service)?.restart().await }
     }
 
-    /// What the connections of a copy to something lead through.
+    /// The proxy between a copy of a service and one of its peers.
     pub(super) fn proxy(&self, service: Service, copy: usize, peer: Peer) -> anyhow::Result<&Proxy> {
         if copy == 0 { self.stack.proxy(service, peer) } else { self.second[&service].proxy(peer) }
     }
 
-    /// Ends all copies, callers first, and gives what they have logged.
+    /// Ends all copies, callers first. Returns their log lines.
     pub(super) async fn end(&mut self) -> anyhow::Result<Vec<Value>> {
         let mut lines = Vec::new();
         for service in Service::ALL.into_iter().rev() {

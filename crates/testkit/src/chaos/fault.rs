@@ -11,19 +11,19 @@ use super::{Plan, recovery};
 use crate::postgres::Postgres;
 use crate::stack::{Peer, Service, Stack};
 
-/// How long a moment is waited for; then any moment will do.
+/// How long to wait for a chosen moment. After that the fault happens at any moment.
 const MOMENT: Duration = Duration::from_secs(2);
-/// How long a network is silent, in milliseconds.
+/// How long a partition lasts, in milliseconds.
 const SILENCE: std::ops::Range<u64> = 500..6000;
 
-/// What goes wrong.
+/// A fault to inject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// A copy of a service dies.
+    /// Kills a copy of a service.
     Kill(Service),
-    /// Postgres dies.
+    /// Kills Postgres.
     KillPostgres,
-    /// Between a copy of a service and what it talks to nothing is forwarded for a while, and nobody is told.
+    /// Partitions a copy of a service from a peer for a while: nothing is forwarded, and neither side gets an error.
     Partition(Service, Peer),
 }
 
@@ -37,26 +37,26 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A fault that there was.
+/// A fault that was injected.
 #[derive(Debug, Clone, Copy)]
 pub struct Incident {
     pub fault: Fault,
     pub at: SystemTime,
-    /// From the end of a partition until everything worked again; nothing if it did not.
+    /// The time from the end of a partition until everything worked again. `None` if it did not, and for other faults.
     pub recovery: Option<Duration>,
 }
 
-/// When to strike.
+/// The moment at which a fault is injected.
 #[derive(Debug, Clone, Copy)]
 enum Moment {
     Any,
-    /// As soon as another report is committed: its answer is still on its way.
+    /// As soon as another report is committed, while its answer is still on its way.
     AfterCommit,
-    /// As soon as a provider has another message: its attempt is not recorded yet.
+    /// As soon as a provider has received another message, before its attempt is recorded.
     AfterSend,
 }
 
-/// Breaks something, lets it be well again, and so on.
+/// Injects faults one after the other, and repairs each before the next.
 pub(super) struct Saboteur<'l> {
     rng: Rng,
     faults: usize,
@@ -80,7 +80,7 @@ impl<'l> Saboteur<'l> {
         Ok(incidents)
     }
 
-    /// Gives how long the recovery took, where that is waited for.
+    /// Injects a fault and repairs it. Returns how long the recovery from a partition took.
     async fn inflict(
         &mut self,
         fault: Fault,
@@ -138,7 +138,7 @@ impl<'l> Saboteur<'l> {
 
     async fn wait_for(&mut self, moment: Moment, stack: &Stack) {
         sleep(Duration::from_millis(self.rng.u64(20..400))).await;
-        // A moment that does not come, because too much is down, must not hold the run up.
+        // The moment may not come, because too much is down. The run goes on without it.
         let _ = match moment {
             Moment::Any => return,
             Moment::AfterCommit => timeout(MOMENT, commit(stack)).await,

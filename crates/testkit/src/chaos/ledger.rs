@@ -4,21 +4,21 @@ use std::time::{Duration, Instant};
 
 use super::copies::COPIES;
 
-/// What the phones were told, as the truth to compare the database with.
+/// What the gateways answered to the phones. The database is compared with it.
 #[derive(Debug, Default)]
 pub(super) struct Ledger(Mutex<Entries>);
 
 #[derive(Debug, Default, Clone)]
 pub(super) struct Entries {
-    /// Report ids by the key they were acknowledged under.
+    /// The acknowledged report ids, by idempotency key.
     pub(super) acknowledged: BTreeMap<String, String>,
-    /// Requests that had to be sent again.
+    /// Requests that were retried.
     pub(super) retries: usize,
-    /// Answers that no retry would change.
+    /// Answers that a retry would not change.
     pub(super) refused: Vec<String>,
-    /// How long each acknowledgement took, from the first request on.
+    /// The time from the first request of a report to its acknowledgement.
     pub(super) waits: Vec<Duration>,
-    /// When each gateway last acknowledged one.
+    /// The time of each gateway's last acknowledgement.
     last: [Option<Instant>; COPIES],
 }
 

@@ -1,7 +1,8 @@
-//! A steady load on two copies of each service, which are killed or cut off from what they need one after the other, and
-//! what must be true after it: nothing lost, nothing twice, everybody told, every chain whole, and all by itself.
+//! A chaos test: a steady load on two copies of each service, which are killed or partitioned from their peers one
+//! after the other. Afterwards nothing may be lost or stored twice, every notification must be delivered, every audit
+//! chain must be complete, and all of it without intervention.
 //!
-//! The same seed gives the same faults, moments and pauses; what they hit depends on the machine.
+//! The same seed gives the same faults, moments and pauses. Which requests they hit depends on the machine.
 
 mod copies;
 mod fault;
@@ -28,32 +29,32 @@ pub use fault::{Fault, Incident};
 use ledger::Ledger;
 pub use verdict::Verdict;
 
-/// From the end of the load to its last answer.
+/// The most time from the end of the load to its last answer.
 const LAST_ANSWER: Duration = Duration::from_mins(1);
 
-/// What to do to a stack.
+/// A plan of faults.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// How often something goes wrong.
+    /// The number of faults.
     pub faults: usize,
-    /// Decides about what and when.
+    /// Decides which faults happen, and when.
     pub seed: u64,
     /// Patients who submit one report after the other.
     pub phones: usize,
-    /// Whether notify-svc looks for what no hint has reached. Without it notifications must get stuck:
-    /// a check that does not notice that is worth nothing.
+    /// Whether notify-svc sweeps for notifications whose hint was lost. Without the sweeper some must get stuck; this
+    /// shows that the check can fail.
     pub sweeper: bool,
-    /// How long everything may take to work again, by itself, from the end of a partition on.
+    /// How long everything may take to recover after the end of a partition.
     pub recovery: Duration,
-    /// How long the stack may take to come to rest afterwards.
+    /// How long all deliveries may take after the load.
     pub settle: Duration,
 }
 
-/// Carries a plan out on a Postgres and a stack of its own.
+/// Carries out a plan on a Postgres and a stack of its own.
 ///
 /// # Errors
-/// When the stack cannot be started, or does not come back after a fault. What got lost is no error:
-/// the verdict tells it.
+/// When the stack cannot be started, or does not come back after a fault. Lost reports are no error, but part of the
+/// verdict.
 pub async fn run(plan: &Plan) -> anyhow::Result<Verdict> {
     ensure!(plan.phones > 0, "without phones there is nothing to lose");
     let start = Instant::now();
@@ -84,9 +85,9 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Verdict> {
     Ok(verdict)
 }
 
-/// Waits and leases short enough that a run sees many of them end.
+/// Sets short timeouts and leases, so that many of them end during a run.
 pub(crate) fn hurried(builder: Builder, sweeper: bool) -> Builder {
-    // A service that starts sweeps once, whatever the interval: without a sweeper nothing is overdue then.
+    // A service sweeps once at its start, whatever the interval. So without a sweeper nothing may be overdue by then.
     let (sweep, overdue) = if sweeper { ("200ms", "1s") } else { ("1h", "1h") };
     [
         (Service::NotifySvc, "EPRO_SWEEP__INTERVAL", sweep),

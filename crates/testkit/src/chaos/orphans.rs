@@ -1,5 +1,5 @@
-//! Spans whose parent never came: a killed process takes the spans it has not sent along, and no
-//! other reason is good enough.
+//! Spans whose parent never arrived. A killed process loses the spans that it has not exported yet, and this is the
+//! only accepted reason.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,12 +7,12 @@ use super::{Fault, Incident};
 use crate::stack::Service;
 use crate::trace::{Kind, Span, Trace};
 
-/// A span that has just ended waits this long at most for its export, with a margin.
+/// The longest time from the end of a span to its export, with a margin.
 const EXPORT: Duration = Duration::from_secs(2);
-/// No span that waits for another lasts longer.
+/// The longest duration of a span that waits for another one.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// The orphans of a trace: those that a kill explains, and those that nothing does.
+/// Sorts the orphans of a trace into those that a kill explains and the others.
 pub(crate) fn sort<'a>(trace: &'a Trace, incidents: &[Incident]) -> (Vec<&'a Span>, Vec<&'a Span>) {
     trace.orphans().into_iter().partition(|orphan| incidents.iter().any(|incident| explains(incident, orphan)))
 }
@@ -22,7 +22,7 @@ fn explains(incident: &Incident, orphan: &Span) -> bool {
     let at = incident.at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let start = Duration::from_nanos(orphan.start);
     let parents = match orphan.kind {
-        // A late delivery's parent is the submission, which may be long ago.
+        // The parent of a late delivery is the submission, and that may have been long ago.
         Kind::Consumer => return at <= start + LONGEST && [Service::NotifySvc, Service::DataSvc].contains(&victim),
         Kind::Server => callers(&orphan.service),
         _ => Service::ALL.into_iter().filter(|service| service.name() == orphan.service).collect(),

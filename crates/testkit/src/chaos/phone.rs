@@ -12,11 +12,11 @@ use super::copies::COPIES;
 use super::ledger::Ledger;
 use crate::client::{Client, Token, report};
 
-/// Between two reports of one patient, and before a retry.
+/// The pause between two reports of one patient, and before a retry.
 const PAUSE: std::ops::Range<u64> = 20..200;
 
-/// Submits one report after the other as a phone does: each is sent again under its key until it is
-/// acknowledged, and only then deleted. As behind a load balancer, any gateway may get any request.
+/// Submits one report after the other, as a phone does. Each report is sent again with the same idempotency key until
+/// it is acknowledged. Each request goes to a random gateway, as behind a load balancer.
 pub(super) async fn run(
     gateways: [Client; COPIES],
     patient: &'static Patient,
@@ -38,7 +38,7 @@ pub(super) async fn run(
                     let report_id = answer.json()["report_id"].as_str().unwrap_or_default().to_owned();
                     let report = format!("/v1/reports/{report_id}");
                     ledger.acknowledge(key, report_id, start.elapsed(), gateway);
-                    // Whatever comes of it: there is a connection that only reads use.
+                    // The answer does not matter: the request keeps a connection in use that only reads use.
                     let _ = gateways[gateway].get(&report, Some(&token)).await;
                     break;
                 }

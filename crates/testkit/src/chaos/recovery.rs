@@ -5,11 +5,11 @@ use super::ledger::Ledger;
 use crate::poll;
 use crate::proxy::Proxy;
 
-/// How long a recovery is waited for; beyond [`super::Plan::recovery`] it counts as none anyway.
+/// The longest wait for a recovery. More than [`super::Plan::recovery`] counts as none anyway.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How long it takes from `healed` until what was cut off is spoken to again, both gateways are ready and have acknowledged
-/// a report, and both providers have another message; nothing if it does not come to that.
+/// How long it takes after `healed` until the partitioned peer is reached again, both gateways are ready and have
+/// acknowledged a report, and both providers have received another message. `None` if that does not happen.
 pub(super) async fn wait(
     copies: &Copies,
     ledger: &Ledger,
@@ -31,7 +31,7 @@ pub(super) async fn wait(
     Ok(recovered.then(|| healed.elapsed()))
 }
 
-/// Messages that the providers have taken.
+/// The number of messages that each provider has received.
 fn sent(copies: &Copies) -> (usize, usize) {
     (copies.stack.sms.journal().all().len(), copies.stack.smtp.journal().all().len())
 }

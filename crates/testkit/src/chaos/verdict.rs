@@ -16,54 +16,54 @@ use crate::stack::{Service, Stack};
 /// Messages for each report: one by SMS and one by mail to each nurse of its site.
 const MESSAGES: usize = 2 * NURSES.len() / SITES.len();
 
-/// What was found after the storm. Lists hold ids.
+/// The result of a chaos run. Lists hold ids.
 #[derive(Debug, Default)]
 pub struct Verdict {
-    /// How often each fault was.
+    /// How often each fault was injected.
     pub faults: BTreeMap<String, usize>,
     pub partitions: usize,
-    /// The longest that it took from the end of a partition until everything worked again.
+    /// The longest recovery after a partition.
     pub slowest_recovery: Duration,
-    /// Partitions after which that took too long.
+    /// Partitions without a recovery in time.
     pub unrecovered: Vec<String>,
     pub acknowledged: usize,
     pub retries: usize,
-    /// How long half of the acknowledgements took at most.
+    /// The median of the time to an acknowledgement.
     pub median_wait: Duration,
     pub longest_wait: Duration,
-    /// Answers that no retry would have changed.
+    /// Answers that a retry would not have changed.
     pub refused: Vec<String>,
-    /// Acknowledged and not stored.
+    /// Reports that were acknowledged and are not stored.
     pub lost: Vec<String>,
-    /// Stored more than once, or without a phone that knows of it.
+    /// Reports that are stored more than once or that no phone got acknowledged.
     pub duplicates: usize,
     pub notifications: usize,
-    /// Notifications that are not delivered, or that no provider has seen.
+    /// Notifications that are not delivered, or whose message no provider has received.
     pub stuck: Vec<String>,
-    /// Reports with fewer or more notifications than nurses and channels.
+    /// Reports whose number of notifications is not that of nurses times channels.
     pub untold: Vec<String>,
-    /// Messages that a provider took although it had the same one before.
+    /// Messages that a provider received a second time.
     pub double_sends: usize,
-    /// Notifications with more messages than attempts that a fault has hit, and one.
+    /// Notifications with more messages than one plus the number of attempts that a fault interrupted.
     pub unexplained_sends: Vec<String>,
-    /// What `data-svc audit verify` and `data-svc reconcile` said, if they found something.
+    /// Findings of `data-svc audit verify` and `data-svc reconcile`.
     pub findings: Vec<String>,
     pub spans: usize,
     /// Spans whose parent died with its process.
     pub orphans: usize,
-    /// Spans whose parent is missing for no reason.
+    /// Spans whose parent is missing without an accepted reason.
     pub unexplained_orphans: Vec<String>,
     pub panics: usize,
     pub took: Duration,
 }
 
 impl Verdict {
-    /// Whether the stack has kept its promises.
+    /// Whether all guarantees were kept.
     pub fn is_good(&self) -> bool {
         self.failures().iter().all(|(_, count)| *count == 0)
     }
 
-    /// Each promise with the number of times it was broken.
+    /// Each guarantee with the number of times it was broken.
     fn failures(&self) -> [(&'static str, usize); 10] {
         [
             ("partitions without a recovery in time", self.unrecovered.len()),
@@ -122,8 +122,8 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Waits until the stack is at rest, asks the database, the providers and the receiver of spans, and
-/// ends the services, so that their last spans are there.
+/// Waits until all deliveries are done, then checks the database, the providers and the received spans. Ends the
+/// services, so that they export their last spans.
 pub(super) async fn judge(
     copies: &mut Copies,
     ledger: &Ledger,
@@ -175,7 +175,7 @@ pub(super) async fn judge(
     Ok(verdict)
 }
 
-/// Until nothing waits for its delivery, or too long.
+/// Waits until no delivery is pending, or `settle` has passed.
 async fn rest(stack: &Stack, settle: Duration) -> anyhow::Result<()> {
     let mut database = stack.database.connect().await?;
     let pending = async || {
@@ -204,14 +204,14 @@ async fn reports(stack: &Stack, entries: &Entries, verdict: &mut Verdict) -> any
     }
     let acknowledged: BTreeSet<String> = entries.acknowledged.values().cloned().collect();
     verdict.lost = acknowledged.difference(&stored).map(|id| format!("report {id} is lost")).collect();
-    // Every key was acknowledged in the end, so there is one report for each and no other.
+    // Every key was acknowledged in the end, so exactly one report must be stored for each.
     verdict.duplicates = stored.len().abs_diff(entries.acknowledged.len());
     Ok(())
 }
 
 async fn notifications(stack: &Stack, verdict: &mut Verdict) -> anyhow::Result<()> {
     let mut database = stack.database.connect().await?;
-    // Only a fault leaves an attempt without a record, or with one that does not know what has become of it.
+    // Only a fault can leave an attempt without a record, or with the outcome `uncertain`.
     let rows = sqlx::query(
         "SELECT notification_id::text, state, attempts - count(outcome) FILTER (WHERE outcome <> 'uncertain') AS unknown
          FROM clinical.notification LEFT JOIN clinical.delivery_attempt USING (notification_id)
@@ -238,7 +238,7 @@ async fn notifications(stack: &Stack, verdict: &mut Verdict) -> anyhow::Result<(
     Ok(())
 }
 
-/// How many messages the providers took of each notification.
+/// The number of messages that the providers received for each notification.
 fn messages(stack: &Stack) -> BTreeMap<String, usize> {
     let texts = stack.sms.accepted().into_iter().filter_map(|message| message.idempotency_key);
     let mails = stack.smtp.accepted().into_iter().filter_map(|mail| {

@@ -1,4 +1,4 @@
-//! The account that the server runs under: Postgres refuses to run as root.
+//! The account of the server's processes: Postgres refuses to run as root.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -6,17 +6,17 @@ use std::process::Command;
 
 use anyhow::Context;
 
-/// Whom the server's processes and files belong to.
+/// The owner of the server's processes and files.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Account {
-    /// Us.
+    /// The current user.
     Own,
-    /// Another user, because we are root.
+    /// Another user, because the current one is root.
     Other { uid: u32, gid: u32 },
 }
 
 impl Account {
-    /// Our own, or `postgres` or else `nobody` when we are root.
+    /// The current user. If that is root, `postgres` or else `nobody`.
     pub(super) fn choose() -> anyhow::Result<Self> {
         if !rustix::process::geteuid().is_root() {
             return Ok(Self::Own);
@@ -45,7 +45,7 @@ impl Account {
         }
     }
 
-    /// Whether the account is another than our own.
+    /// Whether the account is not the current user.
     pub(super) fn is_other(self) -> bool {
         matches!(self, Self::Other { .. })
     }

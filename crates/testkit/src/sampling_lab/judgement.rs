@@ -1,4 +1,4 @@
-//! What has become of each request in what arrived.
+//! Decides for each request what part of its trace has arrived.
 
 use std::collections::{BTreeSet, HashMap};
 use std::iter;
@@ -12,7 +12,8 @@ use super::{Failure, Route};
 use crate::stack::Service;
 use crate::trace::{Kind, Span, Trace, Tree};
 
-/// What is kept of a trace by a collector that sees all of it: everything if a span of it has failed, else this share.
+/// The traces that an ideal tail-sampling collector would keep: all those with a failed span, and this ratio of the
+/// others.
 pub(super) fn by_tail(ratio: f64, sent: &[Sent], arrived: &HashMap<String, Kept>) -> HashMap<String, Kept> {
     let kept = |sent: &Sent| {
         let kept = arrived.get(&sent.trace_id)?;
@@ -25,7 +26,7 @@ pub(super) fn by_tail(ratio: f64, sent: &[Sent], arrived: &HashMap<String, Kept>
     sent.iter().filter_map(kept).collect()
 }
 
-/// Adds requests to a row, and takes their traces out of `arrived`.
+/// Counts requests in a row, and removes their traces from `arrived`.
 pub(super) fn judge(row: &mut Row, sent: &[Sent], arrived: &mut HashMap<String, Kept>) {
     for sent in sent {
         let kept = arrived.remove(&sent.trace_id);
@@ -58,7 +59,7 @@ pub(super) fn judge(row: &mut Row, sent: &[Sent], arrived: &mut HashMap<String, 
     }
 }
 
-/// How many failures that were answered lack something of their path that no kill explains.
+/// The number of answered failures whose path is incomplete although no kill explains that.
 pub(super) fn unexplained(sent: &[Sent], arrived: &HashMap<String, Kept>, kills: &[Kill]) -> u64 {
     let lacks = |sent: &&Sent| {
         let Some(failure) = sent.failure.filter(|failure| failure.is_answered()) else { return false };
@@ -70,7 +71,7 @@ pub(super) fn unexplained(sent: &[Sent], arrived: &HashMap<String, Kept>, kills:
     sent.iter().filter(lacks).count() as u64
 }
 
-/// Whether a trace in which nothing has failed is one tree with spans of every service that it goes through.
+/// Whether a trace without failures is one tree with spans of every service on its route.
 fn is_whole(route: Route, trace: &Trace) -> bool {
     let expected = match route {
         Route::Submit => Service::ALL.to_vec(),
@@ -85,7 +86,7 @@ fn is_root(tree: &Tree<'_>, top: usize) -> bool {
     tree.spans()[tree.tops()[top]].parent_span_id.is_none()
 }
 
-/// Whether the failed spans of the culprit are there, and whether everything above them is.
+/// Whether the failed spans of the culprit have arrived, and whether all spans above them have.
 fn catch(failure: Failure, trace: &Trace) -> Caught {
     let tree = Tree::new(trace);
     let culprit = failure.culprit().name();

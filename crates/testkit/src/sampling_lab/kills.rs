@@ -1,4 +1,4 @@
-//! Services that are killed while the load goes on, and what that may have cost the requests of that time.
+//! Kills services under load, and decides which missing spans that explains.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,10 +10,10 @@ use crate::chaos::{Fault, Incident, orphans};
 use crate::stack::{Service, Stack};
 use crate::trace::Trace;
 
-/// So long after an answer a submission's messages may still be on their way.
+/// How long after its answer a submission's messages may still be on their way.
 const DELIVERY: Duration = Duration::from_secs(10);
 
-/// The order in which a submission needs the services.
+/// The services in the order in which a submission needs them.
 const WAY: [Service; 5] = [Service::Gateway, Service::UserSvc, Service::EproSvc, Service::DataSvc, Service::NotifySvc];
 
 /// A service that was killed.
@@ -25,7 +25,7 @@ pub(super) struct Kill {
     over: SystemTime,
 }
 
-/// Kills one service after the other, each time that so many more of the batch's requests have been sent, and starts it again.
+/// Kills the next service each time that `requests` more of the batch have been sent, and starts it again.
 pub(super) async fn kill_every(
     requests: usize,
     batch: usize,
@@ -44,14 +44,14 @@ pub(super) async fn kill_every(
     Ok(kills)
 }
 
-/// Those that were under way, or whose messages may have been, when a service was killed or not back yet.
+/// The kills during which a request, or the delivery of its messages, may have been under way.
 pub(super) fn met_by<'k>(sent: &Sent, kills: &'k [Kill]) -> Vec<&'k Kill> {
     let (start, end) = (*sent.time.start(), *sent.time.end() + DELIVERY);
     kills.iter().filter(|kill| start <= kill.over && end >= kill.incident.at).collect()
 }
 
-/// Whether the killed services explain that a failure's path is not complete: their last spans were not exported yet, or
-/// they were not there to be asked.
+/// Whether kills explain that the path of a failure is incomplete: the killed services had not exported their last
+/// spans yet, or they were down and never got the request.
 pub(super) fn explain(failure: Failure, caught: Caught, trace: &Trace, kills: &[&Kill]) -> bool {
     if caught.caught > 0 {
         let incidents: Vec<Incident> = kills.iter().map(|kill| kill.incident).collect();

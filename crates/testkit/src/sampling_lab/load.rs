@@ -1,4 +1,4 @@
-//! What is sent, which of it is to fail, and how.
+//! The requests of the load, and which of them fail in which way.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -15,17 +15,17 @@ use crate::bench::population::Patient;
 use crate::client::{Client, report};
 use crate::stack::Service;
 
-/// Sites of the load. Each has one nurse, whose number decides what becomes of messages to her.
+/// The number of sites. Each has one nurse, and her phone number decides what happens to messages for her.
 pub(super) const SITES: u32 = 8;
 pub(super) const PATIENTS: u32 = 64;
-/// Sites whose nurse's number is none, and whose nurse's number is found out to be none only later.
+/// The site whose nurse has an invalid number, and the one where the provider refuses the number only later.
 pub(super) const REFUSED_SITE: u32 = 0;
 pub(super) const LATE_SITE: u32 = 1;
 
-/// One read of each kind comes with so many submissions.
+/// For every ten submissions there is one read of each kind.
 const SUBMISSIONS_A_READ: u32 = 10;
 
-/// What is asked of the gateway.
+/// An endpoint of the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Route {
     Submit,
@@ -36,7 +36,7 @@ pub enum Route {
 impl Route {
     pub const ALL: [Self; 3] = [Self::Submit, Self::Reports, Self::Assignments];
 
-    /// The name of its root span.
+    /// The name of the root span.
     pub fn name(self) -> &'static str {
         match self {
             Self::Submit => "POST /v1/reports",
@@ -46,7 +46,7 @@ impl Route {
     }
 }
 
-/// How a submission fails.
+/// The way in which a submission fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
     /// A service answers with an error, which the patient sees.
@@ -55,7 +55,7 @@ pub enum Failure {
     Hint,
     /// The SMS provider refuses the number, soon after the patient's answer.
     Delivery,
-    /// It refuses the number when everybody else has long forgotten the submission.
+    /// The SMS provider refuses the number so late that samplers have dropped the rest of the trace.
     LateDelivery,
 }
 
@@ -78,16 +78,16 @@ impl Failure {
         }
     }
 
-    /// Whether the patient's answer tells of it.
+    /// Whether the patient's answer reports the failure.
     pub fn is_answered(self) -> bool {
         matches!(self, Self::Answer(_))
     }
 
-    /// The fault that a request asks for in its baggage to have it.
+    /// The fault that the request asks for in its baggage.
     fn fault(self) -> Option<&'static str> {
         match self {
             Self::Answer(Service::EproSvc) => Some("epro-svc:panic"),
-            // The deepest call of a submission.
+            // The innermost call of a submission.
             Self::Answer(Service::DataSvc) => Some("data-svc/SaveReport:error=unavailable"),
             Self::Answer(Service::UserSvc) => Some("user-svc:error=unavailable"),
             Self::Answer(Service::Gateway) => Some("gateway:error=unavailable"),
@@ -121,22 +121,23 @@ impl fmt::Display for Failure {
 pub(super) struct Request {
     pub(super) route: Route,
     pub(super) failure: Option<Failure>,
-    /// The number of the patient whose it is.
+    /// The index of the patient who sends it.
     patient: usize,
     key: u128,
 }
 
-/// A request with the trace that its answer names.
+/// A request that was sent, with the trace id of its answer.
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) route: Route,
     pub(super) failure: Option<Failure>,
     pub(super) trace_id: String,
-    /// From its being sent to its answer.
+    /// From sending to the answer.
     pub(super) time: RangeInclusive<SystemTime>,
 }
 
-/// So many submissions, of which `failures` fail in each way, with reads among them, in an order that `rng` decides.
+/// The requests of a run: `submissions` submissions, of which `failures` fail in each way, and reads in between, in an
+/// order that `rng` decides.
 pub(super) fn requests(submissions: u32, failures: u32, ways: &[Failure], rng: &mut Rng) -> Vec<Request> {
     let failing = ways.iter().flat_map(|way| (0..failures).map(move |_| Some(*way)));
     let mut kinds: Vec<_> = failing.map(|failure| (Route::Submit, failure)).collect();
@@ -153,11 +154,11 @@ pub(super) fn requests(submissions: u32, failures: u32, ways: &[Failure], rng: &
     kinds.into_iter().map(request).collect()
 }
 
-/// Sends them all, `clients` at a time, and counts in `progress` how many have been. What fails that was not to fail, as on a
-/// machine that is too busy or because a service was killed, is left out.
+/// Sends all requests, `clients` at a time, and counts them in `progress`. A request is left out when it fails
+/// unplanned, because the machine is too busy or a service was killed.
 ///
 /// # Errors
-/// When one succeeds that was to fail, or is refused.
+/// When a request that must fail succeeds or is refused.
 pub(super) async fn send(
     gateway: &Client,
     patients: &[Patient],

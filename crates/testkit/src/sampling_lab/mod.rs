@@ -1,5 +1,5 @@
-//! What each sampler keeps: the five services under the same seeded load with known failures, once with each sampler, and
-//! what has become of every submission in the spans that arrived.
+//! Measures what each sampler keeps. The five services run under the same seeded load with known failures, once with
+//! each sampler, and the spans that arrive show what happened to every submission.
 
 mod interval;
 mod judgement;
@@ -40,42 +40,43 @@ pub use results::{Caught, Cost, Counted, Row};
 pub use sampler::Sampler;
 pub use strategies::Strategy;
 
-/// Requests that are sent before it is judged what has become of them, and all of it is forgotten.
+/// The requests of a batch. After each batch the arrived spans are judged and dropped, which limits the memory.
 const BATCH: usize = 4_000;
-/// After which nothing comes any more: services send their spans every 0.2 s here.
+/// When nothing has arrived for this long, nothing more will: services export their spans every 0.2 s here.
 const QUIET: Duration = Duration::from_secs(2);
-/// After an answer, a provider finds out that a number is none: longer than `sampler: errors` holds what has ended well.
+/// How long after its answer the provider refuses a number: longer than `sampler: errors` holds traces without a
+/// failure.
 const LATE: Duration = Duration::from_secs(3);
-/// After which no more logins are tried.
+/// How long logins are retried.
 const LOGINS: Duration = Duration::from_mins(1);
-/// For a sampler to be in force.
+/// The most time until a sampler is in effect.
 const IN_FORCE: Duration = Duration::from_secs(20);
-/// Why spans are lost for want of room.
+/// The causes of spans dropped for lack of space.
 const LOST: [&str; 3] = ["queue_full", "shed", "fragments_full"];
 
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub samplers: Vec<Sampler>,
-    /// A row that is worked out from that of [`Sampler::AlwaysOn`]: what a collector could keep that sees everything, with
-    /// this share of what does not fail.
+    /// Adds a row that is computed from the one of [`Sampler::AlwaysOn`]: an ideal collector that sees all spans and
+    /// keeps this ratio of the traces without failures.
     pub yardstick: Option<f64>,
     pub submissions: u32,
     /// How many of the submissions fail in each of these ways.
     pub failures: u32,
     pub ways: Vec<Failure>,
-    /// Requests under way at the same time.
+    /// Requests in flight at the same time.
     pub clients: usize,
-    /// After so many requests a service is killed, and started again, one after the other. What was under way then is judged
-    /// in a row of its own.
+    /// After every so many requests the next service is killed and started again. Requests in flight at that time are
+    /// judged in a row of their own.
     pub kill_every: Option<NonZeroUsize>,
-    /// Decides about the order of requests, and whose they are.
+    /// Decides the order of requests and their patients.
     pub seed: u64,
 }
 
-/// Carries a plan out, each sampler in a stack of its own.
+/// Carries out a plan with a stack of its own for each sampler.
 ///
 /// # Errors
-/// When something does not start, an answer is not what it was to be, or what was stored is not delivered in time.
+/// When something does not start, an answer is not the expected one, or stored reports are not delivered in time.
 pub async fn run(plan: &Plan, cluster: &Cluster) -> anyhow::Result<Vec<Row>> {
     let failing = plan.failures as usize * plan.ways.len();
     ensure!(failing <= plan.submissions as usize, "{failing} failures are more than {} submissions", plan.submissions);
@@ -87,7 +88,7 @@ pub async fn run(plan: &Plan, cluster: &Cluster) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// One sampler's row, and the yardstick's after that of all traces.
+/// The row of a sampler. That of [`Sampler::AlwaysOn`] is followed by the row of the yardstick.
 async fn measure(plan: &Plan, sampler: Sampler, cluster: &Cluster) -> anyhow::Result<Vec<Row>> {
     let mut lab = Lab::start(sampler, plan.kill_every.is_some(), cluster).await?;
     let requests = load::requests(plan.submissions, plan.failures, &plan.ways, &mut Rng::with_seed(plan.seed));
@@ -105,11 +106,11 @@ async fn measure(plan: &Plan, sampler: Sampler, cluster: &Cluster) -> anyhow::Re
     Ok(tally.rows(resident, dropped))
 }
 
-/// What has become of all batches so far.
+/// The results of all batches so far.
 struct Tally {
     row: Row,
     ideal: Option<(f64, Row)>,
-    /// What was under way when a service was killed.
+    /// Requests that were in flight when a service was killed.
     killed: Option<Row>,
     cpu: Duration,
     held: Histogram<u64>,
@@ -155,7 +156,7 @@ impl Tally {
     }
 
     fn rows(mut self, resident: u64, lost: i64) -> Vec<Row> {
-        // A killed process takes its figures along.
+        // A killed process loses its measurements, so there is no cost then.
         let cost = Cost { cpu: self.cpu, resident, held: self.held, lost };
         self.row.cost = self.killed.is_none().then_some(cost);
         [self.row].into_iter().chain(self.ideal.map(|(_, ideal)| ideal)).chain(self.killed).collect()
@@ -175,7 +176,7 @@ struct Lab {
     stack: Stack,
     receiver: Receiver,
     assignments: Vec<uuid::Uuid>,
-    /// Has the file for rules.
+    /// Holds the rules file.
     _folder: tempfile::TempDir,
     _strategies: Option<strategies::Server>,
 }
@@ -208,7 +209,7 @@ impl Lab {
         Ok(Self { stack, receiver, assignments, _folder: folder, _strategies: strategies })
     }
 
-    /// Sends a batch and waits until all that comes of it has come. Adds the CPU that the five services have used.
+    /// Sends a batch and waits until all of its spans have arrived. Adds the CPU time of the five services.
     async fn send(
         &mut self,
         batch: &[Request],
@@ -228,7 +229,7 @@ impl Lab {
         Ok((sent, kills))
     }
 
-    /// Anew for each batch, for tokens end. A busy machine may need another try.
+    /// Logs in again for each batch, because access tokens expire. Retries, because a busy machine may refuse a login.
     async fn log_in(&self, gateway: &Client) -> anyhow::Result<Vec<Patient>> {
         let end = Instant::now() + LOGINS;
         loop {
@@ -239,7 +240,7 @@ impl Lab {
         }
     }
 
-    /// Ends the stack, which exports what is left; gives how many spans were lost for want of room.
+    /// Stops the stack, which exports the remaining spans. Returns how many spans were lost for lack of space.
     async fn stop(self) -> anyhow::Result<(Receiver, i64)> {
         let lost = |cause| self.stack.otlp.sum("otel.sdk.processor.span.processed", &[("error.type", cause)]);
         let lost = LOST.into_iter().map(lost).sum();
@@ -261,7 +262,7 @@ async fn start(
         .env_all("EPRO_FAULT_INJECTION", "true")
         .env_all("EPRO_TELEMETRY__METRICS", "otlp")
         .env_all("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", metrics.endpoint())
-        // Sooner than QUIET, so that the last numbers are there at the end.
+        // More often than `QUIET`, so that the last values have arrived at the end.
         .env_all("OTEL_METRIC_EXPORT_INTERVAL", "500")
         .env_all("EPRO_TELEMETRY__ENDPOINT", receiver.endpoint())
         .receiver(metrics);
@@ -274,12 +275,12 @@ async fn start(
     builder.start().await
 }
 
-/// The number of the nurse of a site.
+/// The phone number of the nurse of a site.
 fn phone(site: u32) -> String {
     format!("+1555{site:07}")
 }
 
-/// Of the five services together.
+/// The sum over the five services.
 fn services<T: std::iter::Sum>(what: impl Fn(&Usage) -> T) -> anyhow::Result<T> {
     Ok(usage::of_children()?.iter().filter(|(name, _)| is_service(name)).map(|(_, usage)| what(usage)).sum())
 }

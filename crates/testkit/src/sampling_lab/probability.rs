@@ -1,10 +1,10 @@
-/// The values that the random bits of a trace have: 56 of them, the last seven bytes of its id
+/// The number of values of a trace's random bits. These are 56 bits, the last seven bytes of its id
 /// ([specification](https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/)).
 const VALUES: u64 = 1 << 56;
 const DIGITS: usize = 14;
 
-/// With which probability a span was kept, from the member `ot=th:...` of its `tracestate`: one over it is how many it
-/// stands for. `None` where that is not said.
+/// The sampling probability of a span, from the member `ot=th:...` of its `tracestate`. The span stands for one over
+/// this many. `None` when there is no such member.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 pub(super) fn probability(trace_state: &str) -> Option<f64> {
     let member = trace_state.split(',').find_map(|member| member.trim().strip_prefix("ot="))?;
@@ -20,7 +20,7 @@ pub(super) fn keeps(ratio: f64, trace_id: &str) -> bool {
     random.is_some_and(|random| VALUES - random <= (ratio * VALUES as f64) as u64)
 }
 
-/// Hexadecimal digits, at the end of which zeroes may be missing.
+/// Parses hexadecimal digits whose trailing zeroes may be missing.
 fn digits(text: &str) -> Option<u64> {
     let missing = DIGITS.checked_sub(text.len())?;
     Some(u64::from_str_radix(text, 16).ok()? << (4 * missing))

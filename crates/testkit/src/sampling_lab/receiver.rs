@@ -1,4 +1,4 @@
-//! A receiver of spans for load: it keeps what traces are judged by, and forgets that when it is taken.
+//! A span receiver for high load. It keeps only what is needed to judge traces, and forgets that when it is taken.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,13 +19,13 @@ use crate::otlp::trace_service;
 use crate::server_task::{ANY_PORT, ServerTask};
 use crate::trace::{Attributes, Span, spans};
 
-/// What has arrived of one trace. Its spans have no attributes and no events, for the room that these take.
+/// What has arrived of one trace. Attributes and events are dropped to save memory.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Kept {
     pub(super) spans: Vec<Span>,
-    /// Of its spans as they travel, without the resource that each request says once.
+    /// The size of its spans as they were sent, without the resource, which is sent once per request.
     pub(super) bytes: u64,
-    /// With which its root was kept; `None` where no root is here, or nobody knows.
+    /// The sampling probability of its root; `None` when the root has not arrived or has no probability.
     pub(super) probability: Option<f64>,
 }
 
@@ -43,7 +43,7 @@ impl Arrived {
     }
 }
 
-/// Of milliseconds, up to ten minutes.
+/// An empty histogram of milliseconds, up to ten minutes.
 pub(super) fn held() -> anyhow::Result<Histogram<u64>> {
     Ok(Histogram::new_with_max(600_000, 3)?)
 }
@@ -59,7 +59,7 @@ pub(super) struct Receiver {
 #[derive(Debug)]
 struct Inlet {
     arrived: Mutex<Arrived>,
-    /// How many requests have come.
+    /// The number of requests so far.
     requests: watch::Sender<u64>,
 }
 
@@ -72,7 +72,7 @@ impl Receiver {
         let service = trace_service(move |request| taking.take(request));
         let server = ServerTask::spawn(|stopped| async move {
             let router = tonic::transport::Server::builder().add_service(service);
-            // Fails only when the listener does; exporters then see that.
+            // This fails only when the listener fails, and then the exporters see an error too.
             let _ = router.serve_with_incoming_shutdown(TcpIncoming::from(listener), stopped.wait()).await;
         });
         Ok(Self { address, inlet, _server: server })
@@ -82,12 +82,12 @@ impl Receiver {
         format!("http://{}", self.address)
     }
 
-    /// What has come since it was asked last.
+    /// Takes what has arrived since the last call.
     pub(super) fn take(&self) -> anyhow::Result<Arrived> {
         Ok(std::mem::replace(&mut *self.inlet.arrived(), Arrived::new()?))
     }
 
-    /// Waits until nothing has come for as long as `quiet`.
+    /// Waits until nothing has arrived for `quiet`.
     pub(super) async fn wait_for_quiet(&self, quiet: Duration) {
         let mut requests = self.inlet.requests.subscribe();
         while let Ok(Ok(())) = timeout(quiet, requests.changed()).await {}

@@ -1,4 +1,4 @@
-//! What the lab has found out.
+//! The results of the lab.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -8,42 +8,42 @@ use hdrhistogram::Histogram;
 
 use super::{CONFIDENCE, Failure, Route, interval};
 
-/// One sampler under the whole load.
+/// The results of one sampler under the whole load.
 #[derive(Debug)]
 pub struct Row {
     pub sampler: String,
     pub routes: BTreeMap<Route, Counted>,
     pub failures: BTreeMap<Failure, Caught>,
-    /// Requests that failed and were not to fail, as on a machine that is too busy: those whose answer said so, which count
-    /// nowhere else, and those in whose trace something has failed after it.
+    /// Requests that failed unplanned, for example because the machine was too busy. Either the answer was an error,
+    /// and the request counts nowhere else, or something in the trace failed after a good answer.
     pub unplanned: u64,
-    /// Failures whose path is not complete although the patient's answer told of them, and which no kill explains.
+    /// Failures that the patient's answer reported, whose path is incomplete although no kill explains that.
     pub unexplained: u64,
-    /// Of all spans of submissions, as they travel.
+    /// The size of all spans of submissions as they were sent.
     pub bytes: u64,
-    /// Nothing for what is worked out from the traces of another row.
+    /// `None` for a row that was computed from another one.
     pub cost: Option<Cost>,
 }
 
-/// The traces of a route.
+/// The traces of one route.
 #[derive(Debug, Default, Clone)]
 pub struct Counted {
     pub sent: u64,
-    /// Those of which anything arrived.
+    /// Traces of which at least one span arrived.
     pub kept: u64,
-    /// Those whose root says with which probability it was kept.
+    /// Traces whose root carries its sampling probability.
     pub chosen: u64,
-    /// With which they were to be kept, if anybody can say.
+    /// The expected ratio of chosen traces, if it is known.
     pub share: Option<f64>,
-    /// How many there were, as the kept ones say: the sum of one over the probability of each root.
+    /// The estimated number of all traces: the sum of 1 / probability over the chosen roots.
     pub estimate: f64,
-    /// Of traces in which nothing fails: those of which anything arrived, and those that arrived whole.
+    /// Traces without failures: those with at least one span, and those that are complete.
     pub good: u64,
     pub whole: u64,
 }
 
 impl Counted {
-    /// Between which shares the true one lies, as the chosen ones say.
+    /// The confidence interval of the ratio of chosen traces.
     ///
     /// # Errors
     /// When more were chosen than sent.
@@ -51,8 +51,8 @@ impl Counted {
         interval(self.chosen, self.sent, CONFIDENCE)
     }
 
-    /// Whether the share that was to be kept is in the interval: then the true count is in the interval of the estimate,
-    /// too. `None` where nobody can say which share that is.
+    /// Whether the expected ratio is in the interval. Then the true count is in the interval of the estimate too.
+    /// `None` when the expected ratio is not known.
     ///
     /// # Errors
     /// When more were chosen than sent.
@@ -66,14 +66,14 @@ impl Counted {
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Caught {
     pub sent: u64,
-    /// Those whose failed span arrived.
+    /// Failures whose failed span arrived.
     pub caught: u64,
-    /// Those of which every span arrived from the failed one up to where nobody waits for it any more: the root, or work
-    /// that was handed on (PRODUCER, CONSUMER).
+    /// Failures with every span from the failed one up to where nothing waits for its result any more: the root, or an
+    /// asynchronous hand-over (PRODUCER, CONSUMER).
     pub waited: u64,
-    /// Those of which every span arrived from the failed one up to the root.
+    /// Failures with every span from the failed one up to the root.
     pub complete: u64,
-    /// All spans of theirs that arrived.
+    /// All of their spans that arrived.
     pub spans: u64,
 }
 
@@ -90,15 +90,15 @@ impl Caught {
     }
 }
 
-/// What a sampler has cost the five services.
+/// What a sampler costs the five services.
 #[derive(Debug)]
 pub struct Cost {
     pub cpu: Duration,
-    /// Bytes of memory at the end.
+    /// Resident memory at the end, in bytes.
     pub resident: u64,
-    /// How long after its end each span arrived, in milliseconds.
+    /// The time from a span's end to its arrival, in milliseconds.
     pub held: Histogram<u64>,
-    /// Spans that there was no room for.
+    /// Spans that were dropped for lack of space.
     pub lost: i64,
 }
 
@@ -107,19 +107,19 @@ impl Row {
         &self.routes[&Route::Submit]
     }
 
-    /// All failures of these ways together.
+    /// The sum over the failures for which `of` holds.
     pub fn caught(&self, of: impl Fn(Failure) -> bool) -> Caught {
         let fitting = self.failures.iter().filter(|(failure, _)| of(**failure));
         fitting.fold(Caught::default(), |sum, (_, caught)| sum.and(*caught))
     }
 
-    /// Kilobytes a submission.
+    /// Kilobytes per submission.
     #[expect(clippy::cast_precision_loss, reason = "there are not so many")]
     pub fn kilobytes_each(&self) -> f64 {
         self.bytes as f64 / 1e3 / self.submissions().sent.max(1) as f64
     }
 
-    /// Milliseconds of CPU a submission in the five services, with its deliveries and with what is read beside.
+    /// Milliseconds of CPU per submission in the five services, including its deliveries and the reads in between.
     #[expect(clippy::cast_precision_loss, reason = "there are not so many")]
     pub fn cpu_each(&self) -> Option<f64> {
         let cost = self.cost.as_ref()?;

@@ -1,4 +1,4 @@
-//! The samplers that are compared, as settings of the services.
+//! The samplers to compare, as settings of the services.
 
 use std::fmt;
 use std::path::Path;
@@ -6,27 +6,27 @@ use std::path::Path;
 use super::load::Route;
 use super::strategies::Strategy;
 
-/// What traces are kept by in one run.
+/// The sampler of one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Sampler {
     AlwaysOn,
     Ratio(f64),
-    /// A share, and what fails.
+    /// Keeps this ratio of all traces, and all traces with a failure.
     Errors(f64),
-    /// As a server of strategies says, which the lab plays.
+    /// Follows a server of sampling strategies, whose part the lab plays.
     Jaeger(Strategy),
-    /// A ratio, and rules for single routes above it.
+    /// Keeps a ratio, with rules that override it for single routes.
     Rules {
         otherwise: f64,
         submissions: f64,
     },
 }
 
-/// A route that [`Sampler::Rules`] keeps nothing of.
+/// The route of which [`Sampler::Rules`] keeps nothing.
 const NEVER: Route = Route::Assignments;
 
 impl Sampler {
-    /// The share of a route's traces that is kept by chance; `None` where nobody can say.
+    /// The ratio of a route's traces that is kept by chance; `None` when it is not known.
     pub fn share(self, route: Route) -> Option<f64> {
         match self {
             Self::AlwaysOn => Some(1.0),
@@ -38,8 +38,8 @@ impl Sampler {
         }
     }
 
-    /// The variables that have all services sample so. `strategies` is where a server of strategies is, `rules` a file for
-    /// rules.
+    /// The variables that set this sampler in all services. `strategies` is the URL of a strategy server, `rules` the
+    /// path of a rules file.
     pub(super) fn environment(self, strategies: &str, rules: &Path) -> Vec<(&'static str, String)> {
         const NAME: &str = "OTEL_TRACES_SAMPLER";
         const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
@@ -60,7 +60,7 @@ impl Sampler {
         }
     }
 
-    /// What stands in the file for rules, if there is one.
+    /// The content of the rules file, if the sampler has one.
     pub(super) fn rules(self) -> Option<String> {
         let Self::Rules { submissions, .. } = self else { return None };
         let (submit, never) = (Route::Submit.name(), NEVER.name());

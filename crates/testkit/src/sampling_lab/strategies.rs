@@ -1,4 +1,4 @@
-//! A server of sampling strategies, as Jaeger's collector is one: `GET /sampling?service=NAME` answers in JSON.
+//! A server of sampling strategies with the API of Jaeger's collector: `GET /sampling?service=NAME` answers in JSON.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use tokio::net::TcpListener;
 use crate::journal::Journal;
 use crate::server_task::{ANY_PORT, ServerTask};
 
-/// What the server says of every service.
+/// The strategy for every service.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Strategy {
-    /// A share of all traces.
+    /// Keeps this ratio of all traces.
     Probability(f64),
-    /// So many traces a second.
+    /// Keeps this many traces a second.
     PerSecond(u32),
 }
 
@@ -68,7 +68,7 @@ impl Server {
         &self.url
     }
 
-    /// Waits until a service has asked twice: it has taken the first answer by then.
+    /// Waits until a service has asked twice, because it has applied the first answer by then.
     pub(super) async fn wait_until_followed_by(&self, service: &str, deadline: Duration) -> anyhow::Result<()> {
         let twice = |asked: &[String]| asked.iter().filter(|name| *name == service).count() >= 2;
         self.shared.asked.wait_until(deadline, twice).await.map(drop)

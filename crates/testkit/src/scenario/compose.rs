@@ -1,4 +1,4 @@
-//! The compose stack that scenarios run on, with the real Jaeger, Mailpit and WireMock, and how it is broken.
+//! The compose stack for scenarios, with real Jaeger, Mailpit and WireMock, and the ways to break it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
@@ -24,36 +24,36 @@ use crate::trace::Trace;
 const PROJECT: &str = "epro-scenarios";
 const OVERLAY: &str = "deploy/compose.scenarios.yml";
 
-/// This machine, from within a container.
+/// The name of this machine inside a container.
 const HOST: &str = "host.docker.internal";
 const OTLP_ENDPOINT: &str = "EPRO_TELEMETRY__ENDPOINT";
 const SMTP_URL: &str = "EPRO_SMTP__URL";
 
-/// What a mail server says before the text of a mail.
+/// The reply of a mail server that asks for the text of a mail.
 const START_MAIL_INPUT: &str = "354 ";
 
-/// Of what WireMock is told beside its files.
+/// The id of the stub that is added to those in WireMock's files.
 const MAPPING: &str = "5d3a1c6e-0f0a-4c55-9d0e-00000000face";
 
-/// From the start of the last container until the gateway can do its work.
+/// The most time from the start of the last container until the gateway works.
 const READY: Duration = Duration::from_mins(1);
 
 const PSQL: [&str; 9] = ["psql", "-U", "postgres", "-d", "epro", "-v", "ON_ERROR_STOP=1", "-q", "-tA"];
 
-/// The containers, and what is put in their way.
+/// The containers, and the proxies in front of them.
 #[derive(Debug)]
 pub struct Composed {
     compose: Compose,
     jaeger: Jaeger,
     gateway: SocketAddr,
     mailpit: SocketAddr,
-    /// Takes the spans of the phone, and of a service whose clock is ahead, to Jaeger.
+    /// Forwards spans to Jaeger: those of the phone, and those of a service with clock skew.
     spans: Receiver,
-    /// Before the receiver, for containers.
+    /// The proxy through which containers reach the receiver.
     spans_entry: Proxy,
-    /// Before Mailpit, for containers.
+    /// The proxy through which containers reach Mailpit.
     mail_entry: Option<Proxy>,
-    /// Holds the lock that there is, if there is one.
+    /// The `psql` process that holds the lock.
     locker: Option<Child>,
 }
 
@@ -76,7 +76,7 @@ impl Composed {
         Ok(())
     }
 
-    /// In a session of its own, which ends when nothing more can come from here.
+    /// Takes the lock in a `psql` session. It ends when its standard input is closed, also when this process dies.
     async fn lock(&mut self, lock: &Lock) -> anyhow::Result<()> {
         let mut psql = self.compose.exec_command("postgres", &PSQL)?;
         let mut child = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("start psql")?;
@@ -96,7 +96,7 @@ impl Composed {
         locker.wait().await.map(drop).context("end psql")
     }
 
-    /// What WireMock answers instead of what its files say; nothing sets it right.
+    /// Overrides WireMock's answer; `None` removes the override.
     async fn answer_sms(&self, response: Option<Value>) -> anyhow::Result<()> {
         let mappings = format!("{}/__admin/mappings", self.compose.sms_provider);
         let request = match response {
@@ -110,7 +110,7 @@ impl Composed {
         Ok(())
     }
 
-    /// Has a service's spans go through the receiver, which sets their times.
+    /// Sends a service's spans through the receiver, which shifts their times.
     async fn put_clock_ahead(&mut self, clock: &Clock) -> anyhow::Result<()> {
         let service = clock.part.service().context("only services make spans")?;
         self.spans.set_clock_ahead(service.name(), clock.ahead());
@@ -135,7 +135,7 @@ impl System for Composed {
         compose.build().await?;
         if let Err(error) = compose.up().await {
             compose.show_state().await;
-            // The first error is the one that matters.
+            // The first error is the important one.
             let _ = compose.remove().await;
             return Err(error);
         }
@@ -205,7 +205,7 @@ impl System for Composed {
         self.spans.http_endpoint()
     }
 
-    /// Without spans while Jaeger is down.
+    /// Empty while Jaeger is down.
     async fn trace(&self, trace_id: &str) -> Trace {
         self.jaeger.trace(trace_id).await.unwrap_or_default()
     }
@@ -220,12 +220,12 @@ impl System for Composed {
     }
 }
 
-/// Any port of every address of this machine: containers come from elsewhere.
+/// Any port on all addresses: containers do not come from the loopback address.
 fn everywhere() -> SocketAddr {
     (Ipv4Addr::UNSPECIFIED, 0).into()
 }
 
-/// The name that a part has in the compose file.
+/// The service name in the compose file.
 fn name(part: Part) -> &'static str {
     match (part, part.service()) {
         (_, Some(service)) => service.name(),
@@ -236,7 +236,7 @@ fn name(part: Part) -> &'static str {
     }
 }
 
-/// As WireMock describes responses.
+/// A response in WireMock's format.
 fn answer(sms: Sms) -> Value {
     match sms {
         Sms::TooManyRequests => json!({"status": 429, "headers": {"Retry-After": AN_HOUR.to_string()}}),

@@ -1,4 +1,4 @@
-//! What comes at the same time as a report.
+//! Requests that run at the same time as the report.
 
 use std::time::Duration;
 
@@ -11,18 +11,19 @@ use crate::client::Client;
 use crate::poll;
 use crate::stack::Service;
 
-/// Longer than a service takes to open all connections of its pool, and not longer than its statements wait for a lock.
+/// Long enough for a service to open all connections of its pool, and not longer than the lock timeout of its
+/// statements.
 const OPENING: Duration = Duration::from_secs(3);
 
-/// What user-svc is asked for each request.
+/// The RPC that every request makes to user-svc.
 const AUTHENTICATE: &str = "epro.user.v1.UserService/Authenticate";
 
 impl<S: System> Runner<S> {
-    /// Has what comes at the same time come and go once, for it is to find all connections of the pools open: while they are
-    /// opened, the first to wait would give up.
+    /// Sends the concurrent requests once in advance, so that the connection pools are fully open. While a pool opens
+    /// connections, the first waiting requests would time out.
     pub(super) async fn rehearse(&mut self, scenario: &Scenario, described: &Crowd) -> anyhow::Result<()> {
         let mut crowd = self.crowd(described);
-        // How far it gets in this time is good enough.
+        // A lower number is good enough here.
         poll::until(OPENING, async || self.stack.waiting().await, |now| *now >= described.waiting).await?;
         for lock in scenario.faults.iter().filter(|fault| matches!(fault, Fault::Lock(_))) {
             self.stack.end(lock).await?;
@@ -32,11 +33,11 @@ impl<S: System> Runner<S> {
         Ok(())
     }
 
-    /// Sends what comes at the same time, and waits until all of it is in the way.
+    /// Sends the concurrent requests and waits until all of them are blocked.
     pub(super) async fn gather(&mut self, described: &Crowd) -> anyhow::Result<JoinSet<()>> {
         let known_before = known(&self.stack.logs().await?);
         let crowd = self.crowd(described);
-        // Who is known to user-svc is ahead of the report, of which user-svc knows nothing yet.
+        // A request that user-svc has authenticated is ahead of the report in the queue for the pool.
         let ask = async || anyhow::Ok((self.stack.waiting().await?, known(&self.stack.logs().await?) - known_before));
         let is_enough =
             |(waiting, known): &(usize, usize)| *waiting >= described.waiting && *known >= described.requests;
@@ -50,14 +51,14 @@ impl<S: System> Runner<S> {
         let mut crowd = JoinSet::new();
         for _ in 0..described.requests {
             let (client, token, path) = (client.clone(), self.patient.token.clone(), described.path.clone());
-            // They are to be in the way, and what becomes of them does not matter.
+            // The requests only have to block others. Their results do not matter.
             crowd.spawn(async move { drop(client.get(&path, Some(&token)).await) });
         }
         crowd
     }
 }
 
-/// How many requests user-svc has said of who they come from.
+/// The number of requests that user-svc has authenticated.
 fn known(lines: &[Value]) -> usize {
     let is_one = |line: &&Value| line["rpc.method"] == AUTHENTICATE && line["rpc.status_code"] == "OK";
     lines.iter().filter(is_one).filter(|line| line["service"] == Service::UserSvc.name()).count()

@@ -1,4 +1,4 @@
-//! Failures on purpose: a file says what goes wrong, what is sent and what the trace must show.
+//! Deliberate failures. A file describes what fails, what is sent and what the trace must show.
 
 mod compose;
 mod crowd;
@@ -34,16 +34,16 @@ pub use outcome::{Outcome, in_short, table};
 pub use patient::Patient;
 pub use system::System;
 
-/// For anything that has to come about.
+/// The most time to wait for any condition.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What a service's log says when it has begun with a fault of the baggage.
+/// The log message of a service when it begins a fault from the baggage.
 const FAULT_BEGUN: &str = "a fault that the request has asked for";
 
-/// No span of a trace that is complete comes after so long a pause.
+/// When no span has arrived for this long, the trace is complete.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Runs scenarios, one after the other, on a stack that is whole again after each.
+/// Runs scenarios one after the other on one stack, which is repaired after each.
 #[derive(Debug)]
 pub struct Runner<S = Native> {
     stack: S,
@@ -53,7 +53,7 @@ pub struct Runner<S = Native> {
 }
 
 impl<S: System> Runner<S> {
-    /// Starts the five services, with everything that they need.
+    /// Starts the five services and everything they need.
     ///
     /// # Errors
     /// When something does not start, or the patient cannot log in.
@@ -67,15 +67,15 @@ impl<S: System> Runner<S> {
         Ok(Self { stack, patient, edge })
     }
 
-    /// Who sends the reports.
+    /// The patient who sends the reports.
     pub fn patient(&self) -> &Patient {
         &self.patient
     }
 
-    /// Ends everything.
+    /// Stops everything.
     ///
     /// # Errors
-    /// When something does not end well.
+    /// When something does not stop cleanly.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stack.stop().await
     }
@@ -88,10 +88,10 @@ impl<S: System> Runner<S> {
         Ok(in_order(self.stack.logs().await?))
     }
 
-    /// Runs one: first without its faults, then with them.
+    /// Runs a scenario, first without its faults and then with them.
     ///
     /// # Errors
-    /// When the stack does not do what it is told. Another verdict than the expected one is no error.
+    /// When a fault cannot be begun or ended. A verdict other than the expected one is no error.
     pub async fn run(&mut self, scenario: &Scenario) -> anyhow::Result<Outcome> {
         let started = Instant::now();
         let without = self.without_faults().await.context("without the faults")?;
@@ -111,11 +111,11 @@ impl<S: System> Runner<S> {
         Ok(outcome.judged())
     }
 
-    /// Sends one report with a scenario's faults, in a trace of this id, and ends them when its trace has been looked at.
-    /// Gives the phone's last answer, the trace and its log lines.
+    /// Sends one report with a scenario's faults, in a trace with this id, and ends the faults once its trace has been
+    /// read. Returns the phone's last answer, the trace and its log lines.
     ///
     /// # Errors
-    /// When the stack does not do what it is told.
+    /// When a fault cannot be begun or ended.
     pub async fn fail(
         &mut self,
         scenario: &Scenario,
@@ -144,7 +144,7 @@ impl<S: System> Runner<S> {
         Ok((answer, trace, logs))
     }
 
-    /// Waits until user-svc misses its Postgres. Until then it is a matter of chance whether its pool has a connection left.
+    /// Waits until user-svc notices that Postgres is down. Before that, its pool may or may not have a connection left.
     async fn wait_until_missed(&self) -> anyhow::Result<()> {
         let client = Client::new(format!("http://{}", self.stack.gateway()));
         let ask = async || Ok(client.get("/readyz", None).await.is_ok_and(|answer| answer.json()["user-svc"] == false));
@@ -152,7 +152,7 @@ impl<S: System> Runner<S> {
         Ok(())
     }
 
-    /// A report without faults, once the stack takes one again.
+    /// Sends a report without faults as soon as the stack accepts one again.
     async fn without_faults(&self) -> anyhow::Result<Explanation> {
         let submit = async || {
             let trace_id = Uuid::new_v4();
@@ -160,7 +160,7 @@ impl<S: System> Runner<S> {
         };
         let (status, trace_id) = poll::until(DEADLINE, submit, |(status, _)| *status == Some(201)).await?;
         ensure!(status == Some(201), "the last answer was {status:?}");
-        // The phone's span is one more.
+        // One more for the phone's span.
         let size = contract::submit_report(nurses()).size() + 1;
         let whole = |trace: &Trace| trace.spans.len() >= size && trace.orphans().is_empty();
         let id = trace_id.simple().to_string();
@@ -191,12 +191,12 @@ impl<S: System> Runner<S> {
         let (answer, struck) = tokio::join!(phone.submit(), strike);
         self.edge.heal();
         struck?;
-        // Those who still wait go.
+        // Cancels the concurrent requests that still wait.
         drop(crowds);
         Ok(answer)
     }
 
-    /// A trace once it is complete and nothing more of it arrives; after a while as it is.
+    /// Returns a trace once it is complete and no more spans arrive, or as it is when the deadline has passed.
     async fn settled(&self, trace_id: &str, complete: impl Fn(&Trace) -> bool) -> anyhow::Result<Trace> {
         let (mut spans, mut since) = (usize::MAX, Instant::now());
         let ask = async || {
@@ -212,7 +212,7 @@ impl<S: System> Runner<S> {
     }
 }
 
-/// Kills a service once another one has begun with the report's fault.
+/// Kills a service as soon as another one has begun the report's fault.
 async fn strike<S: System>(stack: &mut S, killed: Option<&Fault>, trace_id: Uuid) -> anyhow::Result<()> {
     let Some(fault) = killed else { return Ok(()) };
     let Fault::Killed(Killed { when, .. }) = fault else { return Ok(()) };
@@ -225,13 +225,13 @@ async fn strike<S: System>(stack: &mut S, killed: Option<&Fault>, trace_id: Uuid
     stack.begin(fault).await
 }
 
-/// The nurses of the patient's site.
+/// The number of nurses of the patient's site.
 fn nurses() -> usize {
     NURSES.iter().filter(|nurse| nurse.site == PATIENTS[0].site).count()
 }
 
 impl Runner<Native> {
-    /// Starts the five services on this Postgres, which has its template, and as the builder says.
+    /// Starts the five services on this Postgres, which must have its template, with the builder's settings.
     ///
     /// # Errors
     /// See [`Runner::start`].
@@ -239,18 +239,18 @@ impl Runner<Native> {
         Self::on(Native::start_on(postgres, stack).await?).await
     }
 
-    /// What scenarios run on.
+    /// The stack of the scenarios.
     pub fn stack(&self) -> &Stack {
         &self.stack.stack
     }
 
-    /// What scenarios ran on, for somebody who ends it.
+    /// The stack and its Postgres, for a caller that stops them.
     pub fn into_parts(self) -> (Stack, Postgres) {
         self.stack.into_parts()
     }
 }
 
-/// Whether a verdict says that all is well.
+/// Whether a cause means that nothing failed.
 fn is_well(cause: Cause) -> bool {
     matches!(cause, Cause::Healthy | Cause::SlowButHealthy)
 }

@@ -1,4 +1,4 @@
-//! The stack that scenarios run on, and how it is broken.
+//! The native stack for scenarios, and the ways to break it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::stack::{Builder, Peer, Service, Stack};
 use crate::trace::Trace;
 use crate::{sms, smtp};
 
-/// As long as nobody waits for an answer.
+/// Longer than anything waits for an answer.
 const NEVER: Duration = Duration::from_mins(10);
 
 /// The five services as processes, with a Postgres of their own.
@@ -22,7 +22,7 @@ const NEVER: Duration = Duration::from_mins(10);
 pub struct Native {
     pub(super) stack: Stack,
     postgres: Postgres,
-    /// Holds the lock that there is, if there is one.
+    /// The connection that holds the lock.
     locker: Option<PgConnection>,
 }
 
@@ -33,7 +33,7 @@ impl Native {
             .proxied()
             .env_all("EPRO_FAULT_INJECTION", "true")
             .env(Service::Gateway, "EPRO_TELEMETRY__TRUST__INGRESS__TRACE", "continue")
-            // Sooner than in real life, for somebody waits for it here.
+            // Shorter than in production, because the scenario waits for it.
             .env(Service::NotifySvc, "EPRO_SMTP__ANSWER_TIMEOUT", "3s")
             .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "3s")
             .start()
@@ -133,7 +133,7 @@ impl System for Native {
             Fault::Down(part) => self.up(*part).await?,
             Fault::Silent(part) => self.fall_silent(*part, false)?,
             Fault::Killed(killed) => self.up(killed.part).await?,
-            // With its connection goes its transaction.
+            // Closing the connection rolls back its transaction, and that releases the lock.
             Fault::Lock(_) => drop(self.locker.take()),
             Fault::Sms(_) => self.stack.sms.respond_with(sms::Behaviour::Accept),
             Fault::Mail(_) => self.stack.smtp.respond_with(smtp::Behaviour::Accept),

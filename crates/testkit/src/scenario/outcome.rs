@@ -1,4 +1,4 @@
-//! What a scenario has come to, for people and for tests.
+//! The outcome of a scenario, for people and for tests.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -13,22 +13,22 @@ use super::is_well;
 use crate::client::Response;
 use crate::trace::{Span, Trace};
 
-/// What a scenario has come to.
+/// The outcome of a scenario.
 #[derive(Debug)]
 pub struct Outcome {
     pub scenario: Scenario,
-    /// The phone's last.
+    /// The last answer that the phone got.
     pub answer: Option<Response>,
     pub trace: Trace,
-    /// Where a person looks at the trace, if there is such a place.
+    /// Where a person can look at the trace, if there is such a place.
     pub link: Option<String>,
     pub explanation: Explanation,
-    /// What the same report comes to without the faults.
+    /// The explanation of the same report without the faults.
     pub without: Explanation,
-    /// The log lines of the trace's id.
+    /// The log lines with the trace's id.
     pub logs: Vec<Value>,
     pub took: Duration,
-    /// What is not as the scenario says; nothing if all is.
+    /// The differences from the scenario's expectations; empty when there are none.
     pub deviations: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ impl Outcome {
         self.answer.as_ref().map(|answer| answer.status)
     }
 
-    /// With what is not as the scenario says.
+    /// Fills in the deviations.
     pub(super) fn judged(mut self) -> Self {
         self.deviations = self.judge();
         self
@@ -65,7 +65,7 @@ impl Outcome {
         deviations
     }
 
-    /// The guilty span's part of the request, or of the whole trace where it is not in the request's time, in percent.
+    /// The guilty span's percentage of the request's time, or of the whole trace if the span ends after the request.
     fn share(&self, guilty: &Place) -> Option<f64> {
         let span = self.trace.spans.iter().find(|span| span.span_id == guilty.span_id)?;
         let root = self.trace.roots().into_iter().next();
@@ -81,7 +81,7 @@ fn blamed(place: &Place) -> Guilty {
     Guilty { service: place.service.clone(), span: place.name.clone() }
 }
 
-/// Spans that are not there.
+/// The expected spans that are missing.
 pub(super) fn missing<'e>(expected: &'e [Expected], trace: &Trace) -> Vec<&'e Expected> {
     let is_alike = |expected: &Expected, span: &Span| {
         span.service == expected.service
@@ -92,7 +92,7 @@ pub(super) fn missing<'e>(expected: &'e [Expected], trace: &Trace) -> Vec<&'e Ex
     expected.iter().filter(|&expected| count(expected) < expected.times).collect()
 }
 
-/// Log lines that are not there.
+/// The expected log lines that are missing.
 pub(super) fn unsaid<'e>(expected: &'e [Line], lines: &[Value]) -> Vec<&'e Line> {
     let is_said =
         |line: &&Line| lines.iter().any(|said| said["service"] == line.service && said["message"] == line.message);
@@ -100,7 +100,7 @@ pub(super) fn unsaid<'e>(expected: &'e [Line], lines: &[Value]) -> Vec<&'e Line>
 }
 
 impl Outcome {
-    /// The guilty span's id and what there is to say of it; nothing where none is to blame.
+    /// The id of the guilty span and a remark about it; `None` when no span is to blame.
     pub fn remark(&self) -> Option<(&str, String)> {
         let guilty = self.explanation.guilty.as_ref()?;
         let share = self.share(guilty).map(|share| format!(", {share:.0} % of the time")).unwrap_or_default();
@@ -111,7 +111,7 @@ impl Outcome {
         Some((&guilty.span_id, remark))
     }
 
-    /// What somebody sees who is to find out: the story, the tree, the log lines and the question.
+    /// What a person gets who wants to find the cause: the story, the tree, the log lines and the question.
     pub fn riddle(&self) -> String {
         format!("{}\n{}\n", self.story(None), self.scenario.question)
     }
@@ -133,7 +133,8 @@ impl Outcome {
     }
 }
 
-/// The story, the tree with the guilty span marked, the log lines, and the verdict with what speaks for it and against it.
+/// The story, the tree with the guilty span marked, the log lines, and the verdict with the evidence for and against
+/// it.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Scenario { question, answer, .. } = &self.scenario;
@@ -151,7 +152,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A log line without what all lines of a trace have in common.
+/// A log line without the fields that all lines of a trace have in common.
 pub fn in_short(line: &Value) -> String {
     const COMMON: [&str; 8] = ["timestamp", "level", "service", "target", "trace_id", "span_id", "sampled", "message"];
     let text = |key: &str| line[key].as_str().unwrap_or_default();
@@ -163,7 +164,7 @@ pub fn in_short(line: &Value) -> String {
     short
 }
 
-/// One line for each scenario.
+/// A table with one line for each scenario.
 pub fn table(outcomes: &[Outcome]) -> String {
     let mut table = Table::new();
     table.load_preset(NOTHING);

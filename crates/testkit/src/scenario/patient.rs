@@ -1,4 +1,4 @@
-//! The patient who reports.
+//! The patient who sends the reports.
 
 use std::net::SocketAddr;
 
@@ -10,13 +10,13 @@ use super::phone::Phone;
 use crate::client::{Client, Token};
 use crate::proxy::Proxy;
 
-/// A patient who is logged in, for somebody who does not own the [`Runner`](super::Runner).
+/// A logged-in patient that does not borrow the [`Runner`](super::Runner).
 #[derive(Debug, Clone)]
 pub struct Patient {
     pub(super) token: Token,
-    /// Where the gateway is, from where the phone is.
+    /// The address at which the phone reaches the gateway.
     pub(super) gateway: SocketAddr,
-    /// Where the phone's spans go.
+    /// Where the phone exports its spans.
     pub(super) otlp: String,
 }
 
@@ -27,7 +27,7 @@ impl Patient {
         Ok(Self { token, gateway: edge.address(), otlp })
     }
 
-    /// Sends a report, in a trace of this id. Gives the answer's status; nothing where there was no answer.
+    /// Sends a report in a trace with this id. Returns the status of the answer, or `None` if there was none.
     pub async fn submit(&self, trace_id: Uuid) -> Option<u16> {
         let submission = Submission::default();
         Phone { patient: self, submission, baggage: None, network: None, trace_id }

@@ -1,4 +1,4 @@
-//! A phone that makes spans of its own, so that the network before the gateway has a witness.
+//! A phone that makes spans of its own. They show what happens on the network in front of the gateway.
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
@@ -27,12 +27,12 @@ use crate::client::{Client, Response, parse, plain_http, report};
 /// Longer than the gateway takes for any answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Between two bytes on a slow network.
+/// The pause between two bytes on a slow network.
 const PAUSE: Duration = Duration::from_millis(250);
 
 const SAMPLED: u32 = 0x01;
 
-/// One report, as a phone is about to send it.
+/// One report that the phone is about to send.
 pub(super) struct Phone<'p> {
     pub(super) patient: &'p Patient,
     pub(super) submission: Submission,
@@ -42,7 +42,7 @@ pub(super) struct Phone<'p> {
 }
 
 impl Phone<'_> {
-    /// Sends the report, again and again if that is asked for and it is not taken. Gives the last answer.
+    /// Sends the report, again if the scenario asks for several tries. Returns the last answer.
     pub(super) async fn submit(&self) -> Option<Response> {
         let (key, body) = (Uuid::new_v4().to_string(), report(PATIENTS[0].assignment).to_string());
         let parent = (self.submission.tries > 1).then(span_id);
@@ -107,7 +107,7 @@ impl Phone<'_> {
         Client::new(format!("http://{}", self.patient.gateway)).raw("POST", "/v1/reports", &headers, body).await
     }
 
-    /// Sends the body a byte at a time, until there is an answer.
+    /// Sends the body byte by byte, until there is an answer.
     async fn trickle(&self, headers: &[(&str, String)], body: &str) -> anyhow::Result<Response> {
         let (mut reader, mut writer) = TcpStream::connect(self.patient.gateway).await?.into_split();
         let mut head = format!("POST /v1/reports HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.patient.gateway);
@@ -124,7 +124,7 @@ impl Phone<'_> {
                 }
                 sleep(PAUSE).await;
             }
-            // The answer may be on its way although nothing more is taken.
+            // After the last byte or a failed write, wait for the answer: it may still arrive.
             std::future::pending::<()>().await;
         };
         let mut answer = Vec::new();
@@ -135,7 +135,7 @@ impl Phone<'_> {
         parse(&answer)
     }
 
-    /// Nobody waits for a phone whose spans do not arrive.
+    /// Spans that do not arrive are not an error.
     async fn export(&self, spans: Vec<Span>) {
         let resource = Resource { attributes: vec![text("service.name", "phone")], ..Resource::default() };
         let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
@@ -146,7 +146,7 @@ impl Phone<'_> {
     }
 }
 
-/// As the conventions have it for HTTP clients.
+/// Ends a span as the conventions for HTTP clients require.
 fn end(span: &mut Span, answer: &anyhow::Result<Response>) {
     span.end_time_unix_nano = nanos();
     let error = match answer {

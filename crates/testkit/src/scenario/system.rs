@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Fault;
 use crate::trace::Trace;
 
-/// A running stack that scenarios break and mend.
+/// A running stack that scenarios can break and repair.
 #[expect(async_fn_in_trait, reason = "nobody else implements it, and nothing is spawned")]
 pub trait System: Sized {
     /// Starts everything.
@@ -14,33 +14,33 @@ pub trait System: Sized {
     /// When something does not start.
     async fn start() -> anyhow::Result<Self>;
 
-    /// Ends everything.
+    /// Stops everything.
     ///
     /// # Errors
-    /// When something does not end well.
+    /// When something does not stop cleanly.
     async fn stop(self) -> anyhow::Result<()>;
 
-    /// Brings a fault about that is not the phone's own.
+    /// Begins a fault. Faults of the phone are not begun here.
     ///
     /// # Errors
-    /// When that cannot be done.
+    /// When that is not possible.
     async fn begin(&mut self, fault: &Fault) -> anyhow::Result<()>;
 
-    /// Ends it.
+    /// Ends a fault.
     ///
     /// # Errors
-    /// When something does not work again.
+    /// When something does not work again afterwards.
     async fn end(&mut self, fault: &Fault) -> anyhow::Result<()>;
 
     /// How many statements wait for a lock.
     ///
     /// # Errors
-    /// When Postgres cannot be asked.
+    /// When Postgres cannot be queried.
     async fn waiting(&self) -> anyhow::Result<usize>;
 
     fn gateway(&self) -> SocketAddr;
 
-    /// Where spans are taken over HTTP, without `/v1/traces`.
+    /// The base URL for spans over HTTP, without `/v1/traces`.
     fn otlp(&self) -> String;
 
     /// A trace as far as it has arrived.
@@ -52,7 +52,7 @@ pub trait System: Sized {
     /// When they cannot be read.
     async fn logs(&self) -> anyhow::Result<Vec<Value>>;
 
-    /// Where a person looks at a trace, if there is such a place.
+    /// Where a person can look at a trace, if there is such a place.
     fn link(&self, trace_id: &str) -> Option<String>;
 }
 
@@ -60,5 +60,5 @@ pub trait System: Sized {
 pub(super) const WAITING: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
-/// In seconds.
+/// An hour in seconds.
 pub(super) const AN_HOUR: u64 = 3600;

@@ -1,4 +1,4 @@
-//! Choices before the start of a stack.
+//! Settings of a stack before its start.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::{Service, Sinks, Stack};
 use crate::postgres::Cluster;
 use crate::{otlp, sms, smtp};
 
-/// Limits of the gateway's that many patients at one address would meet.
+/// The gateway's rate limits that many patients at one address would reach.
 const LIMITS: [&str; 10] = [
     "ADDRESS__LOGINS__PER_MINUTE",
     "ADDRESS__LOGINS__BURST",
@@ -24,7 +24,7 @@ const LIMITS: [&str; 10] = [
 ];
 const UNLIMITED: &str = "1000000";
 
-/// What a stack is made of; what is not chosen is private to the stack.
+/// The settings of a stack. What is not set is private to the stack.
 #[derive(Debug, Default)]
 pub struct Builder {
     pub(super) environment: Vec<(Option<Service>, String, String)>,
@@ -33,40 +33,40 @@ pub struct Builder {
     receiver: Option<otlp::Receiver>,
     binaries: Option<PathBuf>,
     pub(super) proxied: bool,
-    /// Copies of each service beside the first.
+    /// The number of copies of each service in addition to the first.
     pub(super) further: usize,
 }
 
 impl Builder {
-    /// The Postgres to create a database in; else the one that `EPRO_TEST_POSTGRES` names.
+    /// The server to create a database on. The default is the one in `EPRO_TEST_POSTGRES`.
     #[must_use]
     pub fn cluster(mut self, cluster: Cluster) -> Self {
         self.cluster = Some(cluster);
         self
     }
 
-    /// The receiver of the services' spans, such as one that forwards them.
+    /// The receiver of the services' spans, for example one that forwards them.
     #[must_use]
     pub fn receiver(mut self, receiver: otlp::Receiver) -> Self {
         self.receiver = Some(receiver);
         self
     }
 
-    /// A fixed port of 127.0.0.1 for one service; else any free one.
+    /// A fixed port of 127.0.0.1 for one service. The default is any free one.
     #[must_use]
     pub fn port(mut self, service: Service, port: u16) -> Self {
         self.ports.insert(service, port);
         self
     }
 
-    /// An environment variable of one service. It wins over the stack's own settings.
+    /// An environment variable of one service. It overrides the stack's own settings.
     #[must_use]
     pub fn env(mut self, service: Service, name: &str, value: impl Into<String>) -> Self {
         self.environment.push((Some(service), name.to_owned(), value.into()));
         self
     }
 
-    /// An environment variable of every service. It wins over the stack's own settings.
+    /// An environment variable of every service. It overrides the stack's own settings.
     #[must_use]
     pub fn env_all(mut self, name: &str, value: impl Into<String>) -> Self {
         self.environment.push((None, name.to_owned(), value.into()));
@@ -82,21 +82,22 @@ impl Builder {
         self
     }
 
-    /// A proxy before every connection that the services open, so that it can fall silent: [`Stack::proxy`].
+    /// Puts a proxy in front of every connection that the services open: see [`Stack::proxy`].
     #[must_use]
     pub fn proxied(mut self) -> Self {
         self.proxied = true;
         self
     }
 
-    /// So many copies of each service, each of which is called by all copies of its callers.
+    /// Runs this many copies of each service. All copies of a caller call all copies of a callee.
     #[must_use]
     pub fn copies(mut self, copies: usize) -> Self {
         self.further = copies.saturating_sub(1);
         self
     }
 
-    /// The folder of the services' binaries; else `EPRO_BIN_DIR`, else where this executable was built.
+    /// The folder of the services' binaries. The default is `EPRO_BIN_DIR`, or else the folder where this executable
+    /// was built.
     #[must_use]
     pub fn binaries(mut self, folder: impl Into<PathBuf>) -> Self {
         self.binaries = Some(folder.into());
@@ -130,7 +131,7 @@ impl Builder {
         Stack::launch(sinks, binaries, &self).await
     }
 
-    /// The environment of one service, its callees aside.
+    /// The environment of one service, without the addresses of its callees.
     pub(super) fn environment(&self, service: Service, sinks: &Sinks) -> BTreeMap<String, String> {
         let mut environment = service.settings(sinks);
         let port = self.ports.get(&service).copied().unwrap_or_default();
@@ -138,14 +139,14 @@ impl Builder {
         environment
     }
 
-    /// What was set by hand for one service, later calls last.
+    /// The variables that were set for one service; later calls override earlier ones.
     pub(super) fn overrides(&self, service: Service) -> BTreeMap<String, String> {
         let applies = |(to, ..): &&(Option<Service>, String, String)| to.is_none_or(|to| to == service);
         self.environment.iter().filter(applies).map(|(_, name, value)| (name.clone(), value.clone())).collect()
     }
 }
 
-/// The first folder that has every binary, from the current executable's upward: a test runs in
+/// The nearest folder that has every binary, from the current executable's folder upwards: a test runs in
 /// `target/debug/deps`, a tool in `target/debug`.
 fn find_binaries() -> anyhow::Result<PathBuf> {
     if let Some(folder) = std::env::var_os("EPRO_BIN_DIR") {

@@ -1,4 +1,4 @@
-//! A program beside the services.
+//! A program that runs beside the services.
 
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use super::process::Process;
 use super::{Service, Stack};
 
 impl Stack {
-    /// Starts a program that is no service, from the folder of the services' binaries, with these settings alone.
+    /// Starts a program that is not a service, from the folder of the services' binaries. Its environment has only
+    /// these settings.
     ///
     /// # Errors
     /// When it does not start.
@@ -26,7 +27,7 @@ impl Stack {
     }
 }
 
-/// A running program that nobody connects to. It does not outlive this value.
+/// A running program that opens no port. Dropping it kills the program.
 #[derive(Debug)]
 pub struct Companion {
     process: Process,
@@ -34,7 +35,7 @@ pub struct Companion {
 }
 
 impl Companion {
-    /// Its lines.
+    /// Its log lines.
     pub fn logs(&self) -> Vec<Value> {
         self.log.all()
     }

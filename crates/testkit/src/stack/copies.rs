@@ -1,4 +1,4 @@
-//! More than one copy of each service; the first one has the number 0.
+//! Several copies of each service. The first one has the number 0.
 
 use anyhow::{Context, ensure};
 use rustix::process::Signal;
@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::poll;
 
 impl Stack {
-    /// Where all copies of a service are, as those that call it are told.
+    /// The addresses of all copies of a service, in the format of the callers' setting.
     pub(super) fn urls(&self, service: Service) -> String {
         let further = self.further.get(&service).into_iter().flatten();
         further.fold(self.url(service), |urls, copy| format!("{urls},{}", copy.0.address))
@@ -21,10 +21,10 @@ impl Stack {
         [self.url(Service::Gateway)].into_iter().chain(further.map(Replica::url)).map(Client::new).collect()
     }
 
-    /// Ends one copy of a service in its own time, starts it again and waits until it says that it is ready.
+    /// Stops one copy of a service gracefully, starts it again and waits until it reports that it is ready.
     ///
     /// # Errors
-    /// When it does not end well, does not start or is not ready in time.
+    /// When it does not exit with 0, does not start or is not ready in time.
     pub async fn roll(&mut self, service: Service, copy: usize) -> anyhow::Result<()> {
         let instance = self.copy_mut(service, copy)?;
         let status = instance.end(Signal::TERM).await?;

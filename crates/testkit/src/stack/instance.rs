@@ -1,4 +1,4 @@
-//! One copy of a service, running or not.
+//! One copy of a service, running or stopped.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use crate::proxy::Proxy;
 /// The setting that makes the gateway speak TLS.
 pub(super) const CERTIFICATE: &str = "EPRO_TLS__CERTIFICATE";
 
-/// A service with all that is needed to start it again.
+/// A service with everything needed to start it again.
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) service: Service,
@@ -41,19 +41,19 @@ impl Instance {
     ) -> anyhow::Result<Self> {
         let log = Arc::new(Log::default());
         let (process, address) = Process::start(&program, &through(&network, &environment), &log).await?;
-        // From now on this port, for a second start and for sub-commands.
+        // The port is fixed from now on, for restarts and for sub-commands.
         environment.insert("EPRO_LISTEN".to_owned(), address.to_string());
         Ok(Self { service, program, environment, network, log, address, process: Some(process) })
     }
 
-    /// Only the gateway may be reached in cleartext.
+    /// Only the gateway can be reached without TLS.
     pub(super) fn url(&self) -> String {
         let in_cleartext = self.service == Service::Gateway && !self.environment.contains_key(CERTIFICATE);
         let scheme = if in_cleartext { "http" } else { "https" };
         format!("{scheme}://{}", self.address)
     }
 
-    /// Starts on the same port as before.
+    /// Starts it on the same port as before.
     pub(super) async fn start_again(&mut self) -> anyhow::Result<()> {
         let environment = through(&self.network, &self.environment);
         let (process, _) = Process::start(&self.program, &environment, &self.log).await?;
@@ -67,14 +67,14 @@ impl Instance {
     }
 }
 
-/// The environment of a process that is led through proxies.
+/// The environment of a process whose connections go through proxies.
 fn through(network: &Network, environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut environment = environment.clone();
     environment.extend(network.settings().clone());
     environment
 }
 
-/// One more copy of a service. Nothing of it outlives this value.
+/// One more copy of a service. Dropping it ends the copy.
 #[derive(Debug)]
 pub struct Replica(pub(super) Instance);
 

@@ -1,4 +1,4 @@
-//! What a service wrote, line by line.
+//! The log lines of a service.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,12 +11,12 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// Lines kept for each service; older ones are forgotten.
+/// The most lines that are kept for each service. Older ones are dropped.
 const CAPACITY: usize = 20_000;
-/// Lines an error message quotes.
+/// The most lines that an error message quotes.
 const QUOTED: usize = 20;
 
-/// The log lines of all services, over their restarts, for somebody who does not own the stack.
+/// The log lines of all services, over their restarts. Does not borrow the stack.
 #[derive(Debug, Clone)]
 pub struct Logs(pub(super) Vec<Arc<Log>>);
 
@@ -26,19 +26,19 @@ impl Logs {
         of_trace(self.all(), trace_id)
     }
 
-    /// All of them.
+    /// All lines.
     pub fn all(&self) -> Vec<Value> {
         self.0.iter().flat_map(|log| log.all()).collect()
     }
 }
 
-/// Those of a trace among log lines, oldest first.
+/// The lines of one trace, oldest first.
 pub(crate) fn of_trace(mut lines: Vec<Value>, trace_id: &str) -> Vec<Value> {
     lines.retain(|line| line["trace_id"] == trace_id);
     in_order(lines)
 }
 
-/// Oldest first.
+/// Sorts lines by time, oldest first.
 pub(crate) fn in_order(mut lines: Vec<Value>) -> Vec<Value> {
     lines.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
     lines
@@ -72,11 +72,12 @@ impl Log {
         bail!("no such line within {deadline:?}; the last lines:\n{self}")
     }
 
-    /// Records what is read, to its end. A line that is not JSON becomes `{"message", "stream"}`.
+    /// Records lines until the input ends. A line that is not JSON becomes `{"message", "stream"}`.
     pub(super) async fn follow(&self, stream: &str, input: impl AsyncRead + Unpin, each: impl Fn(&Value)) {
         let mut input = BufReader::new(input);
         let mut bytes = Vec::new();
-        // Bytes, not text: output that is not UTF-8 must not stop the reading and so block the service.
+        // Reads bytes instead of text, because output that is not UTF-8 must not stop the reading and block the
+        // service.
         while matches!(input.read_until(b'\n', &mut bytes).await, Ok(1..)) {
             let text = String::from_utf8_lossy(&bytes);
             let line = serde_json::from_str(text.trim_end())

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::Service;
 
-/// An authority of the stack's own, and a certificate of it for each service.
+/// The stack's own certificate authority, and a certificate for each service.
 #[derive(Debug)]
 pub(super) struct Mesh(TempDir);
 
@@ -22,13 +22,13 @@ impl Mesh {
         certificates::issue(self.0.path(), &Service::ALL.map(Service::name), &[])
     }
 
-    /// The authority that its services believe, in PEM.
+    /// The certificate of the authority that the services trust, in PEM.
     pub(super) fn ca(&self) -> anyhow::Result<Vec<u8>> {
         let file = Files::of(self.0.path(), Service::Gateway.name()).ca;
         std::fs::read(&file).with_context(|| format!("read {}", file.display()))
     }
 
-    /// What tells a service where its files are.
+    /// The settings with the paths of a service's files.
     pub(super) fn environment(&self, service: Service) -> [(String, String); 3] {
         let Files { ca, certificate, key } = Files::of(self.0.path(), service.name());
         [("CA", ca), ("CERTIFICATE", certificate), ("KEY", key)]

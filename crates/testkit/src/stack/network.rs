@@ -1,4 +1,4 @@
-//! The connections of a service, each through a proxy of its own.
+//! The proxies in front of a service's connections.
 
 use std::collections::BTreeMap;
 use std::net::ToSocketAddrs;
@@ -9,7 +9,7 @@ use url::Url;
 use super::{Peer, Service};
 use crate::proxy::Proxy;
 
-/// A proxy before everything that a service opens connections to; none unless asked for.
+/// A proxy for each connection of a service; none unless the builder asked for them.
 #[derive(Debug, Default)]
 pub(super) struct Network {
     proxies: BTreeMap<Peer, Proxy>,
@@ -29,7 +29,7 @@ impl Network {
         Ok(network)
     }
 
-    /// The settings that lead through the proxies.
+    /// The settings with the addresses of the proxies.
     pub(super) fn settings(&self) -> &BTreeMap<String, String> {
         &self.settings
     }
@@ -39,7 +39,7 @@ impl Network {
     }
 }
 
-/// A proxy for the address in a URL, and the URL that leads through it.
+/// A proxy for the address in a URL, and a URL that goes through it.
 async fn proxied(url: &str) -> anyhow::Result<(String, Proxy)> {
     let mut url: Url = url.parse().context("parse a URL")?;
     let (host, port) = (url.host_str().context("a host")?, url.port().context("a port")?);

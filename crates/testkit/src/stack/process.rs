@@ -1,4 +1,4 @@
-//! One service as a process of its own.
+//! One service as an operating-system process.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,19 +17,18 @@ use tokio::time::timeout;
 use super::log::Log;
 use crate::reaper::Reaper;
 
-/// From the start of a process to its address in the log.
+/// The most time from the start of a process until its log has its address.
 const START_DEADLINE: Duration = Duration::from_secs(20);
-/// From SIGTERM to the exit: longer than a service may take to drain.
+/// The most time from SIGTERM to the exit: longer than a service may take to drain.
 const EXIT_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long a sub-command may take.
 const COMMAND_DEADLINE: Duration = Duration::from_mins(1);
 
-/// What the services see of our own environment. Everything else would be a way for a shell's
-/// settings to change a test.
+/// The environment variables that services inherit. Any other could change a test's result by a setting of the shell.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "TMPDIR", "TZ", "RUST_BACKTRACE", "LD_LIBRARY_PATH", "LLVM_PROFILE_FILE"];
 
-/// A running service. It does not outlive this value.
+/// A running service. Dropping it kills the process.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
@@ -39,7 +38,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `program` and waits until its log says where it listens.
+    /// Starts `program` and waits until its log has the address that it listens on.
     pub(super) async fn start(
         program: &Path,
         environment: &BTreeMap<String, String>,
@@ -59,7 +58,8 @@ impl Process {
         }
     }
 
-    /// Starts `program`. Gives the address where it listens once its log says so.
+    /// Starts `program`. Also returns a receiver for the address, which the log reader sends once it appears in the
+    /// log.
     pub(super) fn spawn(
         program: &Path,
         environment: &BTreeMap<String, String>,
@@ -69,7 +69,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Ctrl-C at the terminal is for the process that owns the stack.
+            // A process group of its own, so that Ctrl-C at the terminal only reaches the owner of the stack.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
@@ -88,9 +88,9 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Sends a signal. A process that has ended already is no error.
+    /// Sends a signal. It is no error if the process has ended already.
     pub(super) fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
-        // Asking first also means that the id cannot be another process's by now: we have not reaped it.
+        // While the process is not reaped, no other process can have its id.
         if self.is_running()
             && let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw)
         {
@@ -99,10 +99,10 @@ impl Process {
         Ok(())
     }
 
-    /// Sends a signal that ends it, and waits for the end and the last line.
+    /// Sends a signal that ends the process, and waits for the exit and the last log line.
     pub(super) async fn end(mut self, signal: Signal) -> anyhow::Result<ExitStatus> {
         self.signal(signal)?;
-        // A frozen process must go on to see a signal that it handles itself.
+        // A stopped process must be continued before it can handle a signal.
         self.signal(Signal::CONT)?;
         self.exit(EXIT_DEADLINE).await
     }
@@ -112,7 +112,7 @@ impl Process {
             bail!("process {} still runs after {deadline:?}", self.pid)
         };
         for reader in self.readers.drain(..) {
-            // A grandchild could hold the pipe open, so this wait has an end too.
+            // A grandchild could hold the pipe open, so this wait has a limit.
             let _ = timeout(Duration::from_secs(1), reader).await;
         }
         Ok(status?)
@@ -145,7 +145,7 @@ async fn follow_stdout(log: Arc<Log>, stdout: tokio::process::ChildStdout, found
         if let Some(address) = address
             && let Some(found) = found.lock().ok().and_then(|mut found| found.take())
         {
-            // Nobody waits any more when the deadline has passed.
+            // Fails only when the receiver is gone, because the deadline has passed.
             let _ = found.send(address);
         }
     })

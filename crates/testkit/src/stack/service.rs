@@ -1,4 +1,4 @@
-//! The five services and what each must be told.
+//! The five services and their settings.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +19,7 @@ impl Service {
     /// In the order of their start: callees first.
     pub const ALL: [Self; 5] = [Self::DataSvc, Self::UserSvc, Self::NotifySvc, Self::EproSvc, Self::Gateway];
 
-    /// The name of its binary and of its spans' service.
+    /// The name of its binary, and of the service in its spans.
     pub fn name(self) -> &'static str {
         match self {
             Self::DataSvc => "data-svc",
@@ -30,7 +30,7 @@ impl Service {
         }
     }
 
-    /// The services it calls, each with the setting that says where it is.
+    /// The services it calls, each with the setting for that address.
     pub(crate) fn callees(self) -> &'static [(Self, &'static str)] {
         const DATA: (Service, &str) = (Service::DataSvc, "EPRO_DATA_SVC__URL");
         const USER: (Service, &str) = (Service::UserSvc, "EPRO_USER_SVC__URL");
@@ -44,7 +44,7 @@ impl Service {
         }
     }
 
-    /// What it opens connections to, each with the setting that says where that is.
+    /// Everything it connects to, each with the setting for that address.
     pub(crate) fn connections(self) -> Vec<(Peer, &'static str)> {
         let mut connections = vec![(Peer::Otlp, "EPRO_TELEMETRY__ENDPOINT")];
         connections.extend(self.callees().iter().map(|(callee, setting)| (Peer::Service(*callee), *setting)));
@@ -56,12 +56,12 @@ impl Service {
         connections
     }
 
-    /// Its settings beside its port and its callees.
+    /// Its settings, apart from its port and its callees.
     pub(super) fn settings(self, sinks: &Sinks) -> BTreeMap<String, String> {
         let mut settings = vec![
             ("EPRO_TELEMETRY__ENDPOINT", sinks.otlp.endpoint()),
             ("EPRO_TELEMETRY__ENVIRONMENT", "test".to_owned()),
-            // Spans reach the receiver soon, so that a test need not wait for them.
+            // A short delay, so that tests do not have to wait for spans.
             ("OTEL_BSP_SCHEDULE_DELAY", "200".to_owned()),
         ];
         match self {
@@ -80,7 +80,7 @@ impl Service {
             ]),
             Self::Gateway => settings.extend([
                 ("EPRO_WEB__JAEGER_URL", sinks.otlp.http_endpoint()),
-                // Nobody is there to hear it.
+                // No client here has to move to another copy before the shutdown, so do not wait for that.
                 ("EPRO_CONNECTIONS__FAREWELL", "0s".to_owned()),
             ]),
             Self::EproSvc => {}
@@ -95,7 +95,7 @@ impl fmt::Display for Service {
     }
 }
 
-/// What a service has connections to.
+/// Something that a service connects to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
     Service(Service),

@@ -1,4 +1,4 @@
-//! Stand-ins for services: shell scripts that log as a service does.
+//! Fake services: shell scripts that log like a service.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
