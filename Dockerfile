@@ -1,15 +1,14 @@
-# Eight images from one build: five services, two jobs that run once, migrate and certificates, and load.
-# Needs BuildKit (the default with Compose v2), for the mounts; no frontend is pulled.
+# Builds eight images at once: five services, the one-time jobs `migrate` and `certificates`, and `load`. Needs BuildKit
+# (the default with Compose v2) for the mounts. No Dockerfile frontend is downloaded.
 
-# The builder's Debian release is the runtime's, so that both have the same libc.
+# The builder has the same Debian release as the runtime, and so the same libc.
 FROM rust:1.95-bookworm AS builder
 ARG PROFILE=release
-# Queries are checked against .sqlx/, not against a database.
+# Checks queries against .sqlx/ instead of a database.
 ENV SQLX_OFFLINE=true
-# Sources and target directory live together in one cache. Cargo compares modification times, which
-# differ between clones and branches, so only files whose content changed are copied in: a rebuild
-# compiles the crates that changed, a second clone with the same sources compiles nothing, and a
-# build never takes another branch's object files for its own.
+# Sources and target directory are in one cache. Cargo compares modification times, and these differ between clones and
+# branches, so only files with changed content are copied to the cache. Then a rebuild only compiles the changed crates,
+# a second clone with the same sources compiles nothing, and no build uses the object files of another branch.
 RUN --mount=type=bind,target=/src \
     --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,id=epro-build,target=/build,sharing=locked \
@@ -30,7 +29,7 @@ RUN --mount=type=bind,target=/src \
     for name in gateway user-svc epro-svc data-svc notify-svc migrate postgres; do mkdir -p "/out/holders/$name"; done
 
 FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
-# The user "nonroot", by number so that an orchestrator can see that it is not root.
+# The user "nonroot", given as a number so that an orchestrator can verify that it is not root.
 USER 65532:65532
 
 FROM runtime AS gateway
@@ -39,7 +38,7 @@ EXPOSE 8080
 ENTRYPOINT ["gateway"]
 
 FROM runtime AS user-svc
-# What a PIN check has taken, 19 MiB, goes back at once: mimalloc waits for the next one otherwise.
+# Returns the 19 MiB of a PIN check to the system at once. By default mimalloc would keep them for a while.
 ENV MIMALLOC_PURGE_DELAY=0
 COPY --from=builder /out/user-svc /usr/local/bin/
 EXPOSE 50051
@@ -66,7 +65,7 @@ ENTRYPOINT ["migrate"]
 
 FROM runtime AS certificates
 COPY --from=builder /out/certificates /usr/local/bin/
-# A volume that is mounted here for the first time belongs to whom the folder does.
+# A new volume that is mounted here gets the owner of this folder.
 COPY --from=builder --chown=65532:65532 /out/holders /certificates
 ENTRYPOINT ["certificates"]
 
