@@ -1,4 +1,4 @@
-# One line for each thing a person does. `just` alone lists them; a file .env may change the ports.
+# Shortcuts for the usual tasks; `just` alone lists them. A file .env may change the ports.
 
 set dotenv-load
 set shell := ["bash", "-euo", "pipefail", "-c"]
@@ -7,7 +7,7 @@ gateway := "http://127.0.0.1:" + env("GATEWAY_PORT", "8080")
 jaeger := "http://127.0.0.1:" + env("JAEGER_PORT", "16686")
 curl := "curl --silent --show-error --fail-with-body --header 'content-type: application/json'"
 
-# The demo study's own ids and PINs (migrations/src/demo.rs).
+# Ids and PINs of the demo study (migrations/src/demo.rs).
 study := "5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e00"
 site := "5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e01"
 diary := "a551a9e0-1d1a-4f00-8000-000000000001"
@@ -20,16 +20,16 @@ default:
 up:
     docker compose up --build --wait
 
-# The same with tail sampling in a collector before Jaeger; `just up-sampling scaled` with two of them.
+# Like `up`, with tail sampling in a collector before Jaeger; `just up-sampling scaled` runs two collectors.
 up-sampling SCALED="":
     docker compose -f docker-compose.yml -f deploy/compose.sampling.yml \
         {{ if SCALED == "" { "" } else { "-f deploy/compose.sampling-" + SCALED + ".yml" } }} up --build --wait
 
-# The same with a trickle of patients and nurses, some of whom fail: something to look at in Jaeger.
+# Like `up`, with a slow load of patients and nurses, some of whose requests fail: something to look at in Jaeger.
 load:
     docker compose --profile load up --build --wait
 
-# Stops the stack, whatever was added to it; `just down --volumes` also forgets its data.
+# Stops the stack with everything that was added to it; `just down --volumes` also deletes its data.
 down *ARGS:
     docker compose --profile load down --remove-orphans {{ ARGS }}
 
@@ -44,7 +44,7 @@ submit PAIN="3":
         --data '{"assignment_id": "{{ diary }}", "captured_at": "{{ datetime('%Y-%m-%dT%H:%M:%S%:z') }}", \
                  "answers": {"pain": {{ PAIN }}, "rescue": false}, "attested": true}' | jq .
 
-# Prints what waits for a nurse's review.
+# Prints the reports that wait for a nurse's review.
 pending SITE=site:
     @token=$(just login nurse-berlin-1 735201) && {{ curl }} '{{ gateway }}/v1/sites/{{ SITE }}/reports?review=pending' \
         --header "authorization: Bearer $token" | jq .
@@ -64,36 +64,36 @@ project ID=study:
     @token=$(just login nurse-berlin-1 735201) && \
         {{ curl }} {{ gateway }}/v1/projects/{{ ID }} --header "authorization: Bearer $token" | jq .
 
-# Prints a trace as a tree, with the link to its page, once no more spans come.
+# Prints a trace as a tree, with the link to its page, once no more spans arrive.
 trace ID:
     #!/usr/bin/env bash
     for try in {1..15}; do
         before=${tree:-}
         tree=$({{ curl }} {{ jaeger }}/api/traces/{{ ID }} 2>&- | jq -r -f deploy/jaeger/tree.jq 2>&-)
         [[ -n $tree && $tree == "$before" && $tree != *'(parent missing)'* ]] && break
-        # Services send their spans every second.
+        # Services export their spans every second.
         sleep 1.1
     done
     echo "${tree:-no such trace}"
     echo {{ jaeger }}/trace/{{ ID }}
 
-# What went wrong in a trace, and where: `just explain ID`.
+# Explains what went wrong in a trace, and where: `just explain ID`.
 explain *ARGS:
     cargo xtask explain --jaeger {{ jaeger }} {{ ARGS }}
 
-# A failure on purpose, its trace, and what the trace says: `just scenario slow-login-check`.
+# Makes a failure on purpose and shows its trace and what the trace says: `just scenario slow-login-check`.
 scenario *NAME:
     cargo xtask scenario {{ NAME }}
 
-# Every scenario, and a table of what the traces say.
+# Runs every scenario and prints a table of what the traces say.
 scenarios:
     cargo xtask scenario --all
 
-# Whether every trace of the last hour is whole: `just verify-traces --since 15m`.
+# Checks that every trace of the last hour is complete: `just verify-traces --since 15m`.
 verify-traces *ARGS:
     cargo xtask verify-traces --jaeger {{ jaeger }} --expect e2e/traces.expect {{ ARGS }}
 
-# Prints every log line of a trace, all services together, oldest first.
+# Prints all log lines of a trace, of all services, oldest first.
 logs ID:
     @docker compose logs --no-log-prefix --no-color | grep -F {{ ID }} | sed $'s/^\e\\[2K//' | \
         jq -cRs '[split("\n")[] | fromjson?] | sort_by(.timestamp)[]'
@@ -102,39 +102,39 @@ logs ID:
 demo *ARGS:
     cargo xtask demo {{ ARGS }}
 
-# Every test; a private Postgres is found or fetched.
+# Runs every test. Uses an installed Postgres, or downloads one.
 test *ARGS:
     cargo xtask test {{ ARGS }}
 
-# Three copies of each service in containers, all of which are replaced under load.
+# Runs three copies of each service in containers, and replaces all of them under load.
 copies *ARGS:
     cargo xtask copies {{ ARGS }}
 
-# Kills services and Postgres and cuts them off under load: `just chaos --faults 200 --seed 1`.
+# Kills and partitions services and Postgres under load: `just chaos --faults 200 --seed 1`.
 chaos *ARGS:
     cargo xtask chaos {{ ARGS }}
 
-# What a submission costs and how fast it is, in a release build: `just bench --quick`.
+# Measures the cost and the speed of a submission in a release build: `just bench --quick`.
 bench *ARGS:
     cargo xtask bench {{ ARGS }}
 
-# What each sampler keeps, finds and costs: `just sampling-lab --quick`.
+# Measures what each sampler keeps, finds and costs: `just sampling-lab --quick`.
 sampling-lab *ARGS:
     cargo xtask sampling-lab {{ ARGS }}
 
-# Schemathesis against the OpenAPI document of a running stack; needs Python.
+# Tests a running stack with Schemathesis against its OpenAPI document; needs Python.
 fuzz-api *ARGS:
     cargo xtask fuzz-api {{ ARGS }}
 
-# Has HL7's validator look at every kind of FHIR resource that is answered (needs Java and Maven).
+# Checks every kind of FHIR resource in the answers with HL7's validator (needs Java and Maven).
 fhir-validate:
     cargo xtask fhir-validate
 
-# The containers from build to exit code, in a compose project of their own; `--keep` leaves it running.
+# Tests the containers from build to exit code, in a compose project of their own; `--keep` leaves it running.
 e2e-compose *ARGS:
     cargo xtask e2e-compose {{ ARGS }}
 
-# What the build refuses.
+# Runs the checks that can fail the build: format, clippy and the architecture rules.
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -143,7 +143,7 @@ lint:
 fmt:
     cargo fmt --all
 
-# Makes the next numbered migration of a schema: `just migration add_review clinical`.
+# Creates the next numbered migration of a schema: `just migration add_review clinical`.
 migration NAME SCHEMA="clinical":
     #!/usr/bin/env sh
     set -eu

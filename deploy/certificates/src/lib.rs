@@ -1,5 +1,5 @@
-//! An authority for the services of one machine, and a certificate of it for each. Elsewhere they come from
-//! cert-manager, Vault or a PKI of one's own.
+//! Makes a certificate authority for the services of one machine, and a certificate for each. In production, use
+//! cert-manager, Vault or another PKI instead.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -12,12 +12,12 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
-/// How long the certificates hold: nobody watches over those of a demonstration.
+/// How long the certificates are valid. Long, because nothing monitors their expiry in a demonstration.
 pub const VALIDITY: Duration = Duration::days(730);
-/// The clocks of those who check them may be this much behind.
+/// The clocks of verifying peers may be behind by this much.
 const SKEW: Duration = Duration::hours(1);
 
-/// The files of one holder, as the settings of a `mesh` block name them.
+/// The paths of one holder's files, for the settings of a `mesh` block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
     pub ca: PathBuf,
@@ -26,16 +26,16 @@ pub struct Files {
 }
 
 impl Files {
-    /// Where [`issue`] puts them: a folder of the holder's name.
+    /// The paths that [`issue`] writes to: a folder with the holder's name.
     pub fn of(folder: &Path, name: &str) -> Self {
         let file = |file: &str| folder.join(name).join(file);
         Self { ca: file("ca.pem"), certificate: file("certificate.pem"), key: file("key.pem") }
     }
 }
 
-/// Makes an authority, whose key is never written, and a certificate of it for each name, good for both sides of a
-/// connection and for these addresses beside the name. Holders of earlier files believe the authority of those, too, so
-/// that nobody is cut off who has not taken up the new ones yet.
+/// Makes a certificate authority and a certificate for each name. The authority's key is never written. The
+/// certificates are valid for servers and clients, and for `addresses` in addition to the name. Holders also trust
+/// their previous authority, so that connections to peers with old certificates keep working during a renewal.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -75,7 +75,7 @@ fn leaf(name: &str, addresses: &[&str]) -> anyhow::Result<CertificateParams> {
     Ok(params)
 }
 
-/// The first certificate of several: the youngest.
+/// The first certificate of a PEM file, which is the newest.
 fn first(pem: &str) -> &str {
     const END: &str = "-----END CERTIFICATE-----\n";
     pem.find(END).map_or("", |end| &pem[..end + END.len()])
@@ -89,7 +89,7 @@ fn params(names: Vec<String>, common_name: &str) -> anyhow::Result<CertificatePa
     Ok(params)
 }
 
-/// Whoever reads the file sees the old one or the new one.
+/// Replaces a file atomically, so that readers see either the old content or the new one.
 fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
     let new = path.with_extension("new");
     let written = || -> std::io::Result<()> {

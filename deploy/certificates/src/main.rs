@@ -1,4 +1,4 @@
-//! Makes the certificates of the demonstration, unless there are some that still hold for long enough, or anew.
+//! Makes the certificates of the demonstration, unless there are some that are valid for long enough.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a certificate is in the first half of its time.
+/// Whether a certificate is in the first half of its validity.
 fn is_young(certificate: &Path) -> bool {
     let age = || SystemTime::now().duration_since(certificate.metadata().ok()?.modified().ok()?).ok();
     age().is_some_and(|age| age < VALIDITY / 2)

@@ -1,8 +1,8 @@
-//! What people do, and how often.
+//! The simulated actions, with their frequencies.
 
 use fastrand::Rng;
 
-/// What somebody does, in one request or a few.
+/// An action of one or a few requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     Patient(OfPatient),
@@ -16,17 +16,17 @@ pub(crate) enum OfPatient {
     Gad7,
     Assignments,
     Reports,
-    /// 422: a pain that the scale does not have.
+    /// 422: a pain value outside of the scale.
     OutOfRange,
-    /// 422: the key of a report that was stored, with another report.
+    /// 422: an idempotency key that was used for a different report.
     KeyAgain,
     /// 404.
     UnknownReport,
-    /// 401, and then the right PIN.
+    /// 401; then logs in with the right PIN.
     WrongPin,
     /// 401.
     NoToken,
-    /// Sends a report and hangs up before it is answered: to the services the one failure that is an error.
+    /// Sends a report and disconnects before the answer. The only action that the services record as an error.
     Leave,
 }
 
@@ -37,13 +37,13 @@ pub(crate) enum OfNurse {
     Audit,
 }
 
-/// A line of the table.
+/// A row of the table of actions.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// What the log calls it.
+    /// The action's name in the log.
     pub(crate) name: &'static str,
     pub(crate) action: Action,
-    /// Times in a hundred.
+    /// Its frequency in percent.
     weight: u32,
 }
 
@@ -72,7 +72,7 @@ const TABLE: [Row; 14] = [
     patient("leave before the answer", OfPatient::Leave, 4),
 ];
 
-/// The next one, by chance and weight.
+/// Chooses the next action at random, by weight.
 pub(crate) fn choose(rng: &mut Rng) -> &'static Row {
     let mut at = rng.u32(..100);
     let chosen = TABLE.iter().find(|row| {
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_patient_submits_less_than_the_study_takes_of_them_in_an_hour() {
-        // reports_per_hour of migrations::demo, and an action each second and a half.
+        // Allowed per hour: `reports_per_hour` of migrations::demo. The load makes an action every 1.5 s.
         const TAKEN: usize = 600;
         const ACTIONS: usize = 3600 * 2 / 3;
         let reports = |row: &&Row| match row.action {

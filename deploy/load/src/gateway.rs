@@ -1,4 +1,4 @@
-//! The gateway, as anybody in the world sees it.
+//! A client of the gateway's public API.
 
 use std::time::{Duration, Instant};
 
@@ -9,22 +9,22 @@ use serde_json::Value;
 
 use crate::line::Line;
 
-/// The gateway gives up before that.
+/// Longer than the gateway takes for any answer.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The first pause before an absent gateway is looked for again, and the longest.
+/// The first and the longest pause between two checks of a gateway that is down.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// An error is that there is no answer.
+/// The error means that there was no answer.
 pub(crate) type Result<T> = std::result::Result<T, reqwest::Error>;
 
-/// An answer, be it a refusal.
+/// An answer, which may be an error status.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// How long to wait before the next request.
     pub(crate) retry_after: Option<Duration>,
-    /// Null when it is no JSON.
+    /// Null when the body is not JSON.
     pub(crate) body: Value,
 }
 
@@ -39,9 +39,9 @@ impl Gateway {
     /// # Errors
     /// When the machine's TLS or DNS settings cannot be read.
     pub(crate) fn new(url: &Url) -> anyhow::Result<Self> {
-        // reqwest comes with TLS but without cryptography. Nobody has chosen another one before.
+        // reqwest is built without a cryptography provider. This fails only when one is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // It is next door, whatever proxy the machine's containers are told to use.
+        // The gateway is on the same network, so a proxy of the containers must not be used.
         let http = Client::builder().no_proxy().timeout(TIMEOUT).build()?;
         Ok(Self { url: url.as_str().trim_end_matches('/').to_owned(), http })
     }
@@ -51,7 +51,7 @@ impl Gateway {
         self.http.request(method, format!("{}{path}", self.url))
     }
 
-    /// Sends a request that belongs to an action, and writes a line about what came of it.
+    /// Sends a request of an action and logs the result.
     ///
     /// # Errors
     /// When there is no answer.
@@ -69,7 +69,7 @@ impl Gateway {
         received.map(|(answer, _)| answer)
     }
 
-    /// An answer and its trace.
+    /// Sends a request. Returns the answer and its trace id.
     async fn receive(&self, request: Request) -> Result<(Answer, Option<String>)> {
         let response = self.http.execute(request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -79,7 +79,7 @@ impl Gateway {
         Ok((Answer { status, retry_after: retry_after.map(Duration::from_secs), body }, trace_id))
     }
 
-    /// Asks whether it and all services behind it are ready, which makes no trace.
+    /// Checks that the gateway and all services behind it are ready. `/readyz` makes no trace.
     ///
     /// # Errors
     /// When they are not.
@@ -88,7 +88,7 @@ impl Gateway {
         answer.error_for_status().map(drop)
     }
 
-    /// Waits until it is ready, however long that takes. A line says so if it is not by now.
+    /// Waits until the gateway is ready, without a time limit. Logs a line when the first check fails.
     pub(crate) async fn wait_until_ready(&self) {
         let (first, longest) = PAUSES;
         let pauses = ExponentialBuilder::default().with_min_delay(first).with_max_delay(longest).without_max_times();
@@ -98,7 +98,7 @@ impl Gateway {
                 Line::new("wait for the gateway").error(error).write();
             }
         });
-        // The pauses have no end, so it is ready now.
+        // The number of retries is not limited, so this only ends when the gateway is ready.
         let _ = ready.await;
     }
 }

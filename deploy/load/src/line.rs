@@ -1,4 +1,4 @@
-//! What is written to standard output: JSON in the shape of the services' own lines, so that they can be read together.
+//! The log on standard output: JSON in the same format as the services' logs, so that they can be read together.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 
-/// A line. It names no person and has no word of a report.
+/// A log line. It contains no names and no data of reports.
 #[derive(Debug, Serialize)]
 pub(crate) struct Line<'l> {
     timestamp: String,
@@ -18,12 +18,12 @@ pub(crate) struct Line<'l> {
     request: Option<&'l str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
-    /// Why there is no answer.
+    /// Why there was no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_ms: Option<f64>,
-    /// Where the gateway did its part.
+    /// The trace of the request in the gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<&'l str>,
 }
@@ -58,7 +58,7 @@ impl<'l> Line<'l> {
     pub(crate) fn write(&self) {
         let Ok(mut line) = serde_json::to_vec(self) else { return };
         line.push(b'\n');
-        // Nobody may read any more, which is no reason to end.
+        // The reader of the output may be gone; that is no reason to stop.
         let _ = io::stdout().write_all(&line);
     }
 }

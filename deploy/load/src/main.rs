@@ -1,5 +1,5 @@
-//! A trickle of patients and nurses of the demo study, some of whom fail: something to look at in Jaeger. They are strangers,
-//! who know the public API alone and make no spans; a line for each request says in which trace it was answered.
+//! A slow load of patients and nurses of the demo study, with some failing requests: something to look at in Jaeger.
+//! They only know the public API and make no spans. Each request is logged with the trace of its answer.
 
 #![expect(clippy::disallowed_methods, reason = "a stranger to the services: what it sends belongs to no trace")]
 
@@ -30,14 +30,14 @@ struct Arguments {
     /// The gateway's address.
     #[arg(long, env = "LOAD_GATEWAY", default_value = "http://127.0.0.1:8080", global = true)]
     gateway: Url,
-    /// Between two actions, on the average. At less than a second the study's limits are met.
+    /// The average time between two actions. Below a second, the load reaches the study's limits.
     #[arg(long, env = "LOAD_PACE", default_value = "1500ms", value_parser = humantime::parse_duration)]
     pace: Duration,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Exits with 0 when the gateway can be reached and is ready.
+    /// Exits with 0 when the gateway is reachable and ready.
     Healthcheck,
 }
 

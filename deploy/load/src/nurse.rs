@@ -1,4 +1,4 @@
-//! What nurses do.
+//! The actions of nurses.
 
 use fastrand::Rng;
 use migrations::demo::Nurse;
@@ -9,10 +9,10 @@ use crate::action::OfNurse;
 use crate::gateway::Result;
 use crate::person::Visit;
 
-/// Outcomes of a review; most reports are fine.
+/// Outcomes to choose from; most reports are approved.
 const OUTCOMES: [&str; 5] = ["approved", "approved", "approved", "approved", "has_issues"];
 
-/// Every one begins with the work list.
+/// Runs an action. All of them begin with the work list.
 ///
 /// # Errors
 /// When there is no answer. A refusal is an answer.
@@ -24,7 +24,7 @@ pub(crate) async fn act(visit: &mut Visit<'_>, nurse: &Nurse, action: OfNurse, r
         .flatten()
         .filter_map(|report| report["report_id"].as_str())
         .collect();
-    // Nothing may be waiting, or nobody have been let in.
+    // The list may be empty, or the login may have been refused.
     let Some(report_id) = rng.choice(reports) else { return Ok(()) };
     match action {
         OfNurse::WorkList => Ok(()),

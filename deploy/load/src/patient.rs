@@ -1,4 +1,4 @@
-//! What patients do.
+//! The actions of patients.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub(crate) async fn act(visit: &mut Visit<'_>, patient: &Patient, action: OfPati
         OfPatient::WrongPin => visit.mistype_pin().await,
         OfPatient::NoToken => visit.get_without_token(ASSIGNMENTS).await.map(drop),
         OfPatient::Leave => {
-            // A submission takes tens of milliseconds.
+            // A submission takes tens of milliseconds, so this disconnects in the middle of it.
             visit.post_and_leave(REPORTS, &diary, Duration::from_millis(rng.u64(3..=15))).await
         }
     }
@@ -45,14 +45,14 @@ async fn submit(visit: &mut Visit<'_>, report: &Value) -> Result<()> {
 async fn use_key_again(visit: &mut Visit<'_>, first: Value) -> Result<()> {
     let key = Uuid::new_v4();
     if visit.post(REPORTS, key, &first).await?.status.is_success() {
-        // Another one, whatever it was.
+        // A different value than in the first report.
         let pain = u8::from(first["answers"]["pain"] == 0);
         visit.post(REPORTS, key, &with_pain(first, pain)).await?;
     }
     Ok(())
 }
 
-/// A questionnaire, filled in just now.
+/// A questionnaire captured just now.
 fn report(assignment_id: Uuid, answers: &Value) -> Value {
     let captured_at = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
     json!({"assignment_id": assignment_id, "captured_at": captured_at, "answers": answers, "attested": true})

@@ -1,4 +1,4 @@
-//! Somebody with a login, and their requests.
+//! A person with a login, and their requests.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::gateway::{Answer, Gateway, Result};
 
-/// Somebody who can log in.
+/// A person who can log in.
 #[derive(Debug)]
 pub(crate) struct Person {
     login: &'static str,
@@ -21,7 +21,7 @@ pub(crate) struct Person {
 struct Session {
     access_token: String,
     refresh_token: String,
-    /// When the access token is nearly over.
+    /// When to refresh: shortly before the access token expires.
     refresh_at: Instant,
 }
 
@@ -42,12 +42,12 @@ impl Person {
         Self { login, pin, session: None, rests_until: None }
     }
 
-    /// Whether nobody has told them to wait until later.
+    /// Whether the person has waited as long as the last `Retry-After` said.
     pub(crate) fn is_up(&self, now: Instant) -> bool {
         self.rests_until.is_none_or(|until| until <= now)
     }
 
-    /// Takes an answer to heart.
+    /// Applies an answer: a 401 ends the session, and `Retry-After` sets a pause.
     fn mind(&mut self, answer: &Answer) {
         if answer.status == StatusCode::UNAUTHORIZED {
             self.session = None;
@@ -56,7 +56,7 @@ impl Person {
     }
 }
 
-/// Somebody at one action.
+/// A person during one action.
 #[derive(Debug)]
 pub(crate) struct Visit<'v> {
     pub(crate) gateway: &'v Gateway,
@@ -66,17 +66,17 @@ pub(crate) struct Visit<'v> {
 }
 
 impl Visit<'_> {
-    /// Reads something as this person.
+    /// Sends a GET as this person.
     pub(crate) async fn get(&mut self, path: &str) -> Result<Answer> {
         self.send(self.gateway.request(Method::GET, path)).await
     }
 
-    /// Posts JSON as this person, under a key.
+    /// Posts JSON as this person, with an idempotency key.
     pub(crate) async fn post(&mut self, path: &str, key: Uuid, body: &Value) -> Result<Answer> {
         self.send(self.keyed(path, key, body)).await
     }
 
-    /// Posts the same, and hangs up after `patience`.
+    /// Posts JSON as this person and disconnects after `patience`.
     pub(crate) async fn post_and_leave(&mut self, path: &str, body: &Value, patience: Duration) -> Result<()> {
         match self.send(self.keyed(path, Uuid::new_v4(), body).timeout(patience)).await {
             Err(error) if !error.is_timeout() => Err(error),
@@ -84,13 +84,13 @@ impl Visit<'_> {
         }
     }
 
-    /// Reads something as nobody.
+    /// Sends a GET without a token.
     pub(crate) async fn get_without_token(&self, path: &str) -> Result<Answer> {
         self.gateway.send(self.action, self.gateway.request(Method::GET, path)).await
     }
 
-    /// Mistypes the PIN, and then does not. A login is locked after some wrong PINs that no right one comes between, so that
-    /// is seen to whatever fails.
+    /// Logs in with a wrong PIN, then with the right one. Consecutive wrong PINs would lock the login, so it first
+    /// makes sure that the right PIN works, and stops if not.
     pub(crate) async fn mistype_pin(&mut self) -> Result<()> {
         const WRONG: &str = "135790";
         if self.enter().await?.is_none() {
@@ -100,7 +100,7 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// What is answered to the request, or to a login that was refused.
+    /// Sends the request with a valid token. Returns the answer, or that of a login that was refused.
     async fn send(&mut self, request: RequestBuilder) -> Result<Answer> {
         if let Some(refusal) = self.enter().await? {
             return Ok(refusal);
@@ -111,7 +111,7 @@ impl Visit<'_> {
         Ok(answer)
     }
 
-    /// Sees to it that the person has a token that is good for a while. Gives the refusal if they get none.
+    /// Makes sure that the person has a token that is valid for a while. Returns the answer if they get none.
     async fn enter(&mut self) -> Result<Option<Answer>> {
         if let Some(session) = &self.person.session {
             if Instant::now() < session.refresh_at {
@@ -119,7 +119,7 @@ impl Visit<'_> {
             }
             let body = json!({"refresh_token": session.refresh_token});
             let refusal = self.exchange("/v1/sessions/refresh", &body).await?;
-            // Else the session is over, and a login begins another.
+            // If the session has ended, a login opens a new one.
             if self.person.session.is_some() {
                 return Ok(refusal);
             }
@@ -131,7 +131,7 @@ impl Visit<'_> {
         self.exchange("/v1/sessions", &json!({"login": self.person.login, "pin": pin})).await
     }
 
-    /// Exchanges something for tokens. Gives the refusal if there are none.
+    /// Exchanges credentials for tokens. Returns the answer if it has no tokens.
     async fn exchange(&mut self, path: &str, body: &Value) -> Result<Option<Answer>> {
         let answer = self.gateway.send(self.action, self.gateway.request(Method::POST, path).json(body)).await?;
         self.person.mind(&answer);

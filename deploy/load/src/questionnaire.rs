@@ -1,14 +1,14 @@
-//! Answers as patients give them: mild ones most of the time, and now and then one that sets off an alert.
+//! Random answers: mostly mild ones, and sometimes one that causes an alert.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-/// Nobody's own words.
+/// Notes to choose from.
 const NOTES: [&str; 4] = ["A quiet day.", "Worse in the evening.", "Slept well.", "Tired since the morning."];
 
 /// The daily symptom diary.
 pub(crate) fn diary(rng: &mut Rng) -> Value {
-    // Alerts begin at 8, and at 39.0 degrees.
+    // Alerts start at a pain of 8 and at 39.0 degrees.
     let (pain, temperature) =
         if rng.u8(..20) == 0 { (rng.u8(8..=10), rng.u32(385..=400)) } else { (rng.u8(0..=6), rng.u32(360..=379)) };
     let mut answers = json!({"pain": pain, "rescue": pain >= 5, "temperature": f64::from(temperature) / 10.0});
@@ -21,7 +21,7 @@ pub(crate) fn diary(rng: &mut Rng) -> Value {
     answers
 }
 
-/// PHQ-9. Its last item is one that a person must look at when it is not 0.
+/// PHQ-9. A person must look at the report when its last item is not 0.
 pub(crate) fn phq9(rng: &mut Rng) -> Value {
     let mut answers = scale("phq9", 9, rng);
     if rng.u8(..10) > 0 {
@@ -39,7 +39,7 @@ pub(crate) fn gad7(rng: &mut Rng) -> Value {
     scale("gad7", 7, rng)
 }
 
-/// Items from 0 to 3, lower ones more often.
+/// Items from 0 to 3. Lower values are more frequent.
 fn scale(name: &str, items: u8, rng: &mut Rng) -> Value {
     (1..=items).map(|item| (format!("{name}-{item}"), Value::from(rng.u8(0..=3).min(rng.u8(0..=3))))).collect()
 }

@@ -1,4 +1,4 @@
-//! One action after another, each by somebody else.
+//! Runs one action after the other, each by a random person.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::gateway::{Gateway, Result};
 use crate::person::{Person, Visit};
 use crate::{nurse, patient};
 
-/// Everybody of the demo study who has a PIN.
+/// All people of the demo study who have a PIN.
 #[derive(Debug)]
 pub(crate) struct Trickle {
     gateway: Gateway,
@@ -27,7 +27,7 @@ impl Trickle {
         Self { gateway, rng: Rng::new(), patients, nurses }
     }
 
-    /// Goes on for ever, `pace` from one action to the next, a third more or less.
+    /// Runs forever. The pause between two actions is `pace`, plus or minus a third.
     pub(crate) async fn run(&mut self, pace: Duration) {
         self.gateway.wait_until_ready().await;
         loop {
@@ -54,7 +54,7 @@ impl Trickle {
     }
 }
 
-/// One of those who have not been told to wait.
+/// A random person who does not have to wait.
 fn somebody<'p, T>(people: &'p mut [(Person, T)], rng: &mut Rng) -> Option<&'p mut (Person, T)> {
     let now = Instant::now();
     rng.choice(people.iter_mut().filter(|(person, _)| person.is_up(now)).collect::<Vec<_>>())

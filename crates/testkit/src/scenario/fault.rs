@@ -1,4 +1,4 @@
-//! What can go wrong in a scenario.
+//! The faults of a scenario.
 
 use std::time::Duration;
 
@@ -8,42 +8,42 @@ use serde::Deserialize;
 
 use crate::stack::Service;
 
-/// Something that goes wrong. It lasts until the phone has its answer, or, where it meets nurses' messages or spans, until
-/// the trace has been looked at.
+/// A fault. It lasts until the phone has its answer. A fault of the nurses' messages or of spans lasts until the trace
+/// has been read.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// The value of the report's baggage member `demo.fault`, such as `user-svc/Authenticate:delay=30s`.
     Baggage(String),
-    /// The network between phone and gateway.
+    /// A fault of the network between the phone and the gateway.
     Network(Network),
-    /// It does not run.
+    /// A part does not run.
     Down(Part),
-    /// It takes what it is sent and says nothing.
+    /// A part accepts what it is sent and does not answer.
     Silent(Part),
-    /// A service dies when another one has begun with the report's fault.
+    /// A service is killed as soon as another one begins the report's fault from the baggage.
     Killed(Killed),
-    /// Somebody else holds a lock.
+    /// Another session holds a lock.
     Lock(Lock),
-    /// Other requests come at the same time.
+    /// Other requests run at the same time.
     Crowd(Crowd),
-    /// What the SMS provider does with messages.
+    /// The behaviour of the SMS provider.
     Sms(Sms),
-    /// What the mail server does with mails.
+    /// The behaviour of the mail server.
     Mail(Mail),
-    /// A service's clock is ahead.
+    /// The clock of a service is ahead.
     Clock(Clock),
-    /// A service has been started with another setting.
+    /// A service is started with another setting.
     Misconfigured(Setting),
 }
 
-/// What the network between phone and gateway does.
+/// The behaviour of the network between the phone and the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Network {
-    /// It resets the connection once something is sent.
+    /// Resets the connection as soon as something is sent.
     Reset,
-    /// It lets a byte through now and then.
+    /// Forwards one byte every 250 ms.
     Slow,
 }
 
@@ -62,7 +62,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// The service that it is, if it is one.
+    /// The service, if this part is one.
     pub fn service(self) -> Option<Service> {
         match self {
             Self::UserSvc => Some(Service::UserSvc),
@@ -74,12 +74,12 @@ impl Part {
     }
 }
 
-/// Who dies, and when.
+/// Which service is killed, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Killed {
     pub part: Part,
-    /// The service that the report's baggage asks for a fault, by its name.
+    /// The service whose fault, from the report's baggage, is the moment to kill.
     pub when: Part,
 }
 
@@ -87,26 +87,26 @@ pub struct Killed {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
-    /// With its schema, such as `clinical.report`.
+    /// The table with its schema, such as `clinical.report`.
     pub table: String,
     pub against: Against,
 }
 
-/// Whom a lock keeps waiting.
+/// Which statements a lock blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Against {
-    /// Who writes to the table.
+    /// Statements that write to the table.
     Writers,
-    /// Everybody.
+    /// All statements on the table.
     All,
 }
 
 impl Lock {
-    /// The statement that takes it, within a transaction.
+    /// The statement that takes the lock, within a transaction.
     ///
     /// # Errors
-    /// When the table's name is none.
+    /// When the table's name is invalid.
     pub(super) fn statement(&self) -> anyhow::Result<String> {
         let is_name = self.table.bytes().all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte));
         ensure!(is_name, "{} is no table", self.table);
@@ -118,33 +118,33 @@ impl Lock {
     }
 }
 
-/// Reads that come at the same time.
+/// Reads that run at the same time as the report.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Crowd {
     pub path: String,
     pub requests: usize,
-    /// The report is sent when so many statements wait for a lock.
+    /// The report is sent as soon as this many statements wait for a lock.
     pub waiting: usize,
 }
 
-/// What the SMS provider does.
+/// The behaviour of the SMS provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sms {
-    /// 429, and wants nothing for an hour.
+    /// Answers 429 with a `Retry-After` of an hour.
     TooManyRequests,
     /// Resets the connection.
     Reset,
-    /// 400: the number is none.
+    /// Answers 400: the number is invalid.
     RejectNumber,
 }
 
-/// What the mail server does.
+/// The behaviour of the mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mail {
-    /// It takes the text, and the answer does not come.
+    /// Accepts the text of a mail and does not answer.
     Unanswered,
 }
 
@@ -161,7 +161,7 @@ pub struct Clock {
 #[serde(deny_unknown_fields)]
 pub struct Setting {
     pub part: Part,
-    /// Such as `OTEL_PROPAGATORS`. It has no value otherwise.
+    /// The variable's name, such as `OTEL_PROPAGATORS`. The service must not have another value for it.
     pub variable: String,
     pub value: String,
 }
@@ -173,7 +173,7 @@ impl Clock {
 }
 
 impl Fault {
-    /// Whether it goes on after the phone has its answer.
+    /// Whether the fault continues after the phone has its answer.
     pub(super) fn outlasts_the_answer(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! A scenario as its file describes it.
+//! The file format of scenarios.
 
 use std::path::{Path, PathBuf};
 
@@ -9,24 +9,24 @@ use serde::Deserialize;
 
 use super::fault::{Fault, Network};
 
-/// A failure: what goes wrong, what is sent, and what the trace must show.
+/// A scenario: what fails, what is sent, and what the trace must show.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// Its file's name without the ending.
+    /// The file's name without its extension.
     #[serde(skip)]
     pub name: String,
-    /// It in a few words.
+    /// A short title.
     pub title: String,
     /// What the patient sees.
     pub patient: String,
-    /// What somebody asks who has to explain it.
+    /// The question of a person who has to explain the failure.
     pub question: String,
     /// What the trace answers.
     pub answer: String,
-    /// What goes wrong, all of it for the same report.
+    /// What fails, all of it for the same report.
     pub faults: Vec<Fault>,
-    /// What the phone sends; a report, unless it says otherwise.
+    /// What the phone sends: by default, one report.
     #[serde(default)]
     pub send: Submission,
     pub expect: Expect,
@@ -36,9 +36,9 @@ pub struct Scenario {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Submission {
-    /// How often the phone sends the report, one time after the other, until it is taken.
+    /// How many times at most the phone sends the report. It stops when the report is accepted.
     pub tries: u8,
-    /// Whether the phone asks for its trace to be kept.
+    /// Whether the phone sets the sampled flag of its trace.
     pub sampled: bool,
 }
 
@@ -48,20 +48,20 @@ impl Default for Submission {
     }
 }
 
-/// What there must be to see.
+/// The expected results.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
-    /// The status of the phone's last answer; absent if there is none.
+    /// The status of the phone's last answer. Absent if there is none.
     pub status: Option<u16>,
     /// The cause that `cargo xtask explain` names, such as `slow_database`.
     pub cause: String,
-    /// The span that it blames; absent if it blames none.
+    /// The span that the explanation blames. Absent if it blames none.
     pub guilty: Option<Guilty>,
     /// Spans that the trace must have.
     #[serde(default)]
     pub spans: Vec<Expected>,
-    /// Lines that the logs must have under the trace's id.
+    /// Lines that the logs must have with the trace's id.
     #[serde(default)]
     pub logs: Vec<Line>,
 }
@@ -74,15 +74,15 @@ pub struct Guilty {
     pub span: String,
 }
 
-/// A span that must be there.
+/// A span that the trace must have.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
     pub service: String,
     pub span: String,
-    /// Whether it must have failed, or must not.
+    /// Whether the span must have failed or must not have. Absent if either is right.
     pub failed: Option<bool>,
-    /// How many of them, at least.
+    /// At least how many such spans.
     #[serde(default = "one")]
     pub times: usize,
 }
@@ -91,12 +91,12 @@ fn one() -> usize {
     1
 }
 
-/// A line of a log.
+/// A log line.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
     pub service: String,
-    /// All of its message.
+    /// The complete message.
     pub message: String,
 }
 
@@ -106,10 +106,10 @@ impl Scenario {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios")
     }
 
-    /// All that a folder has, by name.
+    /// All scenarios of a folder, sorted by name.
     ///
     /// # Errors
-    /// When a file cannot be read or is no scenario; the message names it.
+    /// When a file cannot be read or is not a valid scenario. The message names the file.
     pub fn all(folder: &Path) -> anyhow::Result<Vec<Self>> {
         let files = std::fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
         let mut paths = files.map(|file| Ok(file?.path())).collect::<std::io::Result<Vec<_>>>()?;
@@ -118,7 +118,8 @@ impl Scenario {
         paths.iter().map(|path| Self::read(path)).collect()
     }
 
-    /// A number of up to three digits that is its own among the project's, and stays so when others come.
+    /// A number below 1000 that is unique among the project's scenarios. It depends only on the name, so new scenarios
+    /// do not change it.
     pub fn number(&self) -> u16 {
         self.name.bytes().fold(0, |number, byte| (number * 31 + u16::from(byte)) % 1000)
     }
@@ -131,7 +132,7 @@ impl Scenario {
         Ok(Self { name, ..scenario })
     }
 
-    /// The value of the baggage member that the report carries, if it carries one.
+    /// The value of the report's baggage member, if it has one.
     pub(super) fn baggage(&self) -> Option<&str> {
         self.faults.iter().find_map(|fault| if let Fault::Baggage(value) = fault { Some(&**value) } else { None })
     }
