@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: people of the demo study, and a look into the database.
+//! Shared by the end-to-end tests: people of the demo study, and queries on the database.
 
 pub mod setup;
 
@@ -14,7 +14,7 @@ use testkit::poll;
 use testkit::stack::{Builder, Service, Stack};
 use testkit::trace::Trace;
 
-/// Longer than anything here should take; a test that waits that long has failed.
+/// Longer than anything here should take. A test that waits this long has failed.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Nurses at every site of the demo study.
@@ -29,11 +29,11 @@ pub const NEIGHBOUR: &Patient = &PATIENTS[1];
 /// A nurse in Berlin.
 pub const NURSE: &Nurse = &NURSES[0];
 
-/// A nurse in Boston, who has nothing to do with [`PATIENT`].
+/// A nurse in Boston, who has no access to [`PATIENT`].
 pub const OTHER_NURSE: &Nurse = &NURSES[2];
 
-/// A stack that has all the time in the world, for tests of what happens and not of how fast: on a
-/// machine that is busy otherwise its limits would be tested as well.
+/// A stack with very long timeouts, for tests of behaviour and not of speed. On a busy machine the usual timeouts would
+/// be reached.
 pub fn unhurried() -> Builder {
     const LIMIT: &str = "25s";
     let limits = [
@@ -51,7 +51,7 @@ pub fn unhurried() -> Builder {
         (Service::NotifySvc, "EPRO_SMS__TIMEOUT"),
         (Service::NotifySvc, "EPRO_SMTP__TIMEOUT"),
     ];
-    // Nor is the sweeper to be faster than a slow hint.
+    // The sweep must not be earlier than a slow hint.
     let builder = Stack::builder().env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "1h").env(
         Service::NotifySvc,
         "EPRO_DELIVERY__LEASE",
@@ -60,7 +60,7 @@ pub fn unhurried() -> Builder {
     limits.into_iter().fold(builder, |builder, (service, name)| builder.env(service, name, LIMIT))
 }
 
-/// How many rows there are of what a submission writes.
+/// The number of rows in the tables that a submission writes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rows {
     pub reports: i64,
@@ -71,7 +71,7 @@ pub struct Rows {
     pub attempts: i64,
 }
 
-/// Counts them.
+/// Counts the rows.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -96,7 +96,7 @@ pub async fn rows(stack: &Stack) -> anyhow::Result<Rows> {
     })
 }
 
-/// How many rows each table of schema `clinical` has, but for those that data-svc fills by itself.
+/// The number of rows in each table of the schema `clinical`, without those that data-svc fills by itself.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -113,10 +113,10 @@ pub async fn clinical_rows(stack: &Stack) -> anyhow::Result<BTreeMap<String, i64
     Ok(counts.into_iter().collect())
 }
 
-/// An error's body, when the answer is one as clients may rely on.
+/// The body of an error, after checking that the answer has everything that clients rely on.
 ///
 /// # Errors
-/// When the answer differs from that; the message shows it.
+/// When something is missing or wrong. The message shows the answer.
 pub fn problem(answer: &Response, status: u16, name: &str) -> anyhow::Result<Value> {
     let body = answer.json();
     let shown = || format!("{} {:?} {}", answer.status, answer.headers, String::from_utf8_lossy(&answer.body));
@@ -134,12 +134,12 @@ pub fn problem(answer: &Response, status: u16, name: &str) -> anyhow::Result<Val
     Ok(body)
 }
 
-/// The broken rules that an error lists, in its order.
+/// The broken rules in an error, in order.
 pub fn codes(problem: &Value) -> Vec<&str> {
     problem["errors"].as_array().into_iter().flatten().filter_map(|error| error["code"].as_str()).collect()
 }
 
-/// Submits a valid report of the diary and gives its id.
+/// Submits a valid diary and returns its id.
 ///
 /// # Errors
 /// When it is not stored.
@@ -152,22 +152,22 @@ pub fn amendment() -> Value {
     json!({"answers": {"pain": 3, "rescue": false}, "reason": "I mixed up two days."})
 }
 
-/// What a read gives, when it succeeds.
+/// The body of a successful read.
 ///
 /// # Errors
-/// When it does not.
+/// When the read fails.
 pub async fn seen(client: &Client, token: &Token, path: &str) -> anyhow::Result<Value> {
     let answer = client.get(path, Some(token)).await.with_context(|| path.to_owned())?;
     Ok(answer.expect_status(200).with_context(|| path.to_owned())?.json())
 }
 
-/// Whether a trace has its root, every parent, and the span that a test is about. Services send their
-/// spans on their own, so that a root may arrive first.
+/// Whether a trace has its root, all parents, and a span with this name. Services export separately, so a root may
+/// arrive before other spans.
 pub fn is_whole(trace: &Trace, name: &str) -> bool {
     trace.roots().len() == 1 && trace.orphans().is_empty() && !trace.named(name).is_empty()
 }
 
-/// Waits until so many statements of the stack wait for a lock.
+/// Waits until this many statements of the stack wait for a lock.
 pub async fn waiting(stack: &Stack, statements: i64) -> anyhow::Result<()> {
     let mut database = stack.database.connect().await?;
     let count = async || {

@@ -1,4 +1,4 @@
-//! States of the study that the API cannot bring about, made behind its back.
+//! Brings the study into states that the API cannot produce, by changing the database directly.
 
 use anyhow::ensure;
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
@@ -9,17 +9,17 @@ use uuid::Uuid;
 
 use crate::DEADLINE;
 
-/// Now, in whole seconds: so written, a time stays the same through text and database.
+/// The current time in whole seconds. It stays the same when it goes through text and the database.
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(0)
 }
 
-/// RFC 3339, as a phone writes it.
+/// RFC 3339 as a phone sends it.
 pub fn text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// When one report may be captured, and until when it may arrive.
+/// When a report may be captured, and until when it may arrive.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
     pub opens_at: DateTime<Utc>,
@@ -35,17 +35,17 @@ impl Window {
         Self { opens_at, closes_at, sync_until }
     }
 
-    /// Open since a minute ago, for a day.
+    /// Opened a minute ago, for a day.
     pub fn open() -> Self {
         Self::minutes(-1, 24 * 60, 48 * 60)
     }
 }
 
-/// Makes a scheduled assignment of the same patient and questionnaire as another one, with its windows.
-/// data-svc makes windows only where there are none, as it will when none are given.
+/// Makes a scheduled assignment with these windows, for the patient and questionnaire of another one. If no windows are
+/// given, data-svc makes them, as it does for every assignment without windows.
 ///
 /// # Errors
-/// When the database refuses, as it does windows that overlap.
+/// When the database refuses, for example because windows overlap.
 pub async fn schedule(stack: &Stack, like: Uuid, windows: &[Window]) -> anyhow::Result<Uuid> {
     let mut database = stack.database.connect().await?;
     let mut tx = database.begin().await?;
@@ -68,7 +68,7 @@ pub async fn schedule(stack: &Stack, like: Uuid, windows: &[Window]) -> anyhow::
 /// Makes the windows of a scheduled assignment that has none.
 ///
 /// # Errors
-/// When the database refuses, as it does windows that overlap.
+/// When the database refuses, for example because windows overlap.
 pub async fn add_windows(stack: &Stack, assignment_id: Uuid, windows: &[Window]) -> anyhow::Result<()> {
     insert_windows(&mut stack.database.connect().await?, assignment_id, windows).await
 }
@@ -90,10 +90,10 @@ async fn insert_windows(database: &mut PgConnection, assignment_id: Uuid, window
     Ok(())
 }
 
-/// Waits until data-svc has made the windows of the demo's own assignments, which it does by itself.
+/// Waits until data-svc has made the windows of the demo's own assignments, which happens in the background.
 ///
 /// # Errors
-/// When it has not in time.
+/// When the windows are not there in time.
 pub async fn windows_made(stack: &Stack) -> anyhow::Result<()> {
     let mut database = stack.database.connect().await?;
     let missing = async || {
@@ -110,10 +110,10 @@ pub async fn windows_made(stack: &Stack) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From then on a questionnaire is not to be filled in any more.
+/// Retires a questionnaire: it cannot be filled in from `retired_at` on.
 ///
 /// # Errors
-/// When it has been retired before.
+/// When it has been retired already.
 pub async fn retire(stack: &Stack, questionnaire_id: &str, retired_at: DateTime<Utc>) -> anyhow::Result<()> {
     let statement =
         sqlx::query("UPDATE clinical.questionnaire_version SET retired_at = $2 WHERE questionnaire_id = $1");
@@ -123,7 +123,7 @@ pub async fn retire(stack: &Stack, questionnaire_id: &str, retired_at: DateTime<
     Ok(())
 }
 
-/// From then on the study takes no reports.
+/// Closes the study: it accepts no reports from `closed_at` on.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -133,7 +133,7 @@ pub async fn close_study(stack: &Stack, closed_at: DateTime<Utc>) -> anyhow::Res
     Ok(())
 }
 
-/// Withdraws a patient from the study, or lets a nurse leave.
+/// Deactivates a person: a patient who has withdrawn from the study, or a nurse who has left.
 ///
 /// # Errors
 /// When there is no such person.

@@ -1,4 +1,4 @@
-//! A report is corrected by a new revision; the old one stays.
+//! An amendment adds a revision. The earlier revision stays.
 
 use e2e::{NEIGHBOUR, NURSE, NURSES_PER_SITE, PATIENT, amendment, codes, problem, rows, seen, setup, submitted};
 use futures_util::future::try_join_all;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::client::{Client, Token, report};
 use testkit::stack::Stack;
 
-/// What stays as it is from one look to the next.
+/// A report as the API shows it, and its tag.
 async fn look(client: &Client, token: &Token, report_id: &str) -> anyhow::Result<(Value, String)> {
     let answer = client.get(&format!("/v1/reports/{report_id}"), Some(token)).await?.expect_status(200)?;
     let tag = answer.header("etag").unwrap_or_default().to_owned();
@@ -36,7 +36,7 @@ async fn an_amendment_is_a_new_revision_and_changes_nothing_of_the_old_one() -> 
     assert_eq!((&new["captured_at"], &new["assignment_id"]), (&old["captured_at"], &old["assignment_id"]));
     assert_ne!(new["received_at"], old["received_at"]);
 
-    // The old one knows its successor, and is what it was otherwise.
+    // The old revision now names its successor and is otherwise unchanged.
     let (mut replaced, tag) = look(&client, &token, &old_id).await?;
     assert_eq!((tag.as_str(), &replaced["superseded_by"]), ("\"2\"", &json!(new_id)));
     assert_eq!(replaced["current_revision"], 2);
@@ -48,11 +48,11 @@ async fn an_amendment_is_a_new_revision_and_changes_nothing_of_the_old_one() -> 
         members.into_iter().filter(|(_, value)| !value.is_null()).collect::<Vec<_>>()
     };
     assert_eq!(members(&replaced), members(&old));
-    // A list has the current one alone.
+    // A list only has the current revision.
     let listed = seen(&client, &token, "/v1/reports").await?;
     assert_eq!(listed["reports"].as_array().map(Vec::len), Some(1));
     assert_eq!((&listed["reports"][0]["report_id"], &listed["reports"][0]["revision"]), (&json!(new_id), &json!(2)));
-    // Its nurses hear of it: one message for each revision, nurse and channel.
+    // The nurses are notified once for each revision, nurse and channel.
     let rows = rows(&stack).await?;
     assert_eq!((rows.reports, rows.keys, rows.audit_events), (2, 2, 2));
     assert_eq!(rows.notifications, 2 * 2 * i64::try_from(NURSES_PER_SITE)?);
@@ -73,12 +73,12 @@ async fn an_amendment_says_which_revision_it_is_about() -> anyhow::Result<()> {
     assert_eq!(rows(&stack).await?.reports, 1);
 
     let second = client.amend(&token, &first, "\"1\"", &amendment()).await?.expect_status(201)?.text("report_id")?;
-    // A phone that has not heard of the second revision, and one that has but points at the first.
+    // One phone does not know the second revision. The other knows its tag but amends the first.
     problem(&client.amend(&token, &first, "\"1\"", &amendment()).await?, 412, "revision-mismatch")?;
     problem(&client.amend(&token, &first, "\"2\"", &amendment()).await?, 409, "report-superseded")?;
     problem(&client.amend(&token, &second, "\"1\"", &amendment()).await?, 412, "revision-mismatch")?;
     assert_eq!(rows(&stack).await?.reports, 2);
-    // One of several tags, and any.
+    // First with a list of tags, then with any tag.
     let third =
         client.amend(&token, &second, "\"1\", \"2\"", &amendment()).await?.expect_status(201)?.text("report_id")?;
     let fourth = client.amend(&token, &third, "*", &amendment()).await?.expect_status(201)?;
@@ -103,7 +103,7 @@ async fn nobody_amends_what_they_have_not_seen_judged() -> anyhow::Result<()> {
     assert_eq!(seen["review"]["outcome"], "has_issues");
     let second = client.amend(&token, &first, &tag, &amendment()).await?.expect_status(201)?.text("report_id")?;
     tags.push(tag);
-    // Of each revision after each change, for whoever sees something else there.
+    // The tag of each revision after each change, for everyone whose view of it has changed.
     for (token, report_id) in [(&token, &first), (&nurse, &first)] {
         tags.push(look(&client, token, report_id).await?.1);
     }
@@ -128,7 +128,7 @@ async fn amendments_at_the_same_time_make_one_revision() -> anyhow::Result<()> {
     let (stored, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
     assert_eq!(stored.len(), 1);
     for answer in &refused {
-        // Whether it saw the other one when it looked, or when it wrote.
+        // It depends on whether the request met the other amendment when it read or when it wrote.
         let name = if answer.status == 412 { "revision-mismatch" } else { "report-superseded" };
         problem(answer, if answer.status == 412 { 412 } else { 409 }, name)?;
     }

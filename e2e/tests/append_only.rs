@@ -1,4 +1,4 @@
-//! What is written stays, and each service holds only the rights that its work needs.
+//! Stored records do not change, and each service has only the privileges that it needs.
 
 use std::collections::BTreeSet;
 
@@ -8,35 +8,35 @@ use testkit::contract;
 use testkit::postgres::Cluster;
 use testkit::stack::{Service, Stack};
 
-/// Insufficient privilege.
+/// `insufficient_privilege`
 const DENIED: &str = "42501";
 
-/// What data-svc writes and the database keeps as it is.
+/// The tables that data-svc only inserts into. The database refuses changes of their rows.
 const APPEND_ONLY: [&str; 8] =
     ["alert", "audit_event", "audit_seal", "audit_seal_head", "delivery_attempt", "fill_window", "report", "review"];
 
-/// Every column that a service may change. Whoever adds one here says why its past need not be kept.
+/// All columns that a service may change. Each has a reason why its earlier values need not be kept.
 const CHANGEABLE: [&str; 22] = [
-    // A chain's last link moves on; the links themselves stay.
+    // The end of a chain moves on. Its events are kept.
     "clinical.audit_chain.context_hash",
     "clinical.audit_chain.hash",
     "clinical.audit_chain.prev_hash",
     "clinical.audit_chain.recorded_at",
     "clinical.audit_chain.seq",
-    // The state of a delivery; its attempts stay.
+    // The state of a delivery. Its attempts are kept.
     "clinical.notification.attempts",
     "clinical.notification.due_at",
     "clinical.notification.lease_until",
-    // Who had it sent again last, and whether an attempt may have arrived, which the attempts say as well.
+    // Who last had it sent again, and whether an attempt may have arrived. The attempts record that too.
     "clinical.notification.resent_at",
     "clinical.notification.resent_by",
     "clinical.notification.state",
     "clinical.notification.uncertain",
-    // When the study's nurses are told next, and since when nobody was.
+    // When the study's nurses are notified next, and since when no nurse was notified.
     "clinical.untold_report.escalate_at",
     "clinical.untold_report.found_at",
     "identity.activation.used_at",
-    // Wrong PINs, a lock, a new PIN; what happened is in the audit trail.
+    // Failed PINs, locks and a new PIN. The audit trail records them.
     "identity.credential.blocked_at",
     "identity.credential.failures",
     "identity.credential.locked_until",
@@ -80,7 +80,7 @@ async fn write_one_of_each(stack: &Stack) -> anyhow::Result<()> {
     let mut urgent = testkit::client::report(PATIENT.assignment);
     urgent["answers"]["pain"] = 10.into();
     client.submit(&patient, "urgent", &urgent).await?.expect_status(201)?;
-    // The last link of the chain as its own seal: enough for a row.
+    // A seal with the end of the chain is enough for a row.
     sqlx::raw_sql(
         "INSERT INTO clinical.audit_seal
          SELECT study_id, 1000000, prev_hash, hash, now() FROM clinical.audit_chain JOIN clinical.enrolment USING (enrolment_id);
@@ -97,7 +97,7 @@ async fn write_one_of_each(stack: &Stack) -> anyhow::Result<()> {
 async fn nobody_changes_what_is_append_only_not_even_the_superuser() -> anyhow::Result<()> {
     let mut stack = Stack::start().await?;
     write_one_of_each(&stack).await?;
-    // A statement that takes every lock must not meet another that waits for one.
+    // The statements here take strong locks. data-svc's own statements could deadlock with them.
     stack.kill(Service::DataSvc).await?;
     let mut superuser = stack.database.connect().await?;
     let mut service = stack.database.connect_as("data_svc").await?;
@@ -137,7 +137,7 @@ async fn an_instrument_is_frozen_but_for_its_retirement() -> anyhow::Result<()> 
         assert_eq!(refused(&mut service, statement).await.0, DENIED, "{statement}");
     }
     assert_eq!(refused(&mut service, retire).await.0, DENIED);
-    // What has not come can still be put right.
+    // A retirement in the future can still be changed.
     for statement in [announce, withdraw, announce, retire] {
         sqlx::raw_sql(statement).execute(&mut superuser).await?;
     }
@@ -152,7 +152,7 @@ async fn an_instrument_is_frozen_but_for_its_retirement() -> anyhow::Result<()> 
 async fn what_a_service_may_change_is_on_the_list() -> anyhow::Result<()> {
     let database = Cluster::from_env()?.create_database().await?;
     let mut superuser = database.connect().await?;
-    // Whatever the right comes from: the column, the table, PUBLIC or another role.
+    // Includes privileges on the column or the table, and those through PUBLIC or another role.
     let changeable: Vec<String> = sqlx::query_scalar(
         "SELECT DISTINCT format('%s.%s.%s', nspname, relname, attname)
          FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace,
@@ -175,7 +175,7 @@ async fn what_a_service_may_change_is_on_the_list() -> anyhow::Result<()> {
     )
     .fetch_all(&mut superuser)
     .await?;
-    // What is over is deleted by functions that refuse everything else.
+    // Expired rows are deleted by functions that refuse to delete anything else.
     assert!(more.is_empty(), "{more:?}");
     database.drop().await?;
     Ok(())
@@ -185,7 +185,7 @@ async fn what_a_service_may_change_is_on_the_list() -> anyhow::Result<()> {
 async fn a_table_that_a_service_only_adds_to_is_append_only() -> anyhow::Result<()> {
     let database = Cluster::from_env()?.create_database().await?;
     let mut superuser = database.connect().await?;
-    // A table of schema clinical that data-svc may insert into, and whether both triggers guard it.
+    // Each table in the schema `clinical` that data-svc may insert into, and whether both triggers protect it.
     let tables: Vec<(String, bool)> = sqlx::query_as(
         "SELECT relname::text,
                 (SELECT count(*) = 2 FROM pg_trigger
@@ -199,7 +199,7 @@ async fn a_table_that_a_service_only_adds_to_is_append_only() -> anyhow::Result<
     let (guarded, others): (Vec<_>, Vec<_>) = tables.into_iter().partition(|(_, guarded)| *guarded);
     let names = |tables: Vec<(String, bool)>| tables.into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
     assert_eq!(names(guarded), APPEND_ONLY.map(str::to_owned).into());
-    // Three have a state that moves on; a key is kept only as long as its report may still be sent.
+    // Three of them have a state that changes. An idempotency key is only kept as long as its report may be sent again.
     assert_eq!(
         names(others),
         ["audit_chain", "idempotency", "notification", "untold_report"].map(str::to_owned).into()
@@ -208,7 +208,7 @@ async fn a_table_that_a_service_only_adds_to_is_append_only() -> anyhow::Result<
     Ok(())
 }
 
-/// What no service may do.
+/// Statements that neither service may run.
 const FOR_BOTH: [&str; 15] = [
     "CREATE TABLE public.x ()",
     "CREATE TEMPORARY TABLE x ()",
@@ -220,7 +220,7 @@ const FOR_BOTH: [&str; 15] = [
     "SET ROLE identity_owner",
     "SET ROLE postgres",
     "SET SESSION AUTHORIZATION postgres",
-    // It would switch the triggers off.
+    // This would switch the triggers off.
     "SET session_replication_role = replica",
     "GRANT clinical_owner TO CURRENT_USER",
     "COPY (SELECT 1) TO PROGRAM 'true'",
@@ -228,7 +228,7 @@ const FOR_BOTH: [&str; 15] = [
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres'",
 ];
 
-/// What one of them may not do.
+/// Statements that one of the services may not run.
 const FOR_ONE: [(&str, &str); 39] = [
     ("user_svc", "SELECT FROM clinical.report"),
     ("user_svc", "INSERT INTO clinical.study (code, title) VALUES ('x', 'x')"),
@@ -277,7 +277,7 @@ const FOR_ONE: [(&str, &str); 39] = [
 #[tokio::test]
 async fn each_role_can_do_its_own_work_and_nothing_else() -> anyhow::Result<()> {
     let database = Cluster::from_env()?.create_database().await?;
-    // So that there is somebody to terminate.
+    // Gives the statement a connection to terminate.
     let _superuser = database.connect().await?;
     let for_both = FOR_BOTH.into_iter().flat_map(|statement| [("user_svc", statement), ("data_svc", statement)]);
     for (role, statement) in FOR_ONE.into_iter().chain(for_both) {

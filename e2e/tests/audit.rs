@@ -1,4 +1,4 @@
-//! Whoever touches what is written, even as the superuser, is found out.
+//! Every manipulation of stored records is detected, even one by the superuser.
 
 use std::process::Output;
 
@@ -15,7 +15,7 @@ mod context;
 mod pages;
 mod unsealed;
 
-/// What a forger touches.
+/// The tables that are manipulated.
 const TABLES: [&str; 7] = ["report", "alert", "review", "audit_event", "audit_chain", "audit_seal", "audit_seal_head"];
 
 pub(crate) async fn verify(stack: &Stack, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
@@ -34,7 +34,7 @@ async fn sealing() -> anyhow::Result<Stack> {
     unhurried().env(Service::DataSvc, "EPRO_AUDIT__SEAL_EVERY", "200ms").start().await
 }
 
-/// Waits until a seal has the end of every chain, so that nothing changes any more.
+/// Waits until every chain is sealed to its end, so that nothing changes any more.
 pub(crate) async fn all_sealed(stack: &Stack) -> anyhow::Result<()> {
     let mut database = stack.database.connect().await?;
     let unsealed = async || {
@@ -47,7 +47,7 @@ pub(crate) async fn all_sealed(stack: &Stack) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The study's last seal, as it stands in the log.
+/// The study's last seal, as the log has it.
 pub(crate) async fn logged_seal(stack: &Stack) -> anyhow::Result<String> {
     let last = "SELECT max(seq) FROM clinical.audit_seal";
     let last: i64 = sqlx::query_scalar(last).fetch_one(&mut stack.database.connect().await?).await?;
@@ -57,13 +57,14 @@ pub(crate) async fn logged_seal(stack: &Stack) -> anyhow::Result<String> {
     Ok(format!("{}:{last}:{}", text("study_id"), text("hash")))
 }
 
-/// What [`history`] has made.
+/// The records that [`history`] makes.
 struct History {
     study: Uuid,
     enrolment: Uuid,
-    /// Of the patient, in this order: report, report, amendment of the second, review of the first, report.
+    /// The objects of the patient's events, in this order: report, report, amendment of the second, review of the
+    /// first, report.
     objects: Vec<Uuid>,
-    /// The seal that has the last of these events.
+    /// The number of the seal over the last of these events.
     seal: i64,
 }
 
@@ -72,7 +73,7 @@ impl History {
         format!("enrolment {}, event {seq}, object {}", self.enrolment, self.objects[seq - 1])
     }
 
-    /// Forgeries of what the trail speaks of, each with what the check says of it.
+    /// Manipulations of the records that the trail refers to, each with the message of the check.
     fn forged_objects(&self) -> Vec<(String, String)> {
         let (first, second, review, last) = (self.objects[0], self.objects[1], self.objects[3], self.objects[4]);
         let changed = |seq| format!("a report or review was changed: {}", self.event(seq));
@@ -96,7 +97,7 @@ impl History {
         ]
     }
 
-    /// Forgeries of the trail itself.
+    /// Manipulations of the trail itself.
     fn forged_trail(&self) -> Vec<(String, String)> {
         let Self { study, enrolment, seal, objects } = self;
         let (of, last) = (format!("WHERE enrolment_id = '{enrolment}'"), objects[4]);
@@ -139,18 +140,18 @@ impl History {
     }
 }
 
-/// Five events of one patient, one of another, and a seal over both.
+/// Makes five events of one patient, one of another, and seals over both chains.
 async fn history(stack: &Stack) -> anyhow::Result<History> {
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     let first = submitted(&client, &token, PATIENT).await?;
-    // So that there is more than one seal, however quickly all this goes.
+    // Makes sure that there is more than one seal, however fast the rest is.
     all_sealed(stack).await?;
     let second = submitted(&client, &token, PATIENT).await?;
     client.amend(&token, &second, "\"1\"", &amendment()).await?.expect_status(201)?;
     let nurse = client.login(NURSE.login, NURSE.pin).await?;
     client.review(&nurse, &first, "approved").await?.expect_status(201)?;
-    // One that sets off an alert.
+    // A report that causes an alert.
     let mut worse = report(PATIENT.assignment);
     worse["answers"]["pain"] = 9.into();
     client.submit(&token, "worse", &worse).await?.expect_status(201)?;
@@ -188,7 +189,7 @@ async fn a_trail_that_many_have_written_at_the_same_time_holds() -> anyhow::Resu
         submitted(&client, token, patient)
     }))
     .await?;
-    // Of many amendments and many reviews at the same time one counts.
+    // Of many concurrent amendments and reviews, one succeeds.
     let nurse = client.login(NURSE.login, NURSE.pin).await?;
     let amendment = amendment();
     let amendments = try_join_all((0..8).map(|_| client.amend(&token, &reports[1], "\"1\"", &amendment))).await?;
@@ -219,12 +220,12 @@ async fn a_trail_that_many_have_written_at_the_same_time_holds() -> anyhow::Resu
 async fn every_forgery_is_found_and_its_place_named() -> anyhow::Result<()> {
     let mut stack = sealing().await?;
     let history = history(&stack).await?;
-    // So that nobody seals what a forger has made.
+    // data-svc must not seal the manipulated records.
     stack.terminate(Service::DataSvc).await?;
     assert_eq!(verify(&stack, &[]).await?.0, Some(0));
 
     let mut forger = stack.database.connect().await?;
-    // Switches off every trigger, as only the superuser can.
+    // Switches off all triggers, as only the superuser can.
     execute(&mut forger, "SET session_replication_role = replica; CREATE SCHEMA saved").await?;
     for table in TABLES {
         execute(&mut forger, &format!("CREATE TABLE saved.{table} AS TABLE clinical.{table}")).await?;

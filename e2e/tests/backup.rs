@@ -1,4 +1,4 @@
-//! A dump that was taken while reports came in is a whole database, on which the services go on.
+//! A dump that is taken under load is a consistent database, and the services can continue on it.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::audit::{all_sealed, logged_seal, verify};
 
-/// A report that a patient's phone was told is stored.
+/// A report whose storage was acknowledged to the phone.
 struct Stored {
     token: Token,
     key: String,
@@ -25,7 +25,7 @@ struct Stored {
     report_id: String,
 }
 
-/// Submits reports one after the other until it is told to stop.
+/// Submits reports one after the other until it is stopped.
 async fn submit_until(
     client: &Client,
     token: Token,
@@ -41,14 +41,14 @@ async fn submit_until(
     Ok(stored)
 }
 
-/// Waits until there are so many reports; gives how many there are.
+/// Waits until there are at least so many reports. Returns their number.
 async fn at_least(stack: &Stack, wanted: i64) -> anyhow::Result<i64> {
     let stored = poll::until(DEADLINE, async || Ok(rows(stack).await?.reports), |stored| *stored >= wanted).await?;
     ensure!(stored >= wanted, "{stored} of {wanted} reports");
     Ok(stored)
 }
 
-/// Takes a dump while reports come in, and lets some more come in. Gives how many there may be in it.
+/// Takes a dump while reports arrive, and waits for more reports. Returns how many may be in the dump.
 async fn dump(stack: &Stack, file: &Path) -> anyhow::Result<RangeInclusive<i64>> {
     let before = at_least(stack, 20).await?;
     stack.database.dump(file).await?;
@@ -57,7 +57,8 @@ async fn dump(stack: &Stack, file: &Path) -> anyhow::Result<RangeInclusive<i64>>
     Ok(before..=after)
 }
 
-/// The database as it was in the middle of a load, and everything that was stored until the load ended.
+/// A database restored from a dump that was taken in the middle of a load, and all reports that were stored until the
+/// end of the load.
 async fn dump_and_restore(stack: &Stack) -> anyhow::Result<(Database, Vec<Stored>)> {
     let folder = tempfile::tempdir()?;
     let (client, stopped, file) = (stack.client(), AtomicBool::new(false), folder.path().join("epro.dump"));
@@ -84,7 +85,7 @@ async fn reports(database: &Database) -> anyhow::Result<i64> {
     Ok(sqlx::query_scalar("SELECT count(*) FROM clinical.report").fetch_one(&mut database.connect().await?).await?)
 }
 
-/// Waits until every message that was due when the dump was taken has been sent.
+/// Waits until every message that was due at the time of the dump has been sent.
 async fn all_told(database: &Database) -> anyhow::Result<()> {
     let mut connection = database.connect().await?;
     let pending = async || {
@@ -120,7 +121,7 @@ async fn a_dump_taken_under_load_is_whole_and_phones_bring_what_came_after_it() 
     let (code, said) = verify(&stack, &["--seal", &noted]).await?;
     assert_eq!(code, Some(0), "{said}");
 
-    // As phones do that have kept their copies: a key that is in the dump gets its answer, another is taken up.
+    // The phones send their copies again. Reports that are in the dump get their old answer, others are stored.
     let mut again = 0;
     for Stored { token, key, body, report_id } in &stored {
         let answer = client.submit(token, key, body).await?.expect_status(201)?;
@@ -129,7 +130,7 @@ async fn a_dump_taken_under_load_is_whole_and_phones_bring_what_came_after_it() 
     assert!((20..stored.len()).contains(&again), "{again} of {}", stored.len());
     assert_eq!(usize::try_from(reports(&restored).await?)?, 1 + stored.len(), "each is stored once");
 
-    // What somebody had claimed when the dump was taken is free again when that claim is over.
+    // Simulates the time that it takes until the leases in the dump expire.
     sqlx::query("UPDATE clinical.notification SET lease_until = now() WHERE state = 'pending'")
         .execute(&mut restored.connect().await?)
         .await?;

@@ -1,4 +1,4 @@
-//! The bench sees everything that is stored, and everybody who is told.
+//! The benchmark counts every stored report and every delivery.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use testkit::bench::{self, Footprint, Level, Plan, Population, Variant};
 use testkit::contract;
 use testkit::stack::Service;
 
-/// Where cargo has put this test's program beside, and the services'.
+/// The folder of this test's binary, which cargo also puts the services' binaries in.
 fn binaries() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe()?;
     Ok(program.parent().and_then(|deps| deps.parent()).context("a test is in a folder of cargo's")?.to_owned())
@@ -47,7 +47,8 @@ async fn every_report_of_a_bench_is_told_and_its_spans_are_counted() -> anyhow::
     assert!(*programs > 0 && first_trace > ready);
     let yardstick = results.yardstick.context("there is a pgbench beside the server")?;
     assert!(yardstick.per_second > 0.0 && yardstick.cpu > 0.0);
-    // BEGIN and COMMIT have none, and the key's reference to its report is checked at the end.
+    // BEGIN and COMMIT have no plan. Neither has the deferred foreign key of the idempotency key, which is checked at
+    // the commit.
     assert_eq!(yardstick.plans.len(), 11, "a plan for each statement: {:#?}", yardstick.plans);
     Ok(())
 }

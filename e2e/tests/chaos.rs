@@ -1,4 +1,4 @@
-//! Whatever dies or is cut off, and whenever: an accepted report is stored once and told.
+//! Whatever is killed or partitioned, and whenever: an accepted report is stored once and the nurses are notified.
 
 use std::time::Duration;
 

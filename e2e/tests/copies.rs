@@ -1,5 +1,5 @@
-//! Three copies of each service: they share the work, are replaced one after the other without a patient noticing, and do
-//! not get in each other's way.
+//! Three copies of each service share the work, are replaced one after the other without an error for patients, and do
+//! not disturb each other.
 
 mod chores;
 
@@ -17,7 +17,7 @@ use testkit::trace::verify::{Margins, verify};
 
 const COPIES: usize = 3;
 
-/// Messages about one report: each nurse of its site has an SMS and a mail.
+/// Messages for each report: an SMS and a mail to each nurse of its site.
 const MESSAGES: usize = 2 * NURSES_PER_SITE;
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn three_copies_of_each_service_have_a_third_of_the_requests_each() -> any
 
 #[tokio::test]
 async fn all_copies_of_all_services_are_replaced_under_load_and_no_submission_fails_or_is_lost() -> anyhow::Result<()> {
-    // What a stopping copy of notify-svc had not begun is left to the others' sweepers.
+    // When a copy of notify-svc stops, the sweepers of the others take over the deliveries that it had not begun.
     let mut stack = three_of_each()
         .env(Service::Gateway, "EPRO_CONNECTIONS__FAREWELL", "1s")
         .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "2s")
@@ -74,7 +74,7 @@ async fn all_copies_of_all_services_are_replaced_under_load_and_no_submission_fa
     Ok(())
 }
 
-/// Three copies of each service, whose connections to Postgres are few: other tests have theirs on the same server.
+/// Three copies of each service with few connections to Postgres each, because other tests use the same server.
 fn three_of_each() -> Builder {
     let builder = unhurried().copies(COPIES).without_rate_limits();
     [Service::DataSvc, Service::UserSvc]
@@ -82,7 +82,7 @@ fn three_of_each() -> Builder {
         .fold(builder, |builder, service| builder.env(service, "EPRO_DATABASE__MAX_CONNECTIONS", "5"))
 }
 
-/// Has so many callers submit so many reports each, all of which are stored.
+/// Lets `callers` callers submit `reports` reports each. All are stored.
 async fn submit(stack: &Stack, callers: usize, reports: usize) -> anyhow::Result<Vec<Answered>> {
     let callers = Caller::several(&stack.clients(), callers).await?;
     let answers =
@@ -98,7 +98,7 @@ fn none_failed(stack: &Stack, answers: &[Answered]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until each nurse has been told of each report, once.
+/// Waits until each nurse has been notified of each report exactly once.
 async fn all_told(stack: &Stack, reports: usize) -> anyhow::Result<()> {
     let messages = i64::try_from(reports * MESSAGES)?;
     let found = poll::until(DEADLINE, async || rows(stack).await, |rows| rows.delivered == messages).await?;
@@ -109,14 +109,14 @@ async fn all_told(stack: &Stack, reports: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether each attempt is recorded, by its caller and by data-svc. Not the whole contract: a copy of user-svc that meets
-/// another's key for the first time reads it besides.
+/// Whether every attempt was recorded, as seen by its caller and by data-svc. The trace may differ from the contract: a
+/// copy of user-svc also reads the signing key when it sees it for the first time.
 fn is_told(trace: &Trace) -> bool {
     trace.named("epro.data.v1.DataService/RecordDelivery").len() == 2 * MESSAGES
 }
 
-/// Waits until the trace of each report is complete that was sent once; one that was sent again may have been stored the
-/// first time. Gives all traces, none of which is broken.
+/// Waits for the complete trace of each report that was sent once; a report that was sent again may have been stored by
+/// an earlier attempt. Returns all traces, after checking that none is broken.
 async fn whole_traces(
     stack: &Stack,
     answers: &[Answered],

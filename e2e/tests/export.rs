@@ -1,4 +1,4 @@
-//! Another back end for the traces: the same binaries, and variables alone.
+//! The services can export to another back end with the same binaries, by environment variables alone.
 
 #![expect(clippy::disallowed_methods, reason = "a receiver's tasks belong to no trace")]
 
@@ -17,12 +17,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// An OTLP/HTTP endpoint as hosted back ends have it: TLS, in front of a receiver.
+/// An OTLP/HTTP endpoint like those of hosted back ends: TLS in front of a receiver.
 struct Endpoint {
     address: SocketAddr,
     /// The certificate, in PEM.
     certificate: String,
-    /// The head of the first request of each connection.
+    /// The head of the first request on each connection.
     heads: Arc<Mutex<Vec<String>>>,
     _server: JoinSet<()>,
 }

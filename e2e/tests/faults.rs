@@ -1,4 +1,4 @@
-//! Faults that a request asks for by its baggage: brought about where services are told to, and nowhere else.
+//! Faults that a request asks for in its baggage happen only in services that allow them.
 
 use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, problem};
 use testkit::client::{Client, Response, Token, report};
@@ -21,7 +21,7 @@ async fn submit(client: &Client, token: &Token, baggage: &str) -> anyhow::Result
     client.raw("POST", "/v1/reports", &headers, report(PATIENT.assignment).to_string()).await
 }
 
-/// The span in which a service was asked, once it has arrived.
+/// The span of the service that was called, once it has arrived.
 async fn served(stack: &Stack, answer: &Response, service: &str, name: &str) -> anyhow::Result<Span> {
     let has_it = |trace: &Trace| trace.one(service, name, Kind::Server).is_ok();
     let trace = stack.otlp.wait_for(&answer.trace_id().unwrap_or_default(), DEADLINE, has_it).await?;

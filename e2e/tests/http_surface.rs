@@ -1,4 +1,4 @@
-//! What HTTP itself is guarded with: limits of heads and connections, headers of every answer, TLS.
+//! Protections at the HTTP level: limits for heads and connections, headers of every answer, TLS.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -117,7 +117,7 @@ async fn a_head_that_is_too_large_or_none_gets_a_problem() -> anyhow::Result<()>
     client.wire(&get("/nothing", &format!("X: {}\r\n", "x".repeat(31 * 1024)))).await?.expect_status(404)?;
     client.wire(&get(&long(31 * 1024), &many(90))).await?.expect_status(404)?;
     problem(&client.wire(&get(&long(33 * 1024), "")).await?, 414, "uri-too-long")?;
-    // Beyond what the server reads at all.
+    // Longer than the server reads at all.
     problem(&client.wire(&get(&long(70 * 1024), "")).await?, 414, "uri-too-long")?;
     problem(&client.wire(&get("/nothing", &many(300))).await?, 431, "head-too-large")?;
     problem(
@@ -149,13 +149,13 @@ async fn a_request_names_its_host_once() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens connections that each send a large part of a head and then wait. Gives those that were not closed.
+/// Opens connections that each send a large part of a head and then wait. Returns those that were not closed.
 async fn unfinished_heads(stack: &Stack, number: usize) -> anyhow::Result<Vec<TcpStream>> {
     let head = format!("GET /livez HTTP/1.1\r\nHost: x\r\nX: {}", "x".repeat(120 * 1024));
     let mut sent = Vec::new();
     for _ in 0..number {
         let mut connection = TcpStream::connect(stack.address(Service::Gateway)).await?;
-        // It may be closed before it has taken in everything.
+        // The server may close the connection before everything is written.
         let _ = connection.write_all(head.as_bytes()).await;
         sent.push(connection);
     }
@@ -173,7 +173,7 @@ async fn unfinished_heads(stack: &Stack, number: usize) -> anyhow::Result<Vec<Tc
 async fn unfinished_heads_take_up_so_much_memory_and_keep_nobody_else_out() -> anyhow::Result<()> {
     let stack = Stack::builder().env(Service::Gateway, "EPRO_CONNECTIONS__UNANSWERED", "8388608").start().await?;
     let open = unfinished_heads(&stack, 60).await?;
-    // Each takes 104 KiB beyond its own 16, of the 1,024 that one address may have.
+    // One address may use 1,024 KiB. Each connection takes 104 KiB of that, because 16 KiB of its 120 are free.
     assert!((1..=9).contains(&open.len()), "{} of 60", open.len());
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
@@ -189,7 +189,7 @@ async fn one_address_has_so_many_connections_and_keeps_no_other_out() -> anyhow:
         let held = unfinished_heads(&stack, 10).await?;
         Ok(held)
     };
-    // The one that has asked whether all are ready may still have its slot.
+    // The connection of the readiness check may still be open and use one.
     let held = poll::until(DEADLINE, open, |held| held.len() == 5).await?;
     assert_eq!(held.len(), 5);
     assert!(stack.client().get("/livez", None).await.is_err());
@@ -215,7 +215,7 @@ async fn a_body_that_does_not_arrive_is_given_up_with_408() -> anyhow::Result<()
 #[tokio::test]
 async fn who_asks_for_much_and_reads_nothing_loses_the_connection() -> anyhow::Result<()> {
     let stack = Stack::builder().env(Service::Gateway, "EPRO_CONNECTIONS__MOST", "1").start().await?;
-    // More than the buffers between here and there hold.
+    // More than the buffers of the connection hold.
     let requests = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
     let mut greedy = None;
     let connect = async || {
@@ -225,7 +225,7 @@ async fn who_asks_for_much_and_reads_nothing_loses_the_connection() -> anyhow::R
         greedy = served.then_some(connection);
         Ok(served)
     };
-    // The one that has asked whether all are ready may still have the only slot.
+    // The connection of the readiness check may still be open and use the only one.
     assert!(poll::until(DEADLINE, connect, |served| *served).await?);
 
     let client = stack.client();

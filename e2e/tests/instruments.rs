@@ -1,4 +1,4 @@
-//! The questionnaires that ship, from answers to score, band and alert.
+//! The included questionnaires, from the answers to score, severity and alert.
 
 use e2e::{NURSE, PATIENT, seen};
 use migrations::demo::SITES;
@@ -8,7 +8,7 @@ use testkit::postgres::Cluster;
 use testkit::stack::Stack;
 use uuid::Uuid;
 
-/// Answers whose values add up to `total`, three first.
+/// Answers with the sum `total`, the highest first.
 fn adding_up_to(total: i64, instrument: &str, items: i64) -> Map<String, Value> {
     let value = |item: i64| (total - 3 * (item - 1)).clamp(0, 3);
     (1..=items).map(|item| (format!("{instrument}-{item}"), json!(value(item)))).collect()
@@ -45,7 +45,7 @@ async fn phq9_and_gad7_are_summed_up_and_put_into_bands() -> anyhow::Result<()> 
     ] {
         let mut answers = adding_up_to(total, "phq9", 9);
         if total > 0 {
-            // Not part of the sum.
+            // This item is not part of the sum.
             answers.insert("phq9-difficulty".to_owned(), json!(3));
         }
         let id = submit(&client, &patient, PATIENT.phq9, answers).await?;

@@ -1,4 +1,4 @@
-//! The trickle of patients and nurses that keeps a demonstration busy, by the same binary and the API alone.
+//! The load of a demonstration: the same binary, which only uses the API.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use testkit::trace::{Kind, Trace};
 
 const SUBMIT: &str = "POST /v1/reports";
 
-/// Starts it, many times as fast as for a demonstration.
+/// Starts the load, many times faster than in a demonstration.
 fn load(stack: &Stack) -> anyhow::Result<Companion> {
     stack.accompany("load", &[("LOAD_GATEWAY", stack.url(Service::Gateway)), ("LOAD_PACE", "20ms".to_owned())])
 }
 
-/// Its lines about requests that were answered so.
+/// Its log lines about requests with this status.
 fn answered(load: &Companion, request: &str, status: u16) -> Vec<Value> {
     load.logs().into_iter().filter(|line| line["request"] == request && line["status"] == status).collect()
 }
 
-/// Waits until so many lines are good.
+/// Waits until `count` lines are good.
 async fn wait_for(load: &Companion, count: usize, good: impl Fn(&Value) -> bool) -> anyhow::Result<()> {
     let found = async || Ok(load.logs().iter().filter(|line| good(line)).count());
     let found = poll::until(DEADLINE, found, |found| *found >= count).await?;
@@ -51,7 +51,7 @@ async fn some_reports_are_stored_and_some_people_refused_and_each_line_names_its
     wait_for(&load, 1, |line| line["message"] == "review a report" && line["status"] == 201).await?;
     assert!(rows(&stack).await?.reports > 0);
 
-    // Who leaves before the answer is the one whose trace is an error.
+    // Only a client that disconnects before the answer makes an error trace.
     let abandoned = |trace: &Trace| trace.named(SUBMIT).iter().any(|root| root.text("error.type") == Some("cancelled"));
     let found = poll::until(DEADLINE, async || Ok(stack.otlp.traces().iter().any(abandoned)), |found| *found).await?;
     ensure!(found, "nobody has left: {:#?}", load.logs());
@@ -81,7 +81,7 @@ async fn a_gateway_that_is_away_is_waited_for_and_one_line_says_so() -> anyhow::
     wait_for_answers(&load, stored + 10, SUBMIT, 201).await?;
     assert_eq!(count(), before + 1, "{:#?}", load.logs());
 
-    // Nor does it take its time to end while it waits.
+    // It also stops at once while it waits for the gateway.
     stack.kill(Service::Gateway).await?;
     wait_for(&load, before + 2, waits).await?;
     let ended = tokio::time::timeout(Duration::from_secs(5), load.terminate()).await??;

@@ -1,4 +1,4 @@
-//! End to end: the five services as processes, on a Postgres of their own, over real sockets.
+//! End-to-end tests: the five services as processes with a Postgres of their own, over real sockets.
 
 mod amendments;
 mod append_only;

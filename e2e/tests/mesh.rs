@@ -1,4 +1,4 @@
-//! Who is let in to what, and over what.
+//! Which services accept which callers, and over which connections.
 
 use e2e::{DEADLINE, PATIENT};
 use testkit::postgres::Postgres;
@@ -59,7 +59,7 @@ async fn certificates_are_renewed_while_the_stack_runs() -> anyhow::Result<()> {
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     stack.renew_certificates()?;
-    // Their callers have the new ones by then, without a restart of their own.
+    // Every restarted service presents its new certificate. Its callers trust it without a restart of their own.
     for service in Service::ALL.into_iter().filter(|service| *service != Service::Gateway) {
         stack.restart(service).await?;
     }

@@ -1,4 +1,4 @@
-//! What the services measure, for who would rather be told than look.
+//! The metrics of the services.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT};
 use testkit::stack::Stack;
 use testkit::{contract, poll};
 
-/// What comes of one submission and its delivery.
+/// The metrics of one submission and its delivery.
 const EXPECTED: [&str; 17] = [
     "db.client.connection.count",
     "db.client.connection.max",
@@ -27,7 +27,7 @@ const EXPECTED: [&str; 17] = [
     "rpc.server.call.duration",
 ];
 
-/// What series may be told apart by: nothing that is a person's, and nothing of many values.
+/// The allowed attribute keys: no personal data, and no keys with many values.
 const KEYS: [&str; 18] = [
     "db.client.connection.pool.name",
     "db.client.connection.state",

@@ -1,4 +1,4 @@
-//! What is down comes back, and nothing is lost meanwhile.
+//! Services recover after an outage, and nothing is lost.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ const AUTHENTICATE: &str = "epro.user.v1.UserService/Authenticate";
 const NOTIFY: &str = "epro.notify.v1.NotifyService/Notify";
 const GET_ASSIGNMENT: &str = "epro.data.v1.DataService/GetAssignment";
 
-/// Sends the same report under the same key, as a phone would, until it is taken.
+/// Sends the same report with the same idempotency key, as a phone would, until it is accepted.
 async fn submit_until_taken(
     client: &Client,
     token: &Token,
@@ -39,7 +39,7 @@ fn refused_for_now(answer: &Response) {
     assert_eq!(answer.json()["trace_id"].as_str(), answer.trace_id().as_deref());
 }
 
-/// Attempts recorded so far.
+/// The number of attempts that were recorded so far.
 fn recorded(trace: &Trace) -> usize {
     let recorded = trace.named("epro.data.v1.DataService/RecordDelivery");
     recorded.iter().filter(|span| span.kind == Kind::Server).count()
@@ -201,7 +201,7 @@ async fn a_locked_table_gives_503_and_the_trace_names_the_statement() -> anyhow:
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     let body = report(PATIENT.assignment);
     let mut locker = stack.database.connect().await?;
-    // It can be read and not be written.
+    // The table can still be read, but not written.
     sqlx::raw_sql("BEGIN; LOCK TABLE clinical.report IN EXCLUSIVE MODE").execute(&mut locker).await?;
     let answer = client.submit(&token, "key", &body).await?;
     refused_for_now(&answer);

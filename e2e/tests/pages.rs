@@ -1,4 +1,4 @@
-//! What pages and cookies promise, asked for without a browser.
+//! The guarantees of pages and cookies, checked without a browser.
 
 use e2e::{NURSE, PATIENT, unhurried};
 use testkit::client::{self, Client, Response};
@@ -55,11 +55,11 @@ async fn a_session_goes_on_when_its_access_token_has_expired_and_ends_for_good_w
     let client = stack.client();
     let all = signed_in(&stack).await?;
     let refresh = all.split("; ").find(|cookie| cookie.starts_with("refresh=")).unwrap_or_default();
-    // As a browser that has dropped the other cookie, whose time was over.
+    // Like a browser that has dropped the expired session cookie.
     let again = client.raw("GET", "/v1/me/assignments", &[("cookie", refresh), OURS], "").await?.expect_status(200)?;
     let renewed = cookies(&again);
     assert!(renewed.contains("session=") && renewed.contains("refresh="), "{renewed}");
-    // An answer with a cookie of its own is no reason to lose the new tokens: the old one is used up.
+    // An answer that sets a cookie of its own must also set the new tokens, because the old refresh token is used up.
     let refresh = renewed.split("; ").find(|cookie| cookie.starts_with("refresh=")).unwrap_or_default();
     let choice = [FORM, OURS, ("cookie", refresh)];
     let chosen = client.raw("POST", "/language", &choice, "language=de&next=/").await?.expect_status(303)?;

@@ -1,4 +1,4 @@
-//! No patient data in spans, logs, SMS or mail.
+//! Spans, logs, SMS and mail contain no patient data.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use testkit::client::report;
 use testkit::contract;
 use testkit::stack::{Service, Stack};
 
-/// Notes that would break out of a template, a header or a statement if anything let them.
+/// Notes that would break a template, a header or a statement that does not escape them.
 const NOTES: [&str; 6] = [
     "zebra'; DROP TABLE clinical.report; --",
     "{{7*7}} zebra",
@@ -35,7 +35,7 @@ async fn a_hostile_note_is_stored_as_it_is_and_goes_nowhere_else() -> anyhow::Re
         assert_eq!(stored["answers"]["note"], note);
         traces.push(submitted.trace_id().unwrap_or_default());
     }
-    // Refused ones as well, and a query string.
+    // Includes refused requests, and a query string.
     let mut refused = report(PATIENT.assignment);
     refused["answers"]["zebra"] = json!("zebra");
     client.submit(&token, "zebra", &refused).await?.expect_status(422)?;
@@ -61,9 +61,9 @@ async fn a_hostile_note_is_stored_as_it_is_and_goes_nowhere_else() -> anyhow::Re
         everything.extend(trace.spans.iter().map(testkit::trace::Span::everything));
     }
     for service in Service::ALL {
-        // The address a service listens on is its own business, and the only one in a log.
+        // The line `listening` is the only one that may contain an address.
         for mut line in stack.logs(service).into_iter().filter(|line| line["message"] != "listening") {
-            // Digits of these may look like any secret.
+            // These fields have random digits, which may look like any secret.
             for random in ["timestamp", "duration_ms", "trace_id", "span_id"] {
                 line[random] = json!(null);
             }
@@ -101,7 +101,7 @@ async fn the_trace_id_of_an_answer_finds_log_lines_in_every_service() -> anyhow:
     Ok(())
 }
 
-/// Pieces of notes that mean something to a template, a header, a mail or a terminal.
+/// Parts of notes that have a meaning in a template, a header, a mail or a terminal.
 const PIECES: [&str; 14] = [
     "{{ link }}",
     "{% raw %}",

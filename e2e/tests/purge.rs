@@ -1,4 +1,4 @@
-//! A study's records go when they need not be kept any longer: all of them, and nobody else's.
+//! A study's records are deleted when their retention time is over: all of them, and nothing else.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ const CODE: &str = "DEMO-1";
 
 const REASON: &str = "agreed by the sponsor";
 
-/// Another study with a patient of the first one in it, and one of its own.
+/// Another study, with one patient of the first study and one of its own.
 const OTHER_STUDY: &str = "
     INSERT INTO clinical.study (study_id, code, title)
     VALUES ('00000000-0000-4000-8000-000000000001', 'OTHER', 'Another study');
@@ -33,13 +33,13 @@ async fn execute(stack: &Stack, statements: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Why it is refused.
+/// Why the purge is refused.
 async fn refused(stack: &Stack) -> anyhow::Result<String> {
     let purged = purge(&stack.database.admin_url(), CODE, REASON, false).await;
     Ok(format!("{:#}", purged.err().unwrap_or_else(|| anyhow::anyhow!("it is not refused"))))
 }
 
-/// How many people there are by role, and how many logins, addresses and memberships.
+/// The number of patients and nurses, and of logins, contacts and memberships.
 async fn people(stack: &Stack) -> anyhow::Result<(i64, i64, i64, i64, i64)> {
     let counted = sqlx::query_as(
         "SELECT count(*) FILTER (WHERE role = 'patient'), count(*) FILTER (WHERE role = 'nurse'),
@@ -50,7 +50,7 @@ async fn people(stack: &Stack) -> anyhow::Result<(i64, i64, i64, i64, i64)> {
     Ok(counted.fetch_one(&mut stack.database.connect().await?).await?)
 }
 
-/// Reports, an alert, reviews and what was told of them.
+/// A stack with reports, an alert, reviews and their notifications.
 async fn filled() -> anyhow::Result<Stack> {
     let stack = unhurried().env(Service::DataSvc, "EPRO_AUDIT__SEAL_EVERY", "200ms").start().await?;
     let client = stack.client();
@@ -73,7 +73,7 @@ async fn a_study_is_purged_when_it_is_closed_and_its_time_is_over_and_not_before
     let before = clinical_rows(&stack).await?;
     let not_yet = [
         ("", "it is open"),
-        // Some of its windows take reports for days.
+        // Some of its windows still accept reports for days.
         ("UPDATE clinical.study SET closed_at = now()", "nobody has said how long to keep it"),
         ("UPDATE clinical.study SET retain_until = current_date + 1", "it is to be kept until"),
         ("UPDATE clinical.study SET retain_until = current_date", "may still arrive"),
@@ -136,7 +136,7 @@ async fn a_purge_leaves_nothing_of_its_study_and_everything_of_others() -> anyho
     ];
     assert_eq!(names, stays, "{left:?}");
     assert_eq!((left["enrolment"], left["site"], left["study"]), (1, 1, 1));
-    // One patient who is in the other study too, and the nurses, who have no site any more.
+    // One patient who is also in the other study, and the nurses, who have no site any more.
     assert_eq!(people(&stack).await?, (1, 4, 5, 4, 0));
 
     client.get("/v1/me/assignments", Some(&session.access)).await?.expect_status(200)?;

@@ -1,4 +1,4 @@
-//! Whatever the constraints of the database let in, every reader can read.
+//! Every value that the database's constraints allow can be read by every reader.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,10 @@ async fn code(connection: &mut PgConnection, statement: &str) -> String {
     error.and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned()
 }
 
-/// A check is violated.
+/// `check_violation`
 const BROKEN: &str = "23514";
 
-/// Values of a type that Postgres has and a reader has not.
+/// Values of a type that Postgres accepts and a reader does not.
 fn unreadable(type_name: &str) -> &'static [&'static str] {
     match type_name {
         "timestamptz" | "timestamp" => {
@@ -49,7 +49,7 @@ async fn no_column_takes_a_time_a_span_or_json_that_no_reader_can_read() -> anyh
     .await?;
     assert!(columns.len() > 20, "{columns:?}");
     for (table, column, type_name) in columns {
-        // A table with the same checks and nothing else, so that one value is enough for a row.
+        // A table with the same checks and nothing else, so that a row needs only one value.
         let copy = format!(
             "DROP TABLE IF EXISTS copy; CREATE TEMP TABLE copy (LIKE {table} INCLUDING CONSTRAINTS);
              DO $$ DECLARE name text; BEGIN
@@ -59,7 +59,7 @@ async fn no_column_takes_a_time_a_span_or_json_that_no_reader_can_read() -> anyh
                  END LOOP; END $$"
         );
         assert_eq!(code(&mut superuser, &copy).await, "", "{table}");
-        // Others say how columns go together, which one value alone may break.
+        // Constraints on several columns may be violated by one value alone, so they are dropped.
         sqlx::raw_sql(
             "DO $$ DECLARE name text; BEGIN
                  FOR name IN SELECT conname FROM pg_constraint
@@ -97,7 +97,7 @@ async fn quiet_hours_leave_an_hour_to_tell_in() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An item of a choice, with other members.
+/// A choice item with additional members.
 fn item(members: Value) -> Value {
     let mut item = json!({"link_id": "a", "type": "choice", "options": [{"value": 1}]});
     if let (Some(item), Value::Object(members)) = (item.as_object_mut(), members) {
@@ -106,7 +106,7 @@ fn item(members: Value) -> Value {
     json!({"title": "An instrument", "items": [item]})
 }
 
-/// A definition with other members.
+/// A definition with additional members.
 fn definition(members: Value) -> Value {
     let mut definition = item(json!({}));
     if let (Some(definition), Value::Object(members)) = (definition.as_object_mut(), members) {
@@ -160,7 +160,7 @@ fn unreadable_definitions() -> Vec<Value> {
     ]
 }
 
-/// Stores a definition as the version of an instrument.
+/// Stores a definition as a version of an instrument.
 async fn store(connection: &mut PgConnection, version: &str, definition: &Value) -> sqlx::Result<Uuid> {
     sqlx::query_scalar(
         "INSERT INTO clinical.questionnaire_version (questionnaire_id, url, version, definition, sha256)
@@ -224,7 +224,7 @@ async fn a_definition_that_is_let_in_can_be_read_and_answered() -> anyhow::Resul
     Ok(())
 }
 
-/// Moves every time that a reader sees to one end of what the constraints let in, triggers or not.
+/// Sets every time that a reader sees to an extreme value that the constraints allow, with triggers off.
 async fn move_times(stack: &Stack, to: &str) -> anyhow::Result<()> {
     let mut superuser = stack.database.connect().await?;
     let mut columns = BTreeMap::<&str, Vec<&str>>::new();
@@ -283,7 +283,7 @@ async fn the_first_and_the_last_time_that_are_let_in_can_be_read() -> anyhow::Re
         ] {
             seen(&client, token, &path).await?;
         }
-        // The time is a part of the cursor.
+        // The cursor contains the time.
         let first = seen(&client, &patient, "/v1/reports?limit=1").await?;
         let cursor = first["next_cursor"].as_str().unwrap_or_default();
         let second = seen(&client, &patient, &format!("/v1/reports?limit=1&cursor={cursor}")).await?;

@@ -1,4 +1,4 @@
-//! What is down behind the outbox costs a patient nothing, and everything is told when it is back.
+//! An outage behind the outbox has no effect on patients, and everything is delivered afterwards.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use testkit::poll;
 use testkit::sms;
 use testkit::stack::{Service, Stack};
 
-/// What is down.
+/// The part that is down.
 #[derive(Clone, Copy)]
 enum Down {
     NotifySvc,
@@ -18,7 +18,7 @@ enum Down {
     MailServer,
 }
 
-/// How long it is down; longer when asked for, because a minute is too long for every day.
+/// How long the outage lasts. A minute is too long for every day, so that is only on request.
 fn outage() -> Duration {
     let seconds = std::env::var("EPRO_TEST_OUTAGE_SECONDS").ok().and_then(|text| text.parse().ok());
     Duration::from_secs(seconds.unwrap_or(6))
@@ -68,7 +68,7 @@ async fn survive(down: Down) -> anyhow::Result<()> {
         Down::MailServer => stack.smtp.start_again().await?,
     }
     println!("median {usual:?} before and {during:?} during the outage, {} reports", reports + more);
-    // Far from what waiting for a dead provider would take, and near enough for a machine that is busy otherwise.
+    // Much less than the timeout of a dead provider, with tolerance for a busy machine.
     assert!(during < 2 * usual + Duration::from_millis(250), "{usual:?} before, {during:?} during the outage");
 
     let mut database = stack.database.connect().await?;
@@ -89,7 +89,7 @@ async fn survive(down: Down) -> anyhow::Result<()> {
     assert_eq!(elsewhere, 0, "every attempt belongs to the trace of its submission");
     let expected = (reports + more) * NURSES_PER_SITE;
     assert_eq!(different_messages(&stack), (expected, expected));
-    // Only a crash between a send and its record makes a provider get a message again.
+    // Only a crash between a send and its record makes a provider receive a message twice.
     if !matches!(down, Down::NotifySvc) {
         assert_eq!((stack.sms.accepted().len(), stack.smtp.accepted().len()), (expected, expected));
     }
@@ -97,7 +97,7 @@ async fn survive(down: Down) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Patients who submit one report after the other; how many, and the median of the waits for 201.
+/// Patients submit one report after the other. Returns how many, and the median time until 201.
 async fn load(stack: &Stack, duration: Duration) -> anyhow::Result<(usize, Duration)> {
     let end = Instant::now() + duration;
     let client = stack.client();
@@ -108,7 +108,7 @@ async fn load(stack: &Stack, duration: Duration) -> anyhow::Result<(usize, Durat
             let start = Instant::now();
             client.submit_new(&token, patient.assignment).await?.expect_status(201)?;
             waits.push(start.elapsed());
-            // A patient, not a benchmark: what is delivered meanwhile shares the machine.
+            // A patient's pace and not a benchmark's, because the deliveries need CPU time too.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         anyhow::Ok(waits)
@@ -118,7 +118,7 @@ async fn load(stack: &Stack, duration: Duration) -> anyhow::Result<(usize, Durat
     Ok((waits.len(), waits[waits.len() / 2]))
 }
 
-/// SMS and mails that the providers took, each counted once.
+/// The number of SMS and of mails that the providers accepted, without duplicates.
 fn different_messages(stack: &Stack) -> (usize, usize) {
     let texts: BTreeSet<_> = stack.sms.accepted().into_iter().filter_map(|text| text.idempotency_key).collect();
     let mails: BTreeSet<_> = stack.smtp.accepted().into_iter().filter_map(|mail| mail.message_id()).collect();

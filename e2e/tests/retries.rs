@@ -1,4 +1,4 @@
-//! Amendments and reviews whose answer got lost are sent again, and done once. Submissions are in `submissions`.
+//! Amendments and reviews whose answer was lost are sent again and take effect once. For submissions see `submissions`.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ async fn a_retried_amendment_gets_the_first_answer_and_stores_nothing() -> anyho
     let stored = amend(&first, amendment()).await?.expect_status(201)?;
     let written = rows(&stack).await?;
     let second = stored.text("report_id")?;
-    // Whatever has happened since.
+    // Also when something has changed in between.
     for change in [false, true] {
         if change {
             let body = amendment();

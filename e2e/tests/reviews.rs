@@ -1,4 +1,4 @@
-//! A nurse looks at each report, and the audit trail shows who did what.
+//! A nurse reviews each report, and the audit trail shows who did what.
 
 use std::collections::BTreeSet;
 
@@ -116,7 +116,7 @@ async fn an_urgent_alert_stays_through_amendments_until_somebody_reviews_the_rev
         assert_eq!(seen(&client, &nurse, &path).await?["urgent_revisions"], open, "of every revision");
         assert_eq!(seen(&client, &patient, &path).await?.get("urgent_revisions"), None, "for nurses only");
     }
-    // Who has looked at the harmless revision has not looked at the other one.
+    // A review of the harmless revision does not count for the urgent one.
     client.review(&nurse, &second, "approved").await?.expect_status(201)?;
     assert_eq!((line("pending").await?, pending().await?), (waits, json!(1)));
     assert_eq!(line("done").await?.0, Value::Null);
@@ -151,7 +151,7 @@ async fn reviews_at_the_same_time_leave_one() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Two requests of which both have begun before either ends, in this order.
+/// Two requests that overlap: both have begun before either ends, in this order.
 async fn overtaken(
     stack: &Stack,
     first: impl Future<Output = anyhow::Result<Response>>,
@@ -219,7 +219,7 @@ async fn the_audit_trail_is_a_chain_that_names_actor_reason_and_trace() -> anyho
     let amended = client.amend(&patient, &first, "\"1\"", &amendment()).await?.expect_status(201)?;
     let second = amended.text("report_id")?;
     let reviewed = client.review(&nurse, &second, "approved").await?.expect_status(201)?;
-    // One more of the same patient: its event is in the chain, and not in this report's trail.
+    // Another report of the same patient: its event is in the chain but not in this report's trail.
     submitted(&client, &patient, PATIENT).await?;
 
     let trail = seen(&client, &nurse, &format!("/v1/reports/{second}/audit")).await?;
@@ -244,7 +244,7 @@ async fn the_audit_trail_is_a_chain_that_names_actor_reason_and_trace() -> anyho
     assert_eq!(events[1]["reason"], amendment()["reason"]);
     assert_eq!(events[2]["reason"], Value::Null);
 
-    // The hashes are what the database makes of the rows.
+    // The hashes match those that the database computes from the rows.
     let wrong: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM clinical.audit_event
          WHERE hash <> clinical.audit_event_hash_2(

@@ -1,4 +1,4 @@
-//! What samplers keep of a load with known failures.
+//! What samplers keep under a load with known failures.
 
 use std::num::NonZeroUsize;
 
@@ -6,7 +6,7 @@ use testkit::postgres::Cluster;
 use testkit::sampling_lab::{self, Failure, Plan, Route, Row, Sampler, interval};
 use testkit::stack::Service;
 
-/// One in each service: the patient's answer tells of the first four.
+/// One failure in each service. The patient's answer reports the first four.
 const FAILURES: [Failure; 5] = [
     Failure::Answer(Service::Gateway),
     Failure::Answer(Service::UserSvc),
@@ -16,7 +16,7 @@ const FAILURES: [Failure; 5] = [
 ];
 const EACH: u32 = 5;
 
-/// So sure that chance alone does not fail a test.
+/// So high that a test never fails by chance.
 const CERTAIN: f64 = 1.0 - 1e-9;
 
 fn plan(sampler: Sampler, submissions: u32) -> Plan {

@@ -1,9 +1,9 @@
-//! Every file under `scenarios/`, on native processes: what it says is what the trace shows.
+//! Runs every file under `scenarios/` on native processes and compares the trace with the file.
 
 use futures_util::future::try_join_all;
 use testkit::scenario::{Native, Outcome, Runner, Scenario};
 
-/// Stacks at the same time. Most of a scenario is waiting.
+/// The number of parallel stacks. Scenarios mostly wait.
 const STACKS: usize = 3;
 
 async fn run_on_one(scenarios: Vec<&Scenario>) -> anyhow::Result<Vec<Outcome>> {

@@ -1,4 +1,4 @@
-//! Who is asking.
+//! Logins and sessions.
 
 mod activation;
 mod audit_trail;
@@ -17,10 +17,10 @@ use testkit::client::{Client, Token, report};
 use testkit::poll::until;
 use testkit::stack::{Service, Stack};
 
-/// What everybody may ask for who is logged in, and nobody else.
+/// A resource for everybody who is logged in, and for no one else.
 const ANYTHING: &str = "/v1/questionnaires/daily-symptom-diary/versions/1.0";
 
-/// Whether a token opens anything.
+/// Whether a token is accepted.
 async fn is_good(client: &Client, token: &Token) -> anyhow::Result<bool> {
     let answer = client.get(ANYTHING, Some(token)).await?;
     if answer.status == 200 {
@@ -38,7 +38,7 @@ async fn a_login_gives_tokens_with_their_times() -> anyhow::Result<()> {
     let answer = client.post("/v1/sessions", &credentials).await?.expect_status(200)?;
     let body = answer.json();
     assert_eq!(body["token_type"], "Bearer");
-    // 15 minutes, 30 days; a login takes less than a second of each.
+    // 15 minutes and 30 days. A login takes less than a second, so the values are not rounded down.
     assert_eq!((&body["expires_in"], &body["refresh_expires_in"]), (&json!(900), &json!(2_592_000)));
     assert!(is_good(&client, &Token(answer.text("access_token")?)).await?);
     stack.stop().await?;

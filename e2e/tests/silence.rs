@@ -1,5 +1,5 @@
-//! A network that stops forwarding connections and tells nobody, as a NAT or a failover does: old connections are
-//! open and lead nowhere, new ones work.
+//! A network that silently stops forwarding, as a NAT or a failover may do: old connections stay open without working,
+//! and new ones work.
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,13 @@ use testkit::client::{Client, Response, Token};
 use testkit::poll;
 use testkit::stack::{Builder, Peer, Service, Stack};
 
-/// How long the stack may take until it works again.
+/// The longest time until the stack works again.
 const RECOVERY: Duration = Duration::from_secs(15);
 
-/// Connections that a pool holds at most: as many submissions at once fill it.
+/// The size of a connection pool. As many concurrent submissions fill it.
 const CONNECTIONS: usize = 20;
 
-/// A stack with a proxy before every connection, and deliveries that are soon tried again.
+/// A stack with a proxy before every connection, and with short retry intervals for deliveries.
 fn proxied() -> Builder {
     [
         ("EPRO_SWEEP__OVERDUE", "1s"),
@@ -30,7 +30,7 @@ fn proxied() -> Builder {
     .fold(Stack::builder().proxied(), |builder, (name, value)| builder.env(Service::NotifySvc, name, value))
 }
 
-/// Sends a request until it has this answer; those before it are refused for now.
+/// Repeats a request until its answer has this status. The answers before must be temporary errors.
 async fn until(status: u16, request: impl AsyncFn() -> anyhow::Result<Response>) -> anyhow::Result<Response> {
     let start = Instant::now();
     loop {
@@ -43,7 +43,7 @@ async fn until(status: u16, request: impl AsyncFn() -> anyhow::Result<Response>)
     }
 }
 
-/// Submits as many reports at the same time as there may be connections, so that there are.
+/// Submits as many reports at the same time as a pool has connections, so that all of them are open.
 async fn fill_pools(client: &Client, token: &Token) -> anyhow::Result<()> {
     let submissions = (0..CONNECTIONS).map(|_| client.submit_new(token, PATIENT.assignment));
     for answer in join_all(submissions).await {
@@ -52,14 +52,15 @@ async fn fill_pools(client: &Client, token: &Token) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until every nurse has been told of every report.
+/// Waits until every nurse has been notified of every report.
 async fn told(stack: &Stack) -> anyhow::Result<()> {
     let found = poll::until(DEADLINE, async || rows(stack).await, |rows| rows.delivered == rows.notifications).await?;
     ensure!(found.delivered == found.notifications, "{found:?}");
     Ok(())
 }
 
-/// Cuts the connections of `service` to `peer` and uses everything until it works: a report is taken, read and told.
+/// Silences the connections from `service` to `peer`, then uses everything until it works again: reports are accepted,
+/// read and delivered.
 async fn recovers(service: Service, peer: Peer) -> anyhow::Result<()> {
     let stack = proxied().start().await?;
     let client = stack.client();
@@ -83,7 +84,7 @@ async fn recovers(service: Service, peer: Peer) -> anyhow::Result<()> {
     let unknown = "SELECT count(*) FROM clinical.delivery_attempt WHERE outcome = 'uncertain'";
     let unknown: i64 = sqlx::query_scalar(unknown).fetch_one(database).await?;
     ensure!(unknown == 0, "{unknown} messages went into silent connections");
-    // Not by chance: every connection is a good one now.
+    // This shows that every connection in the pools works, and not only some.
     fill_pools(&client, &token).await?;
     stack.stop().await?;
     Ok(())
@@ -158,12 +159,12 @@ async fn readiness_follows(service: Service) -> anyhow::Result<()> {
     fill_pools(&client, &token).await?;
     let postgres = stack.proxy(service, Peer::Postgres)?;
     let status = async || Ok(client.get("/readyz", None).await?.status);
-    // Else a service that is slow from the start would be taken for one that has noticed.
+    // Otherwise a service that is still starting could be taken for one that has noticed the partition.
     assert_eq!(poll::until(RECOVERY, status, |status| *status == 200).await?, 200);
 
     postgres.partition();
     assert_eq!(poll::until(RECOVERY, status, |status| *status == 503).await?, 503);
-    // Also while the pool is all in use by those who wait for an answer.
+    // Also while all connections of the pool are waiting for an answer.
     let submissions = join_all((0..2 * CONNECTIONS).map(|_| client.submit_new(&token, PATIENT.assignment)));
     let (answers, seen) = tokio::join!(submissions, async {
         let mut seen = Vec::new();

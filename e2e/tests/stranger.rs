@@ -1,4 +1,4 @@
-//! What the headers of strangers can do to a trace: nothing but what the table of trust says.
+//! Headers from outside can affect a trace only as the table of trust allows.
 
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,10 +14,10 @@ use testkit::trace::{Span, Trace};
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SPAN: &str = "b7ad6b7169203331";
 
-/// In every header, so that it can be looked for.
+/// A word in every header, to search for.
 const MARK: &str = "zebra";
 
-/// Headers of every format that there is, well made, badly made, doubled and far too long.
+/// Headers of every format: well-formed, malformed, duplicated and much too long.
 fn corpus() -> Vec<Vec<(&'static str, String)>> {
     let parent = |flags: &str| ("traceparent", format!("00-{TRACE}-{SPAN}-{flags}"));
     let state = || ("tracestate", format!("{MARK}=1"));
@@ -147,7 +147,7 @@ async fn a_support_persons_signed_header_keeps_a_trace_that_the_sampler_would_no
     let expected = contract::submit_report(NURSES_PER_SITE);
     let trace = stack.otlp.wait_for_shape(&trace_id, DEADLINE, &expected).await?;
     assert_eq!(contract::check_submission(&trace, NURSES_PER_SITE), Vec::<String>::new());
-    // The last bit of the flags says whether a trace is kept; the one before, that its id is random.
+    // The lowest bit of the flags means sampled, the next one that the trace id is random.
     for (answer, flags) in [(forged, "-02"), (kept, "-03"), (too_many, "-02")] {
         assert!(answer.header("traceresponse").is_some_and(|header| header.ends_with(flags)), "{flags}");
     }

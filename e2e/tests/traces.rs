@@ -1,4 +1,4 @@
-//! One submission is one whole trace.
+//! One submission is one complete trace.
 
 use std::collections::BTreeSet;
 
@@ -69,7 +69,7 @@ async fn two_hundred_concurrent_submissions_are_two_hundred_whole_traces() -> an
     let expected = contract::submit_report(NURSES_PER_SITE);
     for id in &ids {
         let trace = stack.otlp.wait_for_shape(id, DEADLINE, &expected).await?;
-        // An exact tree has no span of another trace; 200 of them of this size leave none over.
+        // The tree is exact, so it contains no span of another trace. With 200 such trees no span is missing anywhere.
         assert_eq!(contract::check_submission(&trace, NURSES_PER_SITE), Vec::<String>::new());
     }
     let orphans: usize = stack.otlp.traces().iter().map(|trace| trace.orphans().len()).sum();
@@ -118,7 +118,7 @@ async fn a_callers_trace_is_continued_linked_to_or_ignored_as_the_table_says() -
 
 #[tokio::test]
 async fn a_services_last_spans_are_sent_before_it_ends() -> anyhow::Result<()> {
-    // Only the flush at the end can send anything: the timer is an hour away.
+    // The export timer is an hour away, so only the flush at shutdown can export spans.
     let mut stack = Stack::builder().env_all("OTEL_BSP_SCHEDULE_DELAY", "3600000").start().await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
@@ -143,7 +143,7 @@ async fn health_checks_make_no_spans_and_every_answer_names_its_trace() -> anyho
     let trace_id = missing.trace_id().unwrap_or_default();
     let trace = stack.otlp.wait_for(&trace_id, DEADLINE, |trace| !trace.is_empty()).await?;
     trace.assert_shape(&span("gateway", "GET", Kind::Server))?;
-    // Only when the services have ended is it sure that nothing else comes.
+    // Only after all services have ended can nothing more arrive.
     for service in Service::ALL.into_iter().rev() {
         stack.terminate(service).await?;
     }

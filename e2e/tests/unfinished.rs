@@ -1,4 +1,4 @@
-//! A trace is whole while its work still goes on: what is over is there, and what runs is all that is missing.
+//! While work is still running, its trace has everything that has ended. Only what is running is missing.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -9,16 +9,16 @@ use testkit::sms::Behaviour;
 use testkit::stack::{Service, Stack};
 use testkit::trace::{Kind, Trace};
 
-/// Spans of a submission that are not there while the SMS to each nurse is being sent: the delivery and the two of
-/// each message run, and the four by which it is recorded have not begun.
+/// The spans of a submission that are missing while the SMS to the nurses are being sent: the delivery and two for each
+/// message are running, and the four that record each message have not begun.
 const UNFINISHED: usize = 1 + NURSES_PER_SITE * (2 + 4);
 
-/// Whether everything has arrived that is over while the SMS are being sent.
+/// Whether everything has arrived that ended before the SMS.
 fn is_all_but_the_sms(trace: &Trace) -> bool {
     trace.spans.len() == contract::submit_report(NURSES_PER_SITE).size() - UNFINISHED
 }
 
-/// The parents that are not there.
+/// The parents that have not arrived.
 fn missing_parents(trace: &Trace) -> BTreeSet<String> {
     trace.orphans().into_iter().filter_map(|span| span.parent_span_id.clone()).collect()
 }
@@ -57,7 +57,7 @@ async fn a_service_that_is_asked_to_end_a_second_time_ends_at_once() -> anyhow::
 
     let asked = Instant::now();
     assert!(stack.terminate_at_once(Service::NotifySvc).await?.success());
-    // Asked once it would have waited for ten seconds.
+    // If it waited, it would wait for ten seconds.
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     stack.stop().await?;
     Ok(())
@@ -86,7 +86,7 @@ async fn a_kill_during_the_send_takes_only_the_spans_along_that_were_running() -
     stack.kill(Service::NotifySvc).await?;
     stack.restart(Service::NotifySvc).await?;
 
-    // The lease runs out, and the message is sent in the same trace.
+    // The lease expires, and the message is sent in the same trace.
     let sent = |trace: &Trace| trace.named("deliver notification").len() == 1 && trace.named("send sms").len() == 2;
     let later = stack.otlp.wait_for(&trace_id, Duration::from_secs(40), sent).await?;
     assert_eq!(missing_parents(&later), missing_parents(&early), "{later}");

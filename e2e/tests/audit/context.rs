@@ -1,4 +1,4 @@
-//! What a report is about: who, where, when it could be captured, and what it is an answer to.
+//! The context of a report is sealed too: the patient, the site, the window and the questionnaire.
 
 use anyhow::Context;
 use e2e::setup::{self, Window};
@@ -86,7 +86,7 @@ async fn a_report_is_not_given_another_meaning_behind_the_trail() -> anyhow::Res
         .bind(PATIENT.id)
         .fetch_one(&mut forger)
         .await?;
-    // Even the superuser only with triggers off.
+    // Even the superuser can only do this with triggers off.
     let frozen = format!("UPDATE clinical.assignment SET first_day = 9 WHERE assignment_id = '{assignment_id}'");
     assert!(execute(&mut forger, &frozen).await.is_err());
     super::all_sealed(&stack).await?;

@@ -1,4 +1,4 @@
-//! A trail of any length can be read, and no report has more revisions than it may have.
+//! A trail of any length can be read page by page, and the number of revisions of a report is limited.
 
 use e2e::{NURSE, PATIENT, amendment, problem, rows, seen, submitted};
 use serde_json::Value;
@@ -12,7 +12,7 @@ async fn a_long_trail_is_read_page_by_page() -> anyhow::Result<()> {
     let nurse = client.login(NURSE.login, NURSE.pin).await?;
     let mut reports = vec![submitted(&client, &patient, PATIENT).await?];
     for _ in 0..4 {
-        // In the same chain, and of no report in this trail.
+        // Its events are in the same chain but belong to another report.
         submitted(&client, &patient, PATIENT).await?;
         let amended = client.amend(&patient, &reports[reports.len() - 1], "*", &amendment()).await?;
         reports.push(amended.expect_status(201)?.text("report_id")?);
@@ -53,7 +53,7 @@ async fn a_report_has_as_many_revisions_as_it_may_have() -> anyhow::Result<()> {
     let second = client.amend_under(&patient, "second", &first, "\"1\"", &amendment()).await?.expect_status(201)?;
     let second = second.text("report_id")?;
     problem(&client.amend(&patient, &second, "\"2\"", &amendment()).await?, 409, "revision-limit")?;
-    // The one that was stored is still answered.
+    // A retry of the stored amendment still gets its answer.
     client.amend_under(&patient, "second", &first, "\"1\"", &amendment()).await?.expect_status(201)?;
     assert_eq!(rows(&stack).await?.reports, 2);
     stack.stop().await?;

@@ -1,4 +1,4 @@
-//! Whoever keeps the seals from being set is found out.
+//! It is detected when somebody prevents new seals.
 
 use e2e::{PATIENT, submitted};
 

@@ -1,4 +1,4 @@
-//! 400: what cannot be read.
+//! 400: bodies that cannot be read.
 
 use e2e::PATIENT;
 use migrations::demo::{SITES, STUDY};

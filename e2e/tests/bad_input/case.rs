@@ -1,4 +1,4 @@
-//! One request that must be refused, and how.
+//! One request that must be refused, and the expected answer.
 
 use anyhow::ensure;
 use e2e::{codes, problem};
@@ -9,14 +9,14 @@ use uuid::Uuid;
 /// A word that no answer may repeat.
 pub(super) const MARK: &str = "zebra";
 
-/// How a request gets to the gateway.
+/// How a request is sent to the gateway.
 #[derive(Debug, Clone, Copy)]
 enum Way {
-    /// As any client sends it.
+    /// With an HTTP client.
     Client,
-    /// Its path just as it stands here, which a client would tidy up.
+    /// As raw bytes, because a client would normalise this path.
     Wire,
-    /// Its body in chunks, without a length.
+    /// With a chunked body, without a length.
     Chunked,
 }
 
@@ -29,9 +29,9 @@ pub(super) struct Case {
     body: Vec<u8>,
     way: Way,
     status: u16,
-    /// Last part of the problem type.
+    /// The last segment of the problem type.
     problem: &'static str,
-    /// The broken rules to be listed; `None`: whatever is.
+    /// The broken rules that must be listed, or `None` to accept any.
     codes: Option<&'static [&'static str]>,
 }
 
@@ -41,7 +41,7 @@ impl Case {
         Self { name, method, path, headers: vec![], body: vec![], way, status: 0, problem: "", codes: None }
     }
 
-    /// `POST /v1/reports` with all it needs.
+    /// A complete `POST /v1/reports`.
     pub(super) fn submission(name: &'static str, token: &Token, body: impl Into<Vec<u8>>) -> Self {
         Self::new(name, "POST", "/v1/reports").bearer(token).header("idempotency-key", "key").json(body)
     }
@@ -56,7 +56,7 @@ impl Case {
         self
     }
 
-    /// A header that stands in for the one that is there.
+    /// Replaces a header.
     pub(super) fn instead(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.retain(|(present, _)| *present != name);
         self.header(name, value)
@@ -84,17 +84,17 @@ impl Case {
         Self { status, problem, ..self }
     }
 
-    /// 422 with these rules, in this order.
+    /// Expects 422 with these rules, in this order.
     pub(super) fn breaks(self, codes: &'static [&'static str]) -> Self {
         Self { codes: Some(codes), ..self.expect(422, "report-invalid") }
     }
 
-    /// 422 of the gateway itself, which knows the shape of a body and not the questionnaire.
+    /// Expects 422 from the gateway itself, which checks the shape of a body without the questionnaire.
     pub(super) fn misshapes(self, codes: &'static [&'static str]) -> Self {
         Self { codes: Some(codes), ..self.expect(422, "invalid-body") }
     }
 
-    /// Sends the request and looks at the answer.
+    /// Sends the request and checks the answer.
     pub(super) async fn check(&self, client: &Client) -> anyhow::Result<()> {
         let answer = self.send(client).await?;
         let body = problem(&answer, self.status, self.problem)?;
@@ -128,7 +128,7 @@ impl Case {
     }
 }
 
-/// A valid report of the diary with one thing changed.
+/// A valid diary with one change.
 pub(super) fn changed(assignment_id: Uuid, change: impl FnOnce(&mut Value)) -> String {
     let mut body = report(assignment_id);
     change(&mut body);

@@ -1,4 +1,4 @@
-//! 409 and 412: what contradicts the stored. Requests at the same time are in `submissions`.
+//! 409 and 412: conflicts with stored data. For concurrent requests see `submissions`.
 
 use e2e::setup::{self, Window, close_study};
 use e2e::{NURSE, PATIENT, amendment, submitted};
@@ -61,14 +61,14 @@ pub(super) async fn with_earlier_requests(stack: &Stack) -> anyhow::Result<Vec<C
     ])
 }
 
-/// For the last: no study opens again.
+/// These cases run last, because a study cannot be opened again.
 pub(super) async fn with_a_closed_study(stack: &Stack) -> anyhow::Result<Vec<Case>> {
     let client = stack.client();
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;
     let body = report(PATIENT.assignment);
     let stored = client.submit(&patient, "before", &body).await?.expect_status(201)?.text("report_id")?;
     close_study(stack, setup::now()).await?;
-    // What is there is looked at to the end.
+    // Stored reports can still be reviewed.
     let nurse = client.login(NURSE.login, NURSE.pin).await?;
     client.review(&nurse, &stored, "approved").await?.expect_status(201)?;
     Ok(vec![

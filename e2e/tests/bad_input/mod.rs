@@ -1,7 +1,7 @@
-//! Bad input gets a clear answer, repeats nothing and stores nothing.
+//! Bad input gets a clear answer that repeats nothing of it, and nothing is stored.
 //!
-//! Refused elsewhere: floods, slow bodies and what is no HTTP in `http_surface`, guessed PINs and the time
-//! that a refusal takes in `sessions`, requests at the same time in `submissions`, `amendments`, `reviews`.
+//! Tested elsewhere: floods, slow bodies and malformed HTTP in `http_surface`; guessed PINs and the time of a refusal
+//! in `sessions`; concurrent requests in `submissions`, `amendments` and `reviews`.
 
 mod bodies;
 mod case;
@@ -17,14 +17,14 @@ use testkit::stack::{Service, Stack};
 
 use case::Case;
 
-/// A stack where nothing happens by itself, so that every new row is a request's.
+/// A stack without background work, so that only requests can add rows.
 async fn still() -> anyhow::Result<Stack> {
     let mut stack = unhurried().start().await?;
     stack.kill(Service::NotifySvc).await?;
     Ok(stack)
 }
 
-/// Sends every request, and finds that each is refused as it should be and none leaves a row.
+/// Sends every request and checks that it is refused as expected and adds no rows.
 async fn refuse(stack: &Stack, cases: Vec<Case>) -> anyhow::Result<()> {
     let client = stack.client();
     let before = clinical_rows(stack).await?;
@@ -118,7 +118,7 @@ async fn all_broken_rules_are_listed_at_once() -> anyhow::Result<()> {
     assert_eq!(answer.json()["errors"], expected);
     assert_eq!(rows(&stack).await?.reports, 0);
 
-    // The trace says which rules, and it is no error: the patient's mistake is not ours.
+    // The trace names the broken rules without being an error, because the mistake is the patient's.
     let trace_id = answer.trace_id().unwrap_or_default();
     let trace = stack.otlp.wait_for(&trace_id, DEADLINE, |trace| is_whole(trace, "validate report")).await?;
     let check = trace.named("validate report");

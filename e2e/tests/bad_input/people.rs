@@ -1,4 +1,4 @@
-//! 401, 403 and 404: who may not.
+//! 401, 403 and 404: missing permission.
 
 use anyhow::Context;
 use e2e::setup::deactivate;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::case::{Case, MARK};
 
-/// Every route that asks who it is, as a patient or as a nurse would use it.
+/// Every route that needs a login, as a patient or a nurse would use it.
 fn routes(report_id: &str, patient: &Token, nurse: &Token) -> (Vec<Case>, Vec<Case>) {
     let of = |name, method, path: &str| Case::new(name, method, path);
     let path = format!("/v1/reports/{report_id}");
@@ -39,7 +39,7 @@ fn routes(report_id: &str, patient: &Token, nurse: &Token) -> (Vec<Case>, Vec<Ca
     (patients, nurses)
 }
 
-/// Tokens that are almost good ones.
+/// Tokens with one defect each.
 async fn forged(stack: &Stack, token: &Token) -> anyhow::Result<Vec<(&'static str, String)>> {
     let (private, public): (Vec<u8>, Vec<u8>) =
         sqlx::query_as("SELECT private_key, public_key FROM identity.signing_key ORDER BY created_at DESC LIMIT 1")
@@ -52,12 +52,12 @@ async fn forged(stack: &Stack, token: &Token) -> anyhow::Result<Vec<(&'static st
         change(&mut claims);
         encode(header, &claims, &EncodingKey::from_ed_der(&private))
     };
-    // Else what follows would be refused for another reason.
+    // Proves that the tokens below are refused for their defect and not for another reason.
     seen(&stack.client(), &Token(sign(&header, &|_| ())?), "/v1/reports").await.context("a token signed by us")?;
 
     let (head, signature) = token.0.rsplit_once('.').context("a token has three parts")?;
     let payload = head.split_once('.').context("a token has three parts")?.1;
-    // The claims of one token are the header of another: both are JSON in Base64.
+    // Claims and header are both JSON in Base64, so the claims of one token can be the header of another.
     let header_of = |alg: &str| {
         let named = json!({"alg": alg, "typ": "JWT", "kid": header.kid});
         let token = encode(&Header::default(), &named, &EncodingKey::from_secret(MARK.as_bytes()))?;
@@ -94,7 +94,7 @@ async fn forged(stack: &Stack, token: &Token) -> anyhow::Result<Vec<(&'static st
     ])
 }
 
-/// 401 on every route, whatever is wrong with the token.
+/// 401 on every route, for each defect of a token.
 pub(super) async fn without_a_good_token(stack: &Stack) -> anyhow::Result<Vec<Case>> {
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
@@ -129,7 +129,7 @@ pub(super) async fn without_a_good_token(stack: &Stack) -> anyhow::Result<Vec<Ca
     Ok(cases)
 }
 
-/// 401 for what was good once.
+/// 401 for tokens, PINs and codes that were valid before.
 pub(super) async fn with_spent_tokens(stack: &Stack) -> anyhow::Result<Vec<Case>> {
     let client = stack.client();
     let credentials = json!({"login": PATIENT.login, "pin": PATIENT.pin});
@@ -150,12 +150,12 @@ pub(super) async fn with_spent_tokens(stack: &Stack) -> anyhow::Result<Vec<Case>
         Case::new(name, "POST", "/v1/activations").json(body).expect(401, "invalid-activation-code")
     };
 
-    // One session that goes on, one that is stolen from, one that ends.
+    // One session that continues, one whose token is stolen, and one that has ended.
     let current = session().await?;
     let first = session().await?;
     let second = client.post("/v1/sessions/refresh", &json!({"refresh_token": first.text("refresh_token")?})).await?;
     let second = second.expect_status(200)?;
-    // The time is over in which the first one would get its successor again.
+    // The grace time is over, in which the first token would get its successor again.
     sqlx::query("UPDATE identity.refresh_token SET used_at = used_at - interval '1 hour'")
         .execute(&mut stack.database.connect().await?)
         .await?;
@@ -183,7 +183,7 @@ pub(super) async fn with_spent_tokens(stack: &Stack) -> anyhow::Result<Vec<Case>
     ])
 }
 
-/// 403 and 404: known, but not here.
+/// 403 and 404: the person is known but has no access here.
 pub(super) async fn in_the_wrong_place(stack: &Stack) -> anyhow::Result<Vec<Case>> {
     let client = stack.client();
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;
@@ -193,13 +193,13 @@ pub(super) async fn in_the_wrong_place(stack: &Stack) -> anyhow::Result<Vec<Case
     let report_id = submitted(&client, &patient, PATIENT).await?;
     let (unknown, other_site) = (Uuid::new_v4().to_string(), SITES[1].id);
 
-    // Each role on the other's routes.
+    // Each role uses the other role's routes.
     let (patients, nurses) = routes(&report_id, &nurse, &patient);
     let mut cases: Vec<_> =
         [patients, nurses].concat().into_iter().map(|case| case.expect(403, "wrong-role")).collect();
 
     let get = |name, path: &str, token| Case::new(name, "GET", path).bearer(token);
-    // Hidden and unknown look the same.
+    // A hidden report must look the same as an unknown one.
     for id in [&report_id, &unknown] {
         let (patients, nurses) = routes(id, &neighbour, &other_nurse);
         let path = format!("/v1/reports/{id}");
@@ -238,7 +238,7 @@ pub(super) async fn in_the_wrong_place(stack: &Stack) -> anyhow::Result<Vec<Case
     Ok(cases)
 }
 
-/// 403: a withdrawn patient and a nurse who has left, with tokens that are good otherwise.
+/// 403: a patient who has withdrawn and a nurse who has left, with otherwise valid tokens.
 pub(super) async fn who_have_left(stack: &Stack) -> anyhow::Result<Vec<Case>> {
     let client = stack.client();
     let (withdrawn, left) = (&PATIENTS[3], &NURSES[3]);

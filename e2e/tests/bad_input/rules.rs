@@ -1,4 +1,4 @@
-//! 422: what can be read and breaks a rule.
+//! 422: bodies that can be read but break a rule.
 
 use chrono::TimeDelta;
 use e2e::PATIENT;
@@ -10,12 +10,12 @@ use testkit::stack::Stack;
 
 use super::case::{Case, MARK, changed};
 
-/// A report of the diary with another member.
+/// A diary with one changed member.
 fn with(name: &'static str, patient: &Token, member: &str, value: Value) -> Case {
     Case::submission(name, patient, changed(PATIENT.assignment, |body| body[member] = value))
 }
 
-/// A report of the diary with another answer.
+/// A diary with one changed answer.
 fn answer(name: &'static str, patient: &Token, link_id: &str, value: Value) -> Case {
     Case::submission(name, patient, changed(PATIENT.assignment, |body| body["answers"][link_id] = value))
 }
@@ -187,7 +187,7 @@ pub(super) async fn retired(stack: &Stack, patient: &Token) -> anyhow::Result<Ve
     Ok(vec![at("a questionnaire that is retired", setup::now()), at("a questionnaire at its retirement", retired_at)])
 }
 
-/// On the other routes.
+/// Broken rules on the other routes.
 pub(super) fn elsewhere(patient: &Token, nurse: &Token, report_id: &str) -> Vec<Case> {
     let post = |name, path: &str, body: Value| Case::new(name, "POST", path).json(body.to_string());
     let change = |name, path: &str, body| {

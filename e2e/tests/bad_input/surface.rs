@@ -1,4 +1,4 @@
-//! 404 to 431: what is no request of this API. 408 is in `http_surface`.
+//! 404 to 431: requests that are not part of this API. For 408 see `http_surface`.
 
 use e2e::PATIENT;
 use testkit::client::Token;

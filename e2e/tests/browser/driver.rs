@@ -16,21 +16,22 @@ use thirtyfour::prelude::*;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// Set where the tests must not pass for want of a browser.
+/// When this is set, a missing browser fails the tests.
 const REQUIRED: &str = "EPRO_TEST_BROWSER";
 
-/// Finds what people with a screen reader, a keyboard or weak eyes cannot use: <https://github.com/dequelabs/axe-core>.
+/// Finds barriers for people who use a screen reader or a keyboard, or have weak eyes:
+/// <https://github.com/dequelabs/axe-core>.
 const AXE: &[u8] = include_bytes!("axe-4.14.1.min.js.gz");
 
-/// Every rule of WCAG 2.2 up to level AA, and what is good practice; gives what breaks them.
+/// Runs every rule of WCAG 2.2 up to level AA, and the best practices. Returns the violations.
 const RUN: &str = "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})\
             .then(found => JSON.stringify(found.violations.map(({id, nodes}) => \
             [id, nodes.map(({html, failureSummary}) => [html, failureSummary])])))";
 
-/// A phone held in one hand, and a desk.
+/// The size of a phone and of a desktop screen.
 pub(super) const SIZES: [(&str, u32, u32); 2] = [("phone", 390, 844), ("desk", 1280, 900)];
 
-/// A window of the browser, and the processes behind it, which end with it.
+/// A browser window and its processes, which are killed when this is dropped.
 pub(super) struct Browser {
     pub(super) page: WebDriver,
     base_url: String,
@@ -38,7 +39,7 @@ pub(super) struct Browser {
     _profile: tempfile::TempDir,
 }
 
-/// A browser for pages of the gateway at `base_url`; none on a machine that has no `ChromeDriver`.
+/// Opens a browser for the gateway's pages at `base_url`. None if the machine has no `ChromeDriver`.
 pub(super) async fn open(base_url: String) -> anyhow::Result<Option<Browser>> {
     let Some(program) = find("chromedriver") else {
         ensure!(std::env::var_os(REQUIRED).is_none(), "there is no chromedriver, although {REQUIRED} is set");
@@ -66,7 +67,7 @@ fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-/// The port that `ChromeDriver` says it has taken.
+/// The port that `ChromeDriver` prints.
 async fn port(driver: &mut Child) -> anyhow::Result<u16> {
     let mut lines = BufReader::new(driver.stdout.take().context("its output")?).lines();
     let read = async {
@@ -92,7 +93,7 @@ impl Browser {
         Ok(self.page.current_url().await?.path().to_owned())
     }
 
-    /// The first visible element, which is waited for.
+    /// Waits for the first visible element.
     pub(super) async fn find(&self, selector: &str) -> anyhow::Result<WebElement> {
         let query = self.page.query(By::Css(selector)).wait(DEADLINE, Duration::from_millis(50)).and_displayed();
         query.first().await.with_context(|| format!("no {selector} is shown"))
@@ -115,7 +116,8 @@ impl Browser {
         Ok(element.click().await?)
     }
 
-    /// Chooses a radio button or a check box: they are drawn by what lies beside them.
+    /// Chooses a radio button or a check box. They are clicked by a script, because their visible part is another
+    /// element.
     pub(super) async fn choose(&self, selector: &str) -> anyhow::Result<()> {
         let element = self.page.query(By::Css(selector)).wait(DEADLINE, Duration::from_millis(50)).first().await?;
         self.page.execute("arguments[0].click()", vec![element.to_json()?]).await?;
@@ -128,7 +130,7 @@ impl Browser {
         Ok(element.send_keys(text).await?)
     }
 
-    /// As somebody of the demo study.
+    /// Signs in as a person of the demo study.
     pub(super) async fn sign_in(&self, login: &str, pin: &str) -> anyhow::Result<()> {
         self.go("/sign-in").await?;
         self.fill("#login", login).await?;
@@ -137,12 +139,12 @@ impl Browser {
         self.find("header nav").await.map(drop)
     }
 
-    /// What a script of the page comes to.
+    /// The result of a script in the page.
     pub(super) async fn script(&self, script: &str) -> anyhow::Result<Value> {
         Ok(self.page.execute(script, Vec::new()).await?.json().clone())
     }
 
-    /// Cuts the network off, or connects it.
+    /// Disconnects the network or connects it again.
     pub(super) async fn be_offline(&self, offline: bool) -> anyhow::Result<()> {
         let cdp = self.page.cdp();
         cdp.send_raw("Network.enable", json!({})).await?;
@@ -163,13 +165,14 @@ impl Browser {
         Ok(())
     }
 
-    /// Looks at the page at every size, light and dark: that everybody can use it, that it is no wider than the screen,
-    /// and, where `folder` is given, keeps a picture of each.
+    /// Checks the page at every size, in light and dark: it must be accessible and not wider than the screen. If
+    /// `folder` is given, saves a picture of each.
     pub(super) async fn inspect(&self, name: &str, folder: Option<&Path>) -> anyhow::Result<()> {
         for (at, (size, width, height)) in SIZES.into_iter().enumerate() {
             self.resize(width, height).await?;
             for (scheme, is_looked_at) in [("light", at == 0), ("dark", at == 1)] {
-                // Colours do not depend on the size, nor room on the colours.
+                // Colours do not depend on the size, nor the layout on the colours, so not every combination is
+                // checked.
                 if !is_looked_at && folder.is_none() {
                     continue;
                 }
@@ -194,12 +197,12 @@ impl Browser {
         self.resize(width, height).await
     }
 
-    /// No rule of WCAG 2.2 at level AA is broken, as far as a program can tell.
+    /// Checks that no rule of WCAG 2.2 at level AA is broken, as far as a program can tell.
     async fn accessible(&self, what: &str) -> anyhow::Result<()> {
         if self.script("return typeof axe").await? == json!("undefined") {
             let mut axe = String::new();
             GzDecoder::new(AXE).read_to_string(&mut axe)?;
-            // Not by a tag: the page's policy lets no script in.
+            // Not with a script tag, because the page's content security policy forbids it.
             self.page.cdp().send_raw("Runtime.evaluate", json!({"expression": axe})).await?;
         }
         let run = json!({"expression": RUN, "awaitPromise": true, "returnByValue": true});
@@ -216,10 +219,10 @@ impl Browser {
     }
 }
 
-/// Chromium is no child of ours, but of the driver's group.
+/// Chromium is in the driver's process group and not a child of this process, so the whole group is killed.
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Else it waits for an answer of the driver, to say that it quits.
+        // Without this, dropping the page would wait for the driver's answer to its quit command.
         let _ = self.page.clone().leak();
         if let Some(group) = self.driver.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
             let _ = kill_process_group(group, Signal::KILL);

@@ -1,4 +1,4 @@
-//! The pages, in a real browser.
+//! The pages in a real browser.
 
 mod driver;
 mod nurse;

@@ -25,7 +25,7 @@ async fn fill_in(browser: &Browser) -> anyhow::Result<()> {
     browser.choose("#attested").await
 }
 
-/// The patient's reports, each as the API shows it.
+/// The patient's reports as the API shows them.
 async fn reports(stack: &Stack) -> anyhow::Result<Vec<Value>> {
     let client = stack.client();
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;
@@ -99,7 +99,7 @@ async fn a_report_that_meets_no_network_stays_in_the_browser_and_is_stored_once_
 async fn a_report_whose_answer_was_lost_is_sent_again_under_the_same_key() -> anyhow::Result<()> {
     let Some((stack, browser)) = diary().await? else { return Ok(()) };
     fill_in(&browser).await?;
-    // The first answer does not reach the page.
+    // The first answer is lost before it reaches the page.
     browser
         .script(
             "const real = window.fetch; let lost = false; window.fetch = async (path, options) => { \
@@ -136,7 +136,7 @@ async fn only_what_is_asked_is_shown_and_what_is_wrong_is_told_beside_it() -> an
 async fn what_the_gateway_refuses_is_shown_beside_the_item_with_its_trace() -> anyhow::Result<()> {
     let Some((_stack, browser)) = diary().await? else { return Ok(()) };
     fill_in(&browser).await?;
-    // As if the page knew less than the rules do.
+    // Simulates a page with weaker checks than the gateway.
     browser.script("document.querySelector('[data-link-id=temperature]').dataset.max = 99").await?;
     browser.fill("[data-link-id=temperature] input", "55").await?;
     browser.click("#send").await?;

@@ -7,7 +7,7 @@ use testkit::stack::Service;
 
 use super::driver;
 
-/// Where the pictures are kept; made anew with `UPDATE_PICTURES=1`.
+/// The folder of the pictures. `UPDATE_PICTURES=1` makes them again.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/images/pages");
 
 #[tokio::test]

@@ -1,5 +1,4 @@
-//! What every copy does by itself, again and again, here four times a second: the same things at the same time as the
-//! other two.
+//! The periodic tasks of every copy, here four times a second, so that the copies run the same tasks at the same time.
 
 use e2e::setup::windows_made;
 use e2e::{DEADLINE, NEIGHBOUR, NURSES_PER_SITE, PATIENT, problem, submitted};
@@ -12,7 +11,7 @@ use super::{COPIES, MESSAGES, all_told, submit, three_of_each};
 
 const SO_OFTEN: &str = "250ms";
 
-/// A stack of which no copy lets the others alone.
+/// A stack with very frequent periodic tasks.
 fn busy() -> Builder {
     [
         (Service::DataSvc, "EPRO_AUDIT__SEAL_EVERY", SO_OFTEN),
@@ -29,12 +28,12 @@ fn busy() -> Builder {
     .fold(three_of_each(), |builder, (service, name, value)| builder.env(service, name, value))
 }
 
-/// The lines of all copies with this message.
+/// The log lines of all copies with this message.
 fn lines(stack: &Stack, message: &str) -> Vec<Value> {
     stack.all_logs().all().into_iter().filter(|line| line["message"] == message).collect()
 }
 
-/// Nothing went wrong anywhere: no statement met a deadlock or a row that another copy had already written.
+/// Checks that nothing failed: no statement had a deadlock or a conflict with a row of another copy.
 fn no_complaint(stack: &Stack) {
     let complaints =
         stack.all_logs().all().into_iter().filter(|line| line["level"] == "WARN" || line["level"] == "ERROR");
@@ -54,7 +53,7 @@ async fn hints_and_three_sweepers_send_each_message_once_and_three_sealers_make_
     let seals = lines(&stack, "audit trail sealed");
     let mut numbers: Vec<_> = seals.iter().filter_map(|line| line["seq"].as_u64()).collect();
     numbers.sort_unstable();
-    // Each was set by one copy alone. (There is one study.)
+    // Each number was sealed by one copy only. (There is one study.)
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
     no_complaint(&stack);
     stack.stop().await?;
@@ -81,12 +80,12 @@ async fn a_report_that_nobody_was_told_of_is_noted_and_told_to_the_study_once() 
         let counts = "SELECT count(*) FILTER (WHERE state = 'delivered'), count(*) FROM clinical.notification";
         Ok(sqlx::query_as::<_, (i64, i64)>(counts).fetch_one(&mut database).await?)
     };
-    // Told to nobody at its own site, and to everybody at the other.
+    // No nurse of the patient's site was notified, and every nurse of the other site was.
     let expected = (i64::try_from(REPORTS * MESSAGES)?, i64::try_from(2 * REPORTS * MESSAGES)?);
     assert_eq!(poll::until(DEADLINE, states, |states| *states == expected).await?, expected);
     assert_eq!(lines(&stack, "nobody is told of this report").len(), REPORTS);
     assert_eq!(lines(&stack, "the nurses of the whole study are told of this report").len(), REPORTS);
-    // What is escalated together may be told in one message.
+    // Reports that are escalated together may be in one message.
     let told = 1..=REPORTS * NURSES_PER_SITE;
     assert!(told.contains(&stack.sms.accepted().len()) && told.contains(&stack.smtp.accepted().len()));
     stack.stop().await?;
@@ -142,7 +141,7 @@ async fn each_gateway_has_limits_of_its_own_and_wrong_pins_count_wherever_they_a
         stack.clients()[gateway].post("/v1/sessions", &json!({"login": login, "pin": pin})).await
     };
     let [victim, other] = [&PATIENTS[0], &PATIENTS[1]];
-    // The sixth attempt is the right one, and the five before it have locked the login.
+    // The first five attempts are wrong and lock the login. The sixth is right.
     for number in 0..5 {
         problem(&attempt(number % COPIES, victim.login, "975310").await?, 401, "wrong-credentials")?;
     }

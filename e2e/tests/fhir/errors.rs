@@ -1,14 +1,14 @@
-//! Every error is an `OperationOutcome` and repeats nothing.
+//! Every error is an `OperationOutcome` and repeats nothing of the request.
 
 use super::*;
 
-/// A word that is in every value that is sent.
+/// A word that is in every value of the requests.
 const SENT: &str = "zebra";
 
 /// A request: method, path, bearer, media type and body; and the status and the problem type of its answer.
 type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [u8], u16, &'a str);
 
-/// Whether each is refused with an outcome that repeats nothing, and nothing is stored.
+/// Checks that each request is refused with an outcome that repeats nothing, and that nothing is stored.
 async fn refuse(stack: &Stack, cases: &[Case<'_>]) -> anyhow::Result<()> {
     let client = stack.client();
     for (method, path, bearer, media_type, body, status, code) in cases {

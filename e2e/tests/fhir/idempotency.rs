@@ -1,4 +1,4 @@
-//! A retry stores nothing new, by whichever name it comes.
+//! A retry stores nothing new, whichever header or identifier carries the key.
 
 use super::*;
 
@@ -11,7 +11,7 @@ async fn a_retry_by_each_way_gets_the_first_answer() -> anyhow::Result<()> {
     resource["identifier"] = json!({"system": "https://phone.example.org", "value": "1"});
     let condition = "identifier=https%3A%2F%2Fphone.example.org%7C1";
     let first = client.create_response(&patient, &[], &resource).await?.expect_status(201)?;
-    // One name, in three ways.
+    // The same key, given in three ways.
     for (headers, status) in [
         (&[][..], 201),
         (&[("idempotency-key", "https://phone.example.org|1")], 201),
@@ -44,7 +44,7 @@ async fn other_content_under_the_same_name_is_refused() -> anyhow::Result<()> {
     let mut resource = diary(PATIENT.id, PATIENT.assignment);
     resource["identifier"] = json!({"system": "https://phone.example.org", "value": "1"});
     client.create_response(&patient, &[], &resource).await?.expect_status(201)?;
-    // Blanks and order are no content.
+    // Whitespace and the order of members are not part of the content.
     let spaced = serde_json::to_string_pretty(&resource)?;
     let bearer = format!("Bearer {}", patient.0);
     let headers =
@@ -107,13 +107,13 @@ async fn an_assignment_is_named_or_the_only_one() -> anyhow::Result<()> {
     let shown = seen(&client, &patient, &format!("{RESPONSES}/{id}")).await?;
     assert_eq!(shown["basedOn"][0], fhir::reference("ServiceRequest", PATIENT.gad7));
 
-    // The diary is asked for at any time, and once a day.
+    // There are two assignments of the diary: one at any time, and one once a day.
     let mut resource = diary(PATIENT.id, PATIENT.assignment);
     let _ = resource.as_object_mut().and_then(|resource| resource.remove("basedOn"));
     let key = [("idempotency-key", "key")];
     let body = outcome(&client.create_response(&patient, &key, &resource).await?, 422, "invalid-body")?;
     assert_eq!(body["issue"][1]["expression"], json!(["QuestionnaireResponse.basedOn"]));
-    // It is the assignment that says what is filled in.
+    // The assignment decides which questionnaire is filled in.
     resource["basedOn"] = json!([fhir::reference("ServiceRequest", PATIENT.gad7)]);
     let body = outcome(&client.create_response(&patient, &key, &resource).await?, 422, "report-invalid")?;
     assert_eq!(body["issue"][1]["expression"], json!(["QuestionnaireResponse.questionnaire"]));

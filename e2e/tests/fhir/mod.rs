@@ -1,4 +1,4 @@
-//! FHIR R4 at the gateway: the same reports, under the same rules.
+//! The FHIR R4 interface of the gateway: the same reports with the same rules.
 
 mod errors;
 mod idempotency;
@@ -14,14 +14,14 @@ use testkit::contract;
 use testkit::fhir::{self, MEDIA_TYPE, RESPONSES, created, diary, gad7, phq9};
 use testkit::stack::{Service, Stack};
 
-/// The id of what a valid resource has become, under a key of its own.
+/// Stores a valid resource with a new idempotency key. Returns its id.
 async fn stored(client: &Client, token: &Token, resource: &Value) -> anyhow::Result<String> {
     let key = uuid::Uuid::new_v4().to_string();
     let answer = client.create_response(token, &[("idempotency-key", &key)], resource).await?.expect_status(201)?;
     Ok(created(&answer).context("no location")?.to_owned())
 }
 
-/// An error's body, when the answer is one as clients may rely on.
+/// The body of an error, after checking that the answer has everything that clients rely on.
 fn outcome(answer: &Response, status: u16, code: &str) -> anyhow::Result<Value> {
     let body = answer.json();
     let shown = || format!("{} {:?} {}", answer.status, answer.headers, String::from_utf8_lossy(&answer.body));
@@ -38,7 +38,7 @@ fn outcome(answer: &Response, status: u16, code: &str) -> anyhow::Result<Value> 
     Ok(body)
 }
 
-/// The answers of a response by their items, without the words that codes are shown by.
+/// The answers of a response by item, without the display texts of codes.
 fn answers(resource: &Value) -> BTreeMap<String, Value> {
     let items = resource["item"].as_array().into_iter().flatten();
     let answers = items.map(|item| {

@@ -80,7 +80,7 @@ async fn a_search_finds_what_was_filled_in_and_when() -> anyhow::Result<()> {
             assert_eq!(ids(&bundle), found.iter().map(ToString::to_string).collect::<Vec<_>>(), "{query}");
         }
     }
-    // Each in its newest revision, as read by itself.
+    // Each report in its newest revision, as a read returns it.
     let amended =
         client.amend(&patient, &may, "\"1\"", &e2e::amendment()).await?.expect_status(201)?.text("report_id")?;
     let bundle = seen(&client, &nurse, RESPONSES).await?;

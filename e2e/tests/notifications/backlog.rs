@@ -1,4 +1,4 @@
-//! What waits, what is claimed and what becomes of a claim when something fails meanwhile.
+//! Waiting notifications, their leases, and what happens to a lease when something fails.
 
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ async fn what_is_delivered_at_last_needs_no_attempt_that_was_begun_meanwhile() -
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     submitted(&client, &token, PATIENT).await?;
     stack.sms.journal().wait_until(DEADLINE, |messages| messages.len() == NURSES_PER_SITE).await?;
-    // As if the lease had run out and another worker had come by.
+    // Simulates an expired lease that another worker has taken.
     sqlx::query(
         "UPDATE clinical.notification SET attempts = 2, lease_until = now() + interval '1 hour' WHERE channel = 'sms'",
     )
@@ -121,7 +121,7 @@ async fn a_service_that_is_told_to_stop_sends_what_it_has_claimed_and_claims_no_
     }
     let last = client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?.trace_id();
     stack.sms.journal().wait_until(DEADLINE, |messages| messages.len() == NURSES_PER_SITE).await?;
-    // Its hint is in the queue.
+    // Waits until its hint is in the queue.
     let last = last.unwrap_or_default();
     let notify = "epro.notify.v1.NotifyService/Notify";
     stack.otlp.wait_for(&last, DEADLINE, |trace| is_whole(trace, notify)).await?;

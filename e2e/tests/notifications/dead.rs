@@ -1,4 +1,4 @@
-//! What could not be delivered is not forgotten: the nurses of the site can list it, and it is counted.
+//! Notifications that could not be delivered are counted, and the nurses of the site can list them.
 
 use std::collections::BTreeSet;
 
@@ -82,7 +82,7 @@ async fn what_a_site_was_not_told_comes_in_pages() -> anyhow::Result<()> {
     let bad = client.get(&path("?cursor=abc"), Some(&nurse)).await?;
     problem(&bad, 400, "malformed-cursor")?;
 
-    // A nurse who has left by the time it is sent is not owed anything.
+    // A nurse who has left before the delivery gets no message.
     stack.kill(Service::NotifySvc).await?;
     submitted(&client, &patient, PATIENT).await?;
     deactivate(&stack, NURSES[1].id).await?;
@@ -118,7 +118,7 @@ async fn a_dead_notification_is_counted_by_its_channel_and_why() -> anyhow::Resu
 
 #[tokio::test]
 async fn a_nurse_has_a_dead_notification_sent_again() -> anyhow::Result<()> {
-    // What is sent again has all its time again.
+    // A notification that is sent again starts with the full retry time.
     let stack = eager().env(Service::NotifySvc, "EPRO_DELIVERY__GIVE_UP_AFTER", "10s").start().await?;
     stack.sms.respond_to(NURSE.phone, sms::Behaviour::Refuse(400));
     let client = stack.client();

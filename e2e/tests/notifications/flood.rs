@@ -1,4 +1,4 @@
-//! One patient cannot have the nurses told without end, and nothing urgent is held up by that.
+//! One patient cannot cause unlimited messages to the nurses, and that limit does not delay urgent ones.
 
 use chrono::{TimeDelta, Utc};
 use e2e::{NURSES_PER_SITE, PATIENT, amendment, problem, setup, submitted};
@@ -9,7 +9,7 @@ use testkit::stack::Stack;
 use super::reconcile::{CLEAN, reconcile};
 use super::{count, eager, wait_for_count};
 
-/// Sets what the study wants told one by one, and how many reports it takes in an hour.
+/// Sets how many reports are notified one by one, and how many reports the study accepts in an hour.
 async fn limit(stack: &Stack, told_singly: i32, reports_per_hour: i32) -> anyhow::Result<()> {
     sqlx::query("UPDATE clinical.study SET told_singly = $1, reports_per_hour = $2")
         .bind(told_singly)
@@ -46,7 +46,7 @@ async fn what_comes_beyond_the_first_reports_is_told_in_one_message() -> anyhow:
     .await?;
     assert_eq!(waits, vec![true; GATHERED * 2 * NURSES_PER_SITE]);
 
-    // As if the hour had passed.
+    // Simulates that the hour has passed.
     sqlx::query("UPDATE clinical.notification SET due_at = now(), created_at = created_at - interval '1 hour'")
         .execute(&mut database)
         .await?;
@@ -103,7 +103,7 @@ async fn a_flood_of_reports_is_refused_for_a_while_and_keeps_no_urgent_one_out()
     }
     problem(&submit_urgent(&client, &token, "three").await?, 429, "too-many-reports")?;
 
-    // As if one of them were an hour old.
+    // A higher limit has the same effect as one report that is older than an hour.
     limit(&stack, 1000, 3).await?;
     submitted(&client, &token, PATIENT).await?;
     wait_for_count(&stack, "%", "delivered", 5 * 2 * NURSES_PER_SITE).await?;
@@ -122,7 +122,7 @@ async fn amendments_have_the_same_limit_and_use_up_nobody_elses() -> anyhow::Res
     let third = client.amend_under(&token, "third", &second, "*", &amendment()).await?.expect_status(201)?;
     let third = third.text("report_id")?;
     problem(&client.amend(&token, &third, "*", &amendment()).await?, 429, "too-many-reports")?;
-    // One that was stored is still answered, and a new report has a limit of its own.
+    // A retry of the stored amendment still gets its answer, and new reports have a limit of their own.
     client.amend_under(&token, "third", &second, "*", &amendment()).await?.expect_status(201)?;
     submitted(&client, &token, PATIENT).await?;
     problem(&client.submit_new(&token, PATIENT.assignment).await?, 429, "too-many-reports")?;

@@ -1,4 +1,4 @@
-//! What can wait is not told in a site's quiet hours, whatever has put it off until then.
+//! Messages that can wait are not sent in a site's quiet hours, whatever has delayed them until then.
 
 use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, submitted};
 use serde_json::json;
@@ -10,7 +10,7 @@ use testkit::{poll, sms};
 use super::reconcile::{CLEAN, reconcile};
 use super::{eager, wait_for_count};
 
-/// Gives the patient's site quiet hours that began an hour ago and last for two more.
+/// Gives the patient's site quiet hours that began an hour ago and last two more hours.
 async fn keep_quiet(stack: &Stack) -> anyhow::Result<()> {
     sqlx::query(
         "UPDATE clinical.site
@@ -24,7 +24,7 @@ async fn keep_quiet(stack: &Stack) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How many notifications are due when their site's quiet hours end, and held by nobody.
+/// The number of notifications that are due at the end of their site's quiet hours and have no lease.
 async fn held_back(stack: &Stack, attempts: i32) -> anyhow::Result<usize> {
     let count: i64 = sqlx::query_scalar(
         "SELECT count(*)
@@ -87,7 +87,7 @@ async fn what_is_not_urgent_waits_for_the_end_of_quiet_hours() -> anyhow::Result
     assert_eq!(waits, [true; 2 * NURSES_PER_SITE]);
     assert_eq!(stack.sms.journal().all().len(), 0);
 
-    // As if two hours had passed.
+    // Simulates that two hours have passed.
     sqlx::query(
         "UPDATE clinical.site SET quiet_until = (now() AT TIME ZONE time_zone)::time WHERE quiet_from IS NOT NULL",
     )
@@ -104,7 +104,7 @@ async fn what_is_not_urgent_waits_for_the_end_of_quiet_hours() -> anyhow::Result
 async fn a_backlog_that_is_worked_off_in_quiet_hours_has_its_urgent_news_told_and_the_rest_waits() -> anyhow::Result<()>
 {
     const REPORTS: usize = 3;
-    // One at a time: what is held back leaves its room to others.
+    // With one delivery at a time, notifications that wait must not block others.
     let mut stack = eager().env(Service::NotifySvc, "EPRO_DELIVERY__CONCURRENCY", "1").start().await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;

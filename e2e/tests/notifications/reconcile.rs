@@ -1,4 +1,4 @@
-//! `data-svc reconcile` and the log name what nobody was told of.
+//! `data-svc reconcile` and the log name the reports that no nurse was notified of.
 
 use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, submitted};
 use serde_json::json;
@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::{eager, wait_for_count};
 
-/// What it says when everything adds up.
+/// Its output when nothing is wrong.
 pub(super) const CLEAN: &str = "0 reports that nobody was told of, 0 stuck notifications\n";
 
-/// What `data-svc reconcile` says, and its exit code.
+/// The output of `data-svc reconcile`, and its exit code.
 pub(super) async fn reconcile(stack: &Stack, options: &[&str]) -> anyhow::Result<(String, Option<i32>)> {
     let output = stack.command(Service::DataSvc, &[&["reconcile"], options].concat()).await?;
     Ok((String::from_utf8(output.stdout)?, output.status.code()))
@@ -68,7 +68,7 @@ async fn what_is_put_off_again_and_again_shows_after_a_day() -> anyhow::Result<(
     assert!(text.starts_with("0 reports that nobody was told of, 4 stuck notifications\n"), "{text}");
     assert_eq!(code, Some(1));
     assert_eq!(reconcile(&stack, &["--pending-after", "27h"]).await?, (CLEAN.to_owned(), Some(0)));
-    // Its last attempt may have had to wait for a night to end.
+    // With quiet hours, the last attempt may have been delayed until the end of a night.
     sqlx::query("UPDATE clinical.site SET quiet_from = '22:00', quiet_until = '07:00'").execute(&mut database).await?;
     assert_eq!(reconcile(&stack, &[]).await?, (CLEAN.to_owned(), Some(0)));
     stack.stop().await?;
@@ -85,7 +85,7 @@ async fn a_report_that_nobody_is_told_of_is_counted() -> anyhow::Result<()> {
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     submitted(&client, &token, PATIENT).await?;
-    // Who leaves before she is told has not been told.
+    // A nurse who leaves before the delivery counts as not notified.
     wait_for_count(&stack, "%", "delivered", 2 * NURSES_PER_SITE).await?;
     sqlx::query("UPDATE identity.person SET active = false WHERE role = 'nurse'")
         .execute(&mut stack.database.connect().await?)

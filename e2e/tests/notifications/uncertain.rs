@@ -1,4 +1,4 @@
-//! A message that was handed over and not answered may have arrived: it is neither delivered nor failed.
+//! A message that was handed over without an answer may have arrived, so it is neither delivered nor failed.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use testkit::{poll, sms, smtp};
 use super::reconcile::{CLEAN, reconcile};
 use super::{count, eager, wait_for_count};
 
-/// Longer than any test lasts.
+/// Longer than any test.
 const NEVER: Duration = Duration::from_mins(10);
 
-/// A stack that waits for no answer for long.
+/// A stack with short answer timeouts.
 fn impatient() -> Builder {
     eager().env(Service::NotifySvc, "EPRO_SMS__ANSWER_TIMEOUT", "300ms").env(
         Service::NotifySvc,
@@ -22,7 +22,7 @@ fn impatient() -> Builder {
     )
 }
 
-/// Waits until every notification of a channel has come to an uncertain attempt.
+/// Waits until every notification of a channel has had this many attempts and is uncertain.
 async fn wait_until_uncertain(stack: &Stack, channel: &str, attempts: i32) -> anyhow::Result<()> {
     let found = async || {
         let count: i64 = sqlx::query_scalar(
@@ -91,7 +91,7 @@ async fn what_may_have_been_delivered_is_never_dead() -> anyhow::Result<()> {
         .env(Service::NotifySvc, "EPRO_BREAKER__FAILURES", "1000")
         .start()
         .await?;
-    // Its last attempt may well be a failure that is known to be one.
+    // The last attempt may be one that certainly failed.
     stack.smtp.respond_next([smtp::Behaviour::AcceptAfter(NEVER); NURSES_PER_SITE]);
     stack.smtp.respond_with(smtp::Behaviour::Disconnect);
     let client = stack.client();

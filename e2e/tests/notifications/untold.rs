@@ -1,4 +1,4 @@
-//! A report that nobody was told of is found, shown to the nurses of the study, and told to them.
+//! A report that no nurse was notified of is found, listed for the nurses of the study, and escalated to them.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use testkit::{poll, sms, smtp};
 use super::reconcile::{CLEAN, reconcile};
 use super::{eager, wait_for_count};
 
-/// Lets no message to a nurse of the patient's site arrive.
+/// Makes all messages to nurses of the patient's site fail.
 fn cut_off(stack: &Stack) {
     for nurse in NURSES.iter().filter(|nurse| nurse.site == PATIENT.site) {
         stack.sms.respond_to(nurse.phone, sms::Behaviour::Refuse(400));
@@ -21,12 +21,12 @@ fn cut_off(stack: &Stack) {
     }
 }
 
-/// The list of the study, as a nurse of the other site sees it.
+/// The study's list as a nurse of the other site sees it.
 async fn listed(client: &Client, nurse: &Token, query: &str) -> anyhow::Result<Value> {
     seen(client, nurse, &format!("/v1/projects/{STUDY}/untold-reports{query}")).await
 }
 
-/// Waits until there is a line in the log with this message.
+/// Waits for a log line with this message.
 async fn logged(stack: &Stack, service: Service, message: &str) -> anyhow::Result<Value> {
     stack.wait_for_log(service, DEADLINE, |line| line["message"] == message).await
 }
@@ -87,13 +87,13 @@ async fn what_can_wait_is_listed_until_somebody_is_told() -> anyhow::Result<()> 
     let untold = format!("1 reports that nobody was told of, 0 stuck notifications\nreport {report_id}\n");
     assert_eq!(reconcile(&stack, &[]).await?, (untold, Some(1)));
 
-    // As if the study's time for it had passed.
+    // Simulates that the study's time until escalation has passed.
     sqlx::query("UPDATE clinical.untold_report SET escalate_at = now()")
         .execute(&mut stack.database.connect().await?)
         .await?;
     wait_for_count(&stack, "%", "delivered", 2 * NURSES_PER_SITE).await?;
     assert_eq!(reconcile(&stack, &[]).await?, (CLEAN.to_owned(), Some(0)));
-    // Where the message leads: it stays there until somebody at its own site knows of it.
+    // The message links to this list. The report stays in it until a nurse of its own site knows of it.
     assert_eq!(listed(&client, &nurse, "").await?["reports"][0]["report_id"], json!(report_id));
     let own = client.login(NURSES[0].login, NURSES[0].pin).await?;
     client.review(&own, &report_id, "approved").await?.expect_status(201)?;
@@ -119,7 +119,7 @@ async fn what_is_escalated_together_is_told_in_one_message() -> anyhow::Result<(
     let found: i64 = poll::until(DEADLINE, found, |found| *found == 3).await?;
     assert_eq!(found, 3);
 
-    // They wait for each other behind a provider that is slow.
+    // With a slow provider the later ones wait, and are put together.
     stack.sms.respond_next([sms::Behaviour::AcceptAfter(Duration::from_secs(2)); NURSES_PER_SITE]);
     sqlx::query("UPDATE clinical.untold_report SET escalate_at = now()")
         .execute(&mut stack.database.connect().await?)
@@ -165,7 +165,7 @@ async fn a_report_that_reaches_nobody_once_more_is_found_once_more_even_if_that_
     sqlx::query("UPDATE clinical.untold_report SET escalate_at = now()").execute(&mut database).await?;
     wait_for_count(&stack, "%", "dead", 2 * NURSES.len()).await?;
 
-    // As if somebody was being told, and data-svc had died when that came to nothing.
+    // Simulates that data-svc died after an escalation had begun, and the escalation failed.
     sqlx::query("UPDATE clinical.untold_report SET escalate_at = NULL").execute(&mut database).await?;
     let due = async || {
         let count = sqlx::query_scalar("SELECT count(escalate_at) FROM clinical.untold_report");

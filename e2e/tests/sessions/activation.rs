@@ -1,4 +1,4 @@
-//! A PIN for who has a code.
+//! A person chooses a PIN with an activation code.
 
 use anyhow::ensure;
 use e2e::setup::deactivate;
@@ -13,7 +13,7 @@ use super::is_good;
 
 const PIN: &str = "864209";
 
-/// What staff are told when they ask for a code.
+/// The output for staff who issue a code.
 async fn issue(stack: &Stack, arguments: &[&str]) -> anyhow::Result<String> {
     let output = stack.command(Service::UserSvc, &[&["activation", "issue"], arguments].concat()).await?;
     ensure!(output.status.success(), "{output:?}");

@@ -1,4 +1,4 @@
-//! What happens to logins and sessions is kept, for good.
+//! Events of logins and sessions are recorded permanently.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use testkit::postgres::Cluster;
 use testkit::stack::{Service, Stack};
 use uuid::Uuid;
 
-/// The actions about a person, as often as there were, each with whether it has a session and an actor.
+/// The actions of a person with their number, and whether they have a session and an actor.
 async fn trail(stack: &Stack, person_id: Uuid) -> anyhow::Result<Vec<(String, i64, bool, bool)>> {
     let statement = sqlx::query_as(
         "SELECT action, count(*), bool_and(session_id IS NOT NULL), bool_and(actor_id = $2) IS NOT NULL
@@ -45,7 +45,7 @@ async fn whatever_happens_to_a_login_or_session_is_in_the_trail() -> anyhow::Res
     let mut database = stack.database.connect().await?;
     let pass_grace = "UPDATE identity.refresh_token SET used_at = used_at - interval '1 hour'";
     sqlx::query(pass_grace).execute(&mut database).await?;
-    // The first one ends the session; those after it find it ended.
+    // The first replay ends the session. The later ones find it ended.
     for _ in 0..4 {
         problem(&client.refresh(&stolen.refresh).await?, 401, "invalid-refresh-token")?;
     }
@@ -54,7 +54,7 @@ async fn whatever_happens_to_a_login_or_session_is_in_the_trail() -> anyhow::Res
     sqlx::query("UPDATE identity.credential SET locked_until = now()").execute(&mut database).await?;
     fail(&client).await?;
     let nurse = client.login(NURSE.login, NURSE.pin).await?;
-    // The second one finds nothing to set free.
+    // The second call finds no lock to remove.
     for _ in 0..2 {
         client.free_login(&nurse, SITES[0].id, PATIENT.id).await?.expect_status(204)?;
     }
@@ -76,7 +76,7 @@ async fn whatever_happens_to_a_login_or_session_is_in_the_trail() -> anyhow::Res
     Ok(())
 }
 
-/// How often an action is in the trail.
+/// How many events of this action there are.
 async fn times(stack: &Stack, action: &str) -> anyhow::Result<i64> {
     let statement = sqlx::query_scalar("SELECT count(*) FROM identity.audit_event WHERE action = $1").bind(action);
     Ok(statement.fetch_one(&mut stack.database.connect().await?).await?)
@@ -110,7 +110,8 @@ async fn a_replay_in_a_session_that_was_logged_out_is_kept_once_in_a_while() -> 
     for _ in 0..3 {
         problem(&client.refresh(&stolen.refresh).await?, 401, "invalid-refresh-token")?;
     }
-    // The newest one of an ended session is no replay: another page of the same phone may not know yet.
+    // Using the newest token of an ended session is no replay: another page on the same phone may not know yet that the
+    // session has ended.
     problem(&client.refresh(&newest.refresh).await?, 401, "invalid-refresh-token")?;
     assert_eq!(times(&stack, "session.replay").await?, 1);
     stack.stop().await?;
@@ -193,7 +194,7 @@ async fn nobody_changes_the_trail_not_even_the_superuser() -> anyhow::Result<()>
 #[tokio::test]
 async fn a_table_of_identity_that_user_svc_only_adds_to_is_append_only() -> anyhow::Result<()> {
     let database = Cluster::from_env()?.create_database().await?;
-    // Whether the service may change a row of what it may add to, and whether both triggers guard it.
+    // Each table that the service may insert into, whether it may update it, and whether both triggers protect it.
     let tables: Vec<(String, bool, bool)> = sqlx::query_as(
         "SELECT relname::text, has_any_column_privilege('user_svc', pg_class.oid, 'UPDATE'),
                 (SELECT count(*) = 2 FROM pg_trigger
@@ -205,7 +206,7 @@ async fn a_table_of_identity_that_user_svc_only_adds_to_is_append_only() -> anyh
     .fetch_all(&mut database.connect().await?)
     .await?;
     let only_added: BTreeSet<_> = tables.iter().filter(|table| !table.1).map(|table| (&*table.0, table.2)).collect();
-    // A key that signs is taken out of use by hand.
+    // A signing key can be deleted: it is taken out of use by an operator.
     assert_eq!(only_added, BTreeSet::from([("audit_event", true), ("signing_key", false)]));
     database.drop().await?;
     Ok(())

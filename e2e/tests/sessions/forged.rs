@@ -1,4 +1,4 @@
-//! Access tokens that user-svc has not made, or not for this.
+//! Access tokens that user-svc has not issued, or not for this purpose.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::is_good;
 
-/// What it takes to make a token of one's own.
+/// Everything that is needed to sign tokens.
 struct Forger {
     key_id: Uuid,
     private_key: Vec<u8>,
@@ -31,7 +31,7 @@ impl Forger {
         Ok(Self { key_id, private_key, public_key, session_id })
     }
 
-    /// What user-svc itself would sign.
+    /// The claims that user-svc itself would sign.
     fn claims(&self) -> Value {
         let now = chrono::Utc::now().timestamp();
         json!({"iss": "epro", "aud": "epro-api", "sub": self.session_id, "iat": now, "exp": now + 600})
@@ -45,7 +45,7 @@ impl Forger {
         Ok(Token(encode(header, claims, &EncodingKey::from_ed_der(&self.private_key))?))
     }
 
-    /// With one claim changed, or left out where it is null.
+    /// Signs with one claim changed, or removed if the value is null.
     fn sign_with(&self, claim: &str, value: Value) -> anyhow::Result<Token> {
         let mut claims = self.claims();
         claims[claim] = value;
@@ -65,7 +65,7 @@ async fn a_token_is_good_for_its_issuer_audience_session_and_time_alone() -> any
     let stack = Stack::start().await?;
     let client = stack.client();
     let forger = Forger::new(&stack, &client).await?;
-    // Otherwise it would be for another reason that the others are refused.
+    // Proves that the tokens below are refused for their defect and not for another reason.
     assert!(is_good(&client, &forger.sign(&forger.header(Algorithm::EdDSA), &forger.claims())?).await?);
     let now = chrono::Utc::now().timestamp();
     for (claim, value) in [
@@ -101,7 +101,7 @@ async fn no_algorithm_but_ours_is_believed() -> anyhow::Result<()> {
             assert!(!is_good(&client, &token).await?, "{algorithm} with {signature:?}");
         }
     }
-    // The public key is known to everybody; as a shared secret it would open every session.
+    // The public key is not secret. If it were accepted as an HMAC secret, anybody could forge tokens.
     for secret in [forger.public_key.clone(), URL_SAFE_NO_PAD.encode(&forger.public_key).into_bytes()] {
         let header = forger.header(Algorithm::HS256);
         let token = Token(encode(&header, &claims, &EncodingKey::from_secret(&secret))?);

@@ -1,4 +1,4 @@
-//! What is over is deleted, and nothing else.
+//! Expired rows are deleted, and nothing else.
 
 use e2e::{DEADLINE, NEIGHBOUR, PATIENT, problem};
 use migrations::demo::NEWCOMER;
@@ -8,7 +8,7 @@ use testkit::stack::{Builder, Service, Stack};
 
 use super::is_good;
 
-/// A stack that looks often, in batches of two, and keeps nothing that is over.
+/// A stack with frequent housekeeping, in batches of two, without a retention time.
 fn tidy() -> Builder {
     Stack::builder()
         .env(Service::UserSvc, "EPRO_HOUSEKEEPING__EVERY", "200ms")
@@ -17,7 +17,7 @@ fn tidy() -> Builder {
         .env(Service::UserSvc, "EPRO_HOUSEKEEPING__BATCHES", "3")
 }
 
-/// Sessions, refresh tokens, seeds and activation codes that there are.
+/// The number of sessions, refresh tokens, seeds and activation codes.
 async fn rows(stack: &Stack) -> anyhow::Result<(i64, i64, i64, i64)> {
     let counted = sqlx::query_as(
         "SELECT (SELECT count(*) FROM identity.session), (SELECT count(*) FROM identity.refresh_token),

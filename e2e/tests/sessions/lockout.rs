@@ -1,4 +1,4 @@
-//! Guessing PINs.
+//! Protection against guessed PINs.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use testkit::stack::{Builder, Service, Stack};
 
 const WRONG: &str = "975310";
 
-/// The body of a refusal without what differs between any two answers.
+/// The body of a refusal without the fields that differ in every answer.
 async fn refusal(client: &Client, login: &str, pin: &str) -> anyhow::Result<Value> {
     let answer = client.post("/v1/sessions", &json!({"login": login, "pin": pin})).await?;
     let mut body = problem(&answer, 401, "wrong-credentials")?;
@@ -21,7 +21,7 @@ async fn refusal(client: &Client, login: &str, pin: &str) -> anyhow::Result<Valu
     Ok(body)
 }
 
-/// Wrong PINs counted, and whether the login is locked.
+/// The number of counted failures, and whether the login is locked.
 async fn credential(stack: &Stack, login: &str) -> anyhow::Result<(i32, bool)> {
     let statement = sqlx::query_as(
         "SELECT failures, coalesce(locked_until > now(), false) FROM identity.credential WHERE login = $1",
@@ -45,7 +45,7 @@ fn strict() -> Builder {
         .env(Service::UserSvc, "EPRO_SESSIONS__FAILED_LOGIN_TAKES", "0s")
 }
 
-/// Four wrong PINs, with the lock between them over.
+/// Four wrong PINs. The lock in between has expired.
 async fn block(stack: &Stack, login: &str) -> anyhow::Result<()> {
     let client = stack.client();
     for _ in 0..2 {
@@ -56,7 +56,7 @@ async fn block(stack: &Stack, login: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Lets the time of every lock pass.
+/// Simulates that all locks have expired.
 async fn pass_time(stack: &Stack) -> anyhow::Result<()> {
     sqlx::query("UPDATE identity.credential SET locked_until = now() WHERE locked_until IS NOT NULL")
         .execute(&mut stack.database.connect().await?)
@@ -133,7 +133,7 @@ async fn each_lock_is_longer_than_the_one_before() -> anyhow::Result<()> {
         assert_eq!(minutes_locked(&stack, PATIENT.login).await?, minutes);
         pass_time(&stack).await?;
     }
-    // The right PIN is the end of the row.
+    // The right PIN resets the count.
     client.login(PATIENT.login, PATIENT.pin).await?;
     refusal(&client, PATIENT.login, WRONG).await?;
     assert_eq!(minutes_locked(&stack, PATIENT.login).await?, 15);
@@ -153,7 +153,7 @@ async fn too_many_wrong_pins_in_a_row_block_a_login_until_a_nurse_sets_it_free()
     let nurse = client.login(NURSE.login, NURSE.pin).await?;
     client.free_login(&nurse, SITES[0].id, PATIENT.id).await?.expect_status(204)?;
     client.login(PATIENT.login, PATIENT.pin).await?;
-    // Again, as after a lost answer.
+    // Repeated, as after a lost answer.
     client.free_login(&nurse, SITES[0].id, PATIENT.id).await?.expect_status(204)?;
     stack.stop().await?;
     Ok(())
@@ -210,9 +210,9 @@ async fn a_refused_login_does_not_tell_why() -> anyhow::Result<()> {
     ];
     let mut bodies = Vec::new();
     let mut times = vec![Vec::new(); attempts.len()];
-    // The first one makes the connections.
+    // The first request opens the connections.
     refusal(&client, "nobody", WRONG).await?;
-    // One after the other in turns, so that whatever else the machine does is shared by all.
+    // In turns, so that other load on the machine affects all attempts equally.
     for _ in 0..3 {
         for ((_, login, pin), times) in attempts.iter().zip(&mut times) {
             let start = Instant::now();

@@ -1,4 +1,4 @@
-//! Tokens for tokens.
+//! Refreshing tokens.
 
 use e2e::setup::deactivate;
 use e2e::{PATIENT, problem};
@@ -8,7 +8,7 @@ use testkit::stack::{Service, Stack};
 
 use super::is_good;
 
-/// Lets the grace time of every used token pass.
+/// Simulates that the grace time of all used tokens has passed.
 async fn pass_grace(stack: &Stack) -> anyhow::Result<()> {
     sqlx::query("UPDATE identity.refresh_token SET used_at = used_at - interval '30 seconds'")
         .execute(&mut stack.database.connect().await?)
@@ -81,13 +81,13 @@ async fn a_refresh_whose_answer_was_lost_is_answered_again() -> anyhow::Result<(
     let mut stack = Stack::start().await?;
     let client = stack.client();
     let first = client.open_session(PATIENT.login, PATIENT.pin).await?;
-    // Nobody reads the answer, and the next question meets another process.
+    // The answer is lost, and the retry is handled by another process.
     let lost = Session::of(&client.refresh(&first.refresh).await?.expect_status(200)?)?;
     stack.restart(Service::UserSvc).await?;
     stack.wait_until_ready().await?;
     let again = Session::of(&client.refresh(&first.refresh).await?.expect_status(200)?)?;
     assert_eq!(again.refresh, lost.refresh);
-    // Nor does it matter that somebody went on with the successor.
+    // It makes no difference that the successor has been used already.
     let next = Session::of(&client.refresh(&lost.refresh).await?.expect_status(200)?)?;
     let late = Session::of(&client.refresh(&first.refresh).await?.expect_status(200)?)?;
     assert_eq!(late.refresh, lost.refresh);

@@ -1,4 +1,4 @@
-//! The key that signs access tokens is replaced without anybody noticing, or at once when somebody else has it.
+//! The signing key of access tokens is replaced without an effect on users, or at once when it was stolen.
 
 use e2e::{DEADLINE, PATIENT};
 use jsonwebtoken::decode_header;
@@ -8,12 +8,12 @@ use testkit::stack::{Builder, Service, Stack};
 
 use super::is_good;
 
-/// A stack that takes up new keys often.
+/// A stack that loads new keys often.
 fn tidy() -> Builder {
     Stack::builder().env(Service::UserSvc, "EPRO_HOUSEKEEPING__EVERY", "200ms")
 }
 
-/// Has a new key made; gives its id.
+/// Rotates the key. Returns the new key's id.
 async fn rotate(stack: &Stack, arguments: &[&str]) -> anyhow::Result<String> {
     let arguments: Vec<_> = ["signing-key", "rotate"].into_iter().chain(arguments.iter().copied()).collect();
     let output = stack.command(Service::UserSvc, &arguments).await?;
@@ -21,7 +21,7 @@ async fn rotate(stack: &Stack, arguments: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
-/// Refreshes a session until its token is signed with a key.
+/// Refreshes a session until its token is signed with this key.
 async fn refresh_until(stack: &Stack, mut session: Session, key_id: &str) -> anyhow::Result<Session> {
     let client = stack.client();
     let signed_with =

@@ -1,4 +1,4 @@
-//! What nurses are shown of attacks on logins and sessions.
+//! What nurses see of attacks on logins and sessions.
 
 use e2e::{DEADLINE, NURSE, OTHER_NURSE, PATIENT, problem, seen};
 use migrations::demo::SITES;
@@ -16,14 +16,14 @@ fn strict() -> Builder {
     )
 }
 
-/// Locks a login and gives the trace that did it.
+/// Locks a login. Returns the trace id of the request that did it.
 async fn lock(client: &Client, login: &str) -> anyhow::Result<Option<String>> {
     let refused = client.post("/v1/sessions", &json!({"login": login, "pin": "975310"})).await?;
     problem(&refused, 401, "wrong-credentials")?;
     Ok(refused.trace_id())
 }
 
-/// Somebody uses a refresh token that was used long ago.
+/// Somebody uses an old refresh token again.
 async fn replay(stack: &Stack) -> anyhow::Result<()> {
     let client = stack.client();
     let session = client.open_session(PATIENT.login, PATIENT.pin).await?;
@@ -59,7 +59,7 @@ async fn a_nurse_sees_locks_and_replays_of_her_site_and_of_no_other() -> anyhow:
         [json!(PATIENT.id), json!(PATIENT.login), json!("patient"), json!(trace_id), json!(true)]
     );
 
-    // A nurse is shown her colleagues, too.
+    // A nurse also sees events of her colleagues.
     let elsewhere = seen(&client, &other, &path(1, "")).await?;
     assert_eq!(elsewhere["events"].as_array().map(Vec::len), Some(1));
     assert_eq!(elsewhere["events"][0]["role"], "nurse");

@@ -1,4 +1,4 @@
-//! A patient who moves takes the windows along that have not opened.
+//! When a patient moves to another time zone, the windows that have not opened yet move too.
 
 use chrono::{DateTime, Utc};
 use e2e::{DEADLINE, NURSE, PATIENT, seen};
@@ -8,7 +8,7 @@ use testkit::poll;
 use testkit::stack::{Service, Stack};
 use uuid::Uuid;
 
-/// A window's number, zone, ends, and whether it is at midnight there.
+/// A window's number, time zone, start and end, and whether it starts and ends at midnight there.
 type Window = (i32, String, DateTime<Utc>, DateTime<Utc>, bool);
 
 async fn windows(database: &mut PgConnection, assignment_id: Uuid) -> anyhow::Result<Vec<Window>> {
@@ -20,7 +20,7 @@ async fn windows(database: &mut PgConnection, assignment_id: Uuid) -> anyhow::Re
     Ok(windows.bind(assignment_id).fetch_all(database).await?)
 }
 
-/// From midnight to midnight, of which one is open at any time.
+/// Daily windows from midnight to midnight, so that one is always open.
 async fn daily(database: &mut PgConnection) -> anyhow::Result<Uuid> {
     let daily = sqlx::query_scalar(
         "INSERT INTO clinical.assignment (enrolment_id, questionnaire_version_id, schedule,
@@ -45,7 +45,7 @@ async fn windows_that_have_not_opened_move_with_the_patient_and_the_others_stay(
     let used = client.submit_new(&patient, assignment_id).await?.expect_status(201)?.text("report_id")?;
 
     let mut before = berlin.clone();
-    // To the east, where a day begins earlier, and from there to the west.
+    // First to the east, where the day begins earlier, then to the west.
     for zone in ["Asia/Tokyo", "America/New_York"] {
         let moved_at = Utc::now();
         sqlx::query("UPDATE clinical.enrolment SET time_zone = $2 WHERE person_id = $1")
@@ -59,7 +59,7 @@ async fn windows_that_have_not_opened_move_with_the_patient_and_the_others_stay(
         assert_eq!(opened, before[..opened.len()], "those that have opened stay");
         assert_eq!(moved.len(), before.len() - opened.len(), "none is lost");
         assert!(moved.iter().all(|window| window.1 == zone), "{moved:?}");
-        // The first one may have to wait for the one that is open.
+        // The first one may start later, after the end of the one that is open.
         assert!(moved.iter().skip(1).all(|window| window.4), "{moved:?}");
         assert!(after.windows(2).all(|pair| pair[0].3 <= pair[1].2), "{after:?}");
         before = after;
