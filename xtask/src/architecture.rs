@@ -1,6 +1,6 @@
-//! `cargo xtask architecture`: who may depend on whom, and where tracing may be named.
+//! `cargo xtask architecture`: checks which crates may depend on which, and where tracing may be named.
 //!
-//! What can be said of a single call is said in `clippy.toml` instead.
+//! Rules about single calls are in `clippy.toml` instead.
 
 mod dependencies;
 mod sources;
@@ -12,7 +12,7 @@ use workspace::Workspace;
 /// The crates of business code.
 const SERVICES: [&str; 5] = ["gateway", "user-svc", "epro-svc", "data-svc", "notify-svc"];
 
-/// Prints one line for each thing that is wrong.
+/// Prints one line for each violation.
 pub(crate) fn run() -> anyhow::Result<()> {
     let findings = findings(&Workspace::read()?);
     for finding in &findings {

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what a submission costs and how fast it is, builds and settings side by side.
+//! `cargo xtask bench`: measures the cost and the speed of a submission, for several builds and settings in one run.
 
 mod flamegraph;
 mod report;
@@ -12,25 +12,25 @@ use testkit::bench::{self, Level, Plan, Population, Results, Variant};
 
 use crate::cargo::{build_services, cargo, succeed};
 
-/// The sub-command that serves as the sinks' process.
+/// The sub-command that runs the receivers of spans, SMS and mail.
 pub(crate) const SINKS: &str = "bench-sinks";
 
-/// Patients at least, so that few submissions wait for another one of the same patient's.
+/// The least number of patients. With many, a submission rarely waits for another one of the same patient.
 const PATIENTS: u32 = 256;
 
 #[derive(Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Options {
-    /// One short round at 16 clients with tracing alone.
+    /// One short round with 16 clients, only with tracing.
     #[arg(long)]
     quick: bool,
     /// Prints JSON instead of tables.
     #[arg(long)]
     json: bool,
-    /// The binaries of another release build, which takes turns with this one.
+    /// The binaries of another release build, which is measured alternately with this one.
     #[arg(long, value_name = "FOLDER")]
     against: Option<PathBuf>,
-    /// What is measured of this build; may be given more than once.
+    /// The tracing modes to measure for this build; may be given more than once.
     #[arg(long, value_enum, default_values_t = [Tracing::All])]
     tracing: Vec<Tracing>,
     #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64, 256])]
@@ -43,27 +43,28 @@ pub(crate) struct Options {
     /// How long each level lasts in each round.
     #[arg(long, default_value_t = 12)]
     seconds: u64,
-    /// At each site; each is sent an SMS and a mail of every report.
+    /// The number of nurses at each site. Each gets an SMS and a mail for every report.
     #[arg(long, value_delimiter = ',', default_values_t = [1])]
     nurses: Vec<u32>,
     #[arg(long, value_delimiter = ',', default_values_t = [16])]
     sites: Vec<u32>,
-    /// Reports that are stored before.
+    /// The number of reports that are stored before the measurement.
     #[arg(long, value_delimiter = ',', default_values_t = [0])]
     reports: Vec<u32>,
-    /// Writes the plans of a submission's statements to a file.
+    /// Writes the query plans of a submission's statements to a file.
     #[arg(long, value_name = "FILE", conflicts_with = "no_pgbench")]
     plans: Option<PathBuf>,
-    /// Draws where the services' time goes (needs Linux's perf). Of the last variant, at all levels together.
+    /// Draws a flame graph of the services' CPU time (needs Linux's perf), of the last variant at all levels together.
     #[arg(long, value_name = "FILE")]
     flamegraph: Option<PathBuf>,
-    /// Counts allocations (needs Linux's perf, and root). Each takes a microsecond longer, so that other figures are worse.
+    /// Counts allocations (needs Linux's perf, and root). Each one takes a microsecond longer, so the other figures get
+    /// worse.
     #[arg(long)]
     allocations: bool,
-    /// Leaves out what Postgres alone can do, by pgbench.
+    /// Leaves out the measurement of Postgres alone with pgbench.
     #[arg(long)]
     no_pgbench: bool,
-    /// Loads another server with the same API instead, where the demo's patients can log in.
+    /// Measures another server with the same API instead. It must have the demo's patients.
     #[arg(long, value_name = "URL")]
     peer: Option<String>,
 }
@@ -76,9 +77,9 @@ enum Tracing {
     /// One trace of twenty.
     #[value(name = "5%")]
     Few,
-    /// Nothing is built.
+    /// No spans are made.
     Disabled,
-    /// Every trace, and the collector cannot be reached.
+    /// Every trace, while the collector is down.
     DeadCollector,
 }
 
@@ -88,7 +89,7 @@ impl Tracing {
             Self::All => vec![],
             Self::Few => vec![("EPRO_TELEMETRY__SAMPLER", "0.05".to_owned())],
             Self::Disabled => vec![("OTEL_SDK_DISABLED", "true".to_owned())],
-            // Port 9, where nothing listens.
+            // Nothing listens on port 9.
             Self::DeadCollector => vec![("EPRO_TELEMETRY__ENDPOINT", "http://127.0.0.1:9".to_owned())],
         }
     }
@@ -96,8 +97,7 @@ impl Tracing {
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     if cfg!(debug_assertions) {
-        // A debug build's figures say nothing.
-        // Perf needs the names of functions, which a release has not.
+        // A debug build would give useless figures, and perf needs symbols, which a release build does not have.
         let needs_names = options.flamegraph.is_some() || options.allocations;
         let profile = if needs_names { "profiling" } else { "release" };
         let mut optimised = cargo();
@@ -145,7 +145,7 @@ impl Options {
         Duration::from_secs(if self.quick { 4 } else { self.seconds })
     }
 
-    /// Every combination of sites, nurses and stored reports, with a name that says in what it differs from others.
+    /// Every combination of sites, nurses and stored reports. The name says in what it differs from the others.
     fn populations(&self, patients: u32) -> Vec<(String, Population)> {
         let mut populations = Vec::new();
         for &sites in &self.sites {

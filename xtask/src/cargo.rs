@@ -1,4 +1,4 @@
-//! Cargo, for building what is to be run.
+//! Cargo commands that build the programs to run.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -6,33 +6,33 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use tokio::process::Command;
 
-/// The five services' binaries, in the profile that xtask itself was built in. Cargo shows how far it is: a bar on a
-/// terminal, a line for each crate elsewhere.
+/// Builds the five services in the profile of xtask itself. Cargo shows its progress: a bar on a terminal, otherwise a
+/// line for each crate.
 pub(crate) async fn build_services() -> anyhow::Result<()> {
     build_services_and(&[]).await
 }
 
-/// The same, and other binaries.
+/// As [`build_services`], with additional binaries.
 pub(crate) async fn build_services_and(binaries: &[&str]) -> anyhow::Result<()> {
     succeed(services_build(binaries)?).await
 }
 
-/// The command that builds them. Not by their packages, as which they would have features of their own, and their
-/// dependencies would be built a second time.
+/// The build command. It names binaries and not packages, because with packages cargo would choose other features and
+/// build the dependencies a second time.
 pub(crate) fn services_build(binaries: &[&str]) -> anyhow::Result<Command> {
     let mut command = cargo();
     command.arg("build");
     for binary in testkit::stack::Service::ALL.iter().map(|service| service.name()).chain(binaries.iter().copied()) {
         command.args(["--bin", binary]);
     }
-    // A profile is the name of its folder, but for the first one.
+    // The name of the profile is that of the folder, except for `dev`, whose folder is `debug`.
     let program = std::env::current_exe().context("find this program")?;
     let profile = program.parent().and_then(Path::file_name).context("the folder of this program has no name")?;
     command.arg("--profile").arg(if profile == "debug" { OsStr::new("dev") } else { profile });
     Ok(command)
 }
 
-/// Cargo as it was called.
+/// The cargo that runs xtask.
 pub(crate) fn cargo() -> Command {
     testkit::cargo::cargo().into()
 }

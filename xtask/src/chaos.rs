@@ -1,4 +1,4 @@
-//! `cargo xtask chaos`: under a steady load, kills one process after the other or cuts it off, and judges what is left.
+//! `cargo xtask chaos`: kills and partitions processes under a steady load, and judges the result.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::cargo::build_services;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How often something goes wrong: a service or Postgres is killed, or a network falls silent.
+    /// The number of faults: a service or Postgres is killed, or a network connection goes silent.
     #[arg(long, default_value_t = 50)]
     faults: usize,
-    /// Decides about what and when; else the day, such as 20251231.
+    /// Decides which faults happen, and when. The default is the date, such as 20251231.
     #[arg(long)]
     seed: Option<u64>,
     /// Patients who submit one report after the other.
     #[arg(long, default_value_t = 4)]
     phones: usize,
-    /// Switches notify-svc's sweeper off, so that only hints deliver: shows that the check turns red.
+    /// Turns notify-svc's sweeper off, so that only hints deliver. Then the check must fail.
     #[arg(long)]
     without_sweeper: bool,
 }

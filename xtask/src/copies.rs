@@ -1,4 +1,5 @@
-//! Three copies of each service in containers: how they share the work, and what it costs to replace all of them.
+//! Runs three copies of each service in containers, and shows how they share the work and what replacing all of them
+//! costs.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -21,26 +22,26 @@ use traces::verify::{Margins, Report, verify};
 use crate::e2e_compose::verdict::Verdict;
 use crate::e2e_compose::{SERVICES, interrupted};
 
-/// Of the containers, so that a stack that runs already is left alone.
+/// The compose project. A stack that is already running under another name is not touched.
 const PROJECT: &str = "epro-copies";
 
 const OVERLAY: &str = "deploy/compose.copies.yml";
 
 const COPIES: u16 = 3;
 
-/// How far a copy's share of the requests may be from that of the others.
+/// The largest accepted difference of a copy's share from the mean, relative to the mean.
 const UNFAIR: f64 = 0.2;
 
-/// Reports that each client submits before anything is replaced.
+/// Reports that each client submits before any copy is replaced.
 const REPORTS: usize = 5;
 
-/// Between two reports of one client: 64 of them are as many patients as a large study has at its busiest minute.
+/// The pause between two reports of one client. 64 clients make the load of a large study in its busiest minute.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Where they are patients.
+/// The number of sites that the patients are spread over.
 const SITES: u32 = 4;
 
-/// From the last report to the last message, and to the last span in Jaeger.
+/// The most time until the last message is sent, and until the last span is in Jaeger.
 const SETTLE: Duration = Duration::from_mins(3);
 
 #[derive(Args)]
@@ -78,10 +79,10 @@ async fn judge(stack: &Compose, gateways: Vec<String>, clients: u32) -> anyhow::
     stack.remove().await?;
     stack.build().await?;
     stack.up().await?;
-    // Each client is another patient: those of one would wait for each other at its audit trail.
+    // A patient for each client, because submissions of one patient wait for each other's lock on the audit chain.
     let population = Population { sites: SITES, nurses_per_site: 2, patients: clients, reports: 0 };
     sql(stack, &population.statements()).await?;
-    // As many as they like, each told by itself.
+    // No limit on notifications that are sent one by one.
     sql(stack, "UPDATE clinical.study SET told_singly = 1000000").await?;
     let assignments = sql(stack, &population.assignments()).await?;
     let assignments = assignments.lines().map(str::parse).collect::<Result<_, _>>().context("read an id")?;
@@ -91,7 +92,7 @@ async fn judge(stack: &Compose, gateways: Vec<String>, clients: u32) -> anyhow::
 
     let callers = Caller::each(&gateways, log_in(&gateways[0], assignments).await?);
     let since = SystemTime::now();
-    // One after the other: all at once, and without a pause, they are more than two cores answer in time.
+    // The starts are spread over the pause. All at once would be more than two cores can handle in time.
     let first = callers.iter().zip(0..).map(async |(caller, before): (&Caller, u32)| {
         sleep(PAUSE / clients * before).await;
         caller.submit_so_often(REPORTS, PAUSE).await
@@ -131,7 +132,7 @@ async fn judge(stack: &Compose, gateways: Vec<String>, clients: u32) -> anyhow::
     Ok(verdict)
 }
 
-/// Replaces every container of every service, one after the other; gives how long each service took.
+/// Replaces every container of every service, one after the other. Returns how long each service took.
 async fn replace_all(stack: &Compose) -> anyhow::Result<Vec<(&'static str, Duration)>> {
     let mut replaced = Vec::new();
     for service in SERVICES {
@@ -149,8 +150,8 @@ async fn sql(stack: &Compose, statement: &str) -> anyhow::Result<String> {
     Ok(said.trim().to_owned())
 }
 
-/// Waits until every message about so many reports is delivered; gives the rows there are in the end: reports, keys,
-/// notifications, those that are delivered, attempts.
+/// Waits until all messages about this many reports are delivered. Returns the final numbers of rows: reports, keys,
+/// notifications, delivered notifications, attempts.
 async fn settled(stack: &Compose, reports: usize) -> anyhow::Result<String> {
     const ROWS: &str = "SELECT (SELECT count(*) FROM clinical.report), (SELECT count(*) FROM clinical.idempotency),
         (SELECT count(*) FROM clinical.notification),
@@ -160,12 +161,12 @@ async fn settled(stack: &Compose, reports: usize) -> anyhow::Result<String> {
     poll::until(SETTLE, async || sql(stack, ROWS).await, |rows| *rows == expected).await
 }
 
-/// Each of two nurses has an SMS and a mail about each report.
+/// Two nurses get an SMS and a mail each for every report.
 fn expected(reports: usize) -> String {
     format!("{reports}|{reports}|{0}|{0}|{0}", 4 * reports)
 }
 
-/// The traces in Jaeger, once those of all reports are there and all of them are whole, or too much time has passed.
+/// The traces in Jaeger, once there is one for every report and all are complete, or when the deadline has passed.
 async fn whole(jaeger: &Jaeger, since: SystemTime, answers: &[Answered]) -> anyhow::Result<(Vec<Trace>, Report)> {
     let stored = async || {
         let mut traces = BTreeMap::new();

@@ -1,6 +1,6 @@
-//! `cargo xtask costs`: what a span, a served request or call, a log line and a submission's rules cost, in instructions and
-//! allocations, which do not depend on the machine. Services allocate with mimalloc, where Valgrind sees nothing: the rules'
-//! instructions alone count.
+//! `cargo xtask costs`: counts the instructions and allocations of a span, a served request, a call, a log line and the
+//! validation of a submission. Both hardly depend on the machine. Valgrind does not see mimalloc's allocations, so for
+//! the validation only the instructions count.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,44 +13,45 @@ use tokio::process::Command;
 
 use crate::cargo::cargo;
 
-/// Where the figures are that each may cost.
+/// The file with the accepted figures.
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/costs.json");
 
-/// How much more than that is too much: instructions include those of threads that are woken, which differ by an eighth from run
-/// to run on a machine with other work; allocations do not differ.
+/// The accepted factors for instructions and allocations. Instructions include those of woken threads, which differ by
+/// an eighth between runs on a busy machine. Allocations do not differ.
 const TOLERANCES: [f64; 2] = [1.2, 1.1];
 
-/// Optimised, and built in half the time of a release.
+/// Optimised, but builds in half the time of a release.
 const PROFILE: &str = "costs";
 
-/// What many times cost more than few is what they cost each.
+/// Each work is run this often. The difference of the two, divided, is the cost of one.
 const TIMES: [u64; 2] = [200, 1_200];
 const MORE: f64 = 1_000.0;
 
-/// What telemetry's example does, and how many of it make up one time: a trace has ten spans.
+/// The modes of telemetry's example, and how many of the counted things one repetition has. For example, a trace has
+/// ten spans.
 const TRACED: [(&str, f64); 3] = [("span", 10.0), ("request", 1.0), ("call", 1.0)];
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Writes the figures as those that each may cost from now on.
+    /// Saves the figures as the new accepted ones.
     #[arg(long)]
     save: bool,
 }
 
-/// Instructions and allocations of each, by what it is and by mode.
+/// Instructions and allocations, by work and mode.
 type Costs = BTreeMap<String, [f64; 2]>;
 
-/// A program that does something as often as `TIMES` says.
+/// A program that repeats something as often as `TIMES` says.
 struct Work {
     program: PathBuf,
     arguments: Vec<String>,
-    /// How many of what is counted it does at a time.
+    /// How many of the counted things one repetition has.
     parts: f64,
     variables: Vec<(&'static str, String)>,
 }
 
-/// Counts under Valgrind: with spans that are recorded and sent, with ones that wait for a failure that does not come, with
-/// ones that are not recorded by chance or at all, and disabled.
+/// Measures under Valgrind: spans that are exported, spans that are held for a failure that does not come, spans that
+/// are not recorded because of a ratio or at all, and tracing disabled.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let traced = build(&["build", "--package", "telemetry", "--example", "costs"]).await?;
     let rules = build(&["test", "--no-run", "--package", "epro-svc", "--lib"]).await?;
@@ -68,7 +69,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     judge(&costs)
 }
 
-/// Builds a program with Cargo; gives where it is.
+/// Builds a program with Cargo. Returns its path.
 async fn build(arguments: &[&str]) -> anyhow::Result<PathBuf> {
     let mut command = cargo();
     command.args(arguments).args(["--quiet", "--profile", PROFILE, "--message-format", "json-render-diagnostics"]);
@@ -124,7 +125,7 @@ fn judge(costs: &Costs) -> anyhow::Result<()> {
 }
 
 impl Work {
-    /// Instructions and allocations of a whole run.
+    /// The instructions and allocations of a whole run.
     async fn measure(&self, times: u64) -> anyhow::Result<[f64; 2]> {
         let mut numbers = [0.0; 2];
         let tools = [
@@ -134,7 +135,8 @@ impl Work {
         for (number, (tool, label)) in numbers.iter_mut().zip(tools) {
             let mut command = Command::new("valgrind");
             command.args(tool).arg(&self.program).args(&self.arguments).env("TIMES", times.to_string());
-            // Under Valgrind spans are made faster than they are sent. One that is lost costs less than others.
+            // Under Valgrind, spans are made faster than they can be exported, and a dropped span would cost less than
+            // the others.
             command
                 .env("OTEL_BSP_MAX_QUEUE_SIZE", "100000")
                 .env("RUST_LOG", "info")

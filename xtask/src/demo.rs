@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: the five services without Docker. On a terminal the traces are listed as they come, and reports can
-//! be sent, and made to fail, by keys; elsewhere it is text.
+//! `cargo xtask demo`: runs the five services without Docker. On a terminal it lists traces as they arrive, and keys
+//! send reports and make them fail. Without a terminal it prints text.
 
 mod keys;
 mod model;
@@ -21,7 +21,7 @@ use migrations::demo::{self, NURSES, PATIENTS, STUDY};
 use testkit::otlp::Receiver;
 use testkit::stack::{Builder, Service, Stack};
 
-/// For the last spans to be passed on.
+/// The most time to forward the last spans.
 const DRAIN: Duration = Duration::from_secs(20);
 
 #[derive(Args)]
@@ -29,10 +29,10 @@ pub(crate) struct Options {
     /// Submit one report, print its trace and end; exits 0 only if the trace is complete.
     #[arg(long)]
     once: bool,
-    /// Prints one report's trace and how to send another on a terminal as well, instead of listing traces as they come.
+    /// Prints one report's trace as text, and how to send another, also on a terminal.
     #[arg(long)]
     plain: bool,
-    /// Takes the services as they were last built.
+    /// Uses the last build of the services.
     #[arg(long)]
     no_build: bool,
     /// Writes the trace as a picture, in SVG; plain.
@@ -49,7 +49,7 @@ impl Options {
         let is_plain = self.plain || self.once || self.waterfall.is_some();
         let can_draw = || {
             let is_known = std::env::var_os("TERM").is_some_and(|terminal| terminal != "dumb");
-            // One that does not know its size has none.
+            // A terminal that does not know its size is not used.
             is_known && crossterm::terminal::size().is_ok_and(|(columns, rows)| columns > 0 && rows > 0)
         };
         !is_plain && stdin().is_terminal() && stdout().is_terminal() && can_draw()
@@ -67,7 +67,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     if options.is_live() { session::run(&options).await } else { plain::run(&options).await }
 }
 
-/// The stack as the options want it. Spans go on to a collector of the user's own, if there is one.
+/// The stack with these options. Forwards spans to the user's own collector, if there is one.
 async fn builder(options: &Options) -> anyhow::Result<Builder> {
     let receiver = match std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
         Ok(endpoint) if !endpoint.is_empty() => Receiver::forwarding_to(&endpoint).await?,
@@ -81,7 +81,7 @@ async fn builder(options: &Options) -> anyhow::Result<Builder> {
     Ok(options.port.iter().fold(stack, |stack, (service, port)| stack.port(*service, *port)))
 }
 
-/// Ends the services, then sees their last spans off.
+/// Stops the services, then forwards their last spans.
 async fn end(mut stack: Stack) -> anyhow::Result<()> {
     for service in Service::ALL.into_iter().rev() {
         stack.terminate(service).await?;
@@ -95,7 +95,7 @@ async fn end(mut stack: Stack) -> anyhow::Result<()> {
     stack.stop().await.map(drop)
 }
 
-/// What to type to send a report to this gateway.
+/// A curl command that sends a report to this gateway.
 fn curl(url: &str) -> String {
     let (patient, nurse) = (&PATIENTS[0], &NURSES[0]);
     format!(

@@ -1,4 +1,4 @@
-//! The compose stack as a stranger would use it: from the images' build to the last exit code.
+//! Tests the compose stack as a stranger would use it: from the image build to the exit codes.
 
 mod containers;
 mod journals;
@@ -22,16 +22,16 @@ use containers::{judge_containers, judge_log_lines};
 use journals::{Mailpit, Sms, SmsProvider};
 use verdict::Verdict;
 
-/// From a submission to its last span in Jaeger, its last mail and SMS.
+/// The most time from a submission until Jaeger has its last span and every nurse has her mail and SMS.
 const DELIVERY: Duration = Duration::from_secs(20);
 
-/// Of the containers, so that a stack that runs already is left alone.
+/// The compose project. A stack that is already running under another name is not touched.
 const PROJECT: &str = "epro-e2e";
 
-/// Submissions beside those that are looked at one by one.
+/// Additional submissions that are not checked one by one.
 const MORE: usize = 20;
 
-/// The five services. Compose itself stops callers before those they call.
+/// The five services. Compose stops callers before the services that they call.
 pub(crate) const SERVICES: [&str; 5] = ["gateway", "user-svc", "epro-svc", "data-svc", "notify-svc"];
 
 #[derive(Args)]
@@ -41,8 +41,7 @@ pub(crate) struct Options {
     keep: bool,
 }
 
-/// Builds and starts the stack under a project name and ports of its own, uses it, judges what came of it, and
-/// removes it.
+/// Builds and starts the stack under its own project name and ports, uses it, checks the results, and removes it.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let stack = Compose::new(PROJECT).await?;
     let judged = tokio::select! {
@@ -52,18 +51,18 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     if !judged.as_ref().is_ok_and(Verdict::is_good) {
         stack.show_state().await;
     }
-    // The services were stopped to see how they end.
+    // The services were stopped for the check of their exit codes.
     let removed = if options.keep { stack.up().await } else { stack.remove().await };
     if options.keep {
         println!("\nkept: {}", stack.hint());
     }
-    // The first error is the one that matters.
+    // The first error is the important one.
     let verdict = judged?;
     removed?;
     verdict.pronounce()
 }
 
-/// Ctrl-C, or what CI ends a job with.
+/// Waits for Ctrl-C, or for the signal with which CI ends a job.
 pub(crate) async fn interrupted() {
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
@@ -102,7 +101,7 @@ async fn judge(stack: &Compose) -> anyhow::Result<Verdict> {
     for _ in 0..MORE {
         visit.submit().await?;
     }
-    // Nobody waits for this one: the stopping services must finish it.
+    // Nothing waits for this submission, so the stopping services must finish it.
     let last = visit.submit().await?;
     let stopping = Instant::now();
     stack.stop(&SERVICES).await?;
@@ -123,20 +122,20 @@ async fn judge(stack: &Compose) -> anyhow::Result<Verdict> {
     Ok(verdict)
 }
 
-/// A report that was stored.
+/// A stored report.
 struct Submitted {
     trace_id: String,
     report_id: String,
 }
 
-/// What the first patient does, and where its effects can be seen.
+/// The first patient's requests, and where their effects can be seen.
 struct Visit {
     client: Client,
     token: Token,
     jaeger: Jaeger,
     mailpit: Mailpit,
     sms_provider: SmsProvider,
-    /// A word that stands in the reports alone.
+    /// A word that occurs only in the reports.
     marker: String,
 }
 
@@ -165,7 +164,7 @@ impl Visit {
         Ok(Submitted { trace_id, report_id: answer.text("report_id")? })
     }
 
-    /// Every nurse of the site has one SMS about this report, and one mail for each report so far.
+    /// Checks that every nurse of the site has one SMS about this report, and one mail for each report so far.
     async fn judge_messages(&self, verdict: &mut Verdict, report_id: &str, reports: usize) -> anyhow::Result<()> {
         let expected = nurses().count();
         let messages = poll::until(
@@ -188,7 +187,7 @@ impl Visit {
         Ok(())
     }
 
-    /// Nothing of the patient's is in a span, a log line, a mail or an SMS; nothing of a nurse's in the first two.
+    /// Checks that spans, logs, mails and SMS have no data of the patient, and the first two none of a nurse.
     async fn judge_privacy(&self, stack: &Compose, verdict: &mut Verdict) -> anyhow::Result<()> {
         let patient = &PATIENTS[0];
         let mut words = vec![self.marker.as_str(), patient.subject_code, patient.login, patient.pin, &self.token.0];
@@ -208,7 +207,7 @@ impl Visit {
     }
 }
 
-/// A container on the network that has no certificate of the mesh gets UNAUTHENTICATED, which is 16.
+/// Checks that a container without a certificate of the mesh gets UNAUTHENTICATED, which is 16.
 async fn judge_stranger(stack: &Compose, verdict: &mut Verdict) -> anyhow::Result<()> {
     const RPC: &str = "https://data-svc:50053/epro.data.v1.DataService/ListReports";
     let call = ["curl", "-sSk", "--http2", "-D", "-", "-H", "content-type: application/grpc", "-H", "te: trailers"];

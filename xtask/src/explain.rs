@@ -1,4 +1,4 @@
-//! `cargo xtask explain`: what went wrong in a trace, from the trace alone.
+//! `cargo xtask explain`: explains what went wrong in a trace, using only the trace.
 
 use std::path::PathBuf;
 
@@ -50,6 +50,6 @@ async fn find(options: &Options) -> anyhow::Result<Vec<Trace>> {
     let id = id.context("name a trace or a file")?;
     let is_id = !id.is_empty() && id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     ensure!(is_id, "{id} is no trace id: 32 hexadecimal digits");
-    // A trace that is not there is explained as well: it says where else to look.
+    // A missing trace gets an explanation too, which says where to look.
     Ok(vec![Jaeger::new(options.jaeger.trim_end_matches('/')).trace(&id).await?])
 }

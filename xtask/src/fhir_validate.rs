@@ -1,4 +1,4 @@
-//! `cargo xtask fhir-validate`: every kind of resource that leaves a running stack, against HL7's own validator for R4.
+//! `cargo xtask fhir-validate`: checks every kind of resource that a running stack returns with HL7's validator for R4.
 
 mod resources;
 
@@ -13,9 +13,9 @@ use tokio::process::Command;
 
 use crate::cargo::{build_services, succeed};
 
-/// The validator's project.
+/// The project that runs the validator.
 const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fhir");
-/// Where it is built, and where the resources are left to be looked at.
+/// The folder for the build, and for the collected resources.
 const OUTPUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/fhir-validate");
 
 #[derive(Args)]
@@ -25,7 +25,7 @@ pub(crate) struct Options {
     collect: bool,
 }
 
-/// Starts a stack of its own, collects what it answers and has it validated; says so where there is no Java to do it.
+/// Starts a stack of its own, collects its answers and validates them. Without Java it only says so.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let can_validate = answers("java").await && answers("mvn").await;
     if !options.collect && !can_validate {
@@ -48,7 +48,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     stack.stop().await?;
     postgres.stop().await?;
 
-    // Those of an earlier run would be validated as well.
+    // Otherwise the resources of an earlier run would be validated too.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     for (name, resource) in collected? {
@@ -57,7 +57,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     if options.collect { Ok(()) } else { validate(&folder).await }
 }
 
-/// Whether a program is there.
+/// Whether a program can be run.
 async fn answers(program: &str) -> bool {
     let version = Command::new(program).arg("-version").output().await;
     version.is_ok_and(|output| output.status.success())

@@ -1,10 +1,10 @@
-//! Files that commands leave.
+//! Files that commands write.
 
 use std::path::Path;
 
 use anyhow::Context;
 
-/// Writes a file, and makes its folder where there is none.
+/// Writes a file, and creates its folder if needed.
 ///
 /// # Errors
 /// When it cannot be written; the message names it.

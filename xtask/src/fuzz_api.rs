@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz-api`: [Schemathesis](https://schemathesis.io) against a running stack's `/openapi.json`.
+//! `cargo xtask fuzz-api`: runs [Schemathesis](https://schemathesis.io) against a running stack's `/openapi.json`.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::cargo::{build_services, succeed};
 
-/// The version that the figures in `docs/fuzzing.md` are of.
+/// The version of the figures in `docs/fuzzing.md`.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
 #[derive(Args)]
@@ -21,7 +21,7 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Installs Schemathesis beside the build, starts a stack of its own and runs all default checks.
+/// Installs Schemathesis in the build folder, starts a stack of its own and runs all default checks.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     build_services().await?;
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/schemathesis"));
@@ -38,7 +38,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         "nurse": [NURSES[0].login, NURSES[0].pin],
     });
     command
-        // It keeps notes where it runs.
+        // It writes its own files to the current folder.
         .current_dir(folder)
         .arg("--config-file")
         .arg(files.join("schemathesis.toml"))
@@ -64,7 +64,7 @@ fn is_panic(line: &serde_json::Value) -> bool {
     line["message"].as_str().is_some_and(|message| message.contains("panic"))
 }
 
-/// Limits that a single fast client would run into, and that have tests of their own.
+/// Raises limits that one fast client would reach. They have their own tests.
 fn patient(builder: Builder) -> Builder {
     [
         (Service::Gateway, "EPRO_RATE_LIMITS__ADDRESS__LOGINS__PER_MINUTE"),
@@ -93,7 +93,7 @@ fn patient(builder: Builder) -> Builder {
     .env(Service::UserSvc, "EPRO_SESSIONS__FAILED_LOGIN_TAKES", "0s")
 }
 
-/// The program, in a Python environment of its own below the build's folder.
+/// Installs the program in a Python environment in the build folder. Returns its path.
 async fn install(folder: &Path) -> anyhow::Result<PathBuf> {
     let (python, program) = (folder.join("bin/python"), folder.join("bin/schemathesis"));
     if !python.exists() {

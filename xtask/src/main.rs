@@ -1,4 +1,4 @@
-//! `cargo xtask <command>`: what a person, and CI, does with the project.
+//! `cargo xtask <command>`: the tasks of developers and CI.
 
 #![expect(clippy::disallowed_methods, reason = "a tool: its calls belong to no trace")]
 
@@ -40,34 +40,35 @@ enum Command {
     Test(test::Options),
     /// Builds and starts the compose stack, submits a report and judges what Jaeger, Mailpit and WireMock saw.
     E2eCompose(e2e_compose::Options),
-    /// Starts three copies of each service in containers, says how they share the work, and replaces all of them under load.
+    /// Runs three copies of each service in containers, shows how they share the work, and replaces all of them under
+    /// load.
     Copies(copies::Options),
-    /// Kills two copies of each service and Postgres under load, cuts them off from each other, and checks that nothing is
-    /// lost, doubled or untold.
+    /// Kills and partitions two copies of each service and Postgres under load, and checks that nothing is lost or
+    /// stored twice and that every nurse is notified.
     Chaos(chaos::Options),
     /// Measures what a submission costs and how fast it is, in a release build, beside other builds and settings.
     Bench(bench::Options),
-    /// The receivers that `bench` starts.
+    /// Runs the receivers for `bench`.
     #[command(name = bench::SINKS, hide = true)]
     BenchSinks,
-    /// Puts the samplers side by side under the same load with known failures: what each keeps, finds and costs.
+    /// Compares the samplers under the same load with known failures: what each keeps, finds and costs.
     SamplingLab(sampling_lab::Options),
     /// Sends what `/openapi.json` allows, and what it does not, to a running stack (needs Python).
     FuzzApi(fuzz_api::Options),
-    /// Has HL7's validator look at every kind of FHIR resource that a stack answers (needs Java and Maven).
+    /// Checks every kind of FHIR resource in a stack's answers with HL7's validator (needs Java and Maven).
     FhirValidate(fhir_validate::Options),
-    /// Counts what spans, requests, calls, log lines and rules cost, in instructions and allocations (needs Valgrind), and
-    /// compares it with what it was.
+    /// Counts what spans, requests, calls, log lines and rules cost, in instructions and allocations (needs Valgrind),
+    /// and compares that with the stored figures.
     Costs(costs::Options),
     /// Runs the W3C's own test suite for Trace Context (needs Python with aiohttp).
     W3cTraceContext(w3c_trace_context::Options),
-    /// Says of each trace that Jaeger has, or that is in a file, whether it is whole; exits 1 when one is not.
+    /// Checks that each trace in Jaeger or in a file is complete; exits with 1 if one is not.
     VerifyTraces(verify_traces::Options),
-    /// Says what went wrong in a trace, and where: in a sentence, with what speaks for it and where the time went.
+    /// Explains what went wrong in a trace, and where: in a sentence, with the evidence and where the time went.
     Explain(explain::Options),
-    /// Makes a failure on purpose, and prints its trace with what the trace says of it.
+    /// Makes a failure on purpose, and prints its trace and what the trace says about it.
     Scenario(scenario::Options),
-    /// Checks who may depend on whom.
+    /// Checks the dependencies between crates, and where tracing is named.
     Architecture,
     /// Writes `.sqlx`, which lets the queries be checked without a database.
     Sqlx(sqlx::Options),

@@ -1,4 +1,4 @@
-//! `cargo xtask sampling-lab`: what each sampler keeps, finds and costs, side by side.
+//! `cargo xtask sampling-lab`: compares what each sampler keeps, finds and costs.
 
 mod plot;
 mod report;
@@ -24,24 +24,24 @@ pub(crate) struct Options {
     /// Writes what the samplers find against what they export as an SVG.
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
-    /// Decides about the order of requests, and whose they are.
+    /// Decides the order of requests and their patients.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Name::value_variants().to_vec())]
     samplers: Vec<Name>,
-    /// The share that is kept where a sampler keeps one.
+    /// The ratio for samplers that keep a ratio.
     #[arg(long, default_value_t = 0.05)]
     ratio: f64,
     #[arg(long, default_value_t = 1_000)]
     submissions: u32,
-    /// How many of them fail in each way.
+    /// How many submissions fail in each way.
     #[arg(long, default_value_t = 20)]
     failures: u32,
-    /// Requests under way at the same time.
+    /// Requests in flight at the same time.
     #[arg(long, default_value_t = 16)]
     clients: usize,
-    /// Kills a service and starts it again each time that so many requests have been sent. What was under way then has a row
-    /// of its own; no delivery fails late.
+    /// Kills a service and starts it again after every so many requests. Requests in flight at that time have a row of
+    /// their own, and no delivery fails late.
     #[arg(long, value_name = "REQUESTS")]
     kill_every: Option<NonZeroUsize>,
 }
@@ -49,22 +49,22 @@ pub(crate) struct Options {
 /// A sampler, by the name that it has on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
-    /// Every trace; with it, what a collector could keep that sees all of them.
+    /// Every trace. Adds the row of an ideal collector that sees all traces.
     #[value(name = "always_on")]
     AlwaysOn,
     Ratio,
     Errors,
-    /// As a server says: a share.
+    /// A ratio from a strategy server.
     #[value(name = "jaeger_remote")]
     Jaeger,
-    /// As a server says: so many a second.
+    /// A number of traces a second from a strategy server.
     #[value(name = "jaeger_remote_rate")]
     JaegerRate,
-    /// Twice the share of submissions, nothing of another route, and the share of all others.
+    /// Keeps twice the ratio of submissions, nothing of another route, and the ratio of all others.
     Rules,
 }
 
-/// Traces a second that the server of strategies allows.
+/// The traces a second that the strategy server allows.
 const RATE: u32 = 4;
 
 impl Name {
@@ -112,7 +112,7 @@ fn plan(options: &Options) -> Plan {
         yardstick: Some(options.ratio),
         submissions,
         failures,
-        // With kills a provider that takes seconds for an answer is not waited for.
+        // With kills there are no late failures, because the run does not wait for a slow provider then.
         ways: Failure::ALL.into_iter().filter(|way| !kills || *way != Failure::LateDelivery).collect(),
         kill_every: options.kill_every,
         clients: options.clients.max(1),

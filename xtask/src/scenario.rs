@@ -1,4 +1,4 @@
-//! `cargo xtask scenario`: a failure on purpose, its trace, and what the trace says of it.
+//! `cargo xtask scenario`: makes a failure on purpose and shows its trace and what the trace says.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,14 +23,14 @@ pub(crate) struct Options {
     /// Prints what scenarios there are.
     #[arg(long)]
     list: bool,
-    /// On processes of this machine, with a private Postgres and stand-ins for the providers; the default.
+    /// Uses processes of this machine with a private Postgres and test doubles of the providers. This is the default.
     #[arg(long, conflicts_with = "compose")]
     native: bool,
-    /// On containers of their own, with the real Jaeger, Mailpit and WireMock; needs Docker.
+    /// Uses containers with real Jaeger, Mailpit and WireMock. Needs Docker.
     #[arg(long)]
     compose: bool,
-    /// Runs one without saying which, and leaves it to you to find out what went wrong: any one, or again the one that has
-    /// this number.
+    /// Runs a scenario without naming it, for you to find out what went wrong: a random one, or again the one with this
+    /// number.
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["names", "all", "list"])]
     #[expect(clippy::option_option, reason = "absent, without a number, with one")]
     quiz: Option<Option<u16>>,
@@ -66,13 +66,13 @@ async fn start_and_run<S: System>(scenarios: &[Scenario], options: &Options) -> 
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     let stopped = runner.stop().await;
-    // The first error is the one that matters.
+    // The first error is the important one.
     let outcomes = outcomes?;
     stopped?;
     Ok(outcomes)
 }
 
-/// In the order in which they are named.
+/// Scenarios in the order in which they were named.
 fn choose(scenarios: Vec<Scenario>, options: &Options) -> anyhow::Result<Vec<Scenario>> {
     if options.all {
         return Ok(scenarios);
@@ -90,7 +90,7 @@ fn choose(scenarios: Vec<Scenario>, options: &Options) -> anyhow::Result<Vec<Sce
     Ok(chosen)
 }
 
-/// One of them, with its number in the place of its name and without what gives it away.
+/// A random scenario, with its number as its name and without the texts that give it away.
 fn draw(mut scenarios: Vec<Scenario>, number: Option<u16>) -> anyhow::Result<Scenario> {
     let found = if let Some(number) = number {
         scenarios.iter().position(|scenario| scenario.number() == number)
@@ -129,7 +129,7 @@ async fn run_all<S: System>(
     Ok(outcomes)
 }
 
-/// What did not come about has no file.
+/// Files are only written for what exists.
 fn save(folder: &Path, outcome: &Outcome, is_quiz: bool) -> anyhow::Result<()> {
     let Outcome { scenario, trace, answer, .. } = outcome;
     let path = |ending: &str| folder.join(format!("{}.{ending}", scenario.name));

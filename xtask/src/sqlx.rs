@@ -1,6 +1,6 @@
-//! `cargo xtask sqlx`: what the queries of user-svc and data-svc take and give, as files that later
-//! builds check them against without a database. `cargo sqlx prepare` does the same with a database
-//! and a tool that one has to have first.
+//! `cargo xtask sqlx`: writes the types of the queries of user-svc and data-svc to files. Later builds check the
+//! queries against these files without a database. `cargo sqlx prepare` does the same, but needs a database and an
+//! installed tool.
 
 use std::collections::BTreeMap;
 use std::fs::{File, FileTimes};
@@ -13,17 +13,17 @@ use testkit::postgres::Postgres;
 
 use crate::cargo::{cargo, succeed};
 
-/// The crates that query.
+/// The crates with queries.
 const CRATES: [&str; 2] = ["user-svc", "data-svc"];
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Only compare with what is there, and fail if it is not up to date.
+    /// Only compare with the stored files, and fail if they are not up to date.
     #[arg(long)]
     check: bool,
 }
 
-/// File names and contents.
+/// The contents by file name.
 type Queries = BTreeMap<String, String>;
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
@@ -45,8 +45,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Compiles the crates against a database of their own, which makes sqlx's macros write down what
-/// the server says of each query.
+/// Compiles the crates against a new database. sqlx's macros then write down what the server says about each query.
 async fn describe(root: &Path) -> anyhow::Result<Queries> {
     let output = tempfile::Builder::new().prefix("epro-sqlx-").tempdir()?;
     let mut postgres = Postgres::builder().fsync(false).start().await?;
@@ -58,7 +57,7 @@ async fn describe(root: &Path) -> anyhow::Result<Queries> {
     let mut check = cargo();
     check
         .current_dir(root)
-        // All libraries, so that the dependencies have the features that clippy has checked them with.
+        // All libraries, so that dependencies have the same features as for clippy.
         .args(["check", "--quiet", "--locked", "--workspace", "--lib"])
         .env("DATABASE_URL", database.admin_url())
         .env("SQLX_OFFLINE", "false")
@@ -73,8 +72,8 @@ async fn describe(root: &Path) -> anyhow::Result<Queries> {
     read(output.path())
 }
 
-/// A source file that cargo takes for a changed one until this is dropped. Cargo would not compile a
-/// crate again only because the database has changed.
+/// A source file with a new modification time until this is dropped. Otherwise cargo would not compile the crate again,
+/// because it does not know that the database has changed.
 struct Touched {
     path: PathBuf,
     modified: SystemTime,
@@ -90,7 +89,7 @@ impl Touched {
 
 impl Drop for Touched {
     fn drop(&mut self) {
-        // At worst cargo compiles the crate once more.
+        // If this fails, cargo only compiles the crate once more.
         let _ = set_modified(&self.path, self.modified);
     }
 }
@@ -114,7 +113,7 @@ fn read(folder: &Path) -> anyhow::Result<Queries> {
     Ok(queries)
 }
 
-/// Changes only the files that differ: each change makes cargo compile the crates again.
+/// Writes only the files that differ, because each change makes cargo compile the crates again.
 fn write(folder: &Path, stored: &Queries, current: &Queries) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
     for name in stored.keys().filter(|name| !current.contains_key(*name)) {
@@ -126,7 +125,7 @@ fn write(folder: &Path, stored: &Queries, current: &Queries) -> anyhow::Result<(
     Ok(())
 }
 
-/// One line for each file that is not as it should be.
+/// One line for each file that is missing, out of date or not needed.
 fn differences(stored: &Queries, current: &Queries) -> Vec<String> {
     let mut differences = Vec::new();
     for (name, text) in current {
@@ -142,7 +141,7 @@ fn differences(stored: &Queries, current: &Queries) -> Vec<String> {
     differences
 }
 
-/// The query that a file describes, on one line.
+/// The query in a file, on one line.
 fn query(text: &str) -> String {
     let file: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
     file["query"].as_str().unwrap_or("no query at all").split_whitespace().collect::<Vec<_>>().join(" ")

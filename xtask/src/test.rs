@@ -15,14 +15,14 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Every test that needs no Docker: builds the programs, starts one Postgres for all, runs `cargo test`.
+/// Runs every test that needs no Docker: builds the programs, starts one Postgres for all tests, and runs `cargo test`.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     if options.quick {
         return quick::run().await;
     }
     let is_of_all = !options.arguments.iter().any(|argument| argument == "-p" || argument.starts_with("--package"));
     if is_of_all {
-        // As the tests are built, so that nothing is compiled twice.
+        // With the same options as the tests, so that nothing is compiled twice.
         let mut build = cargo();
         build.args(["build", "--workspace", "--all-targets"]);
         succeed(build).await?;

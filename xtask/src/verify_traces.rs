@@ -1,4 +1,4 @@
-//! `cargo xtask verify-traces`: whether the chain is whole in every trace.
+//! `cargo xtask verify-traces`: checks that every trace is complete.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub(crate) struct Options {
     /// The traces of this service alone; else of all that Jaeger knows.
     #[arg(long, requires = "jaeger")]
     service: Option<String>,
-    /// What traces with certain roots look like, such as `e2e/traces.expect`.
+    /// A file that says what traces with certain roots look like, such as `e2e/traces.expect`.
     #[arg(long, value_name = "FILE")]
     expect: Option<PathBuf>,
     /// How long after its last span a trace of Jaeger's is judged: spans may be on their way.
@@ -86,13 +86,13 @@ fn filed(files: &[PathBuf]) -> anyhow::Result<Vec<Trace>> {
     Ok(Trace::group(spans))
 }
 
-/// The traces in a file.
+/// The traces of a file.
 pub(crate) fn read(file: &PathBuf) -> anyhow::Result<Vec<Trace>> {
     let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
     traces::read::traces(&bytes).with_context(|| format!("read {}", file.display()))
 }
 
-/// Those that Jaeger has, without the ones that are too young to be judged.
+/// The traces in Jaeger, without those that are too young to judge.
 async fn stored(jaeger: &Jaeger, options: &Options) -> anyhow::Result<Vec<Trace>> {
     let now = SystemTime::now();
     let services = match &options.service {
@@ -118,7 +118,7 @@ async fn stored(jaeger: &Jaeger, options: &Options) -> anyhow::Result<Vec<Trace>
 mod tests {
     use super::*;
 
-    /// A request and the call that it makes, with the parent that the call has.
+    /// A request and its call, as a file; `parent` is the parent of the call.
     fn file(parent: &str) -> String {
         let span = |id: &str, parent: &str, kind: u8| {
             format!(

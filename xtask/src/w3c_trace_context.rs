@@ -1,4 +1,4 @@
-//! `cargo xtask w3c-trace-context`: the W3C's own test suite for Trace Context against the example service.
+//! `cargo xtask w3c-trace-context`: runs the W3C's test suite for Trace Context against the example service.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::cargo::{cargo, succeed};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Where the suite is: `test/` of <https://github.com/w3c/trace-context>. It needs Python with aiohttp.
+    /// The folder of the suite: `test/` of <https://github.com/w3c/trace-context>. It needs Python with aiohttp.
     #[arg(long, default_value = "../shared/w3c-trace-context")]
     suite: PathBuf,
 }
@@ -43,12 +43,12 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The suite has no way to take any port. This one was free a moment ago.
+/// The suite cannot use a random port, so this picks one that is free at the moment.
 fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// The example, which is killed when it is dropped.
+/// The example service. Dropping this kills it.
 struct Service {
     url: String,
     _process: Child,
@@ -63,7 +63,7 @@ impl Service {
         let stdout = process.stdout.take().context("the service has no standard output")?;
         let mut lines = BufReader::new(stdout).lines();
         let address = address(&mut lines).await?;
-        // What it still says has to go somewhere.
+        // Reads the remaining output, so that the pipe does not fill up.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(Self { url: format!("http://{address}/test"), _process: process })
     }

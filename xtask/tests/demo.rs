@@ -1,4 +1,4 @@
-//! `cargo xtask demo` on a terminal of its own: keys go in, screens come out, and nothing is left behind.
+//! `cargo xtask demo` on a pseudo-terminal: sends keys, checks screens, and checks that no process or file is left.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::disallowed_methods, reason = "a test: its calls belong to no trace")]
@@ -22,17 +22,17 @@ use vt100::Parser;
 const ROWS: u16 = 40;
 const COLUMNS: u16 = 170;
 
-/// For a screen to come.
+/// The most time to wait for a screen.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// A demo that runs on a pseudo-terminal.
+/// A demo on a pseudo-terminal.
 struct Demo {
     child: Child,
     keyboard: File,
-    /// What the terminal is to the demo.
+    /// The controlling side of the pseudo-terminal.
     terminal: File,
     screen: Arc<Mutex<Parser>>,
-    /// All of its files are here, and its processes know it.
+    /// The folder of all its files. Its processes have the folder's name in their environment.
     folder: TempDir,
 }
 
@@ -41,7 +41,7 @@ impl Demo {
         Self::start_with(None)
     }
 
-    /// With the services from another folder.
+    /// Starts it with the services of another folder.
     fn start_with(binaries: Option<&str>) -> anyhow::Result<Self> {
         let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&keyboard)?;
@@ -50,7 +50,7 @@ impl Demo {
         let terminal = File::options().read(true).write(true).open(std::ffi::OsStr::from_bytes(name.as_bytes()))?;
         tcsetwinsize(&keyboard, Winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 })?;
         let folder = tempfile::tempdir()?;
-        // Postgres is another user where this one is root.
+        // Postgres runs as another user if this one is root, so the folder must be readable.
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.envs(binaries.map(|folder| ("EPRO_BIN_DIR", folder)));
@@ -66,7 +66,7 @@ impl Demo {
         let size = |size: u16| size.try_into().context("a terminal has rows and columns");
         let screen = Arc::new(Mutex::new(Parser::new(size(ROWS)?, size(COLUMNS)?, 0)));
         let (mut output, shown) = (File::from(keyboard.try_clone()?), Arc::clone(&screen));
-        // Ends with the terminal.
+        // The thread ends with the terminal.
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = output.read(&mut bytes) {
@@ -89,7 +89,7 @@ impl Demo {
         self.screen.lock().unwrap_or_else(PoisonError::into_inner).screen().contents()
     }
 
-    /// Waits for a line with all of these words.
+    /// Waits for a line that contains all of these words.
     async fn wait_for(&self, words: &[&str]) -> anyhow::Result<()> {
         let has_come = |text: &String| text.lines().any(|line| words.iter().all(|word| line.contains(word)));
         let text = poll::until(DEADLINE, async || Ok(self.text()), has_come).await?;
@@ -113,7 +113,8 @@ impl Demo {
         }
     }
 
-    /// Waits for its end, before which it says something. The terminal must be as it was, and neither a process nor a file be left.
+    /// Waits for its exit, after a last line with `last`. Checks that the terminal is restored and that no process or
+    /// file is left.
     async fn end(mut self, last: &str) -> anyhow::Result<ExitStatus> {
         let ended = poll::until(DEADLINE, async || Ok(self.child.try_wait()?), Option::is_some).await?;
         let status = ended.with_context(|| format!("it does not end:\n{}", self.text()))?;
@@ -129,14 +130,14 @@ impl Demo {
         Ok(status)
     }
 
-    /// Files, and processes with the folder's name in their environment or command.
+    /// Its remaining files, and processes with the folder's name in their environment or command.
     fn left(&self) -> anyhow::Result<Vec<String>> {
         let name = self.folder.path().to_string_lossy().into_owned();
         let files = std::fs::read_dir(self.folder.path())?;
         let mut left = files.map(|file| Ok(file?.path().display().to_string())).collect::<anyhow::Result<Vec<_>>>()?;
         for process in std::fs::read_dir("/proc")? {
             let process = process?.path();
-            // Others end, or are not ours to look at.
+            // Reading fails for processes that have ended or belong to others.
             let read = |file| std::fs::read(process.join(file)).unwrap_or_default();
             let (environment, command) = (read("environ"), read("cmdline"));
             if [&environment, &command].into_iter().any(|text| String::from_utf8_lossy(text).contains(&name)) {
@@ -149,7 +150,7 @@ impl Demo {
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        // Fails only when it has ended.
+        // This fails only when it has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

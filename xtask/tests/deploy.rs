@@ -1,5 +1,5 @@
-//! The files under `deploy` fit together: what is named in one is there in the others. No image is needed; Docker Compose
-//! and a collector are asked as well where they are.
+//! Checks that the files under `deploy` fit together: names in one file exist in the others. This needs no images. If
+//! Docker Compose and a collector are installed, they check the files too.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ const SERVICES: [&str; 5] = ["gateway", "user-svc", "epro-svc", "data-svc", "not
 
 const BASE: &str = "docker-compose.yml";
 
-/// What may come after the compose file, each list as one would give it.
+/// Overlays that can be added to the compose file. Each list is a valid combination.
 const OVERLAYS: [&[&str]; 2] =
     [&["deploy/compose.sampling.yml"], &["deploy/compose.sampling.yml", "deploy/compose.sampling-scaled.yml"]];
 
-/// A container with a collector, and the configuration that it is given.
+/// A collector's container, and its configuration file.
 const COLLECTORS: [(&str, &str); 2] =
     [("collector", "deploy/collector/sampling.yaml"), ("router", "deploy/collector/router.yaml")];
 
@@ -30,12 +30,12 @@ fn yaml(path: &str) -> anyhow::Result<Yaml> {
     documents.into_iter().next().with_context(|| format!("{path} is empty"))
 }
 
-/// The keys of a mapping; none for anything else.
+/// The keys of a mapping. Empty for other values.
 fn keys(yaml: &Yaml) -> BTreeSet<&str> {
     yaml.as_hash().into_iter().flatten().filter_map(|(key, _)| key.as_str()).collect()
 }
 
-/// The texts of a list; none for anything else.
+/// The strings of a list. Empty for other values.
 fn texts(yaml: &Yaml) -> BTreeSet<&str> {
     yaml.as_vec().into_iter().flatten().filter_map(Yaml::as_str).collect()
 }
@@ -76,7 +76,7 @@ fn every_service_sends_its_spans_to_a_container_that_takes_them() -> anyhow::Res
     Ok(())
 }
 
-/// Where a collector takes spans, by its configuration.
+/// The address on which a collector receives spans, from its configuration.
 fn listens(container: &str) -> anyhow::Result<String> {
     let path = COLLECTORS.iter().find(|(name, _)| *name == container).context("no collector")?.1;
     let endpoint = yaml(path)?["receivers"]["otlp"]["protocols"]["grpc"]["endpoint"].as_str().map(str::to_owned);
@@ -91,7 +91,7 @@ fn every_collector_is_given_its_configuration_and_asked_for_its_health() -> anyh
         let mounted = format!("./{path}:/etc/otelcol-contrib/config.yaml:ro");
         assert!(texts(&collector["volumes"]).contains(mounted.as_str()), "{overlay}: {container}");
         assert!(texts(&collector["command"]).contains("--config=/etc/otelcol-contrib/config.yaml"), "{overlay}");
-        // Nothing says otherwise there: deploy/kubernetes does.
+        // HEALTH_HOST is not set in compose. It is only set in deploy/kubernetes.
         let endpoint = &yaml(path)?["extensions"]["health_check"]["endpoint"];
         let endpoint = endpoint.as_str().map(|at| at.replace("${env:HEALTH_HOST:-127.0.0.1}", "127.0.0.1"));
         let health = endpoint.map(|at| format!("http://{at}/"));
@@ -124,7 +124,7 @@ fn what_a_collector_sends_to_is_a_container_that_listens_there() -> anyhow::Resu
 fn docker_compose_takes_every_combination() -> anyhow::Result<()> {
     let compose = |arguments: &[&str]| {
         let mut docker = Command::new("docker");
-        // Ports that one overlay asks for.
+        // One overlay needs values for these ports.
         docker.envs([("OTLP_PORT", "4317"), ("SMTP_PORT", "1025")]);
         docker.arg("compose").args(arguments).current_dir(root()).output()
     };

@@ -1,4 +1,4 @@
-//! Clippy refuses every call that would break a trace, and says what to use instead.
+//! Clippy refuses every call that would break a trace, and names the call to use instead.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,10 +8,10 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 use testkit::cargo::cargo;
 
-/// Where something was found in the crate `violations`: file and line.
+/// A place in the crate `violations`: file and line.
 type Place = (String, u64);
 
-/// What clippy refused.
+/// An error of clippy.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Refusal {
     place: Place,
@@ -48,7 +48,7 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// Path and reason of every entry of `clippy.toml`, which has one to a line.
+/// The path and the reason of every entry in `clippy.toml`. Each entry is on one line.
 fn rules() -> anyhow::Result<Vec<(String, String)>> {
     let text = std::fs::read_to_string(root().join("clippy.toml"))?;
     let entries = text.lines().filter(|line| line.trim_start().starts_with("{ path"));
@@ -61,7 +61,7 @@ fn rules() -> anyhow::Result<Vec<(String, String)>> {
         .collect()
 }
 
-/// Where the functions of `violations` begin, in order.
+/// The first lines of the functions in `violations`, in order.
 fn functions() -> anyhow::Result<Vec<Place>> {
     let mut functions = Vec::new();
     for file in std::fs::read_dir(root().join("xtask/violations/src"))? {
@@ -77,16 +77,16 @@ fn functions() -> anyhow::Result<Vec<Place>> {
     Ok(functions)
 }
 
-/// What clippy refuses; asked once for all tests.
+/// Clippy's errors. Clippy runs once for all tests.
 fn refusals() -> anyhow::Result<&'static [Refusal]> {
     static REFUSALS: LazyLock<anyhow::Result<Vec<Refusal>>> = LazyLock::new(run_clippy);
     REFUSALS.as_deref().map_err(|error| anyhow::anyhow!("{error:#}"))
 }
 
-/// Every error that clippy reports in `violations`, in order.
+/// Clippy's errors in `violations`, in order.
 ///
-/// Runs over the whole workspace, as CI's own clippy does: asked for one package, cargo would choose
-/// other features for its dependencies and check them all again.
+/// It runs over the whole workspace, as in CI. For a single package, cargo would choose other features for the
+/// dependencies and check them again.
 fn run_clippy() -> anyhow::Result<Vec<Refusal>> {
     let output = cargo()
         .current_dir(root())
@@ -97,7 +97,7 @@ fn run_clippy() -> anyhow::Result<Vec<Refusal>> {
     let mut refusals = BTreeSet::new();
     for line in String::from_utf8(output.stdout)?.lines() {
         let message: Value = serde_json::from_str(line)?;
-        // The library is checked twice, with and without its tests; the set has each error once.
+        // The library is checked twice, with and without its tests. The set removes the duplicates.
         if message["target"]["name"] == "violations" && message["message"]["level"] == "error" {
             refusals.extend(refusal(&message["message"]));
         }
@@ -107,7 +107,7 @@ fn run_clippy() -> anyhow::Result<Vec<Refusal>> {
     Ok(refusals.into_iter().collect())
 }
 
-/// `None` for the closing "aborting due to ..." line, which points nowhere.
+/// `None` for the last line, "aborting due to ...", which has no place.
 fn refusal(message: &Value) -> Option<Refusal> {
     let span = message["spans"].get(0)?;
     let file = Path::new(span["file_name"].as_str()?).file_name()?.to_string_lossy().into_owned();

@@ -1,5 +1,5 @@
-//! The manifests of `deploy/kubernetes`: each is what its kind may be, and all of them fit together and the rest of the
-//! project. No cluster is needed; `kubectl` is asked as well where it is.
+//! Checks the manifests of `deploy/kubernetes`: each is valid for its kind, and all of them fit together and to the
+//! rest of the project. This needs no cluster. If `kubectl` is installed, it checks them too.
 
 #[path = "kubernetes/cluster.rs"]
 mod cluster;
@@ -27,7 +27,7 @@ use serde_json::Value;
 use cluster::{Cluster, name};
 use kustomize::Rendered;
 
-/// What one would apply.
+/// The folders that can be applied.
 const OVERLAYS: [&str; 2] = ["deploy/kubernetes/laptop", "deploy/kubernetes/production"];
 
 const SERVICES: [&str; 5] = ["gateway", "user-svc", "epro-svc", "data-svc", "notify-svc"];
@@ -36,13 +36,13 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// One of our programs, which `cargo build --workspace` puts beside the tests.
+/// One of our programs. `cargo build --workspace` puts it next to the tests.
 fn program(name: &str) -> anyhow::Result<PathBuf> {
     let tests = std::env::current_exe()?;
     Ok(tests.ancestors().nth(2).context("the folder of the programs")?.join(name))
 }
 
-/// Each overlay, by its name.
+/// Each overlay with its name.
 fn clusters() -> anyhow::Result<Vec<(&'static str, Cluster)>> {
     let render = |overlay| Ok((overlay, Cluster { rendered: kustomize::render(&root().join(overlay))? }));
     OVERLAYS.into_iter().map(render).collect()
@@ -96,7 +96,7 @@ fn kubectl_comes_to_the_same() -> anyhow::Result<()> {
         eprintln!("not asked: there is no kubectl");
         return Ok(());
     }
-    // With certificates, which nobody has made in a clone.
+    // Adds certificates, because a fresh clone has none.
     let folder = tempfile::tempdir()?;
     let copied = Command::new("cp").arg("-r").arg(root().join("deploy")).arg(folder.path()).status()?;
     ensure!(copied.success(), "cp ended with {copied}");
@@ -118,7 +118,7 @@ fn kubectl_comes_to_the_same() -> anyhow::Result<()> {
         for object in &objects {
             let is_it = |other: &&Value| other["kind"] == object["kind"] && name(other) == name(object);
             let other = theirs.iter().find(is_it).with_context(|| format!("{overlay}: kubectl has no {object}"))?;
-            // Secrets are written in base64 there.
+            // Secrets are in base64 in the output of kubectl.
             if object["kind"] != "Secret" {
                 assert_eq!(object, other, "{overlay}");
             }

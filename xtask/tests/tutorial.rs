@@ -11,10 +11,10 @@ use testkit::markdown::blocks;
 
 const PAGE: &str = include_str!("../../docs/tutorial.md");
 
-/// Where its pictures are, from the page.
+/// The folder of its pictures, relative to the page.
 const PICTURES: &str = "images/tutorial/";
 
-/// Where its steps draw them.
+/// The folder in which the steps draw the pictures.
 const DRAWN: &str = "target/tutorial";
 
 fn root() -> PathBuf {
@@ -43,7 +43,7 @@ fn every_step_prints_and_draws_what_the_page_shows() -> anyhow::Result<()> {
     look_at_pictures(&place.folder.path().join(DRAWN))
 }
 
-/// Where the steps are carried out, as in a clone in which everything has been built.
+/// The folder in which the steps run, like a clone with everything built.
 struct Place {
     folder: TempDir,
 }
@@ -59,13 +59,13 @@ impl Place {
         Ok(Self { folder })
     }
 
-    /// What a step prints.
+    /// Runs a step and returns its output.
     fn run(&self, step: &str) -> anyhow::Result<String> {
         let path = std::env::var("PATH")?;
         let mut shell = Command::new("bash");
         shell.args(["-euo", "pipefail", "-c", step]).current_dir(&self.folder);
         shell.env("PATH", format!("{}:{path}", self.folder.path().join("bin").display()));
-        // xtask need not build the services, which other tests are running.
+        // A fake cargo, because xtask must not build the services while other tests run them.
         shell.env("CARGO", "true").env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
         let output = shell.output().context("run bash")?;
         let (said, errors) = (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr));
@@ -74,8 +74,8 @@ impl Place {
     }
 }
 
-/// Whether all lines that are shown were printed, in their order, but for what is another one in each run. A line … stands
-/// for any number of lines, and at the end of a line for the rest of it.
+/// Whether the shown lines were printed in this order, apart from values that differ in each run. A line `…` stands for
+/// any number of lines. At the end of a line `…` stands for the rest of it.
 fn compare(shown: &str, printed: &str) -> anyhow::Result<()> {
     let (shown, lines) = (masked(shown)?, masked(printed)?);
     let mut rest = &lines[..];
@@ -94,11 +94,11 @@ fn are_alike(shown: &[String], printed: &[String]) -> bool {
     })
 }
 
-/// The lines without times, ids, parts in percent, lines of source files, and the width of columns.
+/// The lines with times, ids, percentages and source lines masked, and without the padding of columns.
 fn masked(text: &str) -> anyhow::Result<Vec<String>> {
     const MASKS: [(&str, &str); 5] = [
         (r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", "(time)"),
-        // It may have as many digits as an id.
+        // A duration may have as many digits as an id.
         (r#"duration_ms"?[:=][0-9.]+"#, "duration_ms=(number)"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,32}", "(id)"),
         (r"[0-9]+(\.[0-9]+)? ?(µs|ms|s|%)( |;|,|\.|:|$)", "(number)${3}"),
@@ -113,13 +113,13 @@ fn masked(text: &str) -> anyhow::Result<Vec<String>> {
     Ok(lines.collect())
 }
 
-/// Whether each picture of the page is, but for its times, what the steps have drawn.
+/// Checks that each picture of the page is like the one that the steps have drawn, apart from times.
 fn look_at_pictures(drawn: &Path) -> anyhow::Result<()> {
     let number = Regex::new("[0-9.]+")?;
     let rows = |path: &Path| -> anyhow::Result<Vec<String>> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         let mut rows: Vec<_> = text.lines().map(|line| number.replace_all(line, "0").into_owned()).collect();
-        // What happens at the same time is drawn in the order in which it began.
+        // Bars of the same time are drawn in the order of their starts, which differs between runs.
         rows.sort();
         Ok(rows)
     };

@@ -1,9 +1,9 @@
-//! Dependencies point one way, and what makes spans is used through `telemetry`.
+//! Dependencies point in one direction, and libraries that make spans are used only through `telemetry`.
 
 use super::SERVICES;
 use super::workspace::{Locked, Member};
 
-/// What each member may depend on inside the workspace, dev- and build-dependencies included.
+/// The dependencies that each member may have inside the workspace, including dev- and build-dependencies.
 const LAYERS: [(&str, &[&str]); 18] = [
     ("gateway", &["service-kit", "telemetry", "proto", "traces"]),
     ("user-svc", SERVICE),
@@ -27,10 +27,10 @@ const LAYERS: [(&str, &[&str]); 18] = [
 
 const SERVICE: &[&str] = &["service-kit", "telemetry", "proto"];
 
-/// Holds one call of everything forbidden, so that a test can see clippy refuse it.
+/// Contains one call of everything that is forbidden, so that a test can check that clippy refuses it.
 const VIOLATIONS: &str = "violations";
 
-/// Packages that only some members may depend on directly. The first entry that fits counts.
+/// Packages that only some members may depend on directly. The first matching entry counts.
 const RESERVED: &[Reserved] = &[
     Reserved {
         packages: &["opentelemetry-proto", "opentelemetry-semantic-conventions"],
@@ -70,14 +70,14 @@ const RESERVED: &[Reserved] = &[
 ];
 
 struct Reserved {
-    /// Names; a `*` at the end stands for anything.
+    /// Package names. A `*` at the end matches any ending.
     packages: &'static [&'static str],
     members: &'static [&'static str],
     instead: &'static str,
 }
 
-/// Two versions of one of these do not work together: spans, messages or connections of the one are
-/// nothing to the other.
+/// Two versions of one of these would not work together: spans, messages or connections of one version are of no use to
+/// the other.
 const SINGLE: [&str; 5] = ["opentelemetry", "tonic", "reqwest", "sqlx", "prost"];
 
 pub(super) fn check(members: &[Member], locked: &[Locked]) -> Vec<String> {
@@ -166,7 +166,7 @@ mod tests {
         Member { name: name.to_owned(), dependencies: dependencies.iter().map(dependency).collect() }
     }
 
-    /// What a crate `name` with one dependency is told.
+    /// The messages for a crate `name` with this one dependency.
     fn told(name: &str, package: &str, kind: &str) -> Vec<String> {
         let mut members = vec![member(name, &[(package, kind)])];
         members.extend(LAYERS.iter().filter(|(layer, _)| *layer != name).map(|(layer, _)| member(layer, &[])));

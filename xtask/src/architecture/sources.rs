@@ -1,10 +1,10 @@
-//! No OpenTelemetry outside `telemetry` and nothing of the application in it, no tracing line in business code, and a
-//! thin `main.rs`.
+//! Only `telemetry` names OpenTelemetry, and it names nothing of the application. Business code has no tracing calls,
+//! and `main.rs` is thin.
 
 use super::SERVICES;
 use super::workspace::Source;
 
-/// Where anything may be named: the crates that are about traces, and these rules themselves.
+/// Files that may name anything: the crates about traces, and these rules themselves.
 const EXEMPT: [&str; 6] = [
     "crates/telemetry/",
     "crates/testkit/",
@@ -14,22 +14,22 @@ const EXEMPT: [&str; 6] = [
     "xtask/src/architecture/",
 ];
 
-/// Nobody else names these.
+/// Only the exempt crates may name these.
 const OPENTELEMETRY: [&str; 3] = ["opentelemetry::", "opentelemetry_", "tracing_opentelemetry"];
 
-/// A service does not name these either: its spans come from layers and clients.
+/// Services must not name these either. Their spans come from layers and clients.
 const TRACING: [&str; 6] = ["tracing::", "span!(", "#[instrument", "#[tracing", "set_attribute(", "Span::current("];
 
-/// The crates that others can lift out.
+/// The crates that other projects can reuse.
 const LIBRARIES: [&str; 3] = ["crates/telemetry/", "crates/trace-testing/", "crates/traces/"];
 
-/// What is this application's alone, which the libraries have no word for, not even in their comments.
+/// Words of this application, which the reusable crates do not contain even in comments.
 const APPLICATION: [&str; 5] = ["epro", "patient", "clinical", "outbox", "nurse"];
 
-/// Lifts the rules of `clippy.toml`, which a service has no reason for.
+/// This lifts the rules of `clippy.toml`, and a service has no reason to do that.
 const EXCEPTION: &str = "disallowed_methods";
 
-/// A service's `main.rs` starts its library and does nothing else.
+/// The most lines of a service's `main.rs`, which only starts its library.
 const MAIN_LINES: usize = 40;
 
 pub(super) fn check(sources: &[Source]) -> Vec<String> {
@@ -75,7 +75,7 @@ fn check_one(source: &Source) -> Vec<String> {
     findings
 }
 
-/// Whether the line has `name` as the start of a word; `info_span!(` has `span!(` as well.
+/// Whether a word in the line starts with `name`; `info_span!(` contains `span!(` too.
 fn names(line: &str, name: &str) -> bool {
     let inside_a_word = |at: usize| line[..at].ends_with(|c: char| c.is_alphanumeric());
     line.match_indices(name).any(|(at, _)| !inside_a_word(at))

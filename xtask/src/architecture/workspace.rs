@@ -1,4 +1,4 @@
-//! What the rules look at, read from cargo and from the sources.
+//! The data that the rules check, read from cargo and from the sources.
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ pub(super) struct Member {
     pub(super) dependencies: Vec<Dependency>,
 }
 
-/// One line under `[dependencies]`, `[dev-dependencies]` or `[build-dependencies]`.
+/// A line under `[dependencies]`, `[dev-dependencies]` or `[build-dependencies]`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Dependency {
-    /// The package's own name, whatever it is renamed to.
+    /// The package's own name, even if it was renamed.
     pub(super) package: String,
     /// `normal`, `dev` or `build`.
     pub(super) kind: String,
@@ -32,7 +32,7 @@ pub(super) struct Locked {
 /// A Rust file.
 #[derive(Debug)]
 pub(super) struct Source {
-    /// From the workspace's root, with `/`.
+    /// The path from the workspace's root, with `/`.
     pub(super) path: String,
     pub(super) text: String,
 }
@@ -58,7 +58,7 @@ impl Workspace {
     }
 }
 
-/// Needs neither the network nor a download: only the workspace's own manifests are read.
+/// Needs neither the network nor a download, because it only reads the workspace's own manifests.
 fn metadata() -> anyhow::Result<Value> {
     let output = cargo()
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])

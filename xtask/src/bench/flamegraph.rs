@@ -1,4 +1,4 @@
-//! Where the services' time goes, as a picture of their stacks.
+//! Draws a flame graph of the services' CPU time.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -10,13 +10,13 @@ use inferno::collapse::perf::{Folder, Options as FolderOptions};
 use inferno::flamegraph::{self, Options};
 use tokio::process::Command;
 
-/// What is narrower is left out, in hundredths of the picture's width.
+/// Frames narrower than this are left out, in percent of the picture's width.
 const NARROW: f64 = 0.4;
 
-/// Draws what `perf record` has written of these services, each of which stands for its threads.
+/// Draws the output of `perf record`. The threads of a service are merged.
 pub(super) async fn draw(recorded: &Path, services: &[(u32, String)], picture: &Path) -> anyhow::Result<()> {
     let mut perf = Command::new("perf");
-    // Functions that the compiler has put into others would be asked for one by one, which takes minutes.
+    // Without this, perf looks up every inlined function, which takes minutes.
     perf.args(["script", "--no-inline", "--fields", "comm,pid,tid,time,event,ip,sym,dso", "--input"]);
     let output = perf.arg(recorded).kill_on_drop(true).output().await.context("run perf")?;
     let said = String::from_utf8_lossy(&output.stderr);
@@ -35,10 +35,10 @@ pub(super) async fn draw(recorded: &Path, services: &[(u32, String)], picture: &
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), file).context("draw the flame graph")
 }
 
-/// `thread-12;main;poll 3` below the service whose process that is.
+/// Replaces the thread in a line such as `thread-12;main;poll 3` by the service of that process.
 fn by_service(line: &str, services: &[(u32, String)]) -> String {
     let (thread, stack) = line.split_once(';').unwrap_or((line, ""));
-    // Where perf takes the stack to end.
+    // perf marks the end of a stack with this.
     let stack = stack.strip_prefix("[unknown];").unwrap_or(stack);
     let id = thread.rsplit_once('-').and_then(|(_, id)| id.parse().ok());
     match services.iter().find(|(service, _)| Some(*service) == id) {

@@ -1,4 +1,4 @@
-//! What a bench has found out, for people and for machines.
+//! The results of a benchmark as text and as JSON.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde_json::{Value, json};
 use testkit::bench::{Footprint, Level, Measured, Memory, Results, Yardstick};
 
-/// For people.
+/// The results as tables.
 pub(super) fn tables(results: &Results) -> String {
     let mut text = measured(&results.measured).to_string();
     if !results.footprints.is_empty() {
@@ -117,20 +117,20 @@ fn mib(bytes: u64) -> String {
     (bytes >> 20).to_string()
 }
 
-/// What the first variant does of what Postgres alone does, at as many clients.
+/// The throughput of the first variant relative to that of Postgres alone, with the same number of clients.
 fn share(results: &Results, yardstick: &Yardstick) -> Option<f64> {
     let level = Level::Clients(yardstick.clients);
     let row = results.measured.iter().find(|row| row.level == level)?;
     Some(row.sustained_per_second() / yardstick.per_second)
 }
 
-/// The plans of a submission's statements, for the documentation.
+/// The query plans of a submission's statements, for the documentation.
 pub(super) fn plans(yardstick: &Yardstick) -> String {
     let plans = yardstick.plans.iter().map(|plan| format!("```text\n{plan}\n```\n"));
     plans.collect::<Vec<_>>().join("\n")
 }
 
-/// For machines.
+/// The results as JSON.
 pub(super) fn document(results: &Results) -> Value {
     let measured = results.measured.iter().map(|row| {
         let cpu = row.cpu.keys().map(|name| (name.clone(), json!(row.cpu_of(name)))).collect();

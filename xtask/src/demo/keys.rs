@@ -1,8 +1,8 @@
-//! What keys mean.
+//! The meaning of keys.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-/// What somebody at the keyboard wants.
+/// What the user wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     Submit,
@@ -10,14 +10,14 @@ pub(super) enum Action {
     Menu,
     Help,
     Show(Tab),
-    /// Open what is chosen, or do it.
+    /// Open or run the chosen entry.
     Enter,
     Back,
     Move(Way),
     Quit,
 }
 
-/// A side of a trace.
+/// A view of a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tab {
     Tree,
@@ -25,7 +25,7 @@ pub(super) enum Tab {
     Logs,
 }
 
-/// In a list, or in a text.
+/// A movement in a list or a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     Up,
@@ -38,7 +38,7 @@ pub(super) enum Way {
     Right,
 }
 
-/// The same on every screen.
+/// The action of a key, which is the same on every screen.
 pub(super) fn action(key: KeyEvent) -> Option<Action> {
     if key.kind == KeyEventKind::Release {
         return None;

@@ -1,4 +1,4 @@
-//! What is known and shown: changed by events and actions alone, so that it needs neither a terminal nor a stack.
+//! The state of the demo. Only events and actions change it, so it can be tested without a terminal and a stack.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,33 +11,33 @@ use super::keys::{Action, Tab, Way};
 use super::page;
 use super::row::Row;
 
-/// Traces that are kept; older ones are forgotten.
+/// The most traces that are kept. Older ones are dropped.
 pub(super) const MOST: usize = 200;
 
-/// Rows of the terminal that are no list and no text.
+/// Rows of the terminal around the list or text.
 pub(super) const FRAME: u16 = 4;
 
-/// Columns that a text goes aside at once.
+/// Columns by which a text is scrolled sideways.
 const SIDESTEP: usize = 16;
 
-/// Something that has happened.
+/// Something that happened.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// These traces have grown.
+    /// Traces with new spans.
     Traces(Vec<Trace>),
-    /// We send a report, in a trace of this id. `at` is in nanoseconds since the Unix epoch.
+    /// A report is being sent in a trace with this id. `at` is in nanoseconds since the Unix epoch.
     Sent { id: String, sender: String, at: u64 },
-    /// What became of it: the answer's status, nothing where there was none, or why it could not be done.
+    /// The result of a report: the status of the answer, `None` if there was none, or why it could not be sent.
     Over { id: String, end: Result<Option<u16>, String> },
-    /// A trace has these log lines.
+    /// The log lines of a trace.
     Logs { id: String, lines: Vec<String> },
-    /// So much time has passed since the beginning.
+    /// The time since the start.
     Time(Duration),
-    /// The terminal has so many columns and rows.
+    /// The columns and rows of the terminal.
     Size(u16, u16),
 }
 
-/// What somebody else has to do for an action.
+/// Something that the session must do for an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
     Submit,
@@ -48,26 +48,26 @@ pub(super) enum Command {
     Quit,
 }
 
-/// What is in front.
+/// What is on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Front {
     List,
-    /// With the failure that is chosen.
+    /// The menu, with the selected failure.
     Menu(usize),
-    /// A text, with the columns and lines that are left out at its beginning.
+    /// A text, with the columns and lines that are scrolled out.
     Page(Page, (usize, usize)),
 }
 
-/// A text.
+/// A text to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Page {
     Help,
-    /// Of the trace of this id.
+    /// A view of the trace with this id.
     Trace(String, Tab),
 }
 
 impl Page {
-    /// Rows above it that say which trace it is, and what is wrong with it where the text does not.
+    /// The rows above the text that name the trace, and say what is wrong with it unless the text does.
     pub(super) fn heading(&self) -> u16 {
         match self {
             Self::Help => 0,
@@ -77,7 +77,7 @@ impl Page {
     }
 }
 
-/// Everything that is shown.
+/// The state of everything that is shown.
 #[derive(Debug)]
 pub(super) struct Model {
     /// The gateway's URL.
@@ -85,18 +85,18 @@ pub(super) struct Model {
     pub(super) scenarios: Vec<Scenario>,
     /// Newest first.
     pub(super) rows: VecDeque<Row>,
-    /// The trace that is chosen; the newest one if none is.
+    /// The selected trace. `None` means the newest one.
     chosen: Option<String>,
     pub(super) front: Front,
-    /// The trace and name of the failure that is going on.
+    /// The trace and the scenario of the failure in progress.
     pub(super) failing: Option<(String, String)>,
-    /// The last thing to say.
+    /// The last message.
     pub(super) note: String,
-    /// Those of the trace that is in front.
+    /// The log lines of the trace on the screen.
     pub(super) logs: Vec<String>,
-    /// Since the beginning.
+    /// The time since the start.
     pub(super) now: Duration,
-    /// Columns and rows of the terminal.
+    /// The columns and rows of the terminal.
     pub(super) size: (u16, u16),
     zone: FixedOffset,
 }
@@ -127,7 +127,7 @@ impl Model {
             }
             Event::Sent { id, sender, at } => {
                 self.note = format!("{sender}: sent");
-                // What comes of it is to be seen.
+                // Select the new trace, so that the user sees what happens.
                 self.chosen = Some(id.clone());
                 if self.scenarios.iter().any(|scenario| scenario.name == sender) {
                     self.failing = Some((id.clone(), sender.clone()));
@@ -174,7 +174,7 @@ impl Model {
         matches!(&self.front, Front::Page(Page::Trace(of, _), _) if of == id)
     }
 
-    /// The place of the chosen trace in the list.
+    /// The index of the selected trace.
     pub(super) fn chosen(&self) -> usize {
         let place = self.chosen.as_ref().and_then(|id| self.rows.iter().position(|row| row.id == *id));
         place.unwrap_or_default()
@@ -239,7 +239,7 @@ impl Model {
         match self.front.clone() {
             Front::List => {
                 let at = moved(self.chosen(), way, height, self.rows.len());
-                // Who looks at the newest one goes on to do so.
+                // At the top, nothing is selected, so that the newest trace stays in view.
                 self.chosen = self.rows.get(at).filter(|_| at > 0).map(|row| row.id.clone());
             }
             Front::Menu(at) => self.front = Front::Menu(moved(at, way, height, self.scenarios.len())),
@@ -259,7 +259,7 @@ impl Model {
     }
 }
 
-/// Where one is after a step from a place among so many.
+/// The new index after a movement in a list of `count` entries.
 fn moved(at: usize, way: Way, height: usize, count: usize) -> usize {
     let to = match way {
         Way::Up => at.saturating_sub(1),

@@ -1,4 +1,4 @@
-//! The texts that are shown whole.
+//! The full-screen texts.
 
 use testkit::scenario::Scenario;
 use textwrap::{Options, WordSplitter, fill};
@@ -8,7 +8,7 @@ use super::keys::Tab;
 use super::model::{Model, Page};
 use super::row::Row;
 
-/// What follows the first line of an explanation's lines.
+/// The indent of an explanation's continuation lines.
 const INDENT: &str = "            ";
 
 const HELP: &str = "\
@@ -49,7 +49,7 @@ fn tree(row: &Row) -> String {
     }
 }
 
-/// What the trace says, then what was done, if we did it.
+/// The explanation of a trace, then what the demo did to cause it, if it did.
 fn explanation(model: &Model, row: &Row) -> String {
     let scenario = model.scenarios.iter().find(|scenario| row.sender.as_ref() == Some(&scenario.name));
     let story = scenario.map(|Scenario { title, patient, question, answer, .. }| {

@@ -1,4 +1,4 @@
-//! The demo as text: one report, its trace, and how to do it again.
+//! The demo as text: one report, its trace, and how to send another.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,12 +14,12 @@ use super::{Options, builder, curl, end};
 use crate::cargo::build_services;
 use crate::file;
 
-/// From the submission to the last span.
+/// The most time from the submission to the last span.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Runs the five services, submits a report, prints its trace, and how to do it again.
+/// Runs the five services, submits a report, and prints its trace and how to send another.
 pub(super) async fn run(options: &Options) -> anyhow::Result<()> {
-    // What is dropped in the middle takes its processes and files along.
+    // When this is cancelled, dropping it ends the processes and removes the files.
     tokio::select! {
         done = demonstrate(options) => done,
         _ = tokio::signal::ctrl_c() => {
@@ -58,7 +58,7 @@ async fn demonstrate(options: &Options) -> anyhow::Result<()> {
     told
 }
 
-/// Submits one report over HTTP and waits for its whole trace.
+/// Submits one report over HTTP and waits for its complete trace.
 async fn submit(stack: &Stack, start: Instant) -> anyhow::Result<Trace> {
     let patient = &PATIENTS[0];
     let client = stack.client();
@@ -77,7 +77,7 @@ fn draw(file: Option<&Path>, trace: &Trace) -> anyhow::Result<()> {
     file::write(file, traces::waterfall(trace, None))
 }
 
-/// Prints the trace, and who was told.
+/// Prints the trace, and who was notified.
 fn report(stack: &Stack, trace: &Trace) -> anyhow::Result<()> {
     println!("{trace}");
     let (messages, mails) = (stack.sms.accepted(), stack.smtp.accepted());

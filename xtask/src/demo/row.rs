@@ -1,4 +1,4 @@
-//! A trace as a line of the list.
+//! A trace as a row of the list.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,26 +7,26 @@ use chrono::{DateTime, FixedOffset};
 use testkit::trace::{Span, Trace};
 use traces::explain::{Cause, Explanation, explain};
 
-/// No span of a trace that is complete comes after so long a pause.
+/// When no span has arrived for this long, the trace is complete.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// A trace as far as it has arrived.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) id: String,
-    /// When it began, such as `14:03:59`.
+    /// The start time, such as `14:03:59`.
     pub(super) begun: String,
     pub(super) trace: Trace,
     pub(super) explanation: Explanation,
-    /// Who sent it, if we did: `report`, or a scenario's name.
+    /// How the demo sent it: `report`, or a scenario's name. `None` if somebody else did.
     pub(super) sender: Option<String>,
-    /// Whether we wait for its answer.
+    /// Whether its answer has not arrived yet.
     pub(super) is_awaited: bool,
-    /// When the last span of it came.
+    /// When its last span arrived.
     grown: Duration,
 }
 
-/// How a verdict is to be taken.
+/// The rating of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mood {
     Growing,
@@ -36,7 +36,7 @@ pub(super) enum Mood {
 }
 
 impl Mood {
-    /// So that no colour is needed.
+    /// A mark with the same meaning as the colour, for screens without colours.
     pub(super) fn mark(self) -> char {
         match self {
             Self::Growing => '…',
@@ -48,7 +48,7 @@ impl Mood {
 }
 
 impl Row {
-    /// One that we have just sent, and of which no span has come. `at` is in nanoseconds since the Unix epoch.
+    /// A report that was just sent and has no spans yet. `at` is in nanoseconds since the Unix epoch.
     pub(super) fn sent(id: String, sender: String, at: u64, zone: FixedOffset, now: Duration) -> Self {
         let trace = Trace::default();
         let explanation = explain(&trace);
@@ -56,20 +56,20 @@ impl Row {
         Self { id, begun, trace, explanation, sender: Some(sender), is_awaited: true, grown: now }
     }
 
-    /// One that somebody else has sent.
+    /// A trace that somebody else has sent.
     pub(super) fn arrived(trace: Trace, zone: FixedOffset, now: Duration) -> Self {
         let (id, begun) = (trace.id().to_owned(), clock(top(&trace).map_or(0, |top| top.start), zone));
         let explanation = explain(&trace);
         Self { id, begun, trace, explanation, sender: None, is_awaited: false, grown: now }
     }
 
-    /// With what has come by now.
+    /// Replaces the trace by one with more spans.
     pub(super) fn grow(&mut self, trace: Trace, now: Duration) {
         self.explanation = explain(&trace);
         (self.trace, self.grown) = (trace, now);
     }
 
-    /// The request that it began with, and how that ended, such as `POST /v1/reports 201`.
+    /// The request at its start with the result, such as `POST /v1/reports 201`.
     pub(super) fn entry(&self) -> String {
         let Some(top) = top(&self.trace) else { return "(no span)".to_owned() };
         let status = top.int("http.response.status_code").map(|status| status.to_string());
@@ -77,7 +77,7 @@ impl Row {
         end.map_or_else(|| top.name.clone(), |end| format!("{} {end}", top.name))
     }
 
-    /// How long that request took, such as `5.0 s`; nothing where no span has come.
+    /// The duration of that request, such as `5.0 s`. Empty without spans.
     pub(super) fn took(&self) -> String {
         let seconds = top(&self.trace).map(|top| top.duration().as_secs_f64());
         match seconds {
@@ -101,7 +101,7 @@ impl Row {
     }
 }
 
-/// What the trace began with: its root, or what there is of it.
+/// The first span: the root, or the earliest one that has arrived.
 fn top(trace: &Trace) -> Option<&Span> {
     trace.roots().into_iter().next().or(trace.spans.first())
 }

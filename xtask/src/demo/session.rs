@@ -1,4 +1,4 @@
-//! A demo on a terminal, from its first screen to its last process.
+//! A demo on a terminal, from its first screen to the end of its processes.
 
 use std::time::{Duration, Instant};
 
@@ -20,13 +20,13 @@ use super::start::{Starting, start};
 use super::terminal::{Input, Inputs, Screen};
 use super::{Options, end, view};
 
-/// Between two screens on which only the time has changed.
+/// The time between two screens when only the clock has changed.
 const TICK: Duration = Duration::from_millis(120);
 
-/// Between two looks at what has arrived.
+/// The least time between two updates of traces.
 const PACE: Duration = Duration::from_millis(100);
 
-/// Runs the demo until somebody ends it.
+/// Runs the demo until the user ends it.
 pub(super) async fn run(options: &Options) -> anyhow::Result<()> {
     let (mut screen, mut inputs) = (Screen::open()?, Inputs::new()?);
     let idle = match prepare(options, &mut screen, &mut inputs).await? {
@@ -34,7 +34,7 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<()> {
         None => None,
     };
     drop(screen);
-    // In the middle of a failure the stack is not whole, and is dropped instead.
+    // If a scenario is in progress, the stack is in an unknown state and is only dropped.
     if let Some(runner) = idle {
         eprintln!("stopping the services ...");
         let (stack, mut postgres) = runner.into_parts();
@@ -47,7 +47,7 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts everything, unless somebody ends it before.
+/// Starts everything. `None` if the user ends it before that.
 async fn prepare(options: &Options, screen: &mut Screen, inputs: &mut Inputs) -> anyhow::Result<Option<Runner>> {
     let (progress, mut said) = unbounded_channel();
     let mut started = Box::pin(start(options, progress));
@@ -68,13 +68,13 @@ async fn prepare(options: &Options, screen: &mut Screen, inputs: &mut Inputs) ->
     }
 }
 
-/// A report with a scenario's faults that is to be sent.
+/// A request to send a report with a scenario's faults.
 struct Order {
     id: Uuid,
     scenario: Scenario,
 }
 
-/// What the model's commands are carried out with.
+/// Everything that is needed to carry out the model's commands.
 struct Session {
     model: Model,
     patient: Patient,
@@ -84,7 +84,7 @@ struct Session {
     sending: JoinSet<()>,
 }
 
-/// Shows traces as they come, until somebody ends it. Gives the runner back where it is not in the middle of a failure.
+/// Shows traces as they arrive, until the user ends it. Returns the runner if no scenario is in progress.
 async fn live(runner: Runner, screen: &mut Screen, inputs: &mut Inputs) -> anyhow::Result<Option<Runner>> {
     let gateway = runner.stack().url(Service::Gateway);
     let model = Model::new(gateway, Scenario::all(&Scenario::folder())?, *Local::now().offset(), screen.size()?);
@@ -115,19 +115,19 @@ async fn live(runner: Runner, screen: &mut Screen, inputs: &mut Inputs) -> anyho
             _ = ticks.tick() => session.refresh(),
         }
     }
-    // Without anybody who orders there is nothing left to do.
+    // Dropping the session closes the channel of orders, and so ends `failing`.
     drop(session);
     Ok(failing.await)
 }
 
-/// The traces that have grown, not before a moment.
+/// Waits until `earliest`, then for traces with new spans.
 async fn arrive(arrivals: &mut Arrivals, earliest: Instant) -> anyhow::Result<Vec<Trace>> {
     sleep_until(earliest.into()).await;
     arrivals.next(MOST).await.context("the receiver of spans is gone")
 }
 
 impl Session {
-    /// Whether it is time to end.
+    /// Handles a key. Returns whether to end.
     fn press(&mut self, key: KeyEvent) -> anyhow::Result<bool> {
         match action(key).and_then(|action| self.model.act(action)) {
             Some(Command::Quit) => return Ok(true),
@@ -135,7 +135,7 @@ impl Session {
                 let (id, patient, events) = (self.sent("report"), self.patient.clone(), self.events.clone());
                 self.sending.spawn(async move {
                     let end = Ok(patient.submit(id).await);
-                    // Fails only when the demo ends.
+                    // This fails only when the demo ends.
                     let _ = events.send(Event::Over { id: hexadecimal(id), end });
                 });
             }
@@ -158,7 +158,7 @@ impl Session {
         id
     }
 
-    /// Log lines come without anybody being told.
+    /// Reads the log lines again, because the log does not announce new ones.
     fn refresh(&mut self) {
         if let Front::Page(Page::Trace(id, Tab::Logs), _) = &self.model.front {
             self.fetch_logs(id.clone());
@@ -171,21 +171,21 @@ impl Session {
     }
 }
 
-/// As `traceparent` has it.
+/// The id in hexadecimal, as in `traceparent`.
 fn hexadecimal(id: Uuid) -> String {
     id.simple().to_string()
 }
 
-/// Makes reports fail, one after the other. Gives the runner back where it is whole.
+/// Runs scenarios one after the other. Returns the runner, or `None` if a scenario was in progress at the end.
 async fn fail(mut runner: Runner, mut orders: Receiver<Order>, events: UnboundedSender<Event>) -> Option<Runner> {
     while let Some(Order { id, scenario }) = orders.recv().await {
         let over = tokio::select! {
             over = runner.fail(&scenario, id) => over,
-            // Nobody orders two at a time: the demo ends.
+            // The model allows one scenario at a time, so this means that the channel was closed: the demo ends.
             _ = orders.recv() => return None,
         };
         let end = over.map(|(answer, ..)| answer.map(|answer| answer.status)).map_err(|error| format!("{error:#}"));
-        // Fails only when the demo ends.
+        // This fails only when the demo ends.
         let _ = events.send(Event::Over { id: hexadecimal(id), end });
     }
     Some(runner)

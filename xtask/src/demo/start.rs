@@ -1,4 +1,4 @@
-//! From nothing to five services that are ready, and what to show of it until then.
+//! Builds and starts the services, and reports the progress.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{Options, builder};
 use crate::cargo::services_build;
 
-/// Longer than anybody looks at a demo: the patient logs in once.
+/// Longer than any demo, because the patient logs in only once.
 const TOKEN_LIFETIME: &str = "30d";
 
-/// Lines of cargo's that an error repeats.
+/// The most lines of cargo's output that an error repeats.
 const REPEATED: usize = 200;
 
-/// What is done before there is something to see, in this order.
+/// The steps before the first trace, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Build,
@@ -40,17 +40,17 @@ impl Step {
     }
 }
 
-/// How far it is.
+/// The progress of the start.
 #[derive(Debug, PartialEq)]
 pub(super) enum Progress {
     Begun(Step),
     Cargo(Said),
 }
 
-/// What cargo says.
+/// A line of cargo's output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Said {
-    /// How many of how many crates are compiled, and which ones are at it.
+    /// The number of compiled crates, the number of all crates, and those that are being compiled.
     Gauge {
         done: u64,
         all: u64,
@@ -60,7 +60,7 @@ pub(super) enum Said {
 }
 
 impl Said {
-    /// Reads a line such as `    Building [===>    ] 12/345: tokio, serde(build)`; any other is text.
+    /// Parses a line such as `    Building [===>    ] 12/345: tokio, serde(build)`. Any other line is text.
     fn read(line: &str) -> Self {
         let gauge = || {
             let (_, rest) = line.split_once("] ")?;
@@ -73,15 +73,15 @@ impl Said {
     }
 }
 
-/// What is known of the start at a moment.
+/// The state of the start.
 #[derive(Debug, Default)]
 pub(super) struct Starting {
-    /// Each with the time of its beginning.
+    /// The steps so far, with their start times.
     pub(super) begun: Vec<(Step, Duration)>,
     pub(super) gauge: Option<(u64, u64)>,
-    /// What cargo is at.
+    /// The crates that cargo is compiling.
     pub(super) at: String,
-    /// Since the beginning of the first.
+    /// The time since the start of the first step.
     pub(super) now: Duration,
 }
 
@@ -95,9 +95,10 @@ impl Starting {
     }
 }
 
-/// Builds the services, and starts them with all that they need. What is dropped in the middle leaves nothing behind.
+/// Builds and starts the services with everything they need. Dropping the future ends all processes and removes all
+/// files.
 pub(super) async fn start(options: &Options, progress: UnboundedSender<Progress>) -> anyhow::Result<Runner> {
-    // Whoever does not look any more misses nothing.
+    // It is no error if nothing receives the progress any more.
     let tell = |now: Progress| drop(progress.send(now));
     if !options.no_build {
         tell(Progress::Begun(Step::Build));
@@ -112,12 +113,12 @@ pub(super) async fn start(options: &Options, progress: UnboundedSender<Progress>
     Runner::start_on(postgres, stack).await
 }
 
-/// Has cargo draw its bar for us instead of for a terminal.
+/// Runs cargo with its progress bar as text, and parses it.
 async fn build(tell: impl Fn(Said)) -> anyhow::Result<()> {
     let mut command = services_build(&[])?;
     command.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", "160");
     command.env("CARGO_TERM_COLOR", "never").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    // A group, because cargo's compilers have to end with it.
+    // A process group, so that cargo's compilers end with it.
     let mut cargo = command.process_group(0).spawn().context("run cargo")?;
     let mut group = Group(cargo.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
     let mut stderr = cargo.stderr.take().context("the output of cargo is piped")?;
@@ -146,12 +147,12 @@ async fn build(tell: impl Fn(Said)) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Processes that end with this value.
+/// A process group that is ended when this is dropped.
 struct Group(Option<Pid>);
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Fails only when all of them are gone.
+        // This fails only when all of them have ended.
         let _ = self.0.map(|leader| kill_process_group(leader, Signal::TERM));
     }
 }

@@ -1,4 +1,4 @@
-//! The terminal, for as long as it is ours.
+//! The terminal while the demo uses it.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use ratatui::{DefaultTerminal, Frame};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The screen that is drawn on. The terminal is as before when this is dropped, and when something panics.
+/// The screen. The terminal is restored when this is dropped and when the program panics.
 pub(super) struct Screen(DefaultTerminal);
 
 impl Screen {
@@ -32,19 +32,19 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A panic has restored it already, and has written below what was there.
+        // After a panic the terminal is already restored, and the message is below the old content.
         if !std::thread::panicking() {
             ratatui::restore();
         }
     }
 }
 
-/// What comes from outside.
+/// An input from outside.
 pub(super) enum Input {
     Key(KeyEvent),
     /// Columns and rows.
     Resized(u16, u16),
-    /// Somebody wants us to end.
+    /// A signal to end.
     End,
 }
 
@@ -61,7 +61,7 @@ impl Inputs {
         Ok(Self { events: EventStream::new(), signals: [interrupt?, terminate?, hangup?] })
     }
 
-    /// The next one; nothing is lost where it is not waited for to its end.
+    /// Waits for the next input. Cancelling it loses nothing.
     pub(super) async fn next(&mut self) -> anyhow::Result<Input> {
         let [interrupt, terminate, hangup] = &mut self.signals;
         loop {

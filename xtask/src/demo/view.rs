@@ -1,4 +1,4 @@
-//! The model, and the start before it, as a screen.
+//! Draws the model, or the progress of the start, as a screen.
 
 mod list;
 mod starting;
@@ -44,7 +44,7 @@ fn keys(front: &Front) -> Line<'static> {
     })
 }
 
-/// What goes on, or has come of it.
+/// The progress or result of the last action.
 fn status(model: &Model) -> Line<'static> {
     match &model.failing {
         Some((_, name)) => Line::from(format!(" {} {name}: going on", spinner(model.now))),
@@ -67,13 +67,13 @@ fn colour(mood: Mood) -> Color {
     }
 }
 
-/// A verdict in a word, with a mark that says the same as its colour.
+/// A verdict as one word, with a mark that means the same as its colour.
 fn verdict(row: &Row, model: &Model) -> Span<'static> {
     let mood = row.mood(model.now);
     Span::styled(format!("{} {}", mood.mark(), row.explanation.cause.name()), colour(mood))
 }
 
-/// The failures, over the list.
+/// The menu of failures in front of the list.
 fn draw_menu(model: &Model, at: usize, frame: &mut Frame<'_>, body: Rect) {
     let [area] = Layout::horizontal([Constraint::Max(100)]).flex(ratatui::layout::Flex::Center).areas(body);
     let block = Block::bordered().title(" make a report fail ");
@@ -111,14 +111,14 @@ fn draw_page(model: &Model, page: &Page, (aside, down): (usize, usize), frame: &
     frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()).scroll((0, aside)), text);
 }
 
-/// Which trace it is, and what is to be said of it.
+/// The trace's name, and a remark about it.
 fn about(row: &Row, model: &Model) -> Vec<Line<'static>> {
     let sender = row.sender.as_ref().map(|sender| format!("   by {sender}")).unwrap_or_default();
     let which = format!("{}   {}   {}{sender}   ", row.id, row.entry(), row.took());
     vec![Line::from(vec![which.bold(), verdict(row, model)]), Line::from(row.explanation.verdict.clone())]
 }
 
-/// What went wrong stands out.
+/// Highlights lines about what went wrong.
 fn styled(line: String) -> Line<'static> {
     let style = if line.contains("<== ") {
         Style::new().red().bold()

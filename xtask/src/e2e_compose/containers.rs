@@ -1,4 +1,4 @@
-//! What the containers are like from outside: exit codes, log lines, images.
+//! Checks of the containers from outside: exit codes, log lines, images.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use testkit::compose::{Compose, Container};
 use super::SERVICES;
 use super::verdict::Verdict;
 
-/// Bytes that a service's image may have.
+/// The largest size of a service's image, in bytes.
 const IMAGE_LIMIT: u64 = 45_000_000;
 
-/// What a service says outside of any request.
+/// The messages of a service that belong to no request.
 const LIFECYCLE: [&str; 2] = ["listening", "stopping"];
 
-/// The services ended well, nothing was ever restarted, and the images are small.
+/// Checks that the services exited with 0, that nothing was restarted, and that the images are small.
 pub(super) async fn judge_containers(stack: &Compose, verdict: &mut Verdict) -> anyhow::Result<()> {
     let containers = stack.containers().await?;
     let restarted: Vec<&Container> = containers.iter().filter(|container| container.restarts > 0).collect();
@@ -34,7 +34,7 @@ pub(super) async fn judge_containers(stack: &Compose, verdict: &mut Verdict) -> 
     Ok(())
 }
 
-/// Each line of the five services is a JSON object, and every one written for a request names its trace.
+/// Checks that each log line of the five services is a JSON object, and that every line of a request has its trace id.
 pub(super) async fn judge_log_lines(stack: &Compose, verdict: &mut Verdict, traces: &[&str]) -> anyhow::Result<()> {
     let mut bad = Vec::new();
     let mut silent = Vec::new();

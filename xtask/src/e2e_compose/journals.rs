@@ -1,11 +1,11 @@
-//! Who was told: the journals of Mailpit and of the SMS provider's stand-in.
+//! The messages that were sent: the journals of Mailpit and of the SMS provider's test double.
 
 use anyhow::Context;
 use reqwest::Client;
 use serde_json::Value;
 use testkit::client::plain_http;
 
-/// A mail as it was received.
+/// A received mail.
 #[derive(Debug)]
 pub(super) struct Mail {
     pub(super) to: Vec<String>,
@@ -30,7 +30,7 @@ impl Mailpit {
         let mut mails = Vec::new();
         for message in list["messages"].as_array().context("Mailpit lists no messages")? {
             let id = message["ID"].as_str().unwrap_or_default();
-            // The text too: in the raw mail it may be encoded.
+            // The decoded text too, because the raw mail may be encoded.
             let raw = get(&self.http, &format!("{}/api/v1/message/{id}/raw", self.base_url)).await?;
             let decoded = get(&self.http, &format!("{}/api/v1/message/{id}", self.base_url)).await?;
             let to = message["To"].as_array().into_iter().flatten();
@@ -47,7 +47,7 @@ impl Mailpit {
 #[derive(Debug)]
 pub(super) struct Sms {
     pub(super) to: String,
-    /// With which it was answered.
+    /// The status that it was answered with.
     pub(super) status: u64,
     pub(super) has_key: bool,
 }
@@ -63,7 +63,7 @@ impl SmsProvider {
         Self { base_url: base_url.to_owned(), http: plain_http() }
     }
 
-    /// Every request and what it was answered with, as WireMock's JSON.
+    /// Every request with its answer, as WireMock's JSON.
     pub(super) async fn everything(&self) -> anyhow::Result<String> {
         get(&self.http, &format!("{}/__admin/requests", self.base_url)).await
     }

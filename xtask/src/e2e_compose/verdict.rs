@@ -1,8 +1,8 @@
-//! What was checked, and what came of it.
+//! The results of the checks.
 
 use anyhow::ensure;
 
-/// Checks so far. Each prints a line of its own.
+/// The checks so far. Each prints a line.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
     passed: usize,
@@ -10,7 +10,7 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// `details` are shown when the check fails.
+    /// Shows `details` if the check fails.
     pub(crate) fn check(&mut self, name: &str, passed: bool, details: impl FnOnce() -> String) {
         if passed {
             self.passed += 1;
@@ -40,7 +40,7 @@ impl Verdict {
         self.failed.is_empty()
     }
 
-    /// Says what all checks together come to.
+    /// Prints the overall result.
     ///
     /// # Errors
     /// When a check failed.
@@ -52,8 +52,8 @@ impl Verdict {
     }
 }
 
-/// The word's first place in the text, with what is around it. Within a longer word it does not count, or a PIN
-/// would now and then be found in a random id.
+/// The first occurrence of the word, with the text around it. Occurrences inside a longer word do not count, because a
+/// PIN would sometimes occur in a random id.
 fn find(word: &str, text: &str) -> Option<String> {
     const AROUND: usize = 80;
     let is_part = |character: Option<char>| character.is_some_and(char::is_alphanumeric);

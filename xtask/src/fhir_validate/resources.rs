@@ -1,4 +1,4 @@
-//! One of every kind of answer that FHIR's clients get.
+//! Collects one of every kind of answer that FHIR clients get.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use testkit::client::{Client, Response, Token};
 use testkit::fhir::{MEDIA_TYPE, RESPONSES, created, diary, gad7, phq9};
 use testkit::stack::{Service, Stack};
 
-/// By name.
+/// Resources by name.
 type Resources = BTreeMap<String, Value>;
 
 struct Collector<'a> {
@@ -39,7 +39,7 @@ impl Collector<'_> {
         self.read("bundle-empty", RESPONSES, true).await
     }
 
-    /// As their patient and their nurse see them, by themselves and in bundles.
+    /// The responses as their patient and their nurse see them, single and in bundles.
     async fn responses(&mut self, stack: &Stack) -> anyhow::Result<()> {
         let [one, ..] = &PATIENTS;
         for (name, resource) in [

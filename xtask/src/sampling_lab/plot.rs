@@ -1,4 +1,4 @@
-//! What samplers find against what they export, as a picture.
+//! Plots what samplers find against what they export.
 
 use std::fmt::Write;
 
@@ -6,20 +6,21 @@ use testkit::sampling_lab::Row;
 
 const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 440.0;
-/// Around the field of the points.
+/// The margins around the plot.
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 190.0;
 const TOP: f64 = 50.0;
 const BOTTOM: f64 = 60.0;
-/// Of failures that were found, and of those with their whole path (colours of Okabe and Ito, 2008).
+/// The colours of found failures and of those with a complete path (from Okabe and Ito, 2008).
 const FOUND: &str = "#0072b2";
 const WHOLE: &str = "#d55e00";
-/// Kilobytes a submission at the ends of the axis, which is logarithmic.
+/// The ends of the logarithmic axis, in kilobytes per submission.
 const LEAST: f64 = 0.1;
 const MOST: f64 = 100.0;
 
-/// For each sampler, to the right what it exports of a submission, upward the share of failures that it finds, and of those
-/// that it finds with everything from the failed span up to the root. The ground is white, so that it can be read on a dark page, too.
+/// The x axis shows what a sampler exports per submission. The y axis shows the ratio of failures that it finds, and of
+/// those that it finds with all spans from the failed one up to the root. The background is white, so that the plot is
+/// readable on a dark page too.
 pub(super) fn plot(rows: &[Row]) -> String {
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
@@ -82,14 +83,14 @@ fn axes(text: &mut String) {
     );
 }
 
-/// The names at the right, in the order of the points' height; a line leads to each one's point.
+/// The names at the right, ordered by the height of their points. A line connects each name with its point.
 fn labels(text: &mut String, rows: &[Row]) {
     let mut places: Vec<(f64, f64, &str)> =
         rows.iter().map(|row| (upward(shares(row).0), across(row.kilobytes_each()), &*row.sampler)).collect();
     places.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
     let mut lowest = TOP - 20.0;
     for (index, (y, x, name)) in places.iter().enumerate() {
-        // Room for each, and for those below it.
+        // Leaves space for this name and those below it.
         let room = HEIGHT - BOTTOM - 20.0 * f64::from(u32::try_from(places.len() - index - 1).unwrap_or_default());
         lowest = (lowest + 20.0).max(y.min(room));
         let label = WIDTH - RIGHT + 24.0;
@@ -103,7 +104,7 @@ fn labels(text: &mut String, rows: &[Row]) {
     }
 }
 
-/// Of all failures, those that were found, and those that were with their whole path.
+/// The ratios of all failures that were found, and that were found with a complete path.
 #[expect(clippy::cast_precision_loss, reason = "there are not so many")]
 fn shares(row: &Row) -> (f64, f64) {
     let all = row.caught(|_| true);

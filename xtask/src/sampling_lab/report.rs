@@ -1,11 +1,11 @@
-//! What the lab has found out, for people and for machines.
+//! The results of the lab as text and as JSON.
 
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 use serde_json::{Value, json};
 use testkit::sampling_lab::{CONFIDENCE, Caught, Counted, Failure, Plan, Row};
 
-/// For people, and for the documentation: tables in Markdown.
+/// Tables in Markdown, for people and for the documentation.
 pub(super) fn tables(rows: &[Row]) -> anyhow::Result<String> {
     Ok(format!("{}\n\n{}\n\n{}", samplers(rows)?, failures(rows), routes(rows)?))
 }
@@ -16,7 +16,7 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-/// A failure that the patient waits for, one that a process sees later, and one that it sees long after.
+/// The three kinds of failures: in the patient's answer, soon after it in another process, and long after it.
 fn caught(row: &Row) -> [Caught; 3] {
     [
         row.caught(Failure::is_answered),
@@ -112,7 +112,7 @@ fn share(part: u64, whole: u64) -> String {
     or_none(ratio(part, whole).map(percent))
 }
 
-/// Without digits that say nothing.
+/// Without digits that have no meaning.
 fn percent(share: f64) -> String {
     let text = format!("{:.1}", 100.0 * share);
     format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
@@ -137,7 +137,7 @@ fn chosen(counted: &Counted) -> anyhow::Result<String> {
     Ok(format!("{} [{low:.1}, {high:.1}]", share(counted.chosen, counted.sent)))
 }
 
-/// The count with its interval, where a probability is known.
+/// The count with its interval, if the probability is known.
 fn estimate(counted: &Counted) -> anyhow::Result<String> {
     let Some(share) = counted.share.filter(|share| *share > 0.0) else { return Ok("-".to_owned()) };
     let interval = counted.interval()?;
@@ -150,7 +150,7 @@ fn scaled(factor: f64, count: u64) -> f64 {
     factor * count as f64
 }
 
-/// For machines.
+/// The results as JSON.
 pub(super) fn document(plan: &Plan, rows: &[Row]) -> anyhow::Result<Value> {
     let rows = rows.iter().map(row).collect::<anyhow::Result<Vec<_>>>()?;
     let Plan { submissions, failures, clients, seed, .. } = plan;

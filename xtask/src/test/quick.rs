@@ -1,4 +1,4 @@
-//! What a change can be asked in seconds: the unit tests of the crates in which something has changed.
+//! Runs the unit tests of the crates with changes, for an answer in seconds.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::cargo::{cargo, succeed};
 
-/// Their tests need the whole stack, or take minutes.
+/// Tests of these need the whole stack or take minutes.
 const NOT_QUICK: [&str; 2] = ["e2e", "xtask"];
 
-/// Runs the unit tests of what differs from the last commit.
+/// Runs the unit tests of crates that differ from the last commit.
 pub(super) async fn run() -> anyhow::Result<()> {
     let packages = packages()?;
     let changed: BTreeSet<_> = changed_files()?.iter().filter_map(|file| owner(&packages, file)).collect();
@@ -33,7 +33,7 @@ pub(super) async fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The name of each member of the workspace and its folder, from the root.
+/// The name and the folder of each workspace member, from the root.
 fn packages() -> anyhow::Result<Vec<(String, PathBuf)>> {
     let metadata =
         testkit::cargo::cargo().args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).output();
@@ -48,7 +48,7 @@ fn packages() -> anyhow::Result<Vec<(String, PathBuf)>> {
     Ok(packages.collect())
 }
 
-/// Files that differ from the last commit, new ones included, from the root.
+/// Files that differ from the last commit, including new ones, with paths from the root.
 fn changed_files() -> anyhow::Result<Vec<String>> {
     let arguments = ["status", "--porcelain", "--untracked-files=all", "--no-renames"];
     let status = Command::new("git").args(arguments).output().context("run git")?;

@@ -1,15 +1,15 @@
-//! Objects, as a cluster would have them.
+//! The objects as a cluster would have them.
 
 use serde_json::Value;
 
 use crate::kustomize::{Rendered, list};
 
-/// What one folder comes to.
+/// All objects of one overlay.
 pub(crate) struct Cluster {
     pub(crate) rendered: Rendered,
 }
 
-/// What a Deployment, a Job or an operator makes.
+/// The pod of a Deployment, of a Job or of an operator.
 #[derive(Debug)]
 pub(crate) struct Pod {
     pub(crate) name: String,
@@ -18,7 +18,7 @@ pub(crate) struct Pod {
 }
 
 impl Cluster {
-    /// Its objects of one kind.
+    /// The objects of one kind.
     pub(crate) fn of(&self, kind: &str) -> impl Iterator<Item = &Value> {
         self.rendered.objects.iter().filter(move |object| object["kind"] == kind)
     }
@@ -27,7 +27,7 @@ impl Cluster {
         self.of(kind).find(|object| object["metadata"]["name"] == name)
     }
 
-    /// One of each kind.
+    /// One pod of each kind.
     pub(crate) fn pods(&self) -> Vec<Pod> {
         let made = self.of("Deployment").chain(self.of("Job")).map(|object| {
             let template = &object["spec"]["template"];
@@ -51,13 +51,13 @@ impl Pod {
         self.containers().flat_map(|it| list(&it["ports"])).filter_map(|port| port["containerPort"].as_i64()).collect()
     }
 
-    /// Whether a selector by labels is for it. One without labels is for all.
+    /// Whether a label selector selects it. An empty selector selects everything.
     pub(crate) fn is_in(&self, selector: &Value) -> bool {
         selector.is_object() && has(&self.labels, &selector["matchLabels"])
     }
 }
 
-/// Whether labels are all among others.
+/// Whether all wanted labels are present.
 pub(crate) fn has(labels: &Value, wanted: &Value) -> bool {
     wanted.as_object().into_iter().flatten().all(|(key, value)| labels[key] == *value)
 }

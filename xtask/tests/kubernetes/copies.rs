@@ -1,4 +1,4 @@
-//! What is started, stopped and multiplied.
+//! Starting, stopping and the number of copies.
 
 use anyhow::Context;
 
@@ -6,8 +6,8 @@ use crate::cluster::{Cluster, name};
 use crate::kustomize::documents;
 use crate::{SERVICES, clusters, root};
 
-/// The longest that a service takes to stop (crates/service-kit/src/service.rs): to finish what it has begun, and to send
-/// its last spans.
+/// The longest shutdown of a service (crates/service-kit/src/service.rs): the time to finish running requests, and the
+/// time to export the last spans.
 const STOPPING: u64 = 11 + 10;
 
 #[test]
@@ -31,7 +31,7 @@ fn a_copy_has_the_time_to_stop_that_it_takes_and_goes_when_another_has_come() ->
     Ok(())
 }
 
-/// A number in a service's own defaults.
+/// A number from a service's default configuration.
 fn default(service: &str, block: &str, key: &str) -> anyhow::Result<u64> {
     let config = documents(&root().join(service).join("config.yaml"))?.remove(0);
     config[block][key].as_u64().with_context(|| format!("{service} has no {block}.{key}"))
@@ -45,10 +45,10 @@ fn postgres_takes_the_connections_of_as_many_copies_as_there_may_be() -> anyhow:
         postgres["spec"]["postgresql"]["parameters"]["max_connections"].as_str().context("no max_connections")?;
     let mut connections = 0;
     for service in ["user-svc", "data-svc"] {
-        // One more while a new release comes.
+        // One more during a rollout.
         connections += (copies(&production, service)? + 1) * default(service, "database", "max_connections")?;
     }
-    // Of the job, its operator, its standbys and a person who looks after it.
+    // 30 for the job, the operator, the standbys and an administrator.
     assert!(connections + 30 <= most.parse()?, "{connections} of {most}");
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! As much of Kustomize as `deploy/kubernetes` uses, for machines without it. Names of what is generated get no
-//! hash here; where there is `kubectl`, a test compares the two.
+//! The part of Kustomize that `deploy/kubernetes` uses, for machines without it. Generated names get no hash here. If
+//! `kubectl` is installed, a test compares the two.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,17 +8,17 @@ use anyhow::{Context, bail, ensure};
 use serde_json::{Map, Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
 
-/// What a folder comes to.
+/// The result for a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Rendered {
     pub(crate) objects: Vec<Value>,
-    /// Names of what is made of files and texts.
+    /// The names of generated ConfigMaps and Secrets.
     pub(crate) generated: Vec<String>,
-    /// Every file that has been read.
+    /// All files that were read.
     pub(crate) files: Vec<PathBuf>,
 }
 
-/// Where the files are that the README has one make: any text does.
+/// The folder of files that the README tells the user to make. Any text will do here.
 const MADE: &str = "certificates/";
 
 /// Renders a folder with a `kustomization.yaml`.
@@ -172,7 +172,7 @@ fn apply(folder: &Path, patch: &Value, rendered: &mut Rendered) -> anyhow::Resul
     Ok(())
 }
 
-/// RFC 6902's `add` to the end of a list.
+/// RFC 6902's `add` at the end of a list.
 fn add(object: &mut Value, operation: &Value) -> anyhow::Result<()> {
     let list = operation["path"].as_str().and_then(|path| path.strip_suffix("/-")).filter(|_| operation["op"] == "add");
     let list = list.with_context(|| format!("{operation} is not known here"))?;
@@ -181,7 +181,7 @@ fn add(object: &mut Value, operation: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// RFC 7396. Kustomize would put lists together by the names in them, which no patch here needs.
+/// RFC 7396. Kustomize would merge lists by the names in them, but no patch here needs that.
 fn merge(object: &mut Value, patch: &Value) {
     match patch {
         Value::Object(members) => members.iter().for_each(|(key, patch)| merge(&mut object[key], patch)),

@@ -1,4 +1,4 @@
-//! What the policies let through.
+//! The calls that the network policies allow.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::cluster::{Cluster, Pod};
 use crate::kustomize::list;
 
-/// From, to and port, each pod by its name.
+/// Caller, callee and port. Pods are given by name.
 pub(crate) type Calls = BTreeSet<(String, String, i64)>;
 
-/// Every call between two pods that the policies of both let through, at the ports that the called one listens on.
+/// Every call between two pods that the policies of both allow, at the ports that the callee listens on.
 pub(crate) fn allowed(cluster: &Cluster) -> anyhow::Result<Calls> {
     let pods = cluster.pods();
     let policies: Vec<_> = cluster.of("NetworkPolicy").collect();
@@ -29,7 +29,7 @@ pub(crate) fn allowed(cluster: &Cluster) -> anyhow::Result<Calls> {
     Ok(calls)
 }
 
-/// Whether a pod is open to something that no policy names as a pod: the public API, or the world outside.
+/// Whether a policy opens a pod to peers that are not pods: the public API, or addresses outside the cluster.
 pub(crate) fn open_to_all(cluster: &Cluster, direction: &str) -> Calls {
     let mut open = Calls::new();
     for policy in cluster.of("NetworkPolicy") {

@@ -1,4 +1,4 @@
-//! What one object names, another is.
+//! Checks that every object that another one names exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::cluster::{Cluster, Pod, has, name};
 use crate::clusters;
 use crate::kustomize::list;
 
-/// Secrets that an overlay expects to be there, with the keys that they have: README.md says where each comes from.
+/// Secrets that an overlay expects to exist, with their keys. README.md says where each comes from.
 const GIVEN: [(&str, &[&str]); 5] = [
     ("user-svc-database", &["password"]),
     ("data-svc-database", &["password"]),
@@ -18,7 +18,7 @@ const GIVEN: [(&str, &[&str]); 5] = [
     ("jaeger-store", &["url", "username", "password", "ca.crt"]),
 ];
 
-/// The keys of everything that pods may take them from.
+/// The keys of all ConfigMaps and Secrets that pods can use.
 fn known(cluster: &Cluster, overlay: &str) -> BTreeMap<(&'static str, String), BTreeSet<String>> {
     let keys = |object: &Value, member: &str| {
         object[member].as_object().into_iter().flatten().map(|it| it.0.clone()).collect()
@@ -45,7 +45,7 @@ fn known(cluster: &Cluster, overlay: &str) -> BTreeMap<(&'static str, String), B
     known
 }
 
-/// What a pod takes keys from: its kind, its name, and the key if it is about one.
+/// The references of a pod: the kind, the name, and the key if there is one.
 fn taken(pod: &Pod) -> Vec<(&'static str, String, Option<String>)> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let mut taken = Vec::new();

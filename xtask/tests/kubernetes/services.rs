@@ -1,4 +1,4 @@
-//! What the manifests say of the project's own programs is so.
+//! Checks that the manifests match the project's own programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::kustomize::{documents, list};
 use crate::network::{self, Calls};
 use crate::{SERVICES, clusters, program, root};
 
-/// Ours, from the Dockerfile; the rest runs once elsewhere.
+/// Images of the Dockerfile that do not run in a cluster.
 const NOT_IN_A_CLUSTER: [&str; 3] = ["runtime", "certificates", "load"];
 
 #[test]
@@ -34,7 +34,7 @@ fn every_image_of_the_dockerfile_is_run_and_no_other_of_ours() -> anyhow::Result
     Ok(())
 }
 
-/// A container's variables; what comes from Secrets and fields is `x`.
+/// A container's environment variables. Values from Secrets and fields are `x`.
 fn variables(cluster: &Cluster, container: &Value) -> BTreeMap<String, String> {
     let data =
         |name: &Value| &cluster.find("ConfigMap", name.as_str().unwrap_or_default()).unwrap_or(&Value::Null)["data"];
@@ -62,12 +62,12 @@ fn every_setting_is_one_that_the_service_takes() -> anyhow::Result<()> {
         for pod in cluster.pods().iter().filter(|pod| SERVICES.contains(&pod.name.as_str())) {
             let container = pod.containers().next().context("no container")?;
             let variables = variables(&cluster, container);
-            // Without `__` a variable is passed over if it is no setting, with a warning.
+            // A variable without `__` that is no setting would only cause a warning, so this checks the names.
             let defaults = documents(&root().join(&pod.name).join("config.yaml"))?.remove(0);
             for name in variables.keys().filter_map(|name| name.strip_prefix("EPRO_")).filter(|it| !it.contains("__")) {
                 assert!(!defaults[name.to_lowercase()].is_null(), "{overlay}: {} has no {name}", pod.name);
             }
-            // It reads its settings before it finds out that it does not run.
+            // The program reads its settings, and then reports that the service does not run.
             let program = program(&pod.name)?;
             let output = Command::new(&program).arg("healthcheck").env_clear().envs(&variables).output();
             let output = output.with_context(|| format!("run {}: cargo build --workspace", program.display()))?;
@@ -131,7 +131,7 @@ fn no_pod_of_ours_has_more_rights_than_it_needs() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// "Calls point one way", as ARCHITECTURE.md says it.
+/// The calls in the section "Calls point one way" of ARCHITECTURE.md.
 fn architecture() -> anyhow::Result<Calls> {
     let text = std::fs::read_to_string(root().join("ARCHITECTURE.md"))?;
     let rule = text.split("Calls point one way:").nth(1).and_then(|it| it.split('.').next()).context("no such rule")?;

@@ -1,4 +1,4 @@
-//! Each object as its kind's own type reads it, with nothing left over.
+//! Decodes each object with the type of its kind, and checks that no member is unknown.
 
 use anyhow::{Context, bail, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Of kinds that the cluster learns from an operator: what is used of each, as its documentation has it.
+/// Members of the custom resources that we use, as their documentation has them.
 const CUSTOM: [(&str, &str, &[&str]); 3] = [
     ("cert-manager.io/v1", "Issuer", &["selfSigned", "ca"]),
     (
@@ -49,7 +49,7 @@ const CUSTOM: [(&str, &str, &[&str]); 3] = [
 ];
 
 /// # Errors
-/// When the object has a member that its kind has not, or one of another type.
+/// When the object has a member that its kind does not have, or one of another type.
 pub(crate) fn check(object: &Value) -> anyhow::Result<()> {
     let text = |member: &Value| member.as_str().unwrap_or_default().to_owned();
     let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
@@ -69,7 +69,7 @@ pub(crate) fn check(object: &Value) -> anyhow::Result<()> {
     .with_context(|| format!("{kind} {}", object["metadata"]["name"]))
 }
 
-/// Read, and written again: a member that is lost on the way is none.
+/// Decodes and encodes the object. A member that is lost in between does not exist in the type.
 fn decode<T: DeserializeOwned + Serialize>(object: &Value) -> anyhow::Result<()> {
     let mut unknown = Vec::new();
     let decoded: T = serde_ignored::deserialize(object, |path| unknown.push(path.to_string()))?;
@@ -77,7 +77,7 @@ fn decode<T: DeserializeOwned + Serialize>(object: &Value) -> anyhow::Result<()>
     lost(object, &serde_json::to_value(decoded)?, "").map_or(Ok(()), |path| bail!("{path} is not kept"))
 }
 
-/// The first member of one that the other has not.
+/// The first member of `one` that `other` does not have.
 fn lost(one: &Value, other: &Value, path: &str) -> Option<String> {
     match (one, other) {
         (Value::Object(members), Value::Object(others)) => members.iter().find_map(|(key, value)| {

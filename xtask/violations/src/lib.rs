@@ -1,5 +1,5 @@
-//! One call of each method that `clippy.toml` forbids, each in a function of its own. Never run;
-//! `xtask/tests/forbidden_calls.rs` runs clippy over it and expects one error per call.
+//! One call of each method that `clippy.toml` forbids, each in a function of its own. It is never run;
+//! `xtask/tests/forbidden_calls.rs` runs clippy over it and expects one error for each call.
 
 #![cfg(feature = "violations")]
 

@@ -1,4 +1,4 @@
-//! Mail that would make no span.
+//! Mail that would be sent without a span.
 
 use lettre::address::Envelope;
 use lettre::transport::smtp::client::{AsyncSmtpConnection, SmtpConnection};

@@ -1,4 +1,4 @@
-//! Spans entered by hand.
+//! Spans that are entered by hand.
 
 use tracing::Span;
 

@@ -1,4 +1,4 @@
-//! Databases opened so that their statements would make no spans.
+//! Database connections whose statements would have no spans.
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};

@@ -1,4 +1,4 @@
-//! Work that would leave its trace.
+//! Tasks that would leave their trace.
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! Calls that would carry no trace.
+//! Calls that would not propagate the trace context.
 
 use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::{Request, RequestBuilder, blocking};

@@ -4,10 +4,10 @@ use testkit::trace::{Kind, Span, Status};
 use super::super::row::Mood;
 use super::*;
 
-/// In nanoseconds since the Unix epoch: 2026-11-28 14:03:00 UTC.
+/// 2026-11-28 14:03:00 UTC, in nanoseconds since the Unix epoch.
 pub(in crate::demo) const BEGUN: u64 = 1_795_874_580_000_000_000;
 
-/// With two failures to choose from, one hour east of Greenwich.
+/// A model with two failures to choose from, in the time zone +01:00.
 pub(in crate::demo) fn model(size: (u16, u16)) -> Model {
     let zone = FixedOffset::east_opt(3600).unwrap();
     let mut scenarios = Scenario::all(&Scenario::folder()).unwrap();

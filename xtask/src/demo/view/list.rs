@@ -1,4 +1,4 @@
-//! The traces, one a line.
+//! The list of traces, one on each line.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
@@ -22,10 +22,10 @@ const WIDTHS: [Constraint; 8] = [
     Constraint::Length(26),
 ];
 
-/// Columns from which there is room for the last one, who sent it.
+/// From this width on, the last column is shown: who sent the report.
 const WIDE: u16 = 110;
 
-/// Characters of a trace's id.
+/// The characters of a trace id that are shown.
 const ID: usize = 8;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {

@@ -1,4 +1,4 @@
-//! What there is to see before the first trace.
+//! The screen before the first trace.
 
 use std::time::Duration;
 

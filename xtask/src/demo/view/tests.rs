@@ -16,7 +16,7 @@ fn screen(size: (u16, u16), draw: impl FnOnce(&mut Frame<'_>)) -> Terminal<TestB
     terminal
 }
 
-/// The screen's lines without the space at their ends.
+/// The lines of the screen without trailing spaces.
 fn text(terminal: &Terminal<TestBackend>) -> String {
     let buffer = terminal.backend().buffer();
     let rows = buffer.content.chunks(buffer.area.width.into());
@@ -28,7 +28,7 @@ fn shown(model: &Model) -> String {
     text(&screen(model.size, |frame| draw(model, frame)))
 }
 
-/// A report, one that has failed, one that is on its way.
+/// A successful report, a failed one, and one in progress.
 fn three(size: (u16, u16)) -> Model {
     let mut model = model(size);
     model.update(Event::Traces(vec![answered(&id(0x1a2b_3c4d), 201)]));
