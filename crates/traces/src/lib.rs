@@ -1,7 +1,7 @@
-//! Traces as data: read and write them, draw them, compare them with what was expected, verify that they are whole, and explain
-//! what went wrong in them.
+//! Traces as data: reads and writes them, draws them, compares them with expected ones, verifies that they are
+//! complete, and explains what went wrong in them.
 //!
-//! A trace is whatever OpenTelemetry or Jaeger hands out; nothing here knows the system that it comes from.
+//! A trace may come from OpenTelemetry or Jaeger. Nothing here depends on the system that produced it.
 //!
 //! ```
 //! # fn main() -> Result<(), traces::read::Error> {

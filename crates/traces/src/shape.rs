@@ -1,4 +1,4 @@
-//! The shape of a trace: which service does what within what, whatever the times and ids.
+//! The shape of a trace: which service does what inside of what, without times and ids.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use termtree::Tree;
 
 use crate::Kind;
 
-/// A span and what happens within it. Children are a multiset: their order means nothing.
+/// A span with its descendants. The children are a multiset, so their order does not matter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shape {
     pub service: String,
@@ -21,21 +21,21 @@ pub fn span(service: &str, name: &str, kind: Kind) -> Shape {
 }
 
 impl Shape {
-    /// With one more child.
+    /// Adds a child.
     #[must_use]
     pub fn child(mut self, child: Shape) -> Self {
         self.children.push(child);
         self
     }
 
-    /// With more children.
+    /// Adds children.
     #[must_use]
     pub fn children(mut self, children: impl IntoIterator<Item = Shape>) -> Self {
         self.children.extend(children);
         self
     }
 
-    /// With `count` children of the same shape.
+    /// Adds `count` children of the same shape.
     #[must_use]
     pub fn times(self, count: usize, child: &Shape) -> Self {
         self.children(std::iter::repeat_n(child.clone(), count))
@@ -51,7 +51,7 @@ impl Shape {
         1 + self.children.iter().map(Shape::size).sum::<usize>()
     }
 
-    /// The same tree with siblings in one fixed order.
+    /// The same tree with siblings in a fixed order.
     fn sorted(&self) -> Self {
         let mut shape = self.clone();
         shape.children = shape.children.iter().map(Shape::sorted).collect();
@@ -80,10 +80,9 @@ impl fmt::Display for Shape {
     }
 }
 
-/// Compares the trees of a trace with the one that is expected.
+/// Compares the trees of a trace with the expected one.
 ///
-/// `None` when they are the same; else one tree in which `-` marks what is missing and `+` what is
-/// not expected.
+/// `None` when they are equal. Otherwise one tree in which `-` marks missing spans and `+` unexpected ones.
 pub fn diff(expected: &Shape, actual: &[Shape]) -> Option<String> {
     let expected = [expected.sorted()];
     let actual: Vec<Shape> = actual.iter().map(Shape::sorted).collect();
@@ -93,7 +92,7 @@ pub fn diff(expected: &Shape, actual: &[Shape]) -> Option<String> {
     Some(compare(&expected, &actual).iter().map(ToString::to_string).collect())
 }
 
-/// Pairs equal trees first, then trees with the same span at the top; the rest is missing or unexpected.
+/// Pairs equal trees first, then trees with the same top span. The remaining ones are missing or unexpected.
 fn compare(expected: &[Shape], actual: &[Shape]) -> Vec<Tree<String>> {
     let mut unpaired: Vec<&Shape> = actual.iter().collect();
     let mut take = |matches: &dyn Fn(&Shape) -> bool| {

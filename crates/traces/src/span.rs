@@ -1,4 +1,4 @@
-//! A span as received, in plain types.
+//! A span as received, with plain types.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Attributes by name.
 pub type Attributes = BTreeMap<String, Value>;
 
-/// What a span stands for.
+/// The kind of a span.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     #[default]
@@ -23,7 +23,7 @@ pub enum Kind {
 impl Kind {
     pub(crate) const ALL: [Self; 5] = [Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer];
 
-    /// The specification's word, such as `SERVER`.
+    /// The name in the specification, such as `SERVER`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Internal => "INTERNAL",
@@ -57,7 +57,7 @@ impl Status {
     }
 }
 
-/// Something that happened within a span.
+/// An event of a span.
 #[derive(Debug, Clone, Default)]
 pub struct Event {
     pub name: String,
@@ -66,7 +66,7 @@ pub struct Event {
     pub attributes: Attributes,
 }
 
-/// A span of another trace that this one belongs with.
+/// A link to a span of another trace.
 #[derive(Debug, Clone, Default)]
 pub struct Link {
     pub trace_id: String,
@@ -80,11 +80,11 @@ pub struct Span {
     pub trace_id: String,
     pub span_id: String,
     pub parent_span_id: Option<String>,
-    /// The `tracestate` of its context; empty where there is none, and from Jaeger.
+    /// The `tracestate` of its context. Empty when there is none, and for spans from Jaeger.
     pub trace_state: String,
     /// Whether it only follows from its parent, which does not wait for it: Jaeger's `FOLLOWS_FROM`.
     pub follows: bool,
-    /// Resource attribute `service.name`.
+    /// The resource attribute `service.name`.
     pub service: String,
     pub name: String,
     pub kind: Kind,
@@ -97,14 +97,14 @@ pub struct Span {
     pub events: Vec<Event>,
     pub links: Vec<Link>,
     pub resource: Attributes,
-    /// The trace's `sampled` flag, where it was written down.
+    /// The trace's sampled flag, if it was recorded.
     pub sampled: Option<bool>,
-    /// What whoever stored it has remarked, such as that clocks differ.
+    /// Warnings of the storage, such as one about clock skew.
     pub warnings: Vec<String>,
 }
 
 impl Span {
-    /// Whether its trace begins below a stranger's span, to whose own trace it has a link.
+    /// Whether its parent is a span of an untrusted caller, which it also links to in the trace of that caller.
     pub(crate) fn is_adopted(&self) -> bool {
         let is_parent = |link: &Link| Some(&link.span_id) == self.parent_span_id.as_ref();
         self.links.iter().any(|link| is_parent(link) && link.trace_id != self.trace_id)
@@ -114,18 +114,17 @@ impl Span {
         Duration::from_nanos(self.end.saturating_sub(self.start))
     }
 
-    /// A text attribute; `None` when it is absent or of another type.
+    /// A string attribute; `None` when it is absent or of another type.
     pub fn text(&self, attribute: &str) -> Option<&str> {
         self.attributes.get(attribute)?.as_str()
     }
 
-    /// A whole-number attribute; `None` when it is absent or of another type.
+    /// An integer attribute; `None` when it is absent or of another type.
     pub fn int(&self, attribute: &str) -> Option<i64> {
         self.attributes.get(attribute)?.as_i64()
     }
 
-    /// Every text in the span that somebody could read: names, attributes, events, links, status.
-    /// For tests that look for what must not be there.
+    /// All texts of the span: names, attributes, events, links, status. For tests that check that something is absent.
     pub fn everything(&self) -> String {
         let Self { service, name, status, attributes, events, links, resource, .. } = self;
         format!("{service:?} {name:?} {status:?} {attributes:?} {events:?} {links:?} {resource:?}")

@@ -1,12 +1,12 @@
-//! A trace as bytes that others read, too.
+//! Writes a trace in a format that others can read.
 
 use serde_json::{Value, json};
 
 use crate::read::otlp::{HAS_IS_REMOTE, SAMPLED};
 use crate::{Attributes, Event, Kind, Link, Span, Status, Trace};
 
-/// The trace as one export request in OTLP's JSON encoding. What only Jaeger says of a span (`follows`, `warnings`) is left
-/// out.
+/// The trace as one export request in OTLP's JSON encoding. Fields that only Jaeger has (`follows`, `warnings`) are
+/// left out.
 pub fn otlp(trace: &Trace) -> Value {
     let mut groups: Vec<(&Attributes, Vec<Value>)> = Vec::new();
     for written in &trace.spans {
@@ -72,7 +72,7 @@ fn value(of: &Value) -> Value {
     match of {
         Value::Null => json!({}),
         Value::Bool(flag) => json!({"boolValue": flag}),
-        // As text, for a number of JSON has no 64 bits everywhere.
+        // As text, because not every JSON parser has 64-bit numbers.
         Value::Number(number) if number.is_i64() => json!({"intValue": number.to_string()}),
         Value::Number(number) => json!({"doubleValue": number}),
         Value::String(text) => json!({"stringValue": text}),

@@ -1,37 +1,37 @@
-//! What became of a span that has not ended well: one class, whatever protocol said it in which words.
+//! Classifies how a span failed, independently of the protocol that reported it.
 
 use super::{Code, Facts, Role, words};
 use crate::Kind;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
-    /// What the caller asked for is not allowed, not there or not well-formed: an answer.
+    /// The request is not allowed, not found or malformed. This is an answer, not a fault of the callee.
     Refused,
-    /// Whoever asked has left.
+    /// The caller cancelled the call.
     Cancelled,
-    /// The time that there was has run out.
+    /// The deadline was exceeded.
     Deadline,
-    /// No connection came about.
+    /// No connection could be opened.
     Connect,
-    /// A connection was lost, or the other side says that it cannot work.
+    /// A connection was lost, or the other side reports that it cannot serve.
     Unavailable,
-    /// Turned away for lack of room.
+    /// Rejected because of overload or a limit.
     Exhausted,
     /// No connection of a pool became free.
     Pool,
-    /// A lock was not got, or broken.
+    /// A lock could not be acquired, or was lost.
     Lock,
-    /// The database refused a statement for another reason.
+    /// The database rejected a statement for another reason.
     Statement,
-    /// A panic, or an exception that nobody expected.
+    /// A panic or an unhandled exception.
     Panic,
-    /// A defect, by the code; nobody says which.
+    /// A code that means a defect, without a further explanation.
     Internal,
-    /// An error of which nothing is known.
+    /// An error without any information.
     Unknown,
 }
 
-/// What is said exactly goes before what is said in words, and a cause before its consequence.
+/// Exact information takes precedence over texts, and a cause over its consequence.
 pub(super) fn classify(facts: &Facts<'_>) -> Option<Class> {
     if !facts.is_error {
         return answer(facts);
@@ -40,8 +40,8 @@ pub(super) fn classify(facts: &Facts<'_>) -> Option<Class> {
         return Some(class);
     }
     let (told, coded) = (in_words(facts), coded(facts));
-    // A code says who is to blame, while words may quote anything; but they say why something is unavailable, and what
-    // the internal error was.
+    // Usually a code is more reliable than a text, which may quote anything. But a text can say why something is
+    // unavailable, or what the internal error was.
     let is_exact = match told {
         Some(Class::Panic | Class::Pool | Class::Lock) => true,
         Some(Class::Connect | Class::Deadline) => matches!(coded, Some(Class::Unavailable | Class::Internal)),
@@ -53,7 +53,7 @@ pub(super) fn classify(facts: &Facts<'_>) -> Option<Class> {
     first.or(second).or(Some(unexplained))
 }
 
-/// A span that calls itself well may carry an answer that is none.
+/// A span with a good status may still carry an error code.
 fn answer(facts: &Facts<'_>) -> Option<Class> {
     let is_called = matches!(facts.span.kind, Kind::Server | Kind::Client | Kind::Consumer);
     if is_called { coded(facts) } else { None }
@@ -63,7 +63,7 @@ fn coded(facts: &Facts<'_>) -> Option<Class> {
     match (facts.code, facts.http) {
         (Some(code), _) => of_code(code),
         (None, Some(status)) => of_http(status),
-        // The name of the class of an RPC or of the status of an answer.
+        // Here `error.type` holds the HTTP status or the SMTP reply.
         (None, None) => facts.error_type()?.parse().ok().and_then(|status| match facts.role {
             Role::Smtp => of_smtp(status),
             _ => of_http(status),
@@ -102,7 +102,7 @@ fn of_http(status: u16) -> Option<Class> {
     })
 }
 
-/// RFC 5321, section 4.2.1: 4xx is for now, 5xx for good.
+/// RFC 5321, section 4.2.1: 4xx is temporary, 5xx is permanent.
 fn of_smtp(reply: u16) -> Option<Class> {
     match reply {
         400..=499 => Some(Class::Unavailable),
@@ -111,7 +111,7 @@ fn of_smtp(reply: u16) -> Option<Class> {
     }
 }
 
-/// Classes of PostgreSQL, appendix A of its manual; most are the standard's.
+/// Error classes of PostgreSQL, from appendix A of its manual; most are from the SQL standard.
 fn of_sqlstate(state: &str) -> Class {
     match state {
         "55P03" | "40P01" | "40001" => Class::Lock,

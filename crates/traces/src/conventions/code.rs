@@ -1,11 +1,11 @@
-//! gRPC's status codes.
+//! gRPC status codes.
 
 use serde_json::Value;
 
 use super::{first, whole};
 use crate::Attributes;
 
-/// Newest name first. The old ones hold the number, the new ones the code's name.
+/// The attributes with the code, newest first. The old ones hold a number, the new ones a name.
 const KEYS: [&str; 6] = [
     "rpc.status_code",
     "rpc.response.status_code",
@@ -36,7 +36,7 @@ pub(crate) enum Code {
     Unauthenticated,
 }
 
-/// In the order of their numbers.
+/// Ordered by number.
 const NAMES: [(Code, &str); 17] = [
     (Code::Ok, "OK"),
     (Code::Cancelled, "CANCELLED"),
@@ -62,7 +62,7 @@ impl Code {
         first(attributes, &KEYS).and_then(Self::read)
     }
 
-    /// A number, or a name in any spelling: `DeadlineExceeded`, `deadline_exceeded`, `CANCELED`.
+    /// Reads a number, or a name in any spelling: `DeadlineExceeded`, `deadline_exceeded`, `CANCELED`.
     fn read(value: &Value) -> Option<Self> {
         if let Some(number) = whole(value) {
             return NAMES.get(usize::try_from(number).ok()?).map(|known| known.0);

@@ -1,5 +1,5 @@
-//! What a span says, by OpenTelemetry's semantic conventions: those of today and the generation before, whose names most
-//! systems still write. Nothing else knows an attribute's name.
+//! Reads spans by OpenTelemetry's semantic conventions: the current ones and the previous generation, which most
+//! systems still write. No other module knows the names of attributes.
 
 mod class;
 mod code;
@@ -38,16 +38,16 @@ const PENDING: [&str; 2] = ["db.client.connection.pending_requests", "db.client.
 const MESSAGE: [&str; 2] = ["messaging.message.id", "messaging.message_id"];
 const STATEMENT: [&str; 4] = ["db.query.text", "db.statement", "db.query.summary", "sql.query"];
 
-/// A span's attributes and events, read once.
+/// The attributes and events of a span, read once.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts<'s> {
     pub(crate) role: Role,
     pub(crate) http: Option<u16>,
     pub(crate) code: Option<Code>,
     pub(crate) sqlstate: Option<String>,
-    /// What became of it, where that was not well.
+    /// How the span failed, if it did.
     pub(crate) class: Option<Class>,
-    /// Whether it says that it has failed, and does not only carry a code that others call a failure.
+    /// Whether the span itself reports an error, and does not only carry a code that counts as a failure elsewhere.
     pub(crate) is_error: bool,
     span: &'s Span,
 }
@@ -65,7 +65,7 @@ impl<'s> Facts<'s> {
         facts
     }
 
-    /// Whether it ended in a failure of somebody's, not counting what its caller did wrong.
+    /// Whether it failed, not counting mistakes of its caller.
     pub(crate) fn failed(&self) -> bool {
         self.class.is_some_and(|class| class != Class::Refused)
     }
@@ -78,7 +78,7 @@ impl<'s> Facts<'s> {
         self.span.text("error.type").filter(|text| !text.is_empty())
     }
 
-    /// The exception that it ended in, with its words where they are told.
+    /// The type and the message of the last exception event. Either may be empty.
     pub(crate) fn exception(&self) -> Option<(&'s str, &'s str)> {
         let event = self.span.events.iter().rev().find(|event| event.name == "exception")?;
         let text = |key| event.attributes.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -92,13 +92,13 @@ impl<'s> Facts<'s> {
         })
     }
 
-    /// The pool's connections and the most that there may be, and who waits, as far as it says.
+    /// The pool's connections, its maximum, and the waiting requests, as far as the span has them.
     pub(crate) fn pool(&self) -> (Option<i64>, Option<i64>, Option<i64>) {
         let number = |keys: &[&str]| first(&self.span.attributes, keys).and_then(whole);
         (number(&CONNECTIONS), number(&CONNECTIONS_MAX), number(&PENDING))
     }
 
-    /// Whether it is a statement that changes something, or makes changes last.
+    /// Whether it is a statement that changes data, or a commit.
     pub(crate) fn writes(&self) -> bool {
         const VERBS: [&str; 7] = ["INSERT", "UPDATE", "DELETE", "COMMIT", "MERGE", "REPLACE", "UPSERT"];
         let text = first(&self.span.attributes, &STATEMENT).and_then(Value::as_str).unwrap_or(&self.span.name);
@@ -106,17 +106,17 @@ impl<'s> Facts<'s> {
         self.is_database() && VERBS.iter().any(|known| known.eq_ignore_ascii_case(verb))
     }
 
-    /// The id of the message that it is about.
+    /// The message id.
     pub(crate) fn message(&self) -> Option<&'s str> {
         first(&self.span.attributes, &MESSAGE).and_then(Value::as_str)
     }
 
-    /// Whether it undoes a transaction.
+    /// Whether it rolls a transaction back.
     pub(crate) fn rolls_back(&self) -> bool {
         self.is_database() && self.span.name.to_ascii_uppercase().starts_with("ROLLBACK")
     }
 
-    /// How it ended, in the words of its protocol: `504`, `UNAVAILABLE`, `55P03`, `pool_timed_out`.
+    /// The result in the terms of its protocol: `504`, `UNAVAILABLE`, `55P03`, `pool_timed_out`.
     pub(crate) fn ending(&self) -> Cow<'s, str> {
         if let Some(sqlstate) = &self.sqlstate {
             return Cow::Owned(format!("SQLSTATE {sqlstate}"));
@@ -136,7 +136,7 @@ impl<'s> Facts<'s> {
         }
     }
 
-    /// Whether a wait is spoken of in an event: for a lock, or for a connection.
+    /// Whether an event mentions one of these waits.
     pub(crate) fn waits_for(&self, words: &[&str]) -> bool {
         let events = self.span.events.iter().filter(|event| event.name != "exception");
         events.into_iter().any(|event| {
@@ -146,19 +146,19 @@ impl<'s> Facts<'s> {
     }
 }
 
-/// The `service.name` of whom a call goes to, where it says so.
+/// The `service.name` of the callee, if the span has it.
 pub(crate) fn peer_service(span: &Span) -> Option<&str> {
     first(&span.attributes, &PEER_SERVICE).and_then(Value::as_str)
 }
 
-/// Whom a call goes to, by the best name there is.
+/// The best name of the callee that the span has.
 pub(crate) fn peer(span: &Span) -> Option<&str> {
     peer_service(span)
         .or_else(|| first(&span.attributes, &PEER).and_then(Value::as_str))
         .filter(|name| !name.is_empty())
 }
 
-/// Whether one clock has told the times of both.
+/// Whether the times of both spans are from the same clock.
 pub(crate) fn same_clock(one: &Span, other: &Span) -> bool {
     let both = |key: &str| Some((one.resource.get(key)?, other.resource.get(key)?));
     for key in ["host.id", "host.name", "host.ip", "service.instance.id", "k8s.pod.uid", "k8s.pod.name"] {
@@ -173,7 +173,7 @@ fn first<'a>(attributes: &'a Attributes, keys: &[&str]) -> Option<&'a Value> {
     keys.iter().find_map(|key| attributes.get(*key))
 }
 
-/// A whole number, which some write as text.
+/// An integer, which some SDKs write as text.
 fn whole(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
@@ -186,7 +186,7 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
-/// The server's five characters, from where they belong or from the words of an exception.
+/// The SQLSTATE, from its attribute or from the text of an exception.
 fn sqlstate(span: &Span, role: Role) -> Option<String> {
     let is_state = |text: &str| {
         text.len() == 5

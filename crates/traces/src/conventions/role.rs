@@ -1,4 +1,4 @@
-//! What a span's work is.
+//! The kind of work of a span.
 
 use super::words;
 use crate::{Kind, Span};
@@ -10,13 +10,13 @@ pub(crate) enum Role {
     Database,
     Smtp,
     Messaging,
-    /// The wait for a connection out of a pool.
+    /// A wait for a connection of a pool.
     Pool,
-    /// The wait for a turn: in a queue, for a permit, for a lock of the program's own.
+    /// A wait in a queue, for a permit or for a lock inside the program.
     Queue,
-    /// A call of which nothing more is known.
+    /// A call of an unknown kind.
     Call,
-    /// A piece of the service's own work.
+    /// A part of the service's own work.
     Own,
 }
 
@@ -71,7 +71,7 @@ impl Role {
         }
     }
 
-    /// What a failing dependency of this kind is called.
+    /// The noun for a failed dependency of this kind.
     pub(crate) fn noun(self) -> &'static str {
         match self {
             Self::Http => "HTTP service",

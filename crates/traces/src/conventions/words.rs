@@ -1,10 +1,10 @@
-//! What libraries say of an error where no attribute does: status descriptions, exceptions, `error.type`.
+//! Phrases of libraries for errors without an attribute: in status descriptions, exceptions and `error.type`.
 
 use serde_json::Value;
 
 use crate::{Span, Status};
 
-/// Of a wait for a connection out of a pool that has come to nothing.
+/// A wait for a pool's connection that failed.
 pub(super) const POOL: [&str; 10] = [
     "pool_timed_out",
     "pool timed out",
@@ -17,7 +17,7 @@ pub(super) const POOL: [&str; 10] = [
     "connection is not available, request timed out",
     "timed out waiting for a connection",
 ];
-/// Of a server that takes no more connections.
+/// A server that accepts no more connections.
 pub(super) const TOO_MANY_CONNECTIONS: [&str; 3] =
     ["too many connections", "too many clients", "remaining connection slots are reserved"];
 pub(super) const LOCK: [&str; 8] = [
@@ -54,7 +54,7 @@ pub(super) const CONNECT: [&str; 22] = [
     "certificate",
     "tls handshake",
 ];
-/// `error.type` values that say it alone.
+/// Values of `error.type` that are sufficient alone.
 pub(super) const CONNECT_TYPES: [&str; 5] =
     ["connect", "connection", "tls", "connection_error", "name_resolution_error"];
 pub(super) const LOST: [&str; 14] = [
@@ -100,11 +100,11 @@ pub(super) const EXHAUSTED: [&str; 8] = [
 pub(super) const PANIC: [&str; 4] = ["panic", "runtime error:", "nil pointer", "segmentation fault"];
 /// In events of a span that waits for a lock.
 pub(crate) const WAITS_FOR_LOCK: [&str; 4] = ["waiting for lock", "waiting for a lock", "lock wait", "acquiring lock"];
-/// In events of a span that waits for a connection in use.
+/// In events of a span that waits for a busy connection.
 pub(crate) const WAITS_FOR_CONNECTION: [&str; 4] =
     ["waiting for a connection", "waiting for connection", "pool is full", "no idle connection"];
 
-/// Everything that a span says of its error.
+/// All texts of a span about its error.
 pub(super) fn of(span: &Span) -> impl Iterator<Item = &str> {
     let description = match &span.status {
         Status::Error(description) => Some(description.as_str()),
@@ -120,13 +120,13 @@ pub(super) fn of(span: &Span) -> impl Iterator<Item = &str> {
     description.into_iter().chain(attributes).chain(events).filter(|text| !text.is_empty())
 }
 
-/// Whether a text has one of these in it, in any case.
+/// Whether the text contains one of these phrases, in any case.
 pub(super) fn contains(text: &str, words: &[&str]) -> bool {
     let text = text.to_lowercase();
     words.iter().any(|word| text.contains(word))
 }
 
-/// Whether a text in lower case has this word in it.
+/// Whether a lower-case text contains this word.
 pub(super) fn has_word(text: &str, word: &str) -> bool {
     text.split(|c: char| !c.is_alphanumeric()).any(|part| part == word)
 }

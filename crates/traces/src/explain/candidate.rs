@@ -1,9 +1,9 @@
-//! What may have gone wrong, with what speaks for it.
+//! Possible causes, with their evidence.
 
 use super::case::Case;
 use crate::conventions::Role;
 
-/// What a dependency is.
+/// The kind of a dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dependency {
     Http,
@@ -11,7 +11,7 @@ pub enum Dependency {
     Database,
     Mail,
     Messaging,
-    /// A service, and one does not see how it was asked.
+    /// A service that is called in an unknown way.
     Service,
 }
 
@@ -39,55 +39,55 @@ impl Dependency {
     }
 }
 
-/// What a trace comes to.
+/// The result of a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
-    /// All went well, and quickly.
+    /// Everything went well, and fast.
     Healthy,
-    /// All went well, and took long.
+    /// Everything went well, but slowly.
     SlowButHealthy,
-    /// The request was the caller's own mistake.
+    /// The request was a mistake of the caller.
     Refused,
-    /// The caller did not wait for the answer.
+    /// The caller cancelled before the answer.
     ClientLeft,
-    /// Between the caller and the first service.
+    /// The network between the caller and the first service.
     EdgeNetwork,
-    /// The first service turned the request away.
+    /// The first service rejected the request because of a limit.
     EdgeLimit,
-    /// Between two services.
+    /// The network between two services.
     Network,
-    /// Somebody who was asked, or a service itself, took too long.
+    /// A dependency or a service itself was too slow.
     Slow(Dependency),
-    /// Somebody who was asked has failed.
+    /// A dependency failed.
     Failed(Dependency),
     /// No connection of a pool was free.
     PoolFull,
-    /// No connection came about.
+    /// No connection could be opened.
     ConnectFailed,
-    /// Somebody else held a lock.
+    /// Another transaction held a lock.
     LockWait,
-    /// The same call was tried again and again.
+    /// The same call was retried many times.
     RetryStorm,
-    /// What was cut off in the end had no time left: others had used it.
+    /// A call was cut off because earlier work had used up the deadline.
     DeadlineUsedUpstream,
-    /// A defect, or a panic.
+    /// A defect or a panic.
     Bug,
-    /// More work than a service takes.
+    /// A service had more work than it can do.
     Overload,
-    /// A process ended in the middle, or is not there.
+    /// A process died during the request, or was not running.
     ProcessGone,
-    /// Spans that belong together do not hang together, or are missing.
+    /// The trace is in several pieces, or spans are missing.
     BrokenChain,
-    /// The trace was not to be kept, and this is what was kept all the same.
+    /// The trace was not sampled, and only some spans were kept.
     SampledOut,
-    /// The answer was fine; what went on after it was not.
+    /// The answer was good, but asynchronous work after it failed.
     AsyncFailure,
-    /// The trace does not say.
+    /// The trace does not show the cause.
     CannotTell,
 }
 
 impl Cause {
-    /// A word for programs, such as `pool_full` or `slow_database`.
+    /// An identifier for programs, such as `pool_full` or `slow_database`.
     pub fn name(self) -> String {
         match self {
             Self::Slow(of) => format!("slow_{}", of.name()),
@@ -114,12 +114,12 @@ impl Cause {
         }
     }
 
-    /// Whether something went wrong that is not the caller's own mistake.
+    /// Whether it is a failure that is not the caller's mistake.
     pub fn is_failure(self) -> bool {
         !matches!(self, Self::Healthy | Self::SlowButHealthy | Self::Refused | Self::SampledOut | Self::CannotTell)
     }
 
-    /// What to do about it, in a few words.
+    /// Short advice on what to do.
     pub(super) fn advice(self) -> Option<&'static str> {
         match self {
             Self::Bug => Some("trying again will most likely not help"),
@@ -140,17 +140,17 @@ impl Cause {
     }
 }
 
-/// One thing that may have gone wrong.
+/// One possible cause.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) cause: Cause,
-    /// The guilty span.
+    /// The position of the guilty span.
     pub(super) at: usize,
     /// From 0 to 1.
     pub(super) weight: f64,
-    /// Whether it goes by what is not there, which may have been lost instead.
+    /// Whether the evidence is that spans are missing. They may also have been lost.
     pub(super) rests_on_absence: bool,
-    /// What has happened, for people: begins with who, ends without a full stop.
+    /// What happened, as a sentence for people. It begins with the subject and has no full stop.
     pub(super) sentence: String,
     pub(super) evidence: Vec<String>,
     pub(super) against: Vec<String>,
@@ -172,14 +172,14 @@ impl Candidate {
         self
     }
 
-    /// It goes by what is not there.
+    /// Marks the evidence as missing spans.
     pub(super) fn by_absence(mut self) -> Self {
         self.rests_on_absence = true;
         self
     }
 }
 
-/// A time in the unit that fits: `5.0 s`, `120 ms`, `0.8 ms`.
+/// A duration in a suitable unit: `5.0 s`, `120 ms`, `0.8 ms`.
 pub(super) fn time(nanos: i64) -> String {
     let milliseconds = std::time::Duration::from_nanos(u64::try_from(nanos).unwrap_or(0)).as_secs_f64() * 1e3;
     match milliseconds {
@@ -189,13 +189,13 @@ pub(super) fn time(nanos: i64) -> String {
     }
 }
 
-/// A span in words: who does what.
+/// A span in words: its service and name.
 pub(super) fn named(case: &Case<'_>, at: usize) -> String {
     let span = case.span(at);
     format!("{} {} [{}]", span.service, shortened(&span.name), span.kind)
 }
 
-/// A name of a length that one reads.
+/// A name that is short enough to read.
 pub(super) fn shortened(name: &str) -> String {
     const LONGEST: usize = 60;
     if name.chars().count() <= LONGEST {

@@ -1,4 +1,4 @@
-//! The one place that decides.
+//! Weighs the candidates. This is the only place that decides.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,14 @@ use super::focus::Focus;
 use crate::Kind;
 use crate::conventions::Class;
 
-/// How sure the verdict is.
+/// The certainty of the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Confidence {
-    /// The trace does not say what it was.
+    /// The trace does not show the cause.
     CannotTell,
-    /// It looks like it.
+    /// The evidence makes it probable.
     Likely,
-    /// A span says it.
+    /// A span reports it.
     Certain,
 }
 
@@ -30,21 +30,21 @@ impl Confidence {
     }
 }
 
-/// Less is a guess.
+/// Below this weight it is a guess.
 const LEAST: f64 = 0.45;
-/// From here on a span says it.
+/// From this weight on, a span reports it.
 const SURE: f64 = 0.8;
-/// What comes next has to be this much less likely.
+/// The certainty needs at least this distance to the next candidate.
 const DISTANCE: f64 = 0.1;
-/// An answer that took longer is slow.
+/// A longer answer counts as slow, in nanoseconds.
 const SLOW: i64 = 1_000_000_000;
 
-/// The candidates, most likely first, and how sure the first is.
+/// Returns the candidates, the most likely first, and the certainty of the first.
 pub(super) fn decide(case: &Case<'_>) -> (Vec<Candidate>, Confidence) {
     let mut found = found(case);
     found.sort_by(|one, other| other.weight.total_cmp(&one.weight));
     let Some(best) = found.first() else { return (Vec::new(), Confidence::CannotTell) };
-    // The same span seen by two detectors is no doubt, unless one of them counts others beside it.
+    // Two detectors that blame the same span agree, unless one of them counts other spans too (a retry storm).
     let is_other = |other: &&Candidate| other.at != best.at || other.cause == Cause::RetryStorm;
     let second = found.iter().skip(1).filter(is_other).find(|other| other.cause != best.cause);
     let is_doubtful = second.is_some_and(|second| second.weight > best.weight - DISTANCE);
@@ -84,10 +84,10 @@ fn found(case: &Case<'_>) -> Vec<Candidate> {
     } else if case.request.is_some() {
         found.extend(afterwards(case));
     }
-    // A piece that has failed says what it was, and not whether that is why the request failed.
+    // A separate piece of the trace with a failure shows a failure, but not that it made the request fail.
     for piece in case.gaps.orphans.iter().chain(&case.gaps.roots).filter(|piece| **piece != top && case.bears(**piece))
     {
-        // Nobody waits for who works on a message.
+        // No caller waits for a consumer.
         let weight = if has_failed && case.span(*piece).kind == Kind::Consumer { 0.5 } else { 0.8 };
         found.extend(weighed(detect::all(case, &Focus::on(case, *piece)), weight, true));
     }
@@ -105,13 +105,13 @@ fn weighed(candidates: Vec<Candidate>, by: f64, applies: bool) -> impl Iterator<
     candidates.map(move |candidate| Candidate { weight: candidate.weight * by, ..candidate })
 }
 
-/// What failed after the answer, or beside it: the piece of work that was over last, as its deepest cause.
+/// A failure after the answer or beside it: of the asynchronous work that ended last, with its deepest cause.
 fn afterwards(case: &Case<'_>) -> Option<Candidate> {
     let apart = |at: &usize| {
         let is_sent = case.span(*at).kind == Kind::Producer;
         (case.timing.is_left_alone[*at] || is_sent) && case.bears(*at)
     };
-    // A message that was worked on again, elsewhere in the trace, is no failure any more.
+    // A message that was processed again in this trace, and well, is no failure.
     let mut again: HashMap<&str, i64> = HashMap::new();
     for at in (0..case.facts.len()).filter(|at| case.span(*at).kind == Kind::Consumer && !case.bears(*at)) {
         if let Some(message) = case.facts[at].message() {

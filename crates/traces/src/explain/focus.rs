@@ -1,4 +1,4 @@
-//! The way from what the caller saw to where it comes from: by failures, and by time.
+//! Follows a failure from what the caller saw to its origin, by failed spans and by time.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,35 +6,35 @@ use super::case::Case;
 use crate::conventions::Class;
 use crate::{Kind, Status};
 
-/// A failure and where it leads.
+/// A failure and the way to its origin.
 #[derive(Debug)]
 pub(super) struct Focus {
-    /// From the outermost span to the deepest that failed.
+    /// From the outermost failed span to the deepest one.
     pub(super) chain: Vec<usize>,
-    /// Where the time went that ran out, if it did: the deepest span that took most of it.
+    /// If the deadline was exceeded: the deepest span that used most of the time.
     pub(super) sink: Option<Sink>,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sink {
     pub(super) at: usize,
-    /// How long was waited for it, in nanoseconds.
+    /// The time spent in it, in nanoseconds.
     pub(super) time: i64,
-    /// The same as a part of the whole.
+    /// Its share of the whole time.
     pub(super) share: f64,
-    /// Whether what was cut off in the end had little of the time.
+    /// Whether the call that was cut off had only little of the time.
     pub(super) is_upstream: bool,
 }
 
-/// A span has the time of the one above if it has this part of it, alone or with those of its name.
+/// A child has most of its parent's time with at least this share, alone or together with siblings of the same name.
 const MOST: f64 = 0.5;
-/// A time in which work gets done, in nanoseconds: whatever is refused is refused sooner.
+/// In nanoseconds. A shorter failure is a rejection and not a timeout.
 const LONG: i64 = 1_000_000_000;
-/// What was cut off had little time when it had less than this part of all.
+/// A call that was cut off had little time if its share was less than this.
 const LITTLE: f64 = 0.3;
 
 impl Focus {
-    /// Follows the failure of a span.
+    /// Follows the failure of the span `top`.
     pub(super) fn on(case: &Case<'_>, top: usize) -> Self {
         let mut chain = vec![top];
         while let Some(next) = chain.last().and_then(|at| explaining(case, *at)) {
@@ -50,19 +50,19 @@ impl Focus {
         Self { chain, sink }
     }
 
-    /// What had the time may have failed by itself, before time ran out.
+    /// The span that used the time may itself have failed before the deadline. Follows that failure.
     pub(super) fn on_sink(&self, case: &Case<'_>) -> Option<Self> {
         let sink = self.sink.filter(|sink| !sink.is_upstream && sink.at != self.source() && case.bears(sink.at))?;
         let chain = vec![self.top(), sink.at];
         Some(Self { chain, sink: None })
     }
 
-    /// The deepest span that had most of the time of one that went well.
+    /// The deepest span that used most of the time of a span without a failure.
     pub(super) fn on_time(case: &Case<'_>, top: usize) -> usize {
         sink(case, top, &[top]).at
     }
 
-    /// Follows a refusal to who refused first.
+    /// Follows a refusal to the service that refused first.
     pub(super) fn on_refusal(case: &Case<'_>, top: usize) -> Self {
         let mut chain = vec![top];
         let refuses = |at: &usize| case.class(*at) == Some(Class::Refused) && is_error_or_answer(case, *at);
@@ -76,13 +76,14 @@ impl Focus {
         self.chain[0]
     }
 
-    /// The deepest span that failed.
+    /// The deepest failed span.
     pub(super) fn source(&self) -> usize {
         *self.chain.last().unwrap_or(&0)
     }
 }
 
-/// Whether a server says that it cannot, after so long that it must have tried: its time has run out.
+/// Whether a server reports that it cannot serve only after so long that it must have tried: probably its own deadline
+/// was exceeded.
 pub(super) fn gave_up_late(case: &Case<'_>, at: usize) -> bool {
     let is_unable = matches!(case.class(at), Some(Class::Unavailable));
     case.span(at).kind == Kind::Server && is_unable && case.timing.duration(at) >= LONG
@@ -92,8 +93,8 @@ fn is_error_or_answer(case: &Case<'_>, at: usize) -> bool {
     matches!(case.span(at).kind, Kind::Server | Kind::Client) || matches!(case.span(at).status, Status::Error(_))
 }
 
-/// Which of the failures below a span is why it failed: one like its own, the last one rather than one before, and one
-/// that was cut off only when there is no other.
+/// The failed child that explains the failure of a span. Prefers one with the same class, a later one over an earlier
+/// one, and a cancelled one only if there is no other.
 fn explaining(case: &Case<'_>, at: usize) -> Option<usize> {
     let length = case.timing.duration(at).max(1);
     let score = |child: usize| {
@@ -103,13 +104,13 @@ fn explaining(case: &Case<'_>, at: usize) -> Option<usize> {
         let place = fraction(case.timing.end[child].saturating_sub(case.timing.start[at]), length).clamp(0.0, 1.0);
         is_cause + is_alike + 1.5 * place
     };
-    // To undo what was begun is not to go on.
+    // A rollback does not count as going on.
     let goes_on = |child: &usize| !case.bears(*child) && !case.facts[*child].rolls_back();
     let last_start = case.waited(at).filter(goes_on).map(|child| case.timing.start[child]).max();
     let has_exception = case.facts[at].exception().is_some();
     let is_why = |child: &usize| {
         let end = case.timing.end[*child];
-        // What went on after it had survived it, or so it seems.
+        // The parent went on after this failure, so the failure seems to be handled.
         let was_survived = last_start.is_some_and(|last| last >= end)
             || length >= LONG && case.timing.end[at].saturating_sub(end) > length / 2;
         !was_survived || !has_exception && !gave_up_late(case, at) && alike(case.class(at), case.class(*child))
@@ -117,7 +118,7 @@ fn explaining(case: &Case<'_>, at: usize) -> Option<usize> {
     case.failures_below(at).filter(is_why).max_by(|one, other| score(*one).total_cmp(&score(*other)))
 }
 
-/// Whether one is how the other looks further up.
+/// Whether a failure of class `below` can look like `above` in the parent.
 fn alike(above: Option<Class>, below: Option<Class>) -> bool {
     use Class::{
         Cancelled, Connect, Deadline, Exhausted, Internal, Lock, Panic, Pool, Statement, Unavailable, Unknown,
@@ -130,7 +131,7 @@ fn alike(above: Option<Class>, below: Option<Class>) -> bool {
     }
 }
 
-/// Goes down from the top, each time to who had most of the time.
+/// Goes down from `top`, at each step to the child that used most of the time.
 fn sink(case: &Case<'_>, top: usize, chain: &[usize]) -> Sink {
     let (mut from, mut until) = (case.timing.start[top], case.timing.end[top]);
     let whole = until.saturating_sub(from).max(1);
@@ -141,10 +142,11 @@ fn sink(case: &Case<'_>, top: usize, chain: &[usize]) -> Sink {
     }
     let time = until.saturating_sub(from).max(0);
     let above: HashSet<usize> = case.tree.ancestors(at).chain([at]).collect();
-    // What was cut off is the outermost that the time's owner is not a part of; it is none where that is below it.
+    // The call that was cut off is the outermost failed span that does not contain the sink. There is none if the sink
+    // is below all of them.
     let cut = chain.iter().copied().find(|cut| !above.contains(cut));
     let had_little = cut.is_some_and(|cut| fraction(case.timing.duration(cut), whole) < LITTLE);
-    // A retry is cut off because of the tries before it, which are the same fault.
+    // A retry is cut off because of the attempts before it, which have the same fault.
     let is_again = cut.is_some_and(|cut| {
         let before = above.iter().find(|before| case.tree.parent(**before) == case.tree.parent(cut));
         before.is_some_and(|before| case.bears(*before) && case.span(*before).name == case.span(cut).name)
@@ -152,13 +154,13 @@ fn sink(case: &Case<'_>, top: usize, chain: &[usize]) -> Sink {
     Sink { at, time, share: fraction(time, whole), is_upstream: had_little && !is_again }
 }
 
-/// The child that has most of a span's time, if one has, alone or together with those of the same name.
+/// The child that used most of a span's time, alone or together with siblings of the same name.
 fn longest(case: &Case<'_>, at: usize, from: i64, until: i64, chain: &[usize]) -> Option<usize> {
     let whole = until.saturating_sub(from).max(1);
     let time = |child: usize| case.timing.within(child, from, until);
     let depth = case.tree.depth(at) + 1 - chain.first().map_or(0, |top| case.tree.depth(*top));
     let failed = chain.get(depth).copied();
-    // Of two that took as long, the one that failed.
+    // Prefers the failed child when two took equally long.
     let rank = |child: usize| time(child).saturating_add(if failed == Some(child) { time(child) / 20 } else { 0 });
     let best = case.waited(at).max_by_key(|child| rank(*child))?;
     if fraction(rank(best), whole) >= MOST {

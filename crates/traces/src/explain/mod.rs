@@ -1,9 +1,9 @@
-//! What went wrong in a trace, from the trace alone.
+//! Explains what went wrong in a trace, using only the trace.
 //!
-//! It reasons by OpenTelemetry's conventions, today's and the generation before, and not by the names of anybody's
-//! spans. A trace is worked out once (`case`), the way from what the caller saw to where that comes from is followed, by
-//! failures and by time (`focus`), small detectors say what each of them sees in it (`detect`), and one place decides
-//! (`decide`). The deepest cause is to blame, never a service that only passes it on.
+//! The rules use OpenTelemetry's conventions, the current and the previous ones, and not the span names of any system.
+//! `case` computes the facts of a trace once. `focus` follows the way from what the caller saw to its origin, by
+//! failures and by time. The detectors in `detect` each look for one cause, and `decide` weighs them. The deepest cause
+//! is blamed, never a service that only passes an error on.
 
 mod candidate;
 mod case;
@@ -24,42 +24,42 @@ use crate::{Kind, Trace};
 use candidate::Candidate;
 use case::Case;
 
-/// What a trace comes to.
+/// The explanation of a trace.
 #[derive(Debug, Clone)]
 pub struct Explanation {
     pub trace_id: String,
-    /// One sentence for whoever has to tell somebody else.
+    /// One sentence that can be passed on to other people.
     pub verdict: String,
     pub cause: Cause,
     pub confidence: Confidence,
-    /// Where it went wrong; nowhere when that is not known.
+    /// Where it went wrong. `None` if that is unknown.
     pub guilty: Option<Place>,
     pub evidence: Vec<String>,
     pub against: Vec<String>,
-    /// What else it may have been, most likely first.
+    /// Other possible causes, the most likely first.
     pub others: Vec<Other>,
-    /// Where the time of the answer went, by start; then that of what ran on after it.
+    /// The critical path of the answer, by start time, followed by that of asynchronous work.
     pub path: Vec<Step>,
-    /// What is missing of the trace; nothing of one that is whole.
+    /// What is missing in the trace. Empty for a complete one.
     pub missing: Vec<String>,
 }
 
-/// A span, and who is meant by it.
+/// A span, and who is to blame for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub span_id: String,
     pub service: String,
     pub name: String,
     pub kind: Kind,
-    /// Who is to blame: the service, or whom it calls where that one makes no spans.
+    /// Who is to blame: the service of the span, or its callee if that one makes no spans.
     pub blamed: String,
 }
 
-/// A cause that is less likely.
+/// A less likely cause.
 #[derive(Debug, Clone)]
 pub struct Other {
     pub cause: Cause,
-    /// From 0 to 1; that of the verdict is higher.
+    /// From 0 to 1, and less than that of the verdict.
     pub weight: f64,
     pub sentence: String,
     pub place: Place,
@@ -70,13 +70,13 @@ pub struct Other {
 pub struct Step {
     pub place: Place,
     pub spent: Spent,
-    /// When it first had the path, from the beginning of the request.
+    /// The start of its first part on the path, from the beginning of the request.
     pub start: Duration,
-    /// How long it had it.
+    /// Its total time on the path.
     pub time: Duration,
 }
 
-/// Says what went wrong in a trace, or that nothing did.
+/// Explains what went wrong in a trace, or that nothing did.
 pub fn explain(trace: &Trace) -> Explanation {
     let case = Case::new(trace);
     let (candidates, confidence) = decide::decide(&case);
@@ -173,7 +173,7 @@ fn no_sentence(best: Option<&Candidate>, missing: &[String]) -> String {
     capitalised(&format!("the trace does not say what went wrong{why}; {guess}"))
 }
 
-/// A service's name keeps its letters.
+/// A service's name keeps its case.
 fn capitalised(sentence: &str) -> String {
     const BEGINNINGS: [&str; 2] = ["the ", "most "];
     let (first, rest) = sentence.split_at(usize::from(BEGINNINGS.iter().any(|word| sentence.starts_with(word))));

@@ -1,4 +1,4 @@
-//! The critical path: where each millisecond of the answer went, and of what ran on after it.
+//! The critical path: which spans the time of the answer was spent in, and that of asynchronous work.
 
 use std::collections::HashMap;
 
@@ -6,16 +6,16 @@ use super::case::Case;
 use crate::Kind;
 use crate::conventions::Role;
 
-/// What a stretch of time was spent on.
+/// What a part of the time was spent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Spent {
     /// A service's own work.
     Own,
-    /// Waiting for somebody who makes no spans: a database, a pool, a provider.
+    /// Waiting for a dependency without spans: a database, a pool, a provider.
     Waiting,
-    /// Between a caller and its callee: the network, and what queues there.
+    /// Between a caller and its callee: on the network and in queues.
     Network,
-    /// After the answer, or beside it.
+    /// Asynchronous: after the answer or beside it.
     Asynchronous,
 }
 
@@ -35,13 +35,13 @@ impl Spent {
 pub(super) struct Step {
     pub(super) at: usize,
     pub(super) spent: Spent,
-    /// When it first had the path, in nanoseconds from the beginning of the trace.
+    /// The start of its first part on the path, in nanoseconds from the beginning of the request.
     pub(super) start: i64,
-    /// How long it had it, in nanoseconds.
+    /// Its total time on the path, in nanoseconds.
     pub(super) time: i64,
 }
 
-/// The steps by start. Those that are not asynchronous add up to the time that the answer took.
+/// The steps by start time. The sum of the synchronous ones is the duration of the answer.
 pub(super) fn critical(case: &Case<'_>) -> Vec<Step> {
     let Some(top) = case.request.or_else(|| case.tree.tops().first().copied()) else { return Vec::new() };
     let mut path = Path { case, steps: HashMap::new() };
@@ -49,7 +49,7 @@ pub(super) fn critical(case: &Case<'_>) -> Vec<Step> {
     let is_apart = |at: &usize| {
         case.timing.detached[*at] && case.tree.parent(*at).is_some_and(|parent| !case.timing.detached[parent])
     };
-    // Of what runs on its own, the one that was over last.
+    // For asynchronous work, the path of the part that ended last.
     if let Some(last) = case.tree.order().iter().copied().filter(is_apart).max_by_key(|at| case.timing.end[*at]) {
         path.walk(last, case.timing.start[last], case.timing.end[last], true);
     }
@@ -68,7 +68,7 @@ struct Path<'c, 't> {
 }
 
 impl Path<'_, '_> {
-    /// Goes through a span backwards: what ended last is what was waited for.
+    /// Goes through a span from its end to its start. The span waited for the child that ended last.
     fn walk(&mut self, top: usize, from: i64, until: i64, apart: bool) {
         let mut next = vec![(top, from, until)];
         while let Some((at, from, until)) = next.pop() {

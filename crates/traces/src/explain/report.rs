@@ -1,4 +1,4 @@
-//! An explanation for people and for programs.
+//! An explanation as text and as JSON.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use super::candidate::{shortened, time};
 use super::{Confidence, Explanation, Place, Spent};
 use crate::render::align;
 
-/// How many other causes and how many steps of the path people are shown.
+/// The most other causes and the most steps of the path that the text shows.
 const OTHERS: usize = 4;
 const STEPS: usize = 15;
 
 impl Explanation {
-    /// How much of the critical path went where.
+    /// The time on the critical path that was spent on this.
     pub fn spent(&self, on: Spent) -> Duration {
         self.path.iter().filter(|step| step.spent == on).map(|step| step.time).sum()
     }
@@ -65,7 +65,7 @@ fn place(place: &Place) -> Value {
     })
 }
 
-/// With microseconds.
+/// With microseconds as decimals.
 fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
@@ -100,7 +100,7 @@ impl fmt::Display for Explanation {
 }
 
 impl Explanation {
-    /// The steps that took most, in their order, with what all of them add up to.
+    /// The steps with the most time, in order, and the sum of all steps.
     fn path_for_people(&self) -> String {
         let mut longest: Vec<Duration> = self.path.iter().map(|step| step.time).collect();
         longest.sort_unstable_by(|one, other| other.cmp(one));

@@ -1,10 +1,10 @@
-//! When things happened, as if all clocks were one, and what nobody waited for.
+//! The times of spans with clock skew corrected, and which spans are asynchronous.
 
 use crate::conventions::{Class, Facts, same_clock};
 use crate::{Kind, Tree};
 
-/// How long after its parent a span may end and still be what the parent waited for: rounding, and the time that it
-/// takes to end a span.
+/// A span may end this much later than its parent and still count as one that the parent waited for. This allows for
+/// rounding, and for the time that it takes to end a span.
 const MARGIN: i64 = 2_000_000;
 
 /// Times in nanoseconds, by position.
@@ -12,9 +12,9 @@ const MARGIN: i64 = 2_000_000;
 pub(super) struct Timing {
     pub(super) start: Vec<i64>,
     pub(super) end: Vec<i64>,
-    /// Whether it runs on its own: nobody who waits for the answer waits for it.
+    /// Whether the answer did not wait for it.
     pub(super) detached: Vec<bool>,
-    /// Whether it is the first of what does: its own parent does not wait for it.
+    /// Whether it is the first such span on its branch: its own parent did not wait for it.
     pub(super) is_left_alone: Vec<bool>,
 }
 
@@ -47,11 +47,11 @@ impl Timing {
         self.end[at] = self.end[at].saturating_add(by);
     }
 
-    /// By how much a callee's clock has to be put forward so that it answers while it is asked, as Jaeger does it: into
-    /// the middle where it fits in, else to the beginning.
+    /// The correction of a callee's clock. As in Jaeger, it moves the callee to the middle of its call if it fits in
+    /// there, else to the call's start.
     fn skew(&self, at: usize, parent: usize, facts: &[Facts<'_>]) -> i64 {
         let early = self.start[parent].saturating_sub(self.start[at]);
-        // Of a caller that gave up the callee may know nothing.
+        // When the caller gave up, the callee may not know that and run longer.
         if self.duration(at) > self.duration(parent) || gave_up(&facts[parent]) {
             return early.max(0);
         }

@@ -1,4 +1,4 @@
-//! Jaeger's own JSON, as `/api/traces/{id}` answers and as its UI downloads.
+//! Jaeger's own JSON, as returned by `/api/traces/{id}` and as downloaded from its UI.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Error;
 use crate::{Attributes, Event, Kind, Link, Span, Status};
 
-/// The tags that stand for what OpenTelemetry's spans have fields for.
+/// Tags for values that OpenTelemetry's spans have fields for.
 const KIND: &str = "span.kind";
 const ERROR: &str = "error";
 const STATUS_CODE: &str = "otel.status_code";
@@ -61,7 +61,7 @@ fn convert(span: &Value, processes: Option<&Map<String, Value>>) -> Result<Span,
     })
 }
 
-/// Ids without leading zeros are what old clients send.
+/// Old clients omit leading zeros.
 fn id(part: &Value, key: &str) -> String {
     let id = part[key].as_str().unwrap_or_default().to_ascii_lowercase();
     let digits = if key == "traceID" && id.len() > 16 { 32 } else { 16 };
@@ -83,8 +83,8 @@ struct Parent {
     follows: bool,
 }
 
-/// The parent is the first that the span is a child of, else the first that it follows from, in its own trace where
-/// there is one; all others are links.
+/// The parent is the first `CHILD_OF` reference, else the first `FOLLOWS_FROM`, and one in the same trace if possible.
+/// All others are links.
 fn references(span: &Value, trace_id: &str) -> (Option<Parent>, Vec<Link>) {
     let mut references: Vec<(bool, Link)> = Vec::new();
     for reference in span["references"].as_array().into_iter().flatten() {
@@ -102,7 +102,7 @@ fn references(span: &Value, trace_id: &str) -> (Option<Parent>, Vec<Link>) {
     }
     let rank = |(follows, link): &(bool, Link)| (link.trace_id != trace_id, *follows);
     let nearest = (0..references.len()).min_by_key(|at| rank(&references[*at]));
-    // To follow from a span of another trace is what a link is.
+    // A `FOLLOWS_FROM` reference to another trace is a link.
     let parent = nearest.filter(|at| rank(&references[*at]) != (true, true)).map(|at| {
         let (follows, link) = references.remove(at);
         Parent { span_id: link.span_id, follows }
@@ -137,7 +137,7 @@ fn event(log: &Value) -> Event {
     Event { name: name.unwrap_or_else(|| "log".to_owned()), time, attributes }
 }
 
-/// A list of `{key, type, value}`. Old clients send whole numbers as text.
+/// A list of `{key, type, value}`. Old clients send integers as text.
 fn tags(list: &Value) -> Attributes {
     let list = list.as_array().into_iter().flatten();
     let tag = |tag: &Value| {

@@ -1,8 +1,8 @@
-//! Traces out of bytes, whatever the format: it is found out from the contents.
+//! Reads traces from bytes. The format is detected from the content.
 //!
-//! OTLP as protobuf (`ExportTraceServiceRequest`) and as JSON (`{"resourceSpans":..}`, as Jaeger's `/api/v3/traces`
-//! wraps it in `result`, one value or many, as the collector's file exporter writes them), and Jaeger's own JSON
-//! (`{"data":[{"spans":..,"processes":..}]}`, or one of its traces alone).
+//! Reads OTLP as protobuf (`ExportTraceServiceRequest`) and as JSON, and Jaeger's own JSON. OTLP's JSON is
+//! `{"resourceSpans":..}`, which Jaeger's `/api/v3/traces` puts into `result`; one value or many, as the collector's
+//! file exporter writes them. Jaeger's JSON is `{"data":[{"spans":..,"processes":..}]}` or one of its traces alone.
 
 mod jaeger;
 pub(crate) mod otlp;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{Span, Trace};
 
-/// Why something is not read as traces.
+/// Why the bytes cannot be read as traces.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("there is nothing to read")]
@@ -26,7 +26,7 @@ pub enum Error {
     Otlp(#[source] serde_json::Error),
     #[error("{0}")]
     Malformed(String),
-    /// What a backend says instead of a trace.
+    /// The error message of a backend.
     #[error("instead of a trace it says: {0}")]
     Said(String),
 }
@@ -37,14 +37,15 @@ impl Error {
     }
 }
 
-/// All traces in it, each whole, by trace id.
+/// All traces in the bytes, complete, by trace id.
 ///
 /// # Errors
-/// When it is in none of the formats, or a span has no ids.
+/// When the format is unknown, or a span has no ids.
 pub fn traces(bytes: &[u8]) -> Result<Vec<Trace>, Error> {
     let spans = match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => return Err(Error::Empty),
-        // Protobuf begins with 0x0a, which is a space in JSON, and a length, which may be a brace.
+        // Protobuf begins with 0x0a, which is white space in JSON, followed by a length, which may be the code of a
+        // brace.
         Some(b'{' | b'[') => json(bytes).or_else(|error| protobuf(bytes).ok_or(error)),
         Some(_) => protobuf(bytes).ok_or_else(|| Error::Unknown(beginning(bytes))),
     }?;
@@ -93,7 +94,7 @@ fn document(mut value: Value) -> Result<Vec<Span>, Error> {
     }
 }
 
-/// What holds no trace: an empty answer, an error, or something else.
+/// A JSON value without a trace: an empty answer, an error, or something else.
 fn said(value: &Value) -> Result<Vec<Span>, Error> {
     let message = value["errors"][0]["msg"].as_str().or_else(|| value["error"]["message"].as_str());
     match message {

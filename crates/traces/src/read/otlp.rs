@@ -1,4 +1,4 @@
-//! OTLP, as protobuf's types and as JSON.
+//! OTLP as protobuf types and as JSON.
 
 use std::fmt::Write;
 
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::{Attributes, Event, Kind, Link, Span, Status};
 
-/// The lowest eight bits of a span's flags are the trace's, and the lowest of these says that it is sampled. All 0 is
-/// what exporters send that say nothing, too.
+/// The lowest eight bits of a span's flags are the trace flags, and the lowest bit means sampled. Exporters that do not
+/// know the flags send 0 too.
 pub(crate) const SAMPLED: u32 = 0x01;
-/// Set by exporters that know of flags: whether the parent is remote is known.
+/// Set by exporters that know the flags: it is known whether the parent is remote.
 pub(crate) const HAS_IS_REMOTE: u32 = 0x100;
 
 /// The spans of one export request.
@@ -29,7 +29,7 @@ pub fn spans(request: ExportTraceServiceRequest) -> Vec<Span> {
     spans
 }
 
-/// Attributes as they travel.
+/// Converts OTLP attributes.
 pub fn attributes(pairs: Vec<KeyValue>) -> Attributes {
     pairs.into_iter().map(|pair| (pair.key, pair.value.map_or(Value::Null, value))).collect()
 }
@@ -43,7 +43,7 @@ pub(super) fn from_json(mut request: Value) -> Result<Vec<Span>, serde_json::Err
     serde_json::from_value(request).map(spans)
 }
 
-/// Names of enumeration values stand for their numbers in protobuf's JSON; each list is in the order of the numbers.
+/// In protobuf's JSON an enumeration value may be its name. Each list is ordered by number.
 const KINDS: [&str; 6] = [
     "SPAN_KIND_UNSPECIFIED",
     "SPAN_KIND_INTERNAL",

@@ -1,4 +1,4 @@
-//! A defect of the program.
+//! A defect in the program.
 
 use crate::Kind;
 use crate::conventions::Class;

@@ -1,4 +1,4 @@
-//! Whoever asked: has left, or has asked for what is not to be had.
+//! Causes at the caller: it cancelled the request, or the request was refused.
 
 use crate::conventions::Class;
 use crate::explain::candidate::{Candidate, Cause, named, time};
@@ -22,7 +22,7 @@ pub(in crate::explain) fn left(case: &Case<'_>, focus: &Focus) -> Vec<Candidate>
     ))]
 }
 
-/// The request was refused: by the deepest service that refused it.
+/// The request was refused. Blames the deepest service that refused it.
 pub(in crate::explain) fn refused(case: &Case<'_>, top: usize) -> Vec<Candidate> {
     let focus = Focus::on_refusal(case, top);
     let source = focus.source();

@@ -1,9 +1,9 @@
-//! The trace itself: pieces that do not hang together, or that were not to be kept.
+//! Causes in the trace itself: it is in several pieces, or was not sampled.
 
 use crate::explain::candidate::{Candidate, Cause, named};
 use crate::explain::case::Case;
 
-/// `weight` is what it has where nothing else has gone wrong.
+/// `weight` is the weight if nothing else has gone wrong.
 pub(in crate::explain) fn broken(case: &Case<'_>, weight: f64) -> Vec<Candidate> {
     let gaps = &case.gaps;
     let first = gaps.roots.first().or(gaps.orphans.first()).or(gaps.unanswered.first());
@@ -23,12 +23,12 @@ pub(in crate::explain) fn broken(case: &Case<'_>, weight: f64) -> Vec<Candidate>
     let mut candidate = Candidate::new(Cause::BrokenChain, first, weight, sentence)
         .because(format!("{} is the first", named(case, first)))
         .but("spans may have been lost on the way to the storage, or not have arrived yet");
-    // A second root is nothing that gets lost.
+    // A second root cannot be the result of a lost span.
     candidate.rests_on_absence = gaps.roots.is_empty();
     vec![candidate]
 }
 
-/// The trace says that it was not to be kept, or is a piece of one that was not.
+/// The trace has spans without the sampled flag.
 pub(in crate::explain) fn sampled_out(case: &Case<'_>, is_well: bool) -> Vec<Candidate> {
     let spans = case.tree.spans();
     let unsampled = spans.iter().filter(|span| span.sampled == Some(false)).count();

@@ -1,4 +1,4 @@
-//! Nobody there: no connection, a process that is gone, an answer that got lost.
+//! A callee that cannot be reached: no connection, a dead process, or a lost answer.
 
 use super::pool;
 use crate::Kind;
@@ -10,7 +10,7 @@ use crate::explain::focus::Focus;
 pub(in crate::explain) fn failed(case: &Case<'_>, focus: &Focus) -> Vec<Candidate> {
     let source = focus.source();
     let is_edge = case.request == Some(source) && case.span(source).kind == Kind::Client;
-    // A pool that fails while it opens a connection has failed to connect, whatever its error is called.
+    // If a pool fails while it opens a connection, the connection failed, whatever the error says.
     let is_opening = case.role(source) == Role::Pool && pool::opens(case, source);
     let has_failed =
         case.class(source).is_some_and(|class| class == Class::Connect || is_opening && class != Class::Pool);
@@ -33,7 +33,7 @@ fn no_connection(case: &Case<'_>, at: usize, weight: f64) -> Candidate {
     Candidate::new(Cause::ConnectFailed, at, weight, sentence).because(seen)
 }
 
-/// A call between services that came to nothing: its callee has left no span, or says that all went well.
+/// A failed call between services whose callee has no span, or ended well.
 pub(in crate::explain) fn process_gone(case: &Case<'_>, focus: &Focus) -> Vec<Candidate> {
     let source = focus.source();
     let is_call =
@@ -71,15 +71,15 @@ pub(in crate::explain) fn process_gone(case: &Case<'_>, focus: &Focus) -> Vec<Ca
     vec![candidate]
 }
 
-/// Whether a call that nobody answered went to another service of the system, which it then names.
+/// Whether an unanswered call went to another service of the system, which the call names.
 pub(super) fn is_gone(case: &Case<'_>, call: usize) -> bool {
     let is_named = conventions::peer_service(case.span(call)).is_some();
-    // A status was answered by somebody.
+    // With an HTTP status, somebody has answered.
     matches!(case.role(call), Role::Rpc | Role::Http) && case.facts[call].http.is_none() && is_named
 }
 
-/// How many spans without a parent began while somebody was at it, by clocks that may differ, and have not failed
-/// themselves.
+/// The number of orphans without a failure that began while the caller was running. They may be of the process that
+/// died. Allows for clock skew.
 fn left_behind(case: &Case<'_>, call: usize) -> usize {
     const SKEW: i64 = 50_000_000;
     let caller = case.tree.parent(call).unwrap_or(call);

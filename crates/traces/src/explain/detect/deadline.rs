@@ -1,4 +1,4 @@
-//! What was cut off had no time left, for others had used it.
+//! A call was cut off because earlier work had used up the deadline.
 
 use crate::explain::candidate::{Candidate, Cause, named, time};
 use crate::explain::case::Case;

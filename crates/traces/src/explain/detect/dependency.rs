@@ -1,4 +1,4 @@
-//! Somebody who was asked took too long, or failed.
+//! A dependency was too slow or failed.
 
 use super::connect::is_gone;
 use super::lock::STATEMENT_TIMEOUT;
@@ -8,7 +8,7 @@ use crate::explain::candidate::{Candidate, Cause, Dependency, named, shortened, 
 use crate::explain::case::Case;
 use crate::explain::focus::{Focus, fraction};
 
-/// What a callee had of a call's time at least, if the time is the callee's.
+/// If a callee has less than this part of the call's time, the call is not slow because of it.
 const CALLEES_PART: f64 = 0.5;
 
 pub(in crate::explain) fn slow(case: &Case<'_>, focus: &Focus) -> Vec<Candidate> {
@@ -33,7 +33,7 @@ pub(in crate::explain) fn slow(case: &Case<'_>, focus: &Focus) -> Vec<Candidate>
     let weight = if sink.is_upstream { certain / 2.0 } else { certain } * (0.8 + 0.2 * sink.share);
     let part = format!("{} had {took} of the time, {:.0} %", named(case, at), sink.share * 100.0);
     let mut candidate = Candidate::new(Cause::Slow(of), at, weight, sentence).because(part);
-    // What was not cut off itself may have been followed by what was.
+    // If it was not cut off itself, a lost span after it may be the one that was.
     if !is_outside || !case.bears(at) {
         candidate = candidate.by_absence();
     }

@@ -1,4 +1,4 @@
-//! Before the first service has done anything.
+//! Causes before the first service has done anything.
 
 use crate::Kind;
 use crate::conventions::Class;
@@ -6,7 +6,7 @@ use crate::explain::candidate::{Candidate, Cause, named, time};
 use crate::explain::case::Case;
 use crate::explain::focus::{Focus, fraction, gave_up_late};
 
-/// The SERVER span with which the first service answers.
+/// The SERVER span of the first service.
 fn entry(case: &Case<'_>, top: usize) -> Option<usize> {
     match case.span(top).kind {
         Kind::Server => Some(top),
@@ -88,7 +88,7 @@ pub(in crate::explain) fn limit(case: &Case<'_>, focus: &Focus) -> Vec<Candidate
     let seen = format!("{} answered after {}", named(case, source), time(case.timing.duration(source)));
     let asked = format!("it had asked {asked} others, all of whom answered well");
     let mut candidate = Candidate::new(Cause::EdgeLimit, source, weight, sentence).because(seen).because(asked);
-    // It may pass on what others answered whose spans are lost.
+    // The answer may come from another service whose spans are lost.
     candidate.rests_on_absence = facts.retry_after().is_none();
     vec![candidate]
 }

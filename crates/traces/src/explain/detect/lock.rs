@@ -1,11 +1,11 @@
-//! Somebody else held a lock.
+//! Another transaction held a lock.
 
 use crate::conventions::{Class, Role, WAITS_FOR_LOCK};
 use crate::explain::candidate::{Candidate, Cause, named, shortened, time};
 use crate::explain::case::Case;
 use crate::explain::focus::Focus;
 
-/// The server has ended a statement because of its time limit: while it worked, or while it waited for a lock.
+/// The SQLSTATE of a statement that reached its time limit. It may have been working or waiting for a lock.
 pub(super) const STATEMENT_TIMEOUT: &str = "57014";
 
 pub(in crate::explain) fn wait(case: &Case<'_>, focus: &Focus) -> Vec<Candidate> {
@@ -16,7 +16,7 @@ pub(in crate::explain) fn wait(case: &Case<'_>, focus: &Focus) -> Vec<Candidate>
         return vec![candidate(case, source, 0.95, what)];
     }
     if facts.sqlstate.as_deref() == Some(STATEMENT_TIMEOUT) {
-        // A statement that changes something waits for locks; one that reads mostly takes long.
+        // A writing statement often waits for locks. A reading one is more probably slow.
         let weight = if facts.writes() { 0.88 } else { 0.6 };
         let doubt = "its time limit ended it: it may have been slow without a lock";
         return vec![candidate(case, source, weight, "for a lock").but(doubt)];

@@ -1,4 +1,4 @@
-//! The detectors: each looks for one thing and says how much speaks for it. None knows of the others.
+//! The detectors. Each looks for one cause and weighs the evidence for it, independently of the others.
 
 mod bug;
 mod caller;
@@ -20,7 +20,7 @@ use super::focus::Focus;
 
 type Detector = fn(&Case<'_>, &Focus) -> Vec<Candidate>;
 
-/// Those that look at one failure.
+/// The detectors for a single failure.
 const OF_A_FAILURE: [Detector; 11] = [
     caller::left,
     edge::network,
@@ -35,7 +35,7 @@ const OF_A_FAILURE: [Detector; 11] = [
     overload::too_much,
 ];
 
-/// What may have caused a failure, in any order.
+/// All possible causes of a failure, in any order.
 pub(super) fn all(case: &Case<'_>, focus: &Focus) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = OF_A_FAILURE.iter().flat_map(|detect| detect(case, focus)).collect();
     found.extend(retry::storm(case, focus));

@@ -1,4 +1,4 @@
-//! More work than a service takes: it turns calls away, or they queue.
+//! A service has more work than it can do: it rejects calls, or they queue.
 
 use crate::Kind;
 use crate::conventions::{Class, Role, same_clock};
@@ -46,7 +46,7 @@ fn queued(case: &Case<'_>, focus: &Focus) -> Option<Candidate> {
     Some(Candidate::new(Cause::Overload, sink.at, 0.87, sentence).because(seen))
 }
 
-/// The time went between a call and its answer: it waited to be taken, or was on the way.
+/// Most of the time was between a call and its SERVER span: the call was queued, or on the network.
 fn between(case: &Case<'_>, focus: &Focus) -> Vec<Candidate> {
     const CALLEES_PART: f64 = 0.5;
     let Some(sink) = focus.sink else { return Vec::new() };

@@ -18,20 +18,20 @@ pub(in crate::explain) fn full(case: &Case<'_>, focus: &Focus) -> Vec<Candidate>
     let waited = focus.sink.map(|sink| sink.at).filter(|at| case.role(*at) == Role::Pool);
     match waited {
         Some(at) if is_full(case, at) => vec![candidate(case, at, 0.92)],
-        // It does not say what it waits for: a new connection, perhaps.
+        // The span does not say what it waits for. It may be a new connection.
         Some(at) if !opens(case, at) => vec![candidate(case, at, 0.8)],
         _ => Vec::new(),
     }
 }
 
-/// Whether a wait is for a connection in use.
+/// Whether it waits for a busy connection.
 fn is_full(case: &Case<'_>, at: usize) -> bool {
     let facts = &case.facts[at];
     let (count, most, _) = facts.pool();
     facts.waits_for(&WAITS_FOR_CONNECTION) || count.is_some() && count == most && !opens(case, at)
 }
 
-/// Whether a wait is for a new connection.
+/// Whether it waits for a new connection to open.
 pub(super) fn opens(case: &Case<'_>, at: usize) -> bool {
     case.facts[at].waits_for(&["opening a connection", "connecting"])
 }

@@ -1,14 +1,14 @@
-//! The same call, again and again.
+//! The same call was retried many times.
 
 use crate::Kind;
 use crate::explain::candidate::{Candidate, Cause, named, shortened, time};
 use crate::explain::case::Case;
 use crate::explain::focus::Focus;
 
-/// As many failures are a storm. One less is a policy that many clients have.
+/// This many failures are a retry storm. One less is a usual retry policy.
 const STORM: usize = 4;
 
-/// The failed span of the chain that has most siblings that failed like it.
+/// The failed span in the chain with the most failed siblings of the same name.
 pub(in crate::explain) fn storm(case: &Case<'_>, focus: &Focus) -> Vec<Candidate> {
     let counted = focus.chain.iter().skip(1).filter_map(|at| Some((attempts(case, *at)?, *at)));
     let Some((count, at)) = counted.max_by_key(|(count, at)| (*count, std::cmp::Reverse(*at))) else {
@@ -34,7 +34,8 @@ pub(in crate::explain) fn storm(case: &Case<'_>, focus: &Focus) -> Vec<Candidate
     vec![Candidate::new(Cause::RetryStorm, source, weight, sentence).because(seen).because(last)]
 }
 
-/// How often a call was tried one after the other, if it is one. An attempt may be wrapped in a span of its own.
+/// The number of consecutive attempts of a call, or `None` if it is no call. Each attempt may have an INTERNAL span
+/// around it.
 fn attempts(case: &Case<'_>, at: usize) -> Option<usize> {
     let span = case.span(at);
     let parent = case.tree.parent(at)?;
@@ -50,7 +51,7 @@ fn attempts(case: &Case<'_>, at: usize) -> Option<usize> {
         .filter(|other| case.bears(*other))
         .collect();
     alike.sort_by_key(|other| case.timing.start[*other]);
-    // What runs at the same time is no retry.
+    // Overlapping spans are not retries.
     let mut until = i64::MIN;
     let one_after_the_other = alike.into_iter().filter(|other| {
         let is_next = case.timing.start[*other] >= until;

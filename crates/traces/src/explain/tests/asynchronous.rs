@@ -1,4 +1,4 @@
-//! What goes on after the answer.
+//! Work after the answer.
 
 use serde_json::json;
 

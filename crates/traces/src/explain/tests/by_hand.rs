@@ -1,11 +1,11 @@
-//! One trace for each thing that is told apart, as real systems write them.
+//! One trace for each cause, as real systems write them.
 
 use serde_json::{Value, json};
 
 use crate::explain::{Cause, Confidence, Dependency, Explanation, Spent, explain};
 use crate::{Event, Kind, Span, Status, Trace};
 
-/// A span from one millisecond to another; its id is its place, from 1.
+/// A span with a start and an end in milliseconds. Its id is its position, counted from 1.
 pub(super) fn span(parent: usize, service: &str, kind: Kind, name: &str, times: (u64, u64), attributes: Value) -> Span {
     let Value::Object(attributes) = attributes else { unreachable!("attributes are an object") };
     let nanos = |ms: u64| 1_700_000_000_000_000_000 + ms * 1_000_000;
@@ -50,7 +50,7 @@ pub(super) fn assert_told(told: &Explanation, cause: Cause, blamed: &str) {
 
 pub(super) const GRPC: &str = "users.v1.Users/Check";
 
-/// A login check that waits for a connection of a pool.
+/// A login check that waits for a pool's connection.
 fn full_pool() -> Vec<Span> {
     let rpc = |code: &str| json!({"rpc.system.name": "grpc", "rpc.method": GRPC, "rpc.status_code": code, "error.type": code});
     let pool = json!({"db.client.connection.count": 20, "db.client.connection.max": 20,
@@ -106,7 +106,7 @@ fn a_full_pool_is_told_in_the_names_of_before_as_well() {
     assert_told(&told(old), Cause::PoolFull, "users");
 }
 
-/// A slow check below a deadline, by a system whose names are given.
+/// A slow check that exceeds its deadline, with the attributes of some system.
 fn slow_check(root: Value, call: Value, answer: Value, statement: Value) -> Vec<Span> {
     vec![
         span(0, "shop", Kind::Server, "POST /orders", (0, 2_010), root).failed(""),
@@ -144,7 +144,7 @@ fn a_slow_statement_is_told_by_todays_names_and_by_those_of_go_zero() {
 
 #[test]
 fn a_service_that_passes_a_failure_on_is_not_blamed() {
-    // The OpenTelemetry demo's checkout, whose payment service throws.
+    // The checkout of the OpenTelemetry demo, when its payment service throws.
     let exception = [("exception.type", "Error"), ("exception.message", "Invalid token")];
     let rpc = |code: i64| json!({"rpc.system": "grpc", "rpc.service": "oteldemo", "rpc.grpc.status_code": code});
     let words = "could not charge the card: rpc error: code = Unknown desc = Invalid token";
@@ -279,7 +279,7 @@ fn a_lock_is_told_by_its_sqlstate_and_by_an_event() {
     let attributes = json!({"db.system.name": "postgresql", "db.response.status_code": "55P03", "error.type": "55P03"});
     let state = span(1, "shop", Kind::Client, "UPDATE stock", (5, 3_005), attributes).failed("");
     assert_told(&told(failed(state)), Cause::LockWait, "shop");
-    // HotROD's database, when it was waited for too long.
+    // The database of HotROD, when it was too slow.
     let hotrod =
         span(1, "shop", Kind::Client, "SQL SELECT", (5, 3_005), json!({"sql.query": "SELECT * FROM customer"}))
             .failed("context deadline exceeded")

@@ -1,4 +1,4 @@
-//! What a service has of its database.
+//! Causes in the database of a service.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Faults, and where they are put.
+//! Faults, and how they are put into a plan.
 
 use fastrand::Rng;
 
@@ -7,31 +7,31 @@ use super::plan::{Fault, MS, Micros, Op, Outside, What};
 use crate::explain::{Cause, Dependency};
 use crate::{Kind, Span};
 
-/// Who may be named as guilty; nobody where it is not about that.
+/// The services that may be blamed. Empty if the cause blames none.
 pub(super) type Guilty = Vec<String>;
 
-/// Where a fault may be put.
+/// A place for a fault.
 #[derive(Clone, Copy)]
 enum Where {
     Outside(Outside),
     Database,
-    /// A statement that changes something.
+    /// A writing statement.
     Update,
     Call,
-    /// A service's own work: of the first, of the others, or of any.
+    /// A service's own work: of the first service, of the others, or of any.
     Own(Option<bool>),
-    /// A call that is tried as often as this.
+    /// A call with this many attempts.
     Tries(u32),
-    /// What takes time.
+    /// Anything that takes time.
     Anything,
-    /// What nobody waits for.
+    /// Work that the answer does not wait for.
     Afterwards,
-    /// A call whose answer can be done without.
+    /// A call whose failure the caller tolerates.
     Optional,
 }
 
 impl Where {
-    /// Whether an operation is such a place, made ready for the fault; and who is guilty then.
+    /// Whether the operation is such a place. Prepares it for the fault and returns who is guilty then.
     fn fits(self, op: &mut Op, owner: usize, waited: bool, names: &[String]) -> Option<String> {
         if waited == matches!(self, Self::Afterwards) {
             return None;
@@ -62,7 +62,7 @@ impl Where {
     }
 }
 
-/// Puts a fault at a random place. Gives who is guilty; nothing when there is no such place.
+/// Puts a fault at a random place. Returns who is guilty, or `None` if there is no such place.
 fn inject(rng: &mut Rng, ops: &mut [Op], names: &[String], at: Where, fault: Fault) -> Option<String> {
     let mut count = 0;
     each(ops, 0, true, &mut |op, service, waited| {
@@ -83,7 +83,7 @@ fn inject(rng: &mut Rng, ops: &mut [Op], names: &[String], at: Where, fault: Fau
     guilty
 }
 
-/// Puts a cause into a scene; nothing when there is no place for it.
+/// Puts a cause into a scene. `None` if there is no place for it.
 pub(super) fn put(rng: &mut Rng, scene: &mut Scene, cause: Cause) -> Option<Guilty> {
     let nobody = Guilty::new();
     match cause {
@@ -117,7 +117,7 @@ pub(super) fn put(rng: &mut Rng, scene: &mut Scene, cause: Cause) -> Option<Guil
         _ => {
             let (at, fault) = place(rng, cause, scene.budget * 2);
             let guilty = scene_inject(rng, scene, at, fault)?;
-            // Of a network nobody is guilty.
+            // A network failure blames no service.
             Some(if cause == Cause::Network { nobody } else { vec![guilty] })
         }
     }
@@ -127,7 +127,7 @@ fn scene_inject(rng: &mut Rng, scene: &mut Scene, at: Where, fault: Fault) -> Op
     inject(rng, &mut scene.ops, &scene.names, at, fault)
 }
 
-/// Where a cause is at home, and what is wrong there. `long` is more than there is time for.
+/// The place and the fault for a cause. `long` exceeds the deadline.
 fn place(rng: &mut Rng, cause: Cause, long: Micros) -> (Where, Fault) {
     let way = rng.u32(0..60);
     let (slow, wait, fail) = (Fault::Slow(long), Fault::Wait(long), Fault::Fail(way));
@@ -167,28 +167,28 @@ fn place(rng: &mut Rng, cause: Cause, long: Micros) -> (Where, Fault) {
     choices[rng.usize(0..choices.len())]
 }
 
-/// One that takes most of the time, and another after it that needs more than is left.
+/// Makes one operation use most of the time, and a later one need more than is left.
 fn upstream(rng: &mut Rng, scene: &mut Scene) -> Option<String> {
     let first = rng.usize(0..scene.ops.len().checked_sub(1).filter(|count| *count > 0)?);
     let (before, after) = scene.ops.split_at_mut(first + 1);
     let used = Fault::Slow(scene.budget * between(rng, 80, 92) / 100);
     let left = Fault::Slow(scene.budget * between(rng, 23, 28) / 100);
     let guilty = inject(rng, &mut before[first..], &scene.names, Where::Anything, used)?;
-    // A call, so that one sees who was cut off.
+    // A call has a span that shows that it was cut off.
     let is_call = |op: &&mut Op| matches!(op.what, What::Call { .. } | What::Outside { optional: false, .. });
     let next = after.iter_mut().find(is_call)?;
     inject(rng, std::slice::from_mut(next), &scene.names, Where::Anything, left)?;
     Some(guilty)
 }
 
-/// Puts a weaker fault into a scene: one that nobody waits for, or that the answer does without.
+/// Adds a weaker fault, in asynchronous work or in a call whose failure is tolerated.
 pub(super) fn weaken(rng: &mut Rng, scene: &mut Scene) -> Option<String> {
     let at = if rng.bool() { Where::Afterwards } else { Where::Optional };
     let fault = if rng.bool() { Fault::Connect } else { Fault::Fail(rng.u32(0..60)) };
     scene_inject(rng, scene, at, fault)
 }
 
-/// Breaks the chain of a trace that went well: a span loses its parent, or the parent's span is lost.
+/// Breaks a trace without failures: one span loses its parent's id, or the parent's span is removed.
 pub(super) fn tear(rng: &mut Rng, spans: &mut Vec<Span>) -> Option<()> {
     let is_called = |at: &usize| spans[*at].kind == Kind::Server && spans[*at].parent_span_id.is_some();
     let called: Vec<usize> = (0..spans.len()).filter(is_called).collect();

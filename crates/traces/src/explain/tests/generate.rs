@@ -9,7 +9,7 @@ use super::system::System;
 use crate::explain::{Cause, Dependency};
 use crate::{Span, Trace};
 
-/// A trace and what is the matter with it.
+/// A trace and its true cause.
 pub(super) struct Example {
     pub(super) trace: Trace,
     pub(super) truth: Truth,
@@ -18,7 +18,7 @@ pub(super) struct Example {
 #[derive(Debug, Clone)]
 pub(super) struct Truth {
     pub(super) cause: Cause,
-    /// Names for it that are as good: nobody can tell the two apart.
+    /// Another acceptable cause, because the trace cannot distinguish the two.
     pub(super) or: Option<Cause>,
     pub(super) guilty: Guilty,
 }
@@ -97,7 +97,7 @@ fn database(rng: &mut Rng) -> What {
     What::Database { wait: between(rng, 5, 300), statements }
 }
 
-/// Calls `visit` for each operation, with who does it and whether somebody waits for it.
+/// Calls `visit` for each operation, with the service and whether the answer waits for it.
 pub(super) fn each(ops: &mut [Op], service: usize, waited: bool, visit: &mut dyn FnMut(&mut Op, usize, bool)) {
     for op in ops {
         visit(op, service, waited);
@@ -109,7 +109,7 @@ pub(super) fn each(ops: &mut [Op], service: usize, waited: bool, visit: &mut dyn
     }
 }
 
-/// The system and the request, before anything goes wrong.
+/// The system and the request, before a fault is added.
 pub(super) struct Scene {
     pub(super) names: Vec<String>,
     pub(super) ops: Vec<Op>,
@@ -149,7 +149,7 @@ impl Scene {
     }
 }
 
-/// One example of a cause.
+/// An example of a cause.
 pub(super) fn example(rng: &mut Rng, cause: Cause) -> Example {
     loop {
         if let Some(example) = attempt(rng, cause, false) {
@@ -158,7 +158,7 @@ pub(super) fn example(rng: &mut Rng, cause: Cause) -> Example {
     }
 }
 
-/// An example of a cause, with a weaker fault of another kind besides.
+/// An example of a cause, with an additional weaker fault of another kind.
 pub(super) fn double(rng: &mut Rng, cause: Cause) -> Example {
     loop {
         if let Some(example) = attempt(rng, cause, true) {
@@ -177,14 +177,14 @@ fn attempt(rng: &mut Rng, cause: Cause, is_double: bool) -> Option<Example> {
     if cause == Cause::BrokenChain {
         tear(rng, &mut spans)?;
     }
-    // The fault has to have been reached, and to be what the caller saw.
+    // The fault must have been reached and be the one that the caller saw.
     let is_seen = match cause {
         Cause::Healthy | Cause::SlowButHealthy | Cause::BrokenChain | Cause::AsyncFailure => outcome == Outcome::Well,
         Cause::EdgeNetwork => true,
         Cause::ClientLeft => outcome == Outcome::Cancelled,
         Cause::Refused => matches!(outcome, Outcome::Refused(_)),
         Cause::DeadlineUsedUpstream | Cause::Slow(_) => outcome == Outcome::Deadline,
-        // A lock that is waited for until the time runs out says nothing of itself.
+        // When a wait for a lock exceeds the deadline, no span mentions the lock.
         Cause::RetryStorm | Cause::LockWait => !matches!(outcome, Outcome::Well | Outcome::Deadline),
         _ => !matches!(outcome, Outcome::Well | Outcome::Refused(_)),
     };

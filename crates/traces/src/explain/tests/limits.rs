@@ -1,4 +1,4 @@
-//! Large traces, and traces that no instrument writes.
+//! Large traces, and traces that no instrumentation would write.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -7,7 +7,7 @@ use super::by_hand::{span, trace};
 use crate::explain::explain;
 use crate::{Kind, Span, Status, Trace};
 
-/// As many spans, wide and deep.
+/// A trace with `count` spans, both wide and deep.
 fn large(count: usize) -> Trace {
     let spans = (0..count).map(|at| {
         let parent = if at % 2 == 0 { at } else { 1.min(at) };
@@ -24,7 +24,7 @@ fn time_grows_as_the_trace_does() {
     let start = std::time::Instant::now();
     let told = explain(&trace);
     assert!(told.cause.is_failure());
-    // A walk of each pair would take minutes; this takes a second without optimisation.
+    // Quadratic time would take minutes. This takes a second without optimisation.
     assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
 }
 

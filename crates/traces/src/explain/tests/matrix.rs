@@ -1,4 +1,4 @@
-//! How often it is right: on random systems, each with a fault at a random place.
+//! Measures how often the explanation is right, on random systems that each have a fault at a random place.
 //!
 //! `cargo test -p traces matrix -- --nocapture --test-threads=1` prints the matrix that is in `docs/explain.md`.
 
@@ -21,7 +21,7 @@ fn is_right(truth: &Truth, told: &Explanation) -> bool {
     cause && guilty
 }
 
-/// Rows of what it was, columns of what was told.
+/// A row for each true cause, a column for each explained one.
 #[derive(Default)]
 struct Matrix(BTreeMap<String, BTreeMap<String, usize>>);
 
@@ -113,7 +113,7 @@ fn a_tenth_of_the_spans_lost_makes_no_verdict_both_sure_and_wrong() {
     let mut matrix = Matrix::default();
     let (mut sure_and_wrong, mut all, mut unknown) = (Vec::new(), 0, 0);
     for _ in 0..FAILING {
-        // To have lost a span is what a broken chain is.
+        // Skips broken chains, because the loss of a span is one already.
         let cause = FAILURES[rng.usize(0..FAILURES.len())];
         if cause == Cause::BrokenChain {
             continue;

@@ -1,4 +1,4 @@
-//! What went well in the end, went wrong later, or does not show.
+//! Failures that were handled, that came later, or that the trace does not show.
 
 use serde_json::json;
 

@@ -1,10 +1,10 @@
-//! What a system is to do, and what goes wrong in it.
+//! The work of a system, and its faults.
 
 /// Microseconds.
 pub(super) type Micros = i64;
 pub(super) const MS: Micros = 1_000;
 
-/// What is done, in this order.
+/// An operation. Operations run in this order.
 #[derive(Debug, Clone)]
 pub(super) struct Op {
     pub(super) what: What,
@@ -13,15 +13,15 @@ pub(super) struct Op {
 
 #[derive(Debug, Clone)]
 pub(super) enum What {
-    /// A service's own work, in a span of its own or not.
+    /// The service's own work, with or without a span of its own.
     Own { name: Option<&'static str>, time: Micros },
-    /// One service asks another; after an error as often again as `tries` says.
+    /// A call to another service. It is tried at most `tries` times.
     Call { rpc: bool, to: usize, method: &'static str, tries: u32, body: Vec<Op> },
-    /// Somebody is asked who makes no spans.
+    /// A call to a dependency without spans.
     Outside { by: Outside, peer: &'static str, time: Micros, optional: bool },
     /// A connection and statements on it.
     Database { wait: Micros, statements: Vec<(&'static str, Micros)> },
-    /// Somebody works on it later.
+    /// A message that is processed later.
     Publish { to: usize, body: Vec<Op> },
 }
 
@@ -32,23 +32,23 @@ pub(super) enum Outside {
     Smtp,
 }
 
-/// What goes wrong at a place.
+/// A fault at one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     /// It takes this much longer.
     Slow(Micros),
-    /// It takes longer because of what it waits for: a pool, a lock, a turn.
+    /// It waits this much longer for a pool, a lock or a turn.
     Wait(Micros),
-    /// It fails, in one of some ways.
+    /// It fails in one of several ways.
     Fail(u32),
     Refuse(u32),
     Panic,
     Connect,
     Lock(u32),
     Exhausted,
-    /// The callee is gone after a part of its work.
+    /// The callee dies after a part of its work.
     Gone,
-    /// The callee's answer does not arrive.
+    /// The callee's answer is lost.
     Lost,
 }
 
@@ -64,7 +64,7 @@ pub(super) enum Outcome {
     Refused(u32),
 }
 
-/// Until when work goes on, and how it is called when it is cut off.
+/// The deadline of work, and the outcome when it is cut off.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
     pub(super) at: Micros,

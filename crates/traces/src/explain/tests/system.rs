@@ -1,12 +1,11 @@
-//! A system in miniature: it runs a plan of work by a clock of its own, with deadlines that travel or do not, and writes
-//! the spans that instruments write, in today's names or in those before. It knows faults, and nothing of what explains
-//! them.
+//! A miniature system. It runs a plan of work with a simulated clock, with or without propagated deadlines, and writes
+//! spans in the current or in the previous conventions. It knows about faults, but not about their explanation.
 
 use super::instruments::{Answer, Instruments, Place};
 use super::plan::{Fault, Limit, MS, Micros, Op, Outcome, What};
 use crate::Span;
 
-/// Where work happens: by whom, below which span, from when, and until when at most.
+/// The context of work: the service, the parent span, the start time and the deadline.
 #[derive(Clone, Copy)]
 struct Here<'p> {
     service: usize,
@@ -23,9 +22,9 @@ impl<'p> Here<'p> {
 
 pub(super) struct System<'r> {
     pub(super) write: Instruments<'r>,
-    /// Whether a caller's deadline is known to its callees.
+    /// Whether a caller's deadline is propagated to its callees.
     deadlines_travel: bool,
-    /// Work that goes on after the answer.
+    /// Work after the answer.
     later: Vec<(usize, Vec<Op>, String, Micros)>,
 }
 
@@ -36,7 +35,8 @@ impl<'r> System<'r> {
         Self { write, deadlines_travel, later: Vec::new() }
     }
 
-    /// A request to the first service, with a budget; the caller may leave before. Gives the spans, and how it ended.
+    /// Runs a request to the first service with a time budget. The caller may leave earlier. Returns the spans and the
+    /// outcome.
     pub(super) fn request(
         &mut self,
         body: &[Op],
@@ -50,7 +50,7 @@ impl<'r> System<'r> {
         let (mut end, mut outcome) = match fault {
             Some(Fault::Exhausted) => (start + 300, Outcome::Exhausted),
             Some(Fault::Fail(_)) => (start + 500, Outcome::Unavailable),
-            // The body does not arrive.
+            // The body of the request does not arrive.
             Some(Fault::Slow(_)) => (start + 10_000 * MS, Outcome::Deadline),
             Some(Fault::Connect) => (start + 40 * MS, Outcome::Unavailable),
             _ => self.body(Here { service: 0, parent: &id, start: start + 200, limit }, body),
@@ -67,7 +67,7 @@ impl<'r> System<'r> {
             self.write.http_server(place, "POST /things", Answer { outcome, fault });
         }
         if let Some(app) = &app {
-            // What gets lost on the way is waited for until the app's patience ends.
+            // The app waits for a lost message until its timeout.
             let is_lost = fault == Some(Fault::Lost);
             let end = if is_lost { end + 20_000 * MS } else { end + 8 * MS };
             let outcome = if is_lost { Outcome::Deadline } else { outcome };
@@ -87,7 +87,7 @@ impl<'r> System<'r> {
         self.write.consumer(Place { service, id: &id, parent: Some(parent), start, end }, outcome);
     }
 
-    /// Runs operations one after the other until one fails for good.
+    /// Runs operations one after the other until one fails finally.
     fn body(&mut self, here: Here<'_>, body: &[Op]) -> (Micros, Outcome) {
         let mut now = here.start;
         for op in body {
@@ -233,7 +233,7 @@ impl<'r> System<'r> {
             let here = Here { start: now + 30, ..here };
             let fault = fault.filter(|fault| matches!(fault, Fault::Lock(_) | Fault::Fail(_)));
             let (end, mut outcome) = cut(here, time + more);
-            // One that is cut off before does not say what it waited for.
+            // If it is cut off earlier, its span does not say what it waited for.
             let fault = fault.filter(|_| outcome == Outcome::Well);
             if fault.is_some() {
                 outcome = Outcome::Internal;
@@ -249,7 +249,7 @@ impl<'r> System<'r> {
     }
 }
 
-/// Work that takes a time, unless it is cut off.
+/// Work of this duration, unless it is cut off.
 fn cut(here: Here<'_>, time: Micros) -> (Micros, Outcome) {
     let Here { start, limit, .. } = here;
     if start + time >= limit.at { (limit.at.max(start), limit.outcome) } else { (start + time, Outcome::Well) }

@@ -1,4 +1,4 @@
-//! Those who ask: other services, and whoever makes no spans.
+//! The spans of callers: of services, and of clients outside the system.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ const RESET: &str = "read tcp 10.1.2.3:80: read: connection reset by peer";
 const TOO_LATE: &str = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
 
 impl Instruments<'_> {
-    /// Whoever uses the system, if that makes spans.
+    /// The span of the system's user, if that one makes spans.
     pub(in crate::explain::tests) fn app(&mut self, place: Place<'_>, outcome: Outcome, is_answered: bool) {
         let status = is_answered.then(|| status(outcome));
         let error = match outcome {
@@ -55,7 +55,7 @@ impl Instruments<'_> {
                    "rpc.grpc.status_code": number})
         };
         self.span(place, Kind::Client, method, attributes);
-        // The libraries of before call a refusal a failure of the caller's span.
+        // Older libraries mark the caller's span as failed when it was refused.
         if is_failure || number != 0 && !self.is_new {
             self.fail(if to_nobody { REFUSED } else { "" });
         }
@@ -98,7 +98,7 @@ impl Instruments<'_> {
     fn bank(&mut self, place: Place<'_>, peer: &str, answer: Answer) {
         let (mut number, mut name) = code(answer.outcome);
         let to_nobody = answer.fault == Some(Fault::Connect);
-        // It fails in several ways.
+        // The call fails in one of several ways.
         if number == 14 && matches!(answer.fault, Some(Fault::Fail(way)) if way % 3 > 0) {
             (number, name) = (13, "INTERNAL");
         }

@@ -1,5 +1,5 @@
-//! What instruments write, by two generations of the conventions: today's as our own telemetry crate and new SDKs do, and
-//! that of otelgrpc, otelhttp, go-zero and the Java agent before.
+//! The attributes that instrumentation libraries write, in two generations: the current one, as in our own telemetry
+//! crate and in new SDKs, and the previous one, as in otelgrpc, otelhttp, go-zero and the Java agent.
 
 mod calls;
 mod servers;
@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use super::plan::{Fault, Micros, Outcome};
 use crate::{Attributes, Kind, Span, Status};
 
-/// How an operation ended, and what was the matter with it.
+/// How an operation ended, and its fault.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Answer {
     pub(super) outcome: Outcome,
     pub(super) fault: Option<Fault>,
 }
 
-/// Where a span belongs.
+/// The place of a span in the trace.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'p> {
     pub(super) service: usize,
@@ -32,7 +32,7 @@ pub(super) struct Instruments<'r> {
     rng: &'r mut Rng,
     is_new: bool,
     services: Vec<String>,
-    /// How far each service's clock is wrong.
+    /// The skew of each service's clock.
     skew: Vec<Micros>,
     spans: Vec<Span>,
     ids: u64,
@@ -56,7 +56,7 @@ impl<'r> Instruments<'r> {
         self.spans.len()
     }
 
-    /// A process was killed: what it had not sent is lost, of the spans written since.
+    /// Simulates a killed process: the spans that the service has written since `since` are lost.
     pub(super) fn lose(&mut self, since: usize, service: usize) {
         let (lost, mut place) = (self.services[service].clone(), 0);
         self.spans.retain(|span| {
@@ -89,7 +89,7 @@ impl<'r> Instruments<'r> {
         &mut self.spans[last]
     }
 
-    /// Marks a span as failed. The libraries of before say it in words.
+    /// Marks a span as failed. Older libraries add a text.
     fn fail(&mut self, words: &str) {
         let words = if self.is_new { "" } else { words };
         if let Some(span) = self.spans.last_mut() {
@@ -98,7 +98,7 @@ impl<'r> Instruments<'r> {
     }
 }
 
-/// The code of an RPC, as a number and by its name.
+/// The code of an RPC, as a number and as a name.
 fn code(outcome: Outcome) -> (i64, &'static str) {
     const REFUSALS: [(i64, &str); 6] = [
         (3, "INVALID_ARGUMENT"),
@@ -119,7 +119,7 @@ fn code(outcome: Outcome) -> (i64, &'static str) {
     }
 }
 
-/// The status of an HTTP answer; nothing where none came.
+/// The HTTP status of an answer; 0 if there was none.
 fn status(outcome: Outcome) -> u16 {
     const REFUSALS: [u16; 6] = [400, 401, 403, 404, 409, 422];
     match outcome {

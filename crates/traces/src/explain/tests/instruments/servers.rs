@@ -1,4 +1,4 @@
-//! Those who answer, and pieces of their own work.
+//! The spans of servers and of their internal work.
 
 use serde_json::json;
 
@@ -11,9 +11,9 @@ impl Instruments<'_> {
         let Answer { outcome, fault } = answer;
         let is_left = outcome == Outcome::Cancelled;
         let status = match outcome {
-            // The body did not arrive.
+            // The body of the request did not arrive.
             Outcome::Deadline if fault == Some(Fault::Slow(0)) => 408,
-            // Some say that it took too long, and others that they cannot.
+            // Some servers answer that the deadline was exceeded, others that they are unavailable.
             Outcome::Deadline if self.rng.bool() => 503,
             outcome => status(outcome),
         };
@@ -53,7 +53,7 @@ impl Instruments<'_> {
         self.defect(answer.fault);
     }
 
-    /// A panic or an exception, on the last span; often nothing tells it.
+    /// A panic or an exception on the last span. Often there is no event for it.
     fn defect(&mut self, fault: Option<Fault>) {
         let (kind, words) = match fault {
             Some(Fault::Panic) if self.is_new => ("panic", ""),
@@ -91,7 +91,7 @@ impl Instruments<'_> {
 
     pub(in crate::explain::tests) fn consumer(&mut self, place: Place<'_>, outcome: Outcome) {
         let attributes = json!({"messaging.system": "kafka", "messaging.destination.name": "things"});
-        // Some handlers say that they failed, others only do.
+        // Some handlers set the error status, others do not.
         let says = !self.is_new || self.rng.bool();
         self.span(place, Kind::Consumer, "things process", attributes);
         if outcome != Outcome::Well && says {

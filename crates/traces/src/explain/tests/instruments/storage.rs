@@ -1,4 +1,4 @@
-//! Connections and statements.
+//! The spans of connections and statements.
 
 use serde_json::json;
 
