@@ -1,5 +1,5 @@
-# Jaeger's /api/traces/{id} as an indented tree, a line for each span: service, name, duration, and
-# whether it failed or its parent is not in the trace.
+# Prints Jaeger's /api/traces/{id} as an indented tree with a line for each span: service, name, duration, and
+# whether it failed or its parent is missing.
 (.data[0]? // ("no such trace, or not yet\n" | halt_error)) as $trace
 | ($trace.spans | map({key: .spanID, value: true}) | from_entries) as $present
 | ($trace.spans

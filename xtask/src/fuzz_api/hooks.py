@@ -1,4 +1,4 @@
-"""What Schemathesis must know beyond the OpenAPI document: how to log in, and as whom."""
+"""Tells Schemathesis what the OpenAPI document does not say: how to log in, and with which role."""
 
 import json
 import os
@@ -16,7 +16,7 @@ def role(case):
 
 
 def session_key(case, context):
-    """One session for each role, but one of its own for each logout: an ended session is of no more use."""
+    """One session for each role. Each logout gets a new one, because an ended session cannot be used again."""
     return os.urandom(8).hex() if case.operation.path == "/v1/sessions/current" else role(case)
 
 
