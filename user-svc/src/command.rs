@@ -23,23 +23,24 @@ pub enum Command {
     SigningKey(SigningKey),
 }
 
-/// What can be done with signing keys.
+/// Commands for signing keys.
 #[derive(Debug, Subcommand)]
 pub enum SigningKey {
     /// Makes a new key and prints its id. Every copy of the service signs with it from its next round of housekeeping
-    /// on; the old ones are deleted when what they have signed has ended.
+    /// on. The old keys are deleted when all tokens that they have signed have expired.
     Rotate {
-        /// Delete the old ones at once, because somebody else has them. Everybody's access token ends; clients get
-        /// another one with their refresh token.
+        /// Delete the old keys at once, because they were stolen. All access tokens become invalid; clients get a new
+        /// one with their refresh token.
         #[arg(long)]
         distrust_old: bool,
     },
 }
 
-/// What can be done with activation codes.
+/// Commands for activation codes.
 #[derive(Debug, Subcommand)]
 pub enum Activation {
-    /// Prints a new code for a person, once: only its hash is kept. It replaces one that was not used.
+    /// Prints a new code for a person. It cannot be shown again, because only its hash is stored. It replaces an unused
+    /// code.
     Issue {
         /// The person's login.
         #[arg(long)]

@@ -46,7 +46,8 @@ enum Command {
     /// Kills and partitions two copies of each service and Postgres under load, and checks that nothing is lost or
     /// stored twice and that every nurse is notified.
     Chaos(chaos::Options),
-    /// Measures what a submission costs and how fast it is, in a release build, beside other builds and settings.
+    /// Measures what a submission costs and how fast it is, in a release build, compared with other builds and
+    /// settings.
     Bench(bench::Options),
     /// Runs the receivers for `bench`.
     #[command(name = bench::SINKS, hide = true)]

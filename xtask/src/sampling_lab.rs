@@ -40,8 +40,8 @@ pub(crate) struct Options {
     /// Requests in flight at the same time.
     #[arg(long, default_value_t = 16)]
     clients: usize,
-    /// Kills a service and starts it again after every so many requests. Requests in flight at that time have a row of
-    /// their own, and no delivery fails late.
+    /// Kills a service and starts it again each time that this many requests were sent. Requests in flight at that time
+    /// have a row of their own, and no delivery fails late.
     #[arg(long, value_name = "REQUESTS")]
     kill_every: Option<NonZeroUsize>,
 }

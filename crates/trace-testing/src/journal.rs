@@ -1,4 +1,4 @@
-//! What a sink has seen, with a way to wait for more.
+//! The entries that a test double has recorded, with a way to wait for more.
 
 use std::time::Duration;
 

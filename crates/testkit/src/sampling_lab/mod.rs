@@ -66,8 +66,8 @@ pub struct Plan {
     pub ways: Vec<Failure>,
     /// Requests in flight at the same time.
     pub clients: usize,
-    /// After every so many requests the next service is killed and started again. Requests in flight at that time are
-    /// judged in a row of their own.
+    /// Each time that this many requests were sent, the next service is killed and started again. Requests in flight at
+    /// that time are judged in a row of their own.
     pub kill_every: Option<NonZeroUsize>,
     /// Decides the order of requests and their patients.
     pub seed: u64,

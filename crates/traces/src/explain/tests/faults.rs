@@ -31,7 +31,7 @@ enum Where {
 }
 
 impl Where {
-    /// Whether the operation is such a place. Prepares it for the fault and returns who is guilty then.
+    /// Whether the operation is such a place. Prepares it for the fault and returns the guilty service.
     fn fits(self, op: &mut Op, owner: usize, waited: bool, names: &[String]) -> Option<String> {
         if waited == matches!(self, Self::Afterwards) {
             return None;
@@ -62,7 +62,7 @@ impl Where {
     }
 }
 
-/// Puts a fault at a random place. Returns who is guilty, or `None` if there is no such place.
+/// Puts a fault at a random place. Returns the guilty service, or `None` if there is no such place.
 fn inject(rng: &mut Rng, ops: &mut [Op], names: &[String], at: Where, fault: Fault) -> Option<String> {
     let mut count = 0;
     each(ops, 0, true, &mut |op, service, waited| {
