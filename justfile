@@ -60,9 +60,9 @@ report ID:
     @token=$(just login) && {{ curl }} {{ gateway }}/v1/reports/{{ ID }} --header "authorization: Bearer $token" | jq .
 
 # Prints the demo study as one of its nurses sees it.
-project ID=study:
+study ID=study:
     @token=$(just login nurse-berlin-1 735201) && \
-        {{ curl }} {{ gateway }}/v1/projects/{{ ID }} --header "authorization: Bearer $token" | jq .
+        {{ curl }} {{ gateway }}/v1/studies/{{ ID }} --header "authorization: Bearer $token" | jq .
 
 # Prints a trace as a tree, with the link to its page, once no more spans arrive.
 trace ID:

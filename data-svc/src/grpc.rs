@@ -98,11 +98,8 @@ impl DataService for Grpc {
         respond(rpc::list_sites(&self.db, &request.into_inner()).await)
     }
 
-    async fn get_project(
-        &self,
-        request: Request<pb::GetProjectRequest>,
-    ) -> Result<Response<pb::GetProjectResponse>, Status> {
-        respond(rpc::get_project(&self.db, &request.into_inner()).await)
+    async fn get_study(&self, request: Request<pb::GetStudyRequest>) -> Result<Response<pb::GetStudyResponse>, Status> {
+        respond(rpc::get_study(&self.db, &request.into_inner()).await)
     }
 
     async fn claim_notification(

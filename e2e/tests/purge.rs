@@ -142,7 +142,7 @@ async fn a_purge_leaves_nothing_of_its_study_and_everything_of_others() -> anyho
     client.get("/v1/me/assignments", Some(&session.access)).await?.expect_status(200)?;
     problem(&client.get("/v1/me/assignments", Some(&gone.access)).await?, 401, "invalid-token")?;
     let nurse = client.login(OTHER_NURSE.login, OTHER_NURSE.pin).await?;
-    assert_eq!(client.get(&format!("/v1/projects/{STUDY}"), Some(&nurse)).await?.status, 404);
+    assert_eq!(client.get(&format!("/v1/studies/{STUDY}"), Some(&nurse)).await?.status, 404);
     problem(&client.activate(NEWCOMER.activation_code, "864209").await?, 401, "invalid-activation-code")?;
 
     let (code, said) = verify(&stack, &[]).await?;

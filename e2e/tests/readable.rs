@@ -278,7 +278,7 @@ async fn the_first_and_the_last_time_that_are_let_in_can_be_read() -> anyhow::Re
             (&patient, format!("/v1/reports/{reviewed}")),
             (&nurse, format!("/v1/reports/{reviewed}")),
             (&nurse, format!("/v1/reports/{reviewed}/audit")),
-            (&nurse, format!("/v1/projects/{}", migrations::demo::STUDY)),
+            (&nurse, format!("/v1/studies/{}", migrations::demo::STUDY)),
             (&nurse, format!("/v1/sites/{site}/notifications?state=dead")),
         ] {
             seen(&client, token, &path).await?;

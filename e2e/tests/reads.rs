@@ -42,10 +42,10 @@ async fn a_report_is_seen_by_its_patient_and_the_nurses_of_its_site_alone() -> a
 
 /// The study as one nurse sees it: her only site.
 async fn site(client: &Client, nurse: &Token) -> anyhow::Result<Value> {
-    let project = seen(client, nurse, &format!("/v1/projects/{STUDY}")).await?;
-    assert_eq!((&project["project_id"], &project["code"]), (&json!(STUDY), &json!("DEMO-1")));
-    assert_eq!(project["title"], "Demonstration study");
-    let sites = project["sites"].as_array().cloned().unwrap_or_default();
+    let study = seen(client, nurse, &format!("/v1/studies/{STUDY}")).await?;
+    assert_eq!((&study["study_id"], &study["code"]), (&json!(STUDY), &json!("DEMO-1")));
+    assert_eq!(study["title"], "Demonstration study");
+    let sites = study["sites"].as_array().cloned().unwrap_or_default();
     assert_eq!(sites.len(), 1);
     Ok(sites[0].clone())
 }
@@ -80,8 +80,23 @@ async fn a_nurse_sees_her_study_with_her_own_sites_counts() -> anyhow::Result<()
     assert_eq!(site(&client, &nurse).await?["pending_reviews"], 1);
 
     setup::close_study(&stack, setup::now()).await?;
-    let closed = seen(&client, &nurse, &format!("/v1/projects/{STUDY}")).await?;
+    let closed = seen(&client, &nurse, &format!("/v1/studies/{STUDY}")).await?;
     assert!(closed["closed_at"].is_string(), "{closed}");
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_study_is_answered_at_its_former_path_in_the_same_way() -> anyhow::Result<()> {
+    let stack = Stack::start().await?;
+    let client = stack.client();
+    let nurse = client.login(NURSE.login, NURSE.pin).await?;
+    for of in ["", "/untold-reports"] {
+        let study = seen(&client, &nurse, &format!("/v1/studies/{STUDY}{of}")).await?;
+        assert_eq!(seen(&client, &nurse, &format!("/v1/projects/{STUDY}{of}")).await?, study);
+        let unknown = client.get(&format!("/v1/projects/{}{of}", Uuid::new_v4()), Some(&nurse)).await?;
+        problem(&unknown, 404, "study-not-found")?;
+    }
     stack.stop().await?;
     Ok(())
 }
@@ -96,8 +111,8 @@ async fn a_nurse_of_two_sites_sees_both_until_she_leaves_one() -> anyhow::Result
     let paths =
         [format!("/v1/reports/{id}"), format!("/v1/reports/{id}/audit"), format!("/v1/sites/{}/reports", PATIENT.site)];
     let codes = async || {
-        let project = seen(&client, &nurse, &format!("/v1/projects/{STUDY}")).await?;
-        let sites = project["sites"].as_array().cloned().unwrap_or_default();
+        let study = seen(&client, &nurse, &format!("/v1/studies/{STUDY}")).await?;
+        let sites = study["sites"].as_array().cloned().unwrap_or_default();
         anyhow::Ok(sites.iter().map(|site| site["code"].clone()).collect::<Vec<_>>())
     };
     let mut database = stack.database.connect().await?;
@@ -330,9 +345,9 @@ async fn a_nurse_is_told_where_she_works() -> anyhow::Result<()> {
     let stack = Stack::start().await?;
     let client = stack.client();
     let nurse = client.login(NURSE.login, NURSE.pin).await?;
-    let project = json!({"project_id": STUDY, "code": "DEMO-1", "title": "Demonstration study"});
+    let study = json!({"study_id": STUDY, "code": "DEMO-1", "title": "Demonstration study"});
     let berlin = json!({
-        "site_id": NURSE.site, "code": "BER", "name": "Berlin", "time_zone": "Europe/Berlin", "project": project,
+        "site_id": NURSE.site, "code": "BER", "name": "Berlin", "time_zone": "Europe/Berlin", "study": study,
     });
     assert_eq!(seen(&client, &nurse, "/v1/me/sites").await?, json!({"sites": [berlin]}));
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;

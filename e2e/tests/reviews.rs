@@ -105,8 +105,8 @@ async fn an_urgent_alert_stays_through_amendments_until_somebody_reviews_the_rev
         anyhow::Ok((line["report_id"].clone(), line["urgent"].clone(), line["urgent_revisions"].clone()))
     };
     let pending = async || {
-        let project = seen(&client, &nurse, &format!("/v1/projects/{STUDY}")).await?;
-        anyhow::Ok(project["sites"][0]["pending_reviews"].clone())
+        let study = seen(&client, &nurse, &format!("/v1/studies/{STUDY}")).await?;
+        anyhow::Ok(study["sites"][0]["pending_reviews"].clone())
     };
     let open = json!([{"report_id": first, "revision": 1}]);
     let waits = (json!(second), json!(true), open.clone());

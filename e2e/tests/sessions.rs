@@ -116,10 +116,10 @@ async fn a_withdrawn_patient_and_a_nurse_who_has_left_get_nothing_any_more() -> 
     let stack = Stack::start().await?;
     let client = stack.client();
     let report = "/v1/reports/5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e00";
-    let project = format!("/v1/projects/{STUDY}");
+    let study = format!("/v1/studies/{STUDY}");
     let people = [
         (PATIENT.id, PATIENT.login, PATIENT.pin, ["/v1/me/assignments", "/v1/reports", report]),
-        (NURSE.id, NURSE.login, NURSE.pin, [&project, ANYTHING, report]),
+        (NURSE.id, NURSE.login, NURSE.pin, [&study, ANYTHING, report]),
     ];
     for (person_id, login, pin, paths) in people {
         let session = client.open_session(login, pin).await?;

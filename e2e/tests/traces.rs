@@ -155,11 +155,11 @@ async fn health_checks_make_no_spans_and_every_answer_names_its_trace() -> anyho
 }
 
 #[tokio::test]
-async fn each_count_of_a_project_is_a_span_of_its_own() -> anyhow::Result<()> {
+async fn each_count_of_a_study_is_a_span_of_its_own() -> anyhow::Result<()> {
     let stack = Stack::start().await?;
     let client = stack.client();
     let token = client.login(NURSE.login, NURSE.pin).await?;
-    let answer = client.get(&format!("/v1/projects/{STUDY}"), Some(&token)).await?.expect_status(200)?;
+    let answer = client.get(&format!("/v1/studies/{STUDY}"), Some(&token)).await?.expect_status(200)?;
     let trace_id = answer.trace_id().unwrap_or_default();
     let call = |client, server, method, within: Vec<_>| {
         span(client, method, Kind::Client).child(span(server, method, Kind::Server).children(within))
@@ -175,10 +175,10 @@ async fn each_count_of_a_project_is_a_span_of_its_own() -> anyhow::Result<()> {
         let acquire = span("data-svc", "acquire connection", Kind::Internal);
         [acquire, span("data-svc", statement, Kind::Client)]
     });
-    let expected = span("gateway", "GET /v1/projects/{id}", Kind::Server).child(contract::authenticate()).child(call(
+    let expected = span("gateway", "GET /v1/studies/{id}", Kind::Server).child(contract::authenticate()).child(call(
         "gateway",
         "data-svc",
-        "epro.data.v1.DataService/GetProject",
+        "epro.data.v1.DataService/GetStudy",
         queries.collect(),
     ));
     stack.otlp.wait_for_shape(&trace_id, DEADLINE, &expected).await?;

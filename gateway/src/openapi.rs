@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::routing::get;
 use http::header::CONTENT_TYPE;
 use utoipa::OpenApi;
+use utoipa::openapi::{Deprecated, Paths};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::problem::ProblemType;
@@ -17,6 +18,12 @@ mod problems;
 const DOCUMENT: &str = "/openapi.json";
 /// Where the page is served; the same path is in `security_headers`.
 const PAGE: &str = "/docs";
+
+/// Former paths that clients still use, each with the path that has replaced it: the same handler answers both.
+const DEPRECATED: [(&str, &str); 2] = [
+    ("/v1/projects/{id}", "/v1/studies/{id}"),
+    ("/v1/projects/{id}/untold-reports", "/v1/studies/{id}/untold-reports"),
+];
 
 #[derive(OpenApi)]
 #[openapi(
@@ -41,12 +48,26 @@ pub(crate) fn base() -> utoipa::openapi::OpenApi {
 pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     let components = document.components.get_or_insert_default();
     problems::add_components(components);
+    add_deprecated(&mut document.paths);
     for (path, item) in &mut document.paths.paths {
         for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
             problems::add_to(operation, path);
         }
     }
     document
+}
+
+/// Describes former paths as what has replaced them, marked as deprecated.
+fn add_deprecated(paths: &mut Paths) {
+    for (former, path) in DEPRECATED {
+        let Some(mut item) = paths.paths.get(path).cloned() else { continue };
+        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+            operation.deprecated = Some(Deprecated::True);
+            // An id is one operation's.
+            operation.operation_id = None;
+        }
+        paths.paths.insert(former.to_owned(), item);
+    }
 }
 
 /// Serves the description and its page. Nothing of either comes from elsewhere, so they work offline.

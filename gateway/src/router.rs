@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use service_kit::deadline;
 use service_kit::error::CallError;
 use service_kit::fault::Faults;
@@ -70,7 +71,10 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(routes::resend_notification::resend_notification))
         .routes(routes!(routes::review_report::review_report))
         .routes(routes!(routes::list_audit_events::list_audit_events))
-        .routes(routes!(routes::get_project::get_project))
+        .routes(routes!(routes::get_study::get_study))
+        // The two former paths, as `openapi::DEPRECATED` lists them.
+        .route("/v1/projects/{id}", get(routes::get_study::get_study))
+        .route("/v1/projects/{id}/untold-reports", get(routes::list_untold_reports::list_untold_reports))
         .routes(routes!(routes::get_problem_type::get_problem_type))
         .routes(routes!(routes::livez::livez))
         .routes(routes!(routes::readyz::readyz))

@@ -31,7 +31,7 @@ pub struct Config {
     data_svc: Upstream,
     user_svc: Upstream,
     report_url: String,
-    project_url: String,
+    study_url: String,
     sms: sms::Config,
     smtp: email::Config,
     breaker: breaker::Config,
@@ -77,7 +77,7 @@ impl Service for App {
         let user = User::new(config.user_svc.channel("user-svc", mesh)?);
         let channels = Channels::new(&config.sms, &config.smtp, config.breaker)?;
         lease::check(config.delivery.lease, config.data_svc.timeout, config.user_svc.timeout, channels.longest())?;
-        let messages = Messages::new(config.report_url, config.project_url)?;
+        let messages = Messages::new(config.report_url, config.study_url)?;
         let delivery = Arc::new(Delivery::new(config.delivery, data.clone(), user.clone(), channels, messages));
         let sweeper = Sweeper::new(config.sweep, Arc::clone(&delivery))?;
         let escalator = Escalator::new(sweeper.interval(), data, user, Arc::clone(&delivery));

@@ -7,16 +7,16 @@ use proto::data::Notification;
 pub(crate) struct Messages {
     templates: Environment<'static>,
     report_url: String,
-    project_url: String,
+    study_url: String,
 }
 
 impl Messages {
-    pub(crate) fn new(report_url: String, project_url: String) -> anyhow::Result<Self> {
+    pub(crate) fn new(report_url: String, study_url: String) -> anyhow::Result<Self> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         templates.add_template("sms", include_str!("../templates/sms.txt")).context("SMS template")?;
         templates.add_template("email", include_str!("../templates/email.txt")).context("mail template")?;
-        Ok(Self { templates, report_url, project_url })
+        Ok(Self { templates, report_url, study_url })
     }
 
     /// The text for a channel, with a word in front when an alert asks for somebody at once. Who is told because nobody
@@ -27,10 +27,10 @@ impl Messages {
         report_id: &str,
         notification: &Notification,
     ) -> Result<String, minijinja::Error> {
-        let Notification { urgent, project_id, companions, .. } = notification;
-        let escalated = !project_id.is_empty();
+        let Notification { urgent, study_id, companions, .. } = notification;
+        let escalated = !study_id.is_empty();
         let link = if escalated {
-            format!("{}{project_id}/untold-reports", self.project_url)
+            format!("{}{study_id}/untold-reports", self.study_url)
         } else {
             format!("{}{report_id}", self.report_url)
         };
@@ -47,7 +47,7 @@ mod tests {
 
     fn messages() -> Messages {
         let url = |path| format!("https://epro.example.org/{path}/");
-        Messages::new(url("reports"), url("projects")).unwrap()
+        Messages::new(url("reports"), url("studies")).unwrap()
     }
 
     #[test]
@@ -77,7 +77,7 @@ mod tests {
         let mut notification = Notification { companions, ..Notification::default() };
         let told = messages().render("sms", "42", &notification)?;
         assert!(told.starts_with("ePRO: 3 more reports at your site need review. "), "{told}");
-        notification.project_id = "7".to_owned();
+        notification.study_id = "7".to_owned();
         let told = messages().render("email", "42", &notification)?;
         assert!(told.starts_with("ePRO: nobody was told of 3 reports at another site of your study."), "{told}");
         Ok(())
@@ -85,11 +85,11 @@ mod tests {
 
     #[test]
     fn who_cannot_open_the_report_is_sent_to_the_list_of_the_study() -> anyhow::Result<()> {
-        let notification = Notification { project_id: "7".to_owned(), ..Notification::default() };
+        let notification = Notification { study_id: "7".to_owned(), ..Notification::default() };
         assert_eq!(
             messages().render("sms", "42", &notification)?,
             "ePRO: nobody was told of a report at another site of your study. \
-             https://epro.example.org/projects/7/untold-reports"
+             https://epro.example.org/studies/7/untold-reports"
         );
         Ok(())
     }

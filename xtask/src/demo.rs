@@ -107,7 +107,7 @@ curl -sS -i {url}/v1/reports -H "Authorization: Bearer $TOKEN" \
   -d '{{"assignment_id":"{assignment}","captured_at":"'$(date -Iseconds)'","attested":true,
        "answers":{{"pain":4,"rescue":false,"temperature":36.8,"note":"A quiet day."}}}}'
 
-As a nurse (login {nurse_login}, PIN {nurse_pin}): GET {url}/v1/projects/{STUDY}"#,
+As a nurse (login {nurse_login}, PIN {nurse_pin}): GET {url}/v1/studies/{STUDY}"#,
         login = patient.login,
         pin = patient.pin,
         assignment = patient.assignment,

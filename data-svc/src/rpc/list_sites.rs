@@ -14,9 +14,9 @@ pub(crate) async fn list_sites(db: &Db, request: &pb::ListSitesRequest) -> Resul
         code: found.code,
         name: found.name,
         time_zone: found.time_zone,
-        project_id: found.study_id.to_string(),
-        project_code: found.study_code,
-        project_title: found.study_title,
+        study_id: found.study_id.to_string(),
+        study_code: found.study_code,
+        study_title: found.study_title,
     });
     Ok(pb::ListSitesResponse { sites: sites.collect() })
 }

@@ -12,12 +12,12 @@ pub(crate) async fn list_untold_reports(
     db: &Db,
     request: &pb::ListUntoldReportsRequest,
 ) -> Result<pb::ListUntoldReportsResponse, DataError> {
-    let study_id = parse::id("project_id", &request.project_id)?;
+    let study_id = parse::id("study_id", &request.study_id)?;
     let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
     let site_ids = parse::ids("viewer.site_ids", &viewer.site_ids)?;
     let after = parse::cursor(request.after.as_ref())?;
     let limit = parse::limit(request.limit)?;
-    store::study::find(db, study_id, &site_ids).await?.ok_or(DataError::Refused(Reason::ProjectNotFound))?;
+    store::study::find(db, study_id, &site_ids).await?.ok_or(DataError::Refused(Reason::StudyNotFound))?;
     let mut found = store::untold_report::list(db, study_id, after, limit + 1).await?;
     let next = page::cut(&mut found, limit, cursor);
     Ok(pb::ListUntoldReportsResponse { reports: found.iter().map(listed).collect(), next })

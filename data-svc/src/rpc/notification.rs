@@ -63,7 +63,7 @@ pub(super) fn claimed(claim: &Claimed, companions: &[Claimed]) -> pb::Notificati
         channel: claim.channel.into(),
         attempt: claim.attempts.unsigned_abs(),
         urgent: claim.urgent,
-        project_id: parse::text(claim.study_id),
+        study_id: parse::text(claim.study_id),
         companions: companions.iter().map(companion).collect(),
     }
 }

@@ -100,7 +100,7 @@ pub(super) fn ids_and_pages(patient: &Token, nurse: &Token) -> Vec<Case> {
         get("a report id that is no text", "/v1/reports/%ff", patient),
         get("a report id with NUL", &format!("/v1/reports/{STUDY}%00"), patient),
         get("a report id with a path in it", "/v1/reports/..%2f..%2fetc%2fpasswd", patient),
-        get("a project id that is none", &format!("/v1/projects/{MARK}"), nurse),
+        get("a study id that is none", &format!("/v1/studies/{MARK}"), nurse),
         get("a site id that is none", &format!("/v1/sites/{MARK}/reports"), nurse),
         get("an id that is none, for the audit trail", &format!("/v1/reports/{MARK}/audit"), nurse),
         Case::new("an id that is none, to review", "POST", format!("/v1/reports/{MARK}/reviews"))

@@ -34,7 +34,7 @@ fn routes(report_id: &str, patient: &Token, nurse: &Token) -> (Vec<Case>, Vec<Ca
             .header("idempotency-key", "review")
             .json(json!({"outcome": "approved"}).to_string()),
         of("to read the audit trail", "GET", &format!("{path}/audit")).bearer(nurse),
-        of("to read the study", "GET", &format!("/v1/projects/{STUDY}")).bearer(nurse),
+        of("to read the study", "GET", &format!("/v1/studies/{STUDY}")).bearer(nurse),
     ];
     (patients, nurses)
 }
@@ -228,7 +228,7 @@ pub(super) async fn in_the_wrong_place(stack: &Stack) -> anyhow::Result<Vec<Case
         assignment("an assignment that is none", Uuid::new_v4()),
         site("another site", other_site),
         site("a site that is none", Uuid::new_v4()),
-        get("a study that is none", &format!("/v1/projects/{unknown}"), &nurse).expect(404, "project-not-found"),
+        get("a study that is none", &format!("/v1/studies/{unknown}"), &nurse).expect(404, "study-not-found"),
         questionnaire("a questionnaire that is none", &format!("{MARK}/versions/1.0")),
         questionnaire("a version that is none", &format!("phq-9/versions/{MARK}")),
         questionnaire("a questionnaire in upper case", "PHQ-9/versions/1.0"),

@@ -16,9 +16,9 @@ pub(super) fn paths_and_methods(patient: &Token, report_id: &str) -> Vec<Case> {
         get("two slashes", &format!("//v1/reports/{report_id}")).on_the_wire(),
         get("an empty segment", "/v1//reports").on_the_wire(),
         get("up to the file system", "/v1/reports/../../etc/passwd").on_the_wire(),
-        get("up to a neighbour", &format!("/v1/projects/../reports/{report_id}")).on_the_wire(),
+        get("up to a neighbour", &format!("/v1/studies/../reports/{report_id}")).on_the_wire(),
         get("here and there", &format!("/v1/./reports/{report_id}")).on_the_wire(),
-        get("up in disguise", &format!("/v1/projects/%2e%2e/reports/{report_id}")).on_the_wire(),
+        get("up in disguise", &format!("/v1/studies/%2e%2e/reports/{report_id}")).on_the_wire(),
         get("a parameter in the path", &format!("/v1/reports;a=b/{report_id}")).on_the_wire(),
         get("one segment too many", &format!("{report}/audit/{MARK}")),
     ];

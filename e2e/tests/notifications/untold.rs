@@ -23,7 +23,7 @@ fn cut_off(stack: &Stack) {
 
 /// The study's list as a nurse of the other site sees it.
 async fn listed(client: &Client, nurse: &Token, query: &str) -> anyhow::Result<Value> {
-    seen(client, nurse, &format!("/v1/projects/{STUDY}/untold-reports{query}")).await
+    seen(client, nurse, &format!("/v1/studies/{STUDY}/untold-reports{query}")).await
 }
 
 /// Waits for a log line with this message.
@@ -53,7 +53,7 @@ async fn an_urgent_report_that_reached_nobody_is_told_to_the_whole_study_at_once
     wait_for_count(&stack, "%", "delivered", 2 * NURSES_PER_SITE).await?;
     let expected = format!(
         "URGENT ePRO: nobody was told of a report at another site of your study. \
-         https://study.example.org/projects/{STUDY}/untold-reports"
+         https://study.example.org/studies/{STUDY}/untold-reports"
     );
     for message in stack.sms.accepted() {
         assert!(NURSES.iter().any(|nurse| nurse.site == OTHER_NURSE.site && nurse.phone == message.to));
@@ -80,10 +80,10 @@ async fn what_can_wait_is_listed_until_somebody_is_told() -> anyhow::Result<()> 
     let mut shown = answer["reports"].as_array().cloned().unwrap_or_default();
     assert!(shown[0]["since"].take().is_string(), "{answer}");
     assert_eq!(shown, [json!({"report_id": report_id, "site_id": PATIENT.site, "urgent": false, "since": null})]);
-    let path = format!("/v1/projects/{STUDY}/untold-reports");
+    let path = format!("/v1/studies/{STUDY}/untold-reports");
     problem(&client.get(&path, Some(&patient)).await?, 403, "wrong-role")?;
-    let other = format!("/v1/projects/{}/untold-reports", PATIENT.site);
-    problem(&client.get(&other, Some(&nurse)).await?, 404, "project-not-found")?;
+    let other = format!("/v1/studies/{}/untold-reports", PATIENT.site);
+    problem(&client.get(&other, Some(&nurse)).await?, 404, "study-not-found")?;
     let untold = format!("1 reports that nobody was told of, 0 stuck notifications\nreport {report_id}\n");
     assert_eq!(reconcile(&stack, &[]).await?, (untold, Some(1)));
 

@@ -116,12 +116,12 @@ impl Data {
     pub(crate) async fn list_untold_reports(
         &self,
         principal: Principal,
-        project_id: Uuid,
+        study_id: Uuid,
         page: Page,
     ) -> Result<pb::ListUntoldReportsResponse, CallError> {
         let request = pb::ListUntoldReportsRequest {
             viewer: Some(service_kit::viewer(principal)),
-            project_id: project_id.to_string(),
+            study_id: study_id.to_string(),
             limit: page.limit,
             after: page.after.map(|cursor| cursor.0),
         };
@@ -150,13 +150,13 @@ impl Data {
         Ok(self.0.clone().list_sites(request).await?.into_inner().sites)
     }
 
-    pub(crate) async fn get_project(
+    pub(crate) async fn get_study(
         &self,
         principal: Principal,
-        project_id: Uuid,
-    ) -> Result<pb::GetProjectResponse, CallError> {
+        study_id: Uuid,
+    ) -> Result<pb::GetStudyResponse, CallError> {
         let request =
-            pb::GetProjectRequest { viewer: Some(service_kit::viewer(principal)), project_id: project_id.to_string() };
-        Ok(self.0.clone().get_project(request).await?.into_inner())
+            pb::GetStudyRequest { viewer: Some(service_kit::viewer(principal)), study_id: study_id.to_string() };
+        Ok(self.0.clone().get_study(request).await?.into_inner())
     }
 }

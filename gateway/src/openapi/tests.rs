@@ -42,6 +42,8 @@ fn the_description_is_openapi_3_1_and_has_every_route() {
         "GET /v1/sites/{id}/notifications",
         "GET /v1/sites/{id}/reports",
         "GET /v1/sites/{id}/security-events",
+        "GET /v1/studies/{id}",
+        "GET /v1/studies/{id}/untold-reports",
         "POST /v1/activations",
         "POST /v1/notifications/{id}/retries",
         "POST /v1/reports",
@@ -63,6 +65,15 @@ fn every_route_says_what_it_does_and_how_it_fails() {
         assert!(operation.get("x-problems").is_none(), "{name} keeps its list of problems");
         let is_open = !operation["security"].is_array();
         assert!(is_open || statuses.contains_key("401") && statuses.contains_key("403"), "{name}");
+    }
+}
+
+#[test]
+fn former_paths_are_deprecated_and_no_others() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let deprecated = operation["deprecated"].as_bool().unwrap_or_default();
+        assert_eq!(deprecated, name.starts_with("GET /v1/projects/"), "{name}");
     }
 }
 

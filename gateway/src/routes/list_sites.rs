@@ -24,14 +24,14 @@ pub(crate) struct OwnSite {
     name: String,
     #[schema(example = "Europe/Berlin")]
     time_zone: String,
-    project: ProjectReference,
+    study: StudyReference,
 }
 
 /// The study that a site belongs to.
 #[derive(Serialize, ToSchema)]
-struct ProjectReference {
+struct StudyReference {
     #[schema(format = Uuid)]
-    project_id: String,
+    study_id: String,
     #[schema(example = "DEMO-1")]
     code: String,
     title: String,
@@ -58,11 +58,7 @@ impl From<pb::Site> for OwnSite {
             code: site.code,
             name: site.name,
             time_zone: site.time_zone,
-            project: ProjectReference {
-                project_id: site.project_id,
-                code: site.project_code,
-                title: site.project_title,
-            },
+            study: StudyReference { study_id: site.study_id, code: site.study_code, title: site.study_title },
         }
     }
 }

@@ -39,7 +39,7 @@ struct UntoldReport {
 /// or none that could be reached. Newest first, to the nurses of all sites of the study.
 #[utoipa::path(
     get,
-    path = "/v1/projects/{id}/untold-reports",
+    path = "/v1/studies/{id}/untold-reports",
     tag = "reviews",
     security(("bearer" = [])),
     params(
@@ -48,7 +48,7 @@ struct UntoldReport {
         Page,
     ),
     responses((status = 200, description = "A page of reports.", body = UntoldReportPage)),
-    extensions(("x-problems" = json!(["wrong-role", "project-not-found"]))),
+    extensions(("x-problems" = json!(["wrong-role", "study-not-found"]))),
 )]
 pub(crate) async fn list_untold_reports(
     State(shared): State<Shared>,

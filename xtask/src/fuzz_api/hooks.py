@@ -8,7 +8,7 @@ import schemathesis
 
 URL = os.environ["EPRO_FUZZ_URL"]
 LOGINS = json.loads(os.environ["EPRO_FUZZ_LOGINS"])
-NURSES_ONLY = ("/v1/sites/", "/v1/projects/", "/reviews", "/audit")
+NURSES_ONLY = ("/v1/sites/", "/v1/studies/", "/v1/projects/", "/reviews", "/audit")
 
 
 def role(case):

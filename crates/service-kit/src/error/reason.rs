@@ -60,7 +60,7 @@ reasons! {
     NotificationNotFound, NotFound, "notification-not-found", "Notification not found",
         "There is no such notification, or it is not of one of your sites.";
     PatientNotFound, NotFound, "patient-not-found", "Patient not found", "The site has no such patient.";
-    ProjectNotFound, NotFound, "project-not-found", "Project not found",
+    StudyNotFound, NotFound, "study-not-found", "Study not found",
         "There is no such study, or you may not see it.";
     QuestionnaireNotFound, NotFound, "questionnaire-not-found", "Questionnaire not found",
         "There is no such questionnaire or version.";

@@ -76,7 +76,7 @@ impl Service {
                 ("EPRO_SMTP__FROM", "study@example.org".to_owned()),
                 ("EPRO_SMTP__HELLO_NAME", "notify-svc.example.org".to_owned()),
                 ("EPRO_REPORT_URL", "https://study.example.org/reports/".to_owned()),
-                ("EPRO_PROJECT_URL", "https://study.example.org/projects/".to_owned()),
+                ("EPRO_STUDY_URL", "https://study.example.org/studies/".to_owned()),
             ]),
             Self::Gateway => settings.extend([
                 ("EPRO_WEB__JAEGER_URL", sinks.otlp.http_endpoint()),

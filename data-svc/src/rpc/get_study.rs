@@ -7,13 +7,12 @@ use crate::error::DataError;
 use crate::store;
 
 /// A study with its sites and their counts, as far as the viewer's sites reach.
-pub(crate) async fn get_project(db: &Db, request: &pb::GetProjectRequest) -> Result<pb::GetProjectResponse, DataError> {
-    let study_id = parse::id("project_id", &request.project_id)?;
+pub(crate) async fn get_study(db: &Db, request: &pb::GetStudyRequest) -> Result<pb::GetStudyResponse, DataError> {
+    let study_id = parse::id("study_id", &request.study_id)?;
     let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
     let site_ids = parse::ids("viewer.site_ids", &viewer.site_ids)?;
 
-    let study =
-        store::study::find(db, study_id, &site_ids).await?.ok_or(DataError::Refused(Reason::ProjectNotFound))?;
+    let study = store::study::find(db, study_id, &site_ids).await?.ok_or(DataError::Refused(Reason::StudyNotFound))?;
     let (sites, enrolments, reports, windows) = tokio::try_join!(
         store::site::list(db, study_id, &site_ids),
         store::enrolment::count_by_site(db, study_id, &site_ids),
@@ -38,8 +37,8 @@ pub(crate) async fn get_project(db: &Db, request: &pb::GetProjectRequest) -> Res
             }
         })
         .collect();
-    Ok(pb::GetProjectResponse {
-        project_id: study.study_id.to_string(),
+    Ok(pb::GetStudyResponse {
+        study_id: study.study_id.to_string(),
         code: study.code,
         title: study.title,
         sites,

@@ -11,9 +11,9 @@ use crate::router::Shared;
 
 /// A study, as far as the nurse's sites reach.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Project {
+pub(crate) struct Study {
     #[schema(format = Uuid)]
-    project_id: String,
+    study_id: String,
     #[schema(example = "DEMO-1")]
     code: String,
     title: String,
@@ -49,25 +49,25 @@ struct Site {
 /// Read a study with its counts
 #[utoipa::path(
     get,
-    path = "/v1/projects/{id}",
+    path = "/v1/studies/{id}",
     tag = "reviews",
     security(("bearer" = [])),
     params(("id" = Uuid, Path, example = "5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e00")),
-    responses((status = 200, description = "The study.", body = Project)),
-    extensions(("x-problems" = json!(["wrong-role", "project-not-found"]))),
+    responses((status = 200, description = "The study.", body = Study)),
+    extensions(("x-problems" = json!(["wrong-role", "study-not-found"]))),
 )]
-pub(crate) async fn get_project(
+pub(crate) async fn get_study(
     State(shared): State<Shared>,
     Nurse(principal): Nurse,
     PathId(id): PathId,
-) -> Result<Json<Project>, Problem> {
-    let project = shared.data.get_project(principal, id).await?;
-    Ok(Json(Project {
-        project_id: project.project_id,
-        code: project.code,
-        title: project.title,
-        closed_at: project.closed_at.map(|time| rfc3339(Some(time))).transpose()?,
-        sites: project.sites.into_iter().map(Into::into).collect(),
+) -> Result<Json<Study>, Problem> {
+    let study = shared.data.get_study(principal, id).await?;
+    Ok(Json(Study {
+        study_id: study.study_id,
+        code: study.code,
+        title: study.title,
+        closed_at: study.closed_at.map(|time| rfc3339(Some(time))).transpose()?,
+        sites: study.sites.into_iter().map(Into::into).collect(),
     }))
 }
 
