@@ -6,7 +6,8 @@ use std::{env, fs};
 use protox::Compiler;
 use protox::prost_reflect::{DescriptorPool, MethodDescriptor};
 
-const PROTOS: [&str; 4] = [
+const PROTOS: [&str; 5] = [
+    "epro/domain/v1/domain.proto",
     "epro/user/v1/user.proto",
     "epro/report/v1/report.proto",
     "epro/data/v1/data.proto",

@@ -1,7 +1,7 @@
 //! Values that are a word in SQL and an enum on the wire, each declared once: the same words stand in the CHECKs of the
 //! migrations, which a test compares.
 
-use proto::{data as wire, report};
+use proto::{data as wire, domain};
 
 /// A message leaves a value unspecified, or says one that is not stored; the field.
 #[derive(Debug)]
@@ -61,12 +61,12 @@ macro_rules! value {
 
 value! {
     /// Whether a report counts as it is, or somebody has to look at it first.
-    Disposition = report::Disposition, "disposition" { Accepted = "accepted", Held = "held" }
+    Disposition = domain::Disposition, "disposition" { Accepted = "accepted", Held = "held" }
 }
 
 value! {
     /// A nurse's verdict on a revision.
-    ReviewOutcome = report::ReviewOutcome, "outcome" {
+    ReviewOutcome = domain::ReviewOutcome, "outcome" {
         Approved = "approved", HasIssues = "has_issues", Rejected = "rejected",
     }
 }

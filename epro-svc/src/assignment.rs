@@ -97,7 +97,7 @@ impl TryFrom<pb::Window> for Window {
         Ok(Self {
             window_id: window.window_id,
             sync_until: moment("sync_until", window.sync_until)?,
-            used: !window.report_id.is_empty(),
+            used: window.report_id.is_some(),
         })
     }
 }
@@ -133,14 +133,14 @@ mod tests {
         }
     }
 
-    fn window(report_id: &str) -> pb::Window {
+    fn window(report_id: Option<&str>) -> pb::Window {
         let sync_until = Some(Timestamp::default());
-        pb::Window { report_id: report_id.to_owned(), sync_until, ..pb::Window::default() }
+        pb::Window { report_id: report_id.map(str::to_owned), sync_until, ..pb::Window::default() }
     }
 
     #[test]
     fn a_window_with_a_report_is_used() {
-        for (report_id, used) in [("", false), ("a report", true)] {
+        for (report_id, used) in [(None, false), (Some("a report"), true)] {
             let response = response(pb::Schedule::Scheduled, Some(window(report_id)));
             let assignment = Assignment::try_from(response).unwrap();
             assert_eq!(assignment.schedule.window().map(|window| window.used), Some(used));
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_lacks_what_the_rules_need_is_an_error() {
-        let no_sync_until = pb::Window { sync_until: None, ..window("") };
+        let no_sync_until = pb::Window { sync_until: None, ..window(None) };
         let no_enrolment = pb::GetAssignmentResponse { enrolled_at: None, ..response(pb::Schedule::Event, None) };
         for (response, field) in [
             (response(pb::Schedule::Unspecified, None), "schedule"),

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
-use proto::report::Answer;
-use proto::report::answer::Value;
+use proto::domain::Answer;
+use proto::domain::answer::Value;
 
 use crate::questionnaire::{Condition, Item, Questionnaire};
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use proto::report::Answer;
-use proto::report::answer::Value;
+use proto::domain::Answer;
+use proto::domain::answer::Value;
 
 use crate::assignment::{Assignment, Closing, Schedule, Window};
 use crate::capture::Capture;

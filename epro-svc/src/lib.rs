@@ -10,7 +10,6 @@ mod filled_in;
 #[cfg(test)]
 mod fixtures;
 mod grpc;
-mod leap_second;
 #[cfg(test)]
 mod properties;
 mod questionnaire;

@@ -8,14 +8,14 @@ use proptest::collection::{hash_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proto::Captured;
 use proto::data::Assessment;
-use proto::report::answer::Value;
-use proto::report::{Answer, Coding};
+use proto::domain::answer::Value;
+use proto::domain::{self, Answer, Coding};
 use serde_json::{Value as Json, json};
 
 use crate::assessment::{assess, held_because};
 use crate::assignment::{Schedule, Window};
-use crate::capture::Captured;
 use crate::fixtures::{Report, time};
 use crate::rules::{Broken, broken_by_amendment, broken_by_submission};
 
@@ -175,7 +175,9 @@ proptest! {
     #[test]
     fn a_time_that_can_be_read_can_be_passed_on(text in any_captured_at()) {
         if let Ok(captured) = text.parse::<Captured>() {
-            prop_assert!((0..1_000_000_000).contains(&captured.timestamp().nanos));
+            let message = domain::Captured::from(captured);
+            prop_assert!(message.time.is_some_and(|time| (0..1_000_000_000).contains(&time.nanos)));
+            prop_assert_eq!(Captured::try_from(message), Ok(captured));
         }
     }
 
@@ -239,7 +241,7 @@ proptest! {
         prop_assert_eq!(i64::from(score.total), total);
         let band = ["minimal", "mild", "moderate", "moderately-severe", "severe"]
             [[5, 10, 15, 20].into_iter().filter(|cut| total >= *cut).count()];
-        prop_assert_eq!(score.band, band);
+        prop_assert_eq!(score.band.as_deref(), Some(band));
         prop_assert_eq!(assessment.alerts.len(), usize::from(answers[8] >= 1));
     }
 }

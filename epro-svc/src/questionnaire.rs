@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use proto::report::answer::Value;
+use proto::domain::answer::Value;
 use serde::Deserialize;
 
 #[derive(Debug, Clone, Deserialize)]

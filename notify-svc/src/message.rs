@@ -28,12 +28,11 @@ impl Messages {
         notification: &Notification,
     ) -> Result<String, minijinja::Error> {
         let Notification { urgent, study_id, companions, .. } = notification;
-        let escalated = !study_id.is_empty();
-        let link = if escalated {
-            format!("{}{study_id}/untold-reports", self.study_url)
-        } else {
-            format!("{}{report_id}", self.report_url)
+        let link = match study_id {
+            Some(study_id) => format!("{}{study_id}/untold-reports", self.study_url),
+            None => format!("{}{report_id}", self.report_url),
         };
+        let escalated = study_id.is_some();
         let count = 1 + companions.len();
         self.templates.get_template(template)?.render(context! { link, urgent, escalated, count })
     }
@@ -77,7 +76,7 @@ mod tests {
         let mut notification = Notification { companions, ..Notification::default() };
         let told = messages().render("sms", "42", &notification)?;
         assert!(told.starts_with("ePRO: 3 more reports at your site need review. "), "{told}");
-        notification.study_id = "7".to_owned();
+        notification.study_id = Some("7".to_owned());
         let told = messages().render("email", "42", &notification)?;
         assert!(told.starts_with("ePRO: nobody was told of 3 reports at another site of your study."), "{told}");
         Ok(())
@@ -85,7 +84,7 @@ mod tests {
 
     #[test]
     fn who_cannot_open_the_report_is_sent_to_the_list_of_the_study() -> anyhow::Result<()> {
-        let notification = Notification { study_id: "7".to_owned(), ..Notification::default() };
+        let notification = Notification { study_id: Some("7".to_owned()), ..Notification::default() };
         assert_eq!(
             messages().render("sms", "42", &notification)?,
             "ePRO: nobody was told of a report at another site of your study. \

@@ -2,8 +2,8 @@
 
 use serde_json::Value as Json;
 
-use crate::report::Answer;
-use crate::report::answer::Value;
+use crate::domain::Answer;
+use crate::domain::answer::Value;
 
 /// A whole number is an integer, whatever its notation says beyond 64 bits; what is no plain value is kept as such, for the
 /// rules to refuse.

@@ -1,10 +1,20 @@
-//! The contracts between the services: messages and stubs generated from `proto/`, and who may call what.
+//! The contracts between the services: messages and stubs generated from `proto/`, who may call what, and the types that
+//! several services read out of messages.
 
 mod answer;
+mod captured;
+mod leap_second;
+
+pub use captured::{Captured, NotATime};
 
 #[allow(clippy::pedantic, unreachable_pub, reason = "generated")]
 mod generated {
     pub mod epro {
+        pub mod domain {
+            pub mod v1 {
+                tonic::include_proto!("epro.domain.v1");
+            }
+        }
         pub mod user {
             pub mod v1 {
                 tonic::include_proto!("epro.user.v1");
@@ -29,6 +39,7 @@ mod generated {
 }
 
 pub use generated::epro::data::v1 as data;
+pub use generated::epro::domain::v1 as domain;
 pub use generated::epro::notify::v1 as notify;
 pub use generated::epro::report::v1 as report;
 pub use generated::epro::user::v1 as user;

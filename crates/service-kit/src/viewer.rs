@@ -1,7 +1,7 @@
 //! What somebody may see, from who they are.
 
 use proto::data::Viewer;
-use proto::user::{Principal, Role};
+use proto::domain::{Principal, Role};
 
 /// A nurse sees her sites, a patient what is their own.
 pub fn viewer(principal: Principal) -> Viewer {
@@ -14,7 +14,7 @@ pub fn viewer(principal: Principal) -> Viewer {
 
 #[cfg(test)]
 mod tests {
-    use proto::user::SiteMembership;
+    use proto::domain::SiteMembership;
 
     use super::*;
 

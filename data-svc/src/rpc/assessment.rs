@@ -29,7 +29,7 @@ pub(super) fn assess<'a>(
         disposition: assessment.disposition().try_into()?,
         held_because: &assessment.held_because,
         score: score.map(|score| score.total),
-        score_band: score.map(|score| score.band.as_str()).filter(|band| !band.is_empty()),
+        score_band: score.and_then(|score| score.band.as_deref()),
     };
     let alerts = assessment.alerts.iter().map(|alert| Alert { rule: alert.rule.clone(), urgent: alert.urgent });
     let urgent = assessment.alerts.iter().any(|alert| alert.urgent);

@@ -13,7 +13,7 @@ pub(crate) async fn get_assignment(
 ) -> Result<pb::GetAssignmentResponse, DataError> {
     let assignment_id = parse::id("assignment_id", &request.assignment_id)?;
     let person_id = parse::id("person_id", &request.person_id)?;
-    let captured_at = request.captured_at.map(|time| parse::time("captured_at", time)).transpose()?;
+    let captured_at = request.captured_at.map(|time| parse::captured("captured_at", time)).transpose()?;
     let assignment = store::assignment::find(db, assignment_id, person_id, &request.idempotency_key, captured_at)
         .await?
         .ok_or(DataError::Refused(Reason::AssignmentNotFound))?;

@@ -20,19 +20,18 @@ pub(crate) async fn get_report(db: &Db, request: &pb::GetReportRequest) -> Resul
 }
 
 fn message(report: Report) -> pb::GetReportResponse {
-    let band = report.score_band.unwrap_or_default();
     let alerts = report.alerts.into_iter().map(|alert| pb::Alert { rule: alert.rule, urgent: alert.urgent });
     let assessment = pb::Assessment {
         disposition: report.disposition.into(),
         held_because: report.held_because,
-        score: report.score.map(|total| pb::Score { total, band }),
+        score: report.score.map(|total| pb::Score { total, band: report.score_band }),
         alerts: alerts.collect(),
     };
     pb::GetReportResponse {
         report_id: report.report_id.to_string(),
         assignment_id: report.assignment_id.to_string(),
         revision: report.revision.unsigned_abs(),
-        captured_at: report.captured_at.to_rfc3339(),
+        captured_at: Some(report.captured_at.into()),
         received_at: Some(parse::timestamp(report.received_at)),
         answers: report.answers.into(),
         questionnaire_id: report.questionnaire_id,
@@ -40,9 +39,9 @@ fn message(report: Report) -> pb::GetReportResponse {
         url: report.url,
         person_id: report.person_id.to_string(),
         assessment: Some(assessment),
-        supersedes: parse::text(report.supersedes),
-        reason: report.reason.unwrap_or_default(),
-        superseded_by: parse::text(report.superseded_by),
+        supersedes: report.supersedes.map(|id| id.to_string()),
+        reason: report.reason,
+        superseded_by: report.superseded_by.map(|id| id.to_string()),
         current_revision: report.current_revision.unsigned_abs(),
         review: report.review.as_ref().map(review::message),
         state_number: report.state_number.unsigned_abs(),

@@ -1,4 +1,5 @@
 use proto::data as pb;
+use proto::domain::Cursor;
 use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
@@ -25,8 +26,8 @@ pub(crate) async fn list_notifications(
     Ok(pb::ListNotificationsResponse { notifications: found.iter().map(undelivered).collect(), next })
 }
 
-fn cursor(undelivered: &Undelivered) -> pb::Cursor {
-    pb::Cursor { time: Some(parse::timestamp(undelivered.created_at)), id: undelivered.notification_id.to_string() }
+fn cursor(undelivered: &Undelivered) -> Cursor {
+    Cursor { time: Some(parse::timestamp(undelivered.created_at)), id: undelivered.notification_id.to_string() }
 }
 
 fn undelivered(undelivered: &Undelivered) -> pb::UndeliveredNotification {

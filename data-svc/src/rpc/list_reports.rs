@@ -1,4 +1,5 @@
 use proto::data as pb;
+use proto::domain::Cursor;
 use service_kit::error::Reason;
 use telemetry::postgres::Db;
 use uuid::Uuid;
@@ -14,7 +15,7 @@ pub(crate) async fn list_reports(
     request: &pb::ListReportsRequest,
 ) -> Result<pb::ListReportsResponse, DataError> {
     let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
-    let scope = scope(viewer, parse::optional_id("site_id", &request.site_id)?)?;
+    let scope = scope(viewer, parse::optional_id("site_id", request.site_id.as_deref())?)?;
     let reviewed = match request.review() {
         pb::ReviewFilter::Unspecified => None,
         pb::ReviewFilter::Pending => Some(false),
@@ -28,8 +29,8 @@ pub(crate) async fn list_reports(
     Ok(pb::ListReportsResponse { reports: found.into_iter().map(message).collect(), next })
 }
 
-fn cursor(report: &Summary) -> pb::Cursor {
-    pb::Cursor { time: Some(parse::timestamp(report.received_at)), id: report.report_id.to_string() }
+fn cursor(report: &Summary) -> Cursor {
+    Cursor { time: Some(parse::timestamp(report.received_at)), id: report.report_id.to_string() }
 }
 
 fn scope(viewer: &pb::Viewer, site_id: Option<Uuid>) -> Result<Scope, DataError> {
@@ -49,10 +50,10 @@ fn message(report: Summary) -> pb::ReportSummary {
         questionnaire_id: report.questionnaire_id,
         version: report.version,
         revision: report.revision.unsigned_abs(),
-        captured_at: report.captured_at.to_rfc3339(),
+        captured_at: Some(report.captured_at.into()),
         received_at: Some(parse::timestamp(report.received_at)),
         disposition: report.disposition.into(),
-        review: report.review.map(i32::from).unwrap_or_default(),
+        review: report.review.map(i32::from),
         urgent: !report.urgent_revisions.is_empty(),
         urgent_revisions: report.urgent_revisions.iter().map(urgent_revision::message).collect(),
         title: report.title,

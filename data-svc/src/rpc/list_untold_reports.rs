@@ -1,4 +1,5 @@
 use proto::data as pb;
+use proto::domain::Cursor;
 use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
@@ -23,8 +24,8 @@ pub(crate) async fn list_untold_reports(
     Ok(pb::ListUntoldReportsResponse { reports: found.iter().map(listed).collect(), next })
 }
 
-fn cursor(listed: &Listed) -> pb::Cursor {
-    pb::Cursor { time: Some(parse::timestamp(listed.found_at)), id: listed.report_id.to_string() }
+fn cursor(listed: &Listed) -> Cursor {
+    Cursor { time: Some(parse::timestamp(listed.found_at)), id: listed.report_id.to_string() }
 }
 
 fn listed(listed: &Listed) -> pb::ListedReport {

@@ -63,7 +63,7 @@ pub(super) fn claimed(claim: &Claimed, companions: &[Claimed]) -> pb::Notificati
         channel: claim.channel.into(),
         attempt: claim.attempts.unsigned_abs(),
         urgent: claim.urgent,
-        study_id: parse::text(claim.study_id),
+        study_id: claim.study_id.map(|id| id.to_string()),
         companions: companions.iter().map(companion).collect(),
     }
 }

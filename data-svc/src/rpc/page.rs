@@ -11,13 +11,13 @@ pub(super) fn cut<T, P>(entries: &mut Vec<T>, limit: i64, cursor: impl Fn(&T) ->
 
 #[cfg(test)]
 mod tests {
-    use proto::data as pb;
+    use proto::domain::Cursor;
 
     use super::*;
 
     #[test]
     fn a_page_has_a_next_one_if_there_is_more() {
-        let cursor = |entry: &u8| pb::Cursor { time: None, id: entry.to_string() };
+        let cursor = |entry: &u8| Cursor { time: None, id: entry.to_string() };
         for (read, shown, next) in
             [(&[][..], &[][..], None), (&[1, 2], &[1, 2], None), (&[1, 2, 3], &[1, 2], Some("2".to_owned()))]
         {

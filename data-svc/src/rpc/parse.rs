@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
-use proto::data as pb;
+use proto::Captured;
+use proto::domain::{self, Cursor};
 use uuid::Uuid;
 
 use crate::error::DataError;
@@ -13,9 +14,8 @@ pub(super) fn id(field: &'static str, text: &str) -> Result<Uuid, DataError> {
     text.parse().map_err(|_| DataError::Malformed(field))
 }
 
-/// An id that is empty where there is none.
-pub(super) fn optional_id(field: &'static str, text: &str) -> Result<Option<Uuid>, DataError> {
-    if text.is_empty() { Ok(None) } else { id(field, text).map(Some) }
+pub(super) fn optional_id(field: &'static str, text: Option<&str>) -> Result<Option<Uuid>, DataError> {
+    text.map(|text| id(field, text)).transpose()
 }
 
 pub(super) fn ids(field: &'static str, texts: &[String]) -> Result<Vec<Uuid>, DataError> {
@@ -35,13 +35,12 @@ pub(super) fn time(field: &'static str, time: Timestamp) -> Result<DateTime<Utc>
     DateTime::from_timestamp(time.seconds, nanos).ok_or(DataError::Malformed(field))
 }
 
-/// An id as a message has it: empty where there is none.
-pub(super) fn text(id: Option<Uuid>) -> String {
-    id.map(|id| id.to_string()).unwrap_or_default()
+pub(super) fn captured(field: &'static str, captured: domain::Captured) -> Result<Captured, DataError> {
+    captured.try_into().map_err(|_| DataError::Malformed(field))
 }
 
 /// The place in a list to go on from: a time and an id.
-pub(super) fn cursor(cursor: Option<&pb::Cursor>) -> Result<Option<(DateTime<Utc>, Uuid)>, DataError> {
+pub(super) fn cursor(cursor: Option<&Cursor>) -> Result<Option<(DateTime<Utc>, Uuid)>, DataError> {
     let Some(cursor) = cursor else { return Ok(None) };
     let since = cursor.time.ok_or(DataError::Malformed("after.time"))?;
     Ok(Some((time("after.time", since)?, id("after.id", &cursor.id)?)))

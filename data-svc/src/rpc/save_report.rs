@@ -1,4 +1,3 @@
-use chrono::DateTime;
 use proto::data as pb;
 use service_kit::error::Reason;
 use telemetry::postgres::{Db, Tx};
@@ -18,10 +17,10 @@ use crate::{outbox, untold};
 pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Result<pb::SaveReportResponse, DataError> {
     let assignment_id = parse::id("assignment_id", &request.assignment_id)?;
     let person_id = parse::id("person_id", &request.person_id)?;
-    let window_id = parse::optional_id("window_id", &request.window_id)?;
+    let window_id = parse::optional_id("window_id", request.window_id.as_deref())?;
     let recipients = parse::ids("recipients", &request.recipients)?;
-    let captured_at =
-        DateTime::parse_from_rfc3339(&request.captured_at).map_err(|_| DataError::Malformed("captured_at"))?;
+    let captured_at = request.captured_at.ok_or(DataError::Malformed("captured_at"))?;
+    let captured_at = parse::captured("captured_at", captured_at)?;
     let assessment = request.assessment.ok_or(DataError::Malformed("assessment"))?;
     let assessed = assess(&assessment, Answers::from(request.answers), &request.raw_body)?;
 

@@ -1,4 +1,5 @@
 use proto::data as pb;
+use proto::domain::Cursor;
 use telemetry::postgres::Db;
 
 use super::{page, parse};
@@ -18,8 +19,8 @@ pub(crate) async fn search_reports(
     let wanted = Wanted {
         person_id: site_ids.is_empty().then_some(person_id),
         site_ids: &site_ids,
-        url: present(&request.url),
-        version: present(&request.version),
+        url: request.url.as_deref(),
+        version: request.version.as_deref(),
         captured_from: time("captured_from", request.captured_from)?,
         captured_before: time("captured_before", request.captured_before)?,
     };
@@ -31,17 +32,11 @@ pub(crate) async fn search_reports(
     Ok(pb::SearchReportsResponse { reports: found.into_iter().map(message).collect(), next })
 }
 
-/// In a contract an empty word stands for none.
-fn present(word: &str) -> Option<&str> {
-    Some(word).filter(|word| !word.is_empty())
-}
-
-fn cursor(report: &Found) -> pb::Cursor {
-    pb::Cursor { time: Some(parse::timestamp(report.received_at)), id: report.report_id.to_string() }
+fn cursor(report: &Found) -> Cursor {
+    Cursor { time: Some(parse::timestamp(report.received_at)), id: report.report_id.to_string() }
 }
 
 fn message(report: Found) -> pb::FoundReport {
-    let band = report.score_band.unwrap_or_default();
     pb::FoundReport {
         report_id: report.report_id.to_string(),
         assignment_id: report.assignment_id.to_string(),
@@ -50,9 +45,9 @@ fn message(report: Found) -> pb::FoundReport {
         version: report.version,
         url: report.url,
         revision: report.revision.unsigned_abs(),
-        captured_at: report.captured_at.to_rfc3339(),
+        captured_at: Some(report.captured_at.into()),
         received_at: Some(parse::timestamp(report.received_at)),
         answers: report.answers.into(),
-        score: report.score.map(|total| pb::Score { total, band }),
+        score: report.score.map(|total| pb::Score { total, band: report.score_band }),
     }
 }

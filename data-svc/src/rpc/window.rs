@@ -11,6 +11,6 @@ pub(super) fn message(window: &Window) -> pb::Window {
         opens_at: Some(parse::timestamp(window.opens_at)),
         closes_at: Some(parse::timestamp(window.closes_at)),
         sync_until: Some(parse::timestamp(window.sync_until)),
-        report_id: parse::text(window.report_id),
+        report_id: window.report_id.map(|id| id.to_string()),
     }
 }

@@ -1,4 +1,5 @@
 use chrono::{DateTime, TimeDelta, Utc};
+use proto::Captured;
 use sqlx::{PgExecutor, query};
 use uuid::Uuid;
 
@@ -59,7 +60,7 @@ pub(crate) async fn find(
     assignment_id: Uuid,
     person_id: Uuid,
     key: &str,
-    captured_at: Option<DateTime<Utc>>,
+    captured_at: Option<Captured>,
 ) -> sqlx::Result<Option<Assignment>> {
     let row = query!(
         r#"SELECT enrolment.site_id, enrolment.enrolled_at,
@@ -92,7 +93,7 @@ pub(crate) async fn find(
         assignment_id,
         person_id,
         key,
-        captured_at,
+        captured_at.map(Captured::time),
     )
     .fetch_optional(executor)
     .await?;

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
-use chrono::{DateTime, FixedOffset};
-use proto::report::Answer;
+use proto::Captured;
+use proto::domain::Answer;
 use serde_json::{Map, Value};
 use sqlx::{query, query_as, query_scalar};
 use telemetry::postgres::Tx;
@@ -26,7 +26,7 @@ pub(crate) struct NewReport<'a> {
     pub(crate) assignment_id: Uuid,
     pub(crate) enrolment_id: Uuid,
     pub(crate) window_id: Option<Uuid>,
-    pub(crate) captured_at: DateTime<FixedOffset>,
+    pub(crate) captured_at: Captured,
     pub(crate) contents: Contents<'a>,
 }
 
@@ -82,8 +82,8 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, report: NewReport<'_>) -> sqlx::Resu
         report.assignment_id,
         report.enrolment_id,
         report.window_id,
-        report.captured_at.to_utc(),
-        report.captured_at.offset().local_minus_utc(),
+        report.captured_at.time(),
+        report.captured_at.offset_seconds(),
         contents.answers.0,
         contents.raw_body,
         contents.disposition as Disposition,
@@ -178,7 +178,7 @@ pub(crate) async fn first_without_event(tx: &mut Tx<'_>) -> sqlx::Result<Option<
 
 #[cfg(test)]
 mod tests {
-    use proto::report::answer;
+    use proto::domain::answer;
 
     use super::*;
 

@@ -5,7 +5,7 @@ mod disposition;
 mod score;
 
 use proto::data::Assessment;
-use proto::report::Disposition;
+use proto::domain::Disposition;
 
 use crate::filled_in::FilledIn;
 

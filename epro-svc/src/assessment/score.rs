@@ -1,5 +1,5 @@
 use proto::data::Score;
-use proto::report::answer::Value;
+use proto::domain::answer::Value;
 
 use crate::filled_in::FilledIn;
 use crate::questionnaire::{ItemType, Scoring};
@@ -11,7 +11,7 @@ pub(super) fn of(filled_in: &FilledIn<'_>) -> Option<Score> {
     let total: i128 = items.iter().filter_map(|link_id| points(filled_in, link_id)).map(i128::from).sum();
     let total = i32::try_from(total).ok()?;
     let band = bands.iter().find(|band| (band.min..=band.max).contains(&total));
-    Some(Score { total, band: band.map(|band| band.id.clone()).unwrap_or_default() })
+    Some(Score { total, band: band.map(|band| band.id.clone()) })
 }
 
 /// What an item adds. Only whole numbers do, and only of items that are asked for one.

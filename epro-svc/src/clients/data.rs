@@ -1,6 +1,6 @@
 use proto::data as pb;
 use proto::data::data_service_client::DataServiceClient;
-use proto::user::Principal;
+use proto::domain::Principal;
 use service_kit::error::CallError;
 use service_kit::grpc::Channel;
 

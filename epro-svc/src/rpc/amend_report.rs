@@ -1,6 +1,6 @@
 use proto::data::{GetAssignmentRequest, GetReportResponse, SaveAmendmentRequest, StoredSubmission};
+use proto::domain::Role;
 use proto::report::{AmendReportRequest, AmendReportResponse};
-use proto::user::Role;
 use service_kit::error::Reason;
 
 use super::{care_team, change_fingerprint, fingerprint, principal_as, validate};
@@ -85,7 +85,7 @@ fn may_replace(original: &GetReportResponse, expected_states: &[u32]) -> Result<
     if !expected_states.is_empty() && !expected_states.contains(&original.state_number) {
         return Err(ReportError::Refused(Reason::RevisionMismatch));
     }
-    if original.superseded_by.is_empty() { Ok(()) } else { Err(ReportError::Refused(Reason::ReportSuperseded)) }
+    if original.superseded_by.is_none() { Ok(()) } else { Err(ReportError::Refused(Reason::ReportSuperseded)) }
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
 
     /// A revision of a report with two of them and one review.
     fn revision(number: u32) -> GetReportResponse {
-        let superseded_by = if number < 2 { "a newer one".to_owned() } else { String::new() };
+        let superseded_by = (number < 2).then(|| "a newer one".to_owned());
         let (current_revision, state_number) = (2, 3);
         GetReportResponse { revision: number, current_revision, state_number, superseded_by, ..Default::default() }
     }

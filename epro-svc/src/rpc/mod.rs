@@ -5,7 +5,7 @@ mod resend_notification;
 mod review_report;
 mod submit_report;
 
-use proto::user::{Principal, Role};
+use proto::domain::{Principal, Role};
 use service_kit::error::Reason;
 use sha2::{Digest, Sha256};
 

@@ -1,5 +1,5 @@
+use proto::domain::Role;
 use proto::report::{ResendNotificationRequest, ResendNotificationResponse};
-use proto::user::Role;
 
 use super::principal_as;
 use crate::clients::Data;

@@ -1,6 +1,6 @@
 use proto::data::SaveReviewRequest;
-use proto::report::{ReviewOutcome, ReviewReportRequest, ReviewReportResponse};
-use proto::user::Role;
+use proto::domain::{ReviewOutcome, Role};
+use proto::report::{ReviewReportRequest, ReviewReportResponse};
 
 use super::{change_fingerprint, principal_as};
 use crate::clients::Data;

@@ -1,13 +1,14 @@
 use chrono::{DateTime, Utc};
+use proto::Captured;
 use proto::data::{GetAssignmentRequest, SaveReportRequest, StoredSubmission};
+use proto::domain::Role;
 use proto::report::{SubmitReportRequest, SubmitReportResponse};
-use proto::user::Role;
 use service_kit::error::Reason;
 
 use super::{care_team, fingerprint, principal_as, sha256, validate};
 use crate::assessment::{assess, held_because};
 use crate::assignment::Assignment;
-use crate::capture::{Capture, Captured};
+use crate::capture::Capture;
 use crate::clients::{Data, Notify};
 use crate::error::ReportError;
 use crate::filled_in::FilledIn;
@@ -28,7 +29,7 @@ pub(crate) async fn submit_report(
             assignment_id: request.assignment_id.clone(),
             person_id: principal.person_id.clone(),
             idempotency_key: request.idempotency_key.clone(),
-            captured_at: captured.map(Captured::timestamp),
+            captured_at: captured.map(Into::into),
         })
         .await?;
     let (key_fingerprint, fingerprint) = (fingerprint(&request.raw_body)?, sha256(&request.raw_body));
@@ -37,7 +38,7 @@ pub(crate) async fn submit_report(
     }
 
     let assignment = Assignment::try_from(response)?;
-    let questionnaire = Some(request.questionnaire.as_str()).filter(|named| !named.is_empty());
+    let questionnaire = request.questionnaire.as_deref();
     let capture = Capture { assignment: &assignment, at: captured, now, attested: request.attested, questionnaire };
     let filled_in = FilledIn::new(&assignment.questionnaire, request.answers);
     validate(|| rules::broken_by_submission(&capture, &filled_in))?;
@@ -53,11 +54,11 @@ pub(crate) async fn submit_report(
         .save_report(SaveReportRequest {
             recipients: care_team(&principal, &assignment.site_id),
             person_id: principal.person_id,
-            window_id: window.map(|window| window.window_id.clone()).unwrap_or_default(),
+            window_id: window.map(|window| window.window_id.clone()),
             assessment: Some(assess(&filled_in, held_because(&assignment, now))),
             assignment_id: request.assignment_id,
             idempotency_key: request.idempotency_key,
-            captured_at: request.captured_at,
+            captured_at: captured.map(Into::into),
             answers: filled_in.into_answers(),
             raw_body: request.raw_body,
             fingerprint,

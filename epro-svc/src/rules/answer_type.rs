@@ -1,4 +1,4 @@
-use proto::report::answer::Value;
+use proto::domain::answer::Value;
 
 use super::Broken;
 use crate::filled_in::FilledIn;

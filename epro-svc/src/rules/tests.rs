@@ -1,5 +1,5 @@
-use proto::report::Coding;
-use proto::report::answer::Value;
+use proto::domain::Coding;
+use proto::domain::answer::Value;
 use serde_json::json;
 
 use super::*;
@@ -180,10 +180,10 @@ fn a_whole_number_beyond_64_bits_is_out_of_every_range() {
 #[test]
 fn null_is_no_answer() {
     let mut report = diary_with(&[("pain", Value::Integer(1))]);
-    report.answers.insert("note".to_owned(), proto::report::Answer { value: None });
+    report.answers.insert("note".to_owned(), proto::domain::Answer { value: None });
     assert_eq!(broken(&report), []);
     assert_eq!(report.filled_in().into_answers().len(), 1);
-    report.answers.insert("pain".to_owned(), proto::report::Answer { value: None });
+    report.answers.insert("pain".to_owned(), proto::domain::Answer { value: None });
     assert_eq!(broken(&report), at(&[("/answers/pain", "required")]));
 }
 
@@ -357,12 +357,12 @@ fn an_amendment_is_not_judged_by_time_again() {
 }
 
 trait IntoAnswer {
-    fn into_answer(self) -> proto::report::Answer;
+    fn into_answer(self) -> proto::domain::Answer;
 }
 
 impl IntoAnswer for Value {
-    fn into_answer(self) -> proto::report::Answer {
-        proto::report::Answer { value: Some(self) }
+    fn into_answer(self) -> proto::domain::Answer {
+        proto::domain::Answer { value: Some(self) }
     }
 }
 

@@ -1,6 +1,6 @@
 use proto::data as pb;
 use proto::data::data_service_client::DataServiceClient;
-use proto::user::Principal;
+use proto::domain::Principal;
 use service_kit::error::CallError;
 use service_kit::grpc::Channel;
 use uuid::Uuid;
@@ -52,7 +52,7 @@ impl Data {
         page: Page,
         languages: Languages,
     ) -> Result<pb::ListReportsResponse, CallError> {
-        self.list_reports(principal, String::new(), pb::ReviewFilter::Unspecified, page, languages).await
+        self.list_reports(principal, None, pb::ReviewFilter::Unspecified, page, languages).await
     }
 
     /// The reports of a site, newest first.
@@ -64,13 +64,13 @@ impl Data {
         page: Page,
         languages: Languages,
     ) -> Result<pb::ListReportsResponse, CallError> {
-        self.list_reports(principal, site_id.to_string(), review, page, languages).await
+        self.list_reports(principal, Some(site_id.to_string()), review, page, languages).await
     }
 
     async fn list_reports(
         &self,
         principal: Principal,
-        site_id: String,
+        site_id: Option<String>,
         review: pb::ReviewFilter,
         page: Page,
         languages: Languages,
@@ -138,7 +138,7 @@ impl Data {
         let request = pb::ListAuditEventsRequest {
             viewer: Some(service_kit::viewer(principal)),
             report_id: report_id.to_string(),
-            after_seq: page.after.map(|cursor| cursor.0).unwrap_or_default(),
+            after_seq: page.after.map(|cursor| cursor.0),
             limit: page.limit,
         };
         Ok(self.0.clone().list_audit_events(request).await?.into_inner())

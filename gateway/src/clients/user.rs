@@ -1,10 +1,11 @@
+use proto::domain::Principal;
 use proto::user as pb;
 use proto::user::user_service_client::UserServiceClient;
 use service_kit::error::CallError;
 use service_kit::grpc::Channel;
 use uuid::Uuid;
 
-use crate::extract::{Cursor, Page};
+use crate::extract::Page;
 
 /// user-svc.
 #[derive(Debug, Clone)]
@@ -36,7 +37,7 @@ impl User {
         Ok(())
     }
 
-    pub(crate) async fn authenticate(&self, access_token: String) -> Result<Option<pb::Principal>, CallError> {
+    pub(crate) async fn authenticate(&self, access_token: String) -> Result<Option<Principal>, CallError> {
         let request = pb::AuthenticateRequest { access_token };
         Ok(self.0.clone().authenticate(request).await?.into_inner().principal)
     }
@@ -44,22 +45,17 @@ impl User {
     /// The locks and replays of a site's people, newest first.
     pub(crate) async fn list_security_events(
         &self,
-        nurse: pb::Principal,
+        nurse: Principal,
         site_id: Uuid,
         page: Page,
     ) -> Result<pb::ListSecurityEventsResponse, CallError> {
-        let after = page.after.map(|Cursor(place)| pb::Cursor { time: place.time, id: place.id });
+        let after = page.after.map(|cursor| cursor.0);
         let site_id = site_id.to_string();
         let request = pb::ListSecurityEventsRequest { nurse: Some(nurse), site_id, limit: page.limit, after };
         Ok(self.0.clone().list_security_events(request).await?.into_inner())
     }
 
-    pub(crate) async fn free_login(
-        &self,
-        nurse: pb::Principal,
-        site_id: Uuid,
-        person_id: Uuid,
-    ) -> Result<(), CallError> {
+    pub(crate) async fn free_login(&self, nurse: Principal, site_id: Uuid, person_id: Uuid) -> Result<(), CallError> {
         let (site_id, person_id) = (site_id.to_string(), person_id.to_string());
         self.0.clone().free_login(pb::FreeLoginRequest { nurse: Some(nurse), site_id, person_id }).await?;
         Ok(())

@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use proto::data as pb;
+use proto::domain as pb;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 

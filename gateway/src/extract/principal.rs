@@ -1,7 +1,7 @@
 use axum::extract::FromRequestParts;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use proto::user::{Principal, Role};
+use proto::domain::{Principal, Role};
 use service_kit::error::Reason;
 
 use super::ClientAddress;

@@ -2,8 +2,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LOCATION;
+use proto::domain::Principal;
 use proto::report::{SubmitReportRequest, SubmitReportResponse};
-use proto::user::Principal;
 
 use super::base::BaseUrl;
 use super::body::{Fhir, FhirObject};
@@ -42,7 +42,7 @@ pub(super) async fn create_response(
         answers: submission.answers,
         attested: submission.attested,
         raw_body: body.raw.into(),
-        questionnaire: submission.questionnaire,
+        questionnaire: Some(submission.questionnaire),
     };
     let submitted = shared
         .report

@@ -1,5 +1,5 @@
 use axum::extract::State;
-use proto::user::Principal;
+use proto::domain::Principal;
 use uuid::Uuid;
 
 use super::body::Fhir;

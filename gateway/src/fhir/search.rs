@@ -6,7 +6,7 @@ use http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use prost_types::Timestamp;
 use proto::data as pb;
-use proto::user::Principal;
+use proto::domain::Principal;
 
 use crate::extract::Cursor;
 use crate::problem::Problem;
@@ -39,10 +39,11 @@ impl Search {
         };
         let questionnaire = self.questionnaire.as_deref().unwrap_or_default();
         let (url, version) = questionnaire.split_once('|').unwrap_or((questionnaire, ""));
+        let some = |part: &str| Some(part.to_owned()).filter(|part| !part.is_empty());
         pb::SearchReportsRequest {
             viewer: Some(service_kit::viewer(principal)),
-            url: url.to_owned(),
-            version: version.to_owned(),
+            url: some(url),
+            version: some(version),
             captured_from: self.from.map(timestamp),
             captured_before: self.before.map(timestamp),
             limit: self.count.unwrap_or(DEFAULT_COUNT),

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use proto::report::Answer;
+use proto::domain::Answer;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::openapi::RefOr;

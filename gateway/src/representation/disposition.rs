@@ -1,4 +1,4 @@
-use proto::report as pb;
+use proto::domain as pb;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -22,7 +22,7 @@ pub(crate) use questionnaire::{QuestionnaireReference, TitledQuestionnaire};
 pub(crate) use report_page::ReportPage;
 pub(crate) use report_tag::report_tag;
 pub(crate) use review_outcome::ReviewOutcome;
-pub(crate) use time::rfc3339;
+pub(crate) use time::{captured, rfc3339};
 pub(crate) use tokens::Tokens;
 pub(crate) use trace_reference::TraceReference;
 pub(crate) use urgent_revision::UrgentRevision;

@@ -1,9 +1,9 @@
 use proto::data as pb;
-use proto::user::Role;
+use proto::domain::Role;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Disposition, ReviewOutcome, TitledQuestionnaire, UrgentRevision, rfc3339};
+use super::{Disposition, ReviewOutcome, TitledQuestionnaire, UrgentRevision, captured, rfc3339};
 use crate::extract::Cursor;
 use crate::problem::Problem;
 
@@ -62,7 +62,7 @@ impl ReportSummary {
         let is_nurse = role == Role::Nurse;
         Ok(Self {
             disposition: report.disposition().try_into()?,
-            review: ReviewOutcome::of(report.review()),
+            review: report.review.map(|_| report.review().try_into()).transpose()?,
             urgent: is_nurse.then_some(report.urgent),
             urgent_revisions: report.urgent_revisions.into_iter().filter(|_| is_nurse).map(Into::into).collect(),
             report_id: report.report_id,
@@ -73,7 +73,7 @@ impl ReportSummary {
                 title: report.title,
             },
             revision: report.revision,
-            captured_at: report.captured_at,
+            captured_at: captured(report.captured_at)?.to_string(),
             received_at: rfc3339(report.received_at)?,
         })
     }

@@ -1,4 +1,4 @@
-use proto::user::Role;
+use proto::domain::Role;
 
 /// A report's entity tag: strong (RFC 9110, section 8.8.1), so that it is another one after every revision and every
 /// review, and for nurses, who are shown more of the same report.

@@ -1,6 +1,8 @@
-use proto::report as pb;
+use proto::domain as pb;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::problem::Problem;
 
 /// A nurse's verdict on a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -12,16 +14,6 @@ pub(crate) enum ReviewOutcome {
 }
 
 impl ReviewOutcome {
-    /// The outcome; none while nobody has reviewed.
-    pub(crate) fn of(outcome: pb::ReviewOutcome) -> Option<Self> {
-        match outcome {
-            pb::ReviewOutcome::Approved => Some(Self::Approved),
-            pb::ReviewOutcome::HasIssues => Some(Self::HasIssues),
-            pb::ReviewOutcome::Rejected => Some(Self::Rejected),
-            pb::ReviewOutcome::Unspecified => None,
-        }
-    }
-
     /// The outcome with this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
@@ -29,6 +21,19 @@ impl ReviewOutcome {
             "has_issues" => Some(Self::HasIssues),
             "rejected" => Some(Self::Rejected),
             _ => None,
+        }
+    }
+}
+
+impl TryFrom<pb::ReviewOutcome> for ReviewOutcome {
+    type Error = Problem;
+
+    fn try_from(outcome: pb::ReviewOutcome) -> Result<Self, Problem> {
+        match outcome {
+            pb::ReviewOutcome::Approved => Ok(Self::Approved),
+            pb::ReviewOutcome::HasIssues => Ok(Self::HasIssues),
+            pb::ReviewOutcome::Rejected => Ok(Self::Rejected),
+            pb::ReviewOutcome::Unspecified => Err(Problem::INTERNAL),
         }
     }
 }

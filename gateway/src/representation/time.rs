@@ -1,4 +1,5 @@
 use chrono::{DateTime, SecondsFormat};
+use proto::{Captured, domain};
 
 use crate::problem::Problem;
 
@@ -8,4 +9,9 @@ pub(crate) fn rfc3339(time: Option<prost_types::Timestamp>) -> Result<String, Pr
     time.and_then(|time| DateTime::from_timestamp(time.seconds, time.nanos.try_into().ok()?))
         .map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true))
         .ok_or(Problem::INTERNAL)
+}
+
+/// A time of capture. One that cannot be read is a defect, too.
+pub(crate) fn captured(captured: Option<domain::Captured>) -> Result<Captured, Problem> {
+    captured.and_then(|captured| captured.try_into().ok()).ok_or(Problem::INTERNAL)
 }

@@ -3,14 +3,14 @@ use axum::extract::State;
 use http::HeaderName;
 use http::header::ETAG;
 use proto::data as pb;
-use proto::user::Role;
+use proto::domain::Role;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::extract::{Anyone, PathId};
 use crate::problem::Problem;
 use crate::representation::{
-    Answers, Disposition, QuestionnaireReference, ReviewOutcome, UrgentRevision, report_tag, rfc3339,
+    Answers, Disposition, QuestionnaireReference, ReviewOutcome, UrgentRevision, captured, report_tag, rfc3339,
 };
 use crate::router::Shared;
 
@@ -137,14 +137,14 @@ impl Report {
             questionnaire: QuestionnaireReference { id: report.questionnaire_id, version: report.version },
             revision: report.revision,
             current_revision: report.current_revision,
-            captured_at: report.captured_at,
+            captured_at: captured(report.captured_at)?.to_string(),
             received_at: rfc3339(report.received_at)?,
             disposition,
             held_because: assessment.held_because,
             answers: report.answers.into(),
-            supersedes: present(report.supersedes),
-            reason: present(report.reason),
-            superseded_by: present(report.superseded_by),
+            supersedes: report.supersedes,
+            reason: report.reason,
+            superseded_by: report.superseded_by,
             review: report.review.map(Review::try_from).transpose()?,
             score: assessment.score.filter(|_| is_nurse).map(Into::into),
             alerts: is_nurse.then(|| assessment.alerts.into_iter().map(Into::into).collect()),
@@ -158,7 +158,7 @@ impl TryFrom<pb::Review> for Review {
 
     fn try_from(review: pb::Review) -> Result<Self, Problem> {
         Ok(Self {
-            outcome: ReviewOutcome::of(review.outcome()).ok_or(Problem::INTERNAL)?,
+            outcome: review.outcome().try_into()?,
             review_id: review.review_id,
             reviewer_id: review.reviewer_id,
             recorded_at: rfc3339(review.recorded_at)?,
@@ -168,7 +168,7 @@ impl TryFrom<pb::Review> for Review {
 
 impl From<pb::Score> for Score {
     fn from(score: pb::Score) -> Self {
-        Self { total: score.total, band: present(score.band) }
+        Self { total: score.total, band: score.band }
     }
 }
 
@@ -176,9 +176,4 @@ impl From<pb::Alert> for Alert {
     fn from(alert: pb::Alert) -> Self {
         Self { rule: alert.rule, urgent: alert.urgent }
     }
-}
-
-/// In a contract an empty word stands for none.
-fn present(word: String) -> Option<String> {
-    Some(word).filter(|word| !word.is_empty())
 }

@@ -133,7 +133,7 @@ impl TryFrom<pb::Window> for Window {
             opens_at: rfc3339(window.opens_at)?,
             closes_at: rfc3339(window.closes_at)?,
             sync_until: rfc3339(window.sync_until)?,
-            report_id: Some(window.report_id).filter(|id| !id.is_empty()),
+            report_id: window.report_id,
         })
     }
 }

@@ -94,7 +94,7 @@ pub(crate) async fn list_audit_events(
 ) -> Result<Json<AuditTrail>, Problem> {
     let listed = shared.data.list_audit_events(principal, id, page).await?;
     let events = listed.events.into_iter().map(AuditEvent::try_from).collect::<Result<_, _>>()?;
-    let next_cursor = Some(listed.next_seq).filter(|seq| *seq > 0).map(EventCursor);
+    let next_cursor = listed.next_seq.map(EventCursor);
     Ok(Json(AuditTrail { events, next_cursor }))
 }
 
@@ -104,31 +104,23 @@ impl TryFrom<pb::AuditEvent> for AuditEvent {
     fn try_from(event: pb::AuditEvent) -> Result<Self, Problem> {
         Ok(Self {
             seq: event.seq,
-            actor_id: present(event.actor_id),
-            actor_role: present(event.actor_role),
+            actor_id: event.actor_id,
+            actor_role: event.actor_role,
             action: event.action,
             object_id: event.object_id,
-            before_hash: hash(&event.before_hash),
+            before_hash: event.before_hash.as_deref().map(hexadecimal),
             after_hash: hexadecimal(&event.after_hash),
-            context_hash: hash(&event.context_hash),
-            changes: present(event.changes)
+            context_hash: event.context_hash.as_deref().map(hexadecimal),
+            changes: event
+                .changes
                 .map(|text| serde_json::from_str(&text))
                 .transpose()
                 .map_err(|_| Problem::INTERNAL)?,
-            reason: present(event.reason),
-            trace_id: present(event.trace_id),
+            reason: event.reason,
+            trace_id: event.trace_id,
             recorded_at: rfc3339(event.recorded_at)?,
             prev_hash: hexadecimal(&event.prev_hash),
             hash: hexadecimal(&event.hash),
         })
     }
-}
-
-/// In a contract an empty word, or an empty hash, stands for none.
-fn present(word: String) -> Option<String> {
-    Some(word).filter(|word| !word.is_empty())
-}
-
-fn hash(bytes: &[u8]) -> Option<String> {
-    (!bytes.is_empty()).then(|| hexadecimal(bytes))
 }

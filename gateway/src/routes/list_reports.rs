@@ -1,6 +1,6 @@
 use axum::Json;
 use axum::extract::State;
-use proto::user::Role;
+use proto::domain::Role;
 
 use crate::extract::{Languages, Page, Patient};
 use crate::problem::Problem;

@@ -1,7 +1,6 @@
 use axum::Json;
 use axum::extract::State;
-use proto::data;
-use proto::user as pb;
+use proto::{domain, user as pb};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -84,7 +83,7 @@ pub(crate) async fn list_security_events(
 ) -> Result<Json<SecurityEventPage>, Problem> {
     let response = shared.user.list_security_events(principal, id, page).await?;
     let events = response.events.into_iter().map(SecurityEvent::try_from).collect::<Result<_, _>>()?;
-    let next_cursor = response.next.map(|place| Cursor(data::Cursor { time: place.time, id: place.id }));
+    let next_cursor = response.next.map(Cursor);
     Ok(Json(SecurityEventPage { events, next_cursor }))
 }
 
@@ -100,14 +99,14 @@ impl TryFrom<pb::SecurityEvent> for SecurityEvent {
                 pb::SecurityEventKind::Unspecified => return Err(Problem::INTERNAL),
             },
             role: match event.role() {
-                pb::Role::Patient => Role::Patient,
-                pb::Role::Nurse => Role::Nurse,
-                pb::Role::Unspecified => return Err(Problem::INTERNAL),
+                domain::Role::Patient => Role::Patient,
+                domain::Role::Nurse => Role::Nurse,
+                domain::Role::Unspecified => return Err(Problem::INTERNAL),
             },
             event_id: event.event_id,
             person_id: event.person_id,
             login: event.login,
-            trace_id: Some(event.trace_id).filter(|id| !id.is_empty()),
+            trace_id: event.trace_id,
             recorded_at: rfc3339(event.recorded_at)?,
             locked: event.locked,
         })

@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use proto::report as pb;
+use proto::{domain, report as pb};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -64,7 +64,7 @@ pub(crate) async fn review_report(
     let request = pb::ReviewReportRequest {
         principal: Some(principal),
         report_id: id.to_string(),
-        outcome: pb::ReviewOutcome::from(verdict.outcome).into(),
+        outcome: domain::ReviewOutcome::from(verdict.outcome).into(),
         idempotency_key,
     };
     let review_id = shared.report.review(request).await?.review_id;

@@ -2,8 +2,8 @@ use axum::Json;
 use axum::extract::State;
 use http::header::LOCATION;
 use http::{HeaderName, StatusCode};
+use proto::domain::Principal;
 use proto::report::SubmitReportRequest;
-use proto::user::Principal;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
@@ -120,6 +120,6 @@ fn request(
         attested: submission.attested,
         raw_body: raw.into(),
         // The assignment says what it is.
-        questionnaire: String::new(),
+        questionnaire: None,
     })
 }

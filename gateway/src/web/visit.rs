@@ -3,7 +3,7 @@ use axum::response::Html;
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::request::Parts;
 use minijinja::{Value, context};
-use proto::user::{Principal, Role};
+use proto::domain::{Principal, Role};
 use service_kit::error::Reason;
 use telemetry::TraceContext;
 

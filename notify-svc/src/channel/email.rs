@@ -79,10 +79,8 @@ impl Channel for Email {
     }
 
     async fn send(&self, message: Message) -> Outcome {
-        if message.contact.email.is_empty() {
-            return Outcome::NoRecipient;
-        }
-        let is_international = !message.contact.email.is_ascii();
+        let Some(address) = &message.contact.email else { return Outcome::NoRecipient };
+        let is_international = !address.is_ascii();
         let Some(mail) = mail(self.from.clone(), message) else { return Outcome::Unaddressable };
         let Ok(Ok(_permit)) = timeout(self.timeout, self.permits.acquire()).await else { return Outcome::Busy };
         match self.mailer.send(&mail).await {
@@ -104,7 +102,7 @@ fn mail(from: Mailbox, message: Message) -> Option<lettre::Message> {
     lettre::Message::builder()
         .message_id(Some(format!("<{}@{}>", message.key, from.email.domain())))
         .from(from)
-        .to(Mailbox::new(None, message.contact.email.parse().ok()?))
+        .to(Mailbox::new(None, message.contact.email?.parse().ok()?))
         .subject(if message.urgent { URGENT_SUBJECT } else { SUBJECT })
         .header(ContentType::TEXT_PLAIN)
         // RFC 3834: so that nobody's absence is told to us.

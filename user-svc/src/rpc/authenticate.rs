@@ -1,3 +1,4 @@
+use proto::domain::{Principal, SiteMembership};
 use proto::user as pb;
 use service_kit::error::Reason;
 use telemetry::postgres::Db;
@@ -23,12 +24,12 @@ pub(crate) async fn authenticate(
     let sites = memberships
         .into_iter()
         .filter_map(|membership| {
-            Some(pb::SiteMembership {
+            Some(SiteMembership {
                 site_id: membership.site_id?.to_string(),
                 care_team: membership.care_team.unwrap_or_default().iter().map(ToString::to_string).collect(),
             })
         })
         .collect();
-    let principal = Some(pb::Principal { person_id, role: role.into(), sites });
+    let principal = Some(Principal { person_id, role: role.into(), sites });
     Ok(pb::AuthenticateResponse { principal })
 }

@@ -1,3 +1,4 @@
+use proto::domain::Cursor;
 use proto::user as pb;
 use telemetry::postgres::Db;
 
@@ -23,8 +24,8 @@ pub(crate) async fn list_security_events(
     Ok(pb::ListSecurityEventsResponse { events: found.into_iter().map(event).collect::<Result<_, _>>()?, next })
 }
 
-fn place(attack: &Attack) -> pb::Cursor {
-    pb::Cursor { time: Some(parse::timestamp(attack.recorded_at)), id: attack.audit_event_id.to_string() }
+fn place(attack: &Attack) -> Cursor {
+    Cursor { time: Some(parse::timestamp(attack.recorded_at)), id: attack.audit_event_id.to_string() }
 }
 
 fn event(attack: Attack) -> Result<pb::SecurityEvent, UserError> {
@@ -40,7 +41,7 @@ fn event(attack: Attack) -> Result<pb::SecurityEvent, UserError> {
         person_id: attack.person_id.to_string(),
         login: attack.login,
         role: super::role(&attack.role)?.into(),
-        trace_id: attack.trace_id.unwrap_or_default(),
+        trace_id: attack.trace_id,
         recorded_at: Some(parse::timestamp(attack.recorded_at)),
         locked: attack.locked,
     })

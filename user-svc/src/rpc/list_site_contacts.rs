@@ -15,8 +15,8 @@ pub(crate) async fn list_site_contacts(
         .into_iter()
         .map(|contact| pb::Contact {
             person_id: contact.person_id.to_string(),
-            phone: contact.phone.unwrap_or_default(),
-            email: contact.email.unwrap_or_default(),
+            phone: contact.phone,
+            email: contact.email,
         })
         .collect();
     Ok(pb::ListSiteContactsResponse { contacts })

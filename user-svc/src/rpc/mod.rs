@@ -1,6 +1,6 @@
 //! One file per RPC.
 
-use proto::user as pb;
+use proto::domain::Role;
 
 use crate::error::UserError;
 
@@ -25,10 +25,10 @@ pub(crate) use list_site_contacts::list_site_contacts;
 pub(crate) use refresh_session::refresh_session;
 
 /// Parses a stored role.
-fn role(stored: &str) -> Result<pb::Role, UserError> {
+fn role(stored: &str) -> Result<Role, UserError> {
     match stored {
-        "patient" => Ok(pb::Role::Patient),
-        "nurse" => Ok(pb::Role::Nurse),
+        "patient" => Ok(Role::Patient),
+        "nurse" => Ok(Role::Nurse),
         _ => Err(UserError::Corrupt("role")),
     }
 }

@@ -11,7 +11,7 @@ pub(crate) struct Contact {
 pub(crate) async fn list_of_site(executor: impl PgExecutor<'_>, site_id: Uuid) -> sqlx::Result<Vec<Contact>> {
     query_as!(
         Contact,
-        "SELECT person_id, phone, email
+        "SELECT person_id, nullif(phone, '') AS phone, nullif(email, '') AS email
          FROM identity.contact
          JOIN identity.person USING (person_id)
          JOIN identity.site_membership USING (person_id)

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, FixedOffset, Utc};
+use proto::Captured;
 use sqlx::{PgExecutor, query};
 use uuid::Uuid;
 
@@ -21,7 +22,7 @@ pub(crate) struct Report {
     /// Canonical.
     pub(crate) url: String,
     pub(crate) revision: i32,
-    pub(crate) captured_at: DateTime<FixedOffset>,
+    pub(crate) captured_at: Captured,
     pub(crate) received_at: DateTime<Utc>,
     pub(crate) answers: Answers,
     pub(crate) disposition: Disposition,
@@ -53,7 +54,7 @@ pub(crate) struct Summary {
     pub(crate) questionnaire_id: String,
     pub(crate) version: String,
     pub(crate) revision: i32,
-    pub(crate) captured_at: DateTime<FixedOffset>,
+    pub(crate) captured_at: Captured,
     pub(crate) received_at: DateTime<Utc>,
     pub(crate) disposition: Disposition,
     /// The review's outcome.
@@ -142,7 +143,7 @@ pub(crate) async fn find(
         version: row.version,
         url: row.url,
         revision: row.revision,
-        captured_at: at_offset(row.captured_at, row.captured_offset_seconds),
+        captured_at: captured(row.captured_at, row.captured_offset_seconds),
         received_at: row.received_at,
         answers: Answers(row.answers),
         disposition: row.disposition,
@@ -226,7 +227,7 @@ pub(crate) async fn list(
         questionnaire_id: row.questionnaire_id,
         version: row.version,
         revision: row.revision,
-        captured_at: at_offset(row.captured_at, row.captured_offset_seconds),
+        captured_at: captured(row.captured_at, row.captured_offset_seconds),
         received_at: row.received_at,
         disposition: row.disposition,
         review: row.outcome,
@@ -272,6 +273,8 @@ impl UrgentRevision {
     }
 }
 
-pub(super) fn at_offset(time: DateTime<Utc>, offset_seconds: i32) -> DateTime<FixedOffset> {
-    FixedOffset::east_opt(offset_seconds).map_or_else(|| time.fixed_offset(), |offset| time.with_timezone(&offset))
+/// A time of capture out of its two columns.
+pub(super) fn captured(time: DateTime<Utc>, offset_seconds: i32) -> Captured {
+    let local = FixedOffset::east_opt(offset_seconds).map(|offset| time.with_timezone(&offset));
+    local.unwrap_or_else(|| time.fixed_offset()).into()
 }

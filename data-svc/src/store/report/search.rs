@@ -1,11 +1,12 @@
 //! Reports by what was filled in and when.
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, Utc};
+use proto::Captured;
 use sqlx::{PgExecutor, query};
 use uuid::Uuid;
 
 use super::Answers;
-use super::read::at_offset;
+use super::read::captured;
 
 /// Whose reports are looked for, and which.
 pub(crate) struct Wanted<'a> {
@@ -31,7 +32,7 @@ pub(crate) struct Found {
     /// Canonical URL of the questionnaire.
     pub(crate) url: String,
     pub(crate) revision: i32,
-    pub(crate) captured_at: DateTime<FixedOffset>,
+    pub(crate) captured_at: Captured,
     pub(crate) received_at: DateTime<Utc>,
     pub(crate) answers: Answers,
     pub(crate) score: Option<i32>,
@@ -96,7 +97,7 @@ pub(crate) async fn search(
         version: row.version,
         url: row.url,
         revision: row.revision,
-        captured_at: at_offset(row.captured_at, row.captured_offset_seconds),
+        captured_at: captured(row.captured_at, row.captured_offset_seconds),
         received_at: row.received_at,
         answers: Answers(row.answers),
         score: row.score,

@@ -1,17 +1,17 @@
 use std::collections::HashMap;
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::SecondsFormat;
 use prost_types::Timestamp;
+use proto::Captured;
 use proto::data as pb;
-use proto::report::{self, answer::Value};
-use proto::user::Role;
+use proto::domain::{self, Role, answer::Value};
 use serde_json::{Map, json};
 
 use super::definition::{Definition, Item, Scoring};
 use super::submission::SIGNATURE;
 use crate::fhir::resource::{Answer, Answered, Extension, QuestionnaireResponse, Reference, Signature};
 use crate::problem::Problem;
-use crate::representation::rfc3339;
+use crate::representation::{captured, rfc3339};
 
 /// The farthest offset from UTC that R4 can write, in seconds.
 const FARTHEST_OFFSET: i32 = 14 * 60 * 60;
@@ -25,9 +25,9 @@ pub(in crate::fhir) struct Filled {
     pub(in crate::fhir) version: String,
     url: String,
     revision: u32,
-    captured_at: String,
+    captured_at: Option<domain::Captured>,
     received_at: Option<Timestamp>,
-    answers: HashMap<String, report::Answer>,
+    answers: HashMap<String, domain::Answer>,
     score: Option<pb::Score>,
 }
 
@@ -74,7 +74,7 @@ pub(in crate::fhir) fn response(
     role: Role,
 ) -> Result<QuestionnaireResponse, Problem> {
     let patient = Reference::to("Patient", &filled.person_id);
-    let authored = authored(&filled.captured_at)?;
+    let authored = authored(captured(filled.captured_at)?);
     // Nothing is stored that its patient has not attested.
     let signature = json!(Signature::of_author(patient.clone(), authored.clone()));
     let answered = definition.items.iter().filter_map(|item| {
@@ -99,14 +99,12 @@ pub(in crate::fhir) fn response(
 }
 
 /// The time of capture. R4 has no offsets beyond fourteen hours: such a time is written in UTC.
-fn authored(captured_at: &str) -> Result<String, Problem> {
-    let captured = DateTime::parse_from_rfc3339(captured_at).map_err(|_| Problem::INTERNAL)?;
-    let offset = captured.offset().local_minus_utc();
-    Ok(if offset.abs() > FARTHEST_OFFSET {
-        captured.to_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true)
+fn authored(captured: Captured) -> String {
+    if captured.offset_seconds().abs() > FARTHEST_OFFSET {
+        captured.time().to_rfc3339_opts(SecondsFormat::AutoSi, true)
     } else {
-        captured.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-    })
+        captured.local().to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    }
 }
 
 fn answer(definition: &Definition, item: &Item, value: &Value) -> Option<Answer> {
@@ -149,7 +147,7 @@ mod tests {
             ("2026-03-01T08:30:00+14:01", "2026-02-28T18:29:00Z"),
             ("2026-03-01T08:30:00+00:00", "2026-03-01T08:30:00Z"),
         ] {
-            assert_eq!(authored(captured_at), Ok(written.to_owned()));
+            assert_eq!(authored(captured_at.parse().unwrap()), written);
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use proto::report::{self, Coding, answer::Value};
+use proto::domain::{self, Coding, answer::Value};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use serde_path_to_error::Segment;
@@ -59,7 +59,7 @@ pub(in crate::fhir) struct Submission {
     pub(in crate::fhir) assignment_id: Option<String>,
     pub(in crate::fhir) captured_at: String,
     pub(in crate::fhir) attested: bool,
-    pub(in crate::fhir) answers: HashMap<String, report::Answer>,
+    pub(in crate::fhir) answers: HashMap<String, domain::Answer>,
     /// Which item answers what, by `link_id`.
     items: HashMap<String, usize>,
 }
@@ -120,7 +120,7 @@ impl Submission {
             let Answered { link_id, answer, .. } = item;
             match value(answer) {
                 Ok(value) => {
-                    answers.insert(link_id.clone(), report::Answer { value });
+                    answers.insert(link_id.clone(), domain::Answer { value });
                 }
                 Err(()) => wrong(&format!("/item/{index}/answer"), "one-value"),
             }

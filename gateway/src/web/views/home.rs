@@ -2,7 +2,7 @@ use axum::extract::State;
 use axum::response::Html;
 use minijinja::value::Serde;
 use minijinja::{Value, context};
-use proto::user::{Principal, Role};
+use proto::domain::{Principal, Role};
 use serde::Serialize;
 use uuid::Uuid;
 

@@ -3,8 +3,8 @@ use axum::extract::{Form, State};
 use axum::response::{Html, Redirect};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
+use proto::domain::{self, Role};
 use proto::report as pb;
-use proto::user::Role;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -64,7 +64,7 @@ pub(in crate::web) async fn review(
     let request = pb::ReviewReportRequest {
         principal: Some(nurse),
         report_id: id.to_string(),
-        outcome: pb::ReviewOutcome::from(verdict.outcome).into(),
+        outcome: domain::ReviewOutcome::from(verdict.outcome).into(),
         idempotency_key: verdict.idempotency_key.to_string(),
     };
     shared.report.review(request).await?;

@@ -9,7 +9,7 @@ const NURSE: &str = "nurse@example.org";
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn message(email: &str, urgent: bool) -> Message {
-    let contact = proto::user::Contact { email: email.to_owned(), ..Default::default() };
+    let contact = proto::user::Contact { email: Some(email.to_owned()), ..Default::default() };
     Message { key: "42".to_owned(), contact, urgent, text: "text".to_owned() }
 }
 

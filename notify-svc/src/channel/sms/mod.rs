@@ -96,10 +96,7 @@ impl Channel for Sms {
     }
 
     async fn send(&self, message: Message) -> Outcome {
-        let to = &message.contact.phone;
-        if to.is_empty() {
-            return Outcome::NoRecipient;
-        }
+        let Some(to) = &message.contact.phone else { return Outcome::NoRecipient };
         let Ok(Ok(_permit)) = timeout(self.timeout, self.permits.acquire()).await else { return Outcome::Busy };
         let submitted = timeout(self.limit, self.provider.submit(to, &message.text, &message.key));
         submitted.await.unwrap_or(Outcome::Uncertain)
