@@ -19,17 +19,9 @@ macro_rules! value {
             $(#[sqlx(rename = $word)] $variant),+
         }
 
+        #[cfg(test)]
         impl $name {
-            #[cfg(test)]
             pub(crate) const WORDS: &[&str] = &[$($word),+];
-
-            /// The word in SQL.
-            #[allow(dead_code, reason = "not every value is shown")]
-            pub(crate) fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word),+
-                }
-            }
         }
 
         impl From<$name> for $wire {
@@ -79,6 +71,16 @@ value! {
 value! {
     /// A way to reach a nurse.
     Channel = wire::Channel, "channel" { Sms = "sms", Email = "email" }
+}
+
+impl Channel {
+    /// The word in metrics and in the log.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Email => "email",
+        }
+    }
 }
 
 /// What has become of a notification.

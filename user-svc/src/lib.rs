@@ -6,6 +6,7 @@ mod error;
 mod grpc;
 mod housekeeping;
 mod identity;
+mod role;
 mod rpc;
 mod store;
 

@@ -19,7 +19,7 @@ pub(crate) async fn authenticate(
     if !person.active {
         return Err(UserError::Refused(Reason::Inactive));
     }
-    let role = super::role(&person.role)?;
+    let role = person.role;
     let person_id = person.person_id.to_string();
     let sites = memberships
         .into_iter()

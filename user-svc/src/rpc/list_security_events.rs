@@ -40,7 +40,7 @@ fn event(attack: Attack) -> Result<pb::SecurityEvent, UserError> {
         kind: kind.into(),
         person_id: attack.person_id.to_string(),
         login: attack.login,
-        role: super::role(&attack.role)?.into(),
+        role: attack.role.into(),
         trace_id: attack.trace_id,
         recorded_at: Some(parse::timestamp(attack.recorded_at)),
         locked: attack.locked,

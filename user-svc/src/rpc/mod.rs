@@ -1,9 +1,5 @@
 //! One file per RPC.
 
-use proto::domain::Role;
-
-use crate::error::UserError;
-
 mod activate;
 mod authenticate;
 mod create_session;
@@ -23,12 +19,3 @@ pub(crate) use free_login::free_login;
 pub(crate) use list_security_events::list_security_events;
 pub(crate) use list_site_contacts::list_site_contacts;
 pub(crate) use refresh_session::refresh_session;
-
-/// Parses a stored role.
-fn role(stored: &str) -> Result<Role, UserError> {
-    match stored {
-        "patient" => Ok(Role::Patient),
-        "nurse" => Ok(Role::Nurse),
-        _ => Err(UserError::Corrupt("role")),
-    }
-}

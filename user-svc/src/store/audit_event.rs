@@ -6,6 +6,8 @@ use sqlx::{PgExecutor, query, query_as};
 use telemetry::TraceContext;
 use uuid::Uuid;
 
+use crate::role::Role;
+
 /// An event of a login or session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Action {
@@ -130,7 +132,7 @@ pub(crate) struct Attack {
     pub(crate) audit_event_id: Uuid,
     pub(crate) person_id: Uuid,
     pub(crate) login: String,
-    pub(crate) role: String,
+    pub(crate) role: Role,
     pub(crate) action: String,
     pub(crate) trace_id: Option<String>,
     pub(crate) recorded_at: DateTime<Utc>,
@@ -148,7 +150,7 @@ pub(crate) async fn list_attacks(
     let (after_time, after_id) = after.unzip();
     query_as!(
         Attack,
-        r#"SELECT audit_event_id, person_id, login, role, action, trace_id, recorded_at,
+        r#"SELECT audit_event_id, person_id, login, role AS "role: Role", action, trace_id, recorded_at,
                   blocked_at IS NOT NULL OR coalesce(locked_until > now(), false) AS "locked!"
            FROM identity.audit_event
            JOIN identity.person USING (person_id)

@@ -5,6 +5,8 @@ use service_kit::database::interval;
 use sqlx::{PgExecutor, query_as, query_scalar};
 use uuid::Uuid;
 
+use crate::role::Role;
+
 pub(crate) struct Session {
     pub(crate) session_id: Uuid,
     pub(crate) created_at: DateTime<Utc>,
@@ -14,7 +16,7 @@ pub(crate) struct Session {
 /// A session's person at one of their sites. A person without sites has one row without a site.
 pub(crate) struct Membership {
     pub(crate) person_id: Uuid,
-    pub(crate) role: String,
+    pub(crate) role: Role,
     pub(crate) active: bool,
     pub(crate) site_id: Option<Uuid>,
     /// For a patient: the site's active nurses.
@@ -43,7 +45,7 @@ pub(crate) async fn insert(
 pub(crate) async fn find_memberships(executor: impl PgExecutor<'_>, session_id: Uuid) -> sqlx::Result<Vec<Membership>> {
     query_as!(
         Membership,
-        r#"SELECT person.person_id, person.role, person.active,
+        r#"SELECT person.person_id, person.role AS "role: Role", person.active,
                   membership.site_id AS "site_id?",
                   (SELECT array_agg(nurse.person_id)
                    FROM identity.site_membership AS colleague
