@@ -2,7 +2,7 @@ use proto::data as pb;
 use service_kit::error::Reason;
 use telemetry::postgres::Db;
 
-use super::{parse, window};
+use super::{parse, replay, window};
 use crate::error::DataError;
 use crate::store;
 
@@ -21,20 +21,19 @@ pub(crate) async fn get_assignment(
     if captured_at.is_some() && assignment.windows_pending && assignment.stored.is_none() {
         return Err(DataError::Refused(Reason::WindowsPending));
     }
-    let stored = assignment.stored.map(|stored| {
-        Ok::<_, DataError>(pb::StoredSubmission {
-            report_id: stored.report_id.to_string(),
-            fingerprint: stored.fingerprint,
-            disposition: stored.disposition.into(),
-            revision: stored.revision.unsigned_abs(),
-        })
-    });
+    let fingerprints = [Some(&request.key_fingerprint), request.body_sha256.as_ref()];
+    let fingerprints: Vec<_> = fingerprints.into_iter().flatten().map(Vec::as_slice).collect();
+    let stored = assignment.stored.map(|stored| replay::same(Some(stored), &fingerprints)).transpose()?;
     Ok(pb::GetAssignmentResponse {
         site_id: assignment.site_id.to_string(),
         definition: assignment.definition,
         questionnaire: format!("{}|{}", assignment.url, assignment.version),
         enrolled_at: Some(parse::timestamp(assignment.enrolled_at)),
-        stored: stored.transpose()?,
+        stored: stored.map(|stored| pb::StoredSubmission {
+            report_id: stored.report_id.to_string(),
+            disposition: stored.disposition.into(),
+            revision: stored.revision.unsigned_abs(),
+        }),
         schedule: assignment.schedule.into(),
         window: assignment.window.as_ref().map(window::message),
         retired_at: assignment.retired_at.map(parse::timestamp),

@@ -87,12 +87,13 @@ async fn replayed(
     fingerprint: &[u8],
 ) -> Result<pb::SaveAmendmentResponse, DataError> {
     let target = store::report::find_target(&mut tx, supersedes, Some(person_id), &[]).await?;
-    target.ok_or(DataError::Refused(Reason::ReportNotFound))?;
+    let target = target.ok_or(DataError::Refused(Reason::ReportNotFound))?;
     let stored = store::idempotency::find(&mut tx, supersedes, key).await?;
     tx.rollback().await?;
     if stored.is_none() {
         // The key is free and was not to be had.
-        return Err(DataError::Refused(Reason::TooManyReports));
+        let reason = if target.study_closed { Reason::StudyClosed } else { Reason::TooManyReports };
+        return Err(DataError::Refused(reason));
     }
     let stored = replay::same(stored, &[fingerprint])?;
     Ok(pb::SaveAmendmentResponse {

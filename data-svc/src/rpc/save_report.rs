@@ -33,7 +33,7 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
         store::idempotency::claim(&mut tx, assignment_id, person_id, key, fingerprint, before_closing, urgent).await;
     let Some(Claimed { enrolment_id, report_id }) = claim.map_err(replay::claim_failed)? else {
         let asked = Asked { assignment_id, person_id, key, before_closing, urgent };
-        return replayed(tx, asked, &[fingerprint, &request.fingerprint]).await;
+        return replayed(tx, asked, fingerprint).await;
     };
     let contents = assessed.contents;
     let report = NewReport { report_id, assignment_id, enrolment_id, window_id, captured_at, contents };
@@ -77,13 +77,8 @@ struct Asked<'r> {
     urgent: bool,
 }
 
-/// The answer to a request whose key could not be taken. One of the fingerprints is what keys were stored with
-/// before there was a canonical form.
-async fn replayed(
-    mut tx: Tx<'_>,
-    asked: Asked<'_>,
-    fingerprints: &[&[u8]],
-) -> Result<pb::SaveReportResponse, DataError> {
+/// The answer to a request whose key could not be taken.
+async fn replayed(mut tx: Tx<'_>, asked: Asked<'_>, fingerprint: &[u8]) -> Result<pb::SaveReportResponse, DataError> {
     let Asked { assignment_id, person_id, key, before_closing, urgent } = asked;
     let refusal = store::idempotency::explain(&mut tx, assignment_id, person_id, key, urgent).await?;
     tx.rollback().await?;
@@ -95,7 +90,7 @@ async fn replayed(
     if refusal.too_many && refusal.stored.is_none() {
         return Err(DataError::Refused(Reason::TooManyReports));
     }
-    let stored = replay::same(refusal.stored, fingerprints)?;
+    let stored = replay::same(refusal.stored, &[fingerprint])?;
     Ok(pb::SaveReportResponse {
         report_id: stored.report_id.to_string(),
         replayed: true,

@@ -21,20 +21,23 @@ pub(crate) async fn amend_report(
 ) -> Result<AmendReportResponse, ReportError> {
     let principal = principal_as(Role::Patient, request.principal)?;
     let original = data.get_report(&principal, request.report_id.clone()).await?;
+    let content = fingerprint(&request.raw_body)?;
+    let key_fingerprint = change_fingerprint("amend", &request.report_id, &principal, &content);
     let mut response = data
         .get_assignment(GetAssignmentRequest {
             assignment_id: original.assignment_id.clone(),
             person_id: principal.person_id.clone(),
             idempotency_key: request.idempotency_key.clone(),
+            key_fingerprint: key_fingerprint.clone(),
+            body_sha256: None,
             captured_at: None,
         })
         .await?;
-    let content = fingerprint(&request.raw_body)?;
-    let key_fingerprint = change_fingerprint("amend", &request.report_id, &principal, &content);
     // Before what the report has become since: a retry finds it as its first try has left it.
-    if let Some(stored) = response.stored.take() {
-        return replay(stored, &key_fingerprint);
+    if let Some(StoredSubmission { report_id, revision, disposition }) = response.stored.take() {
+        return Ok(AmendReportResponse { report_id, revision, disposition });
     }
+    // Before the rules: a precondition that fails is told before what is wrong with the answers.
     may_replace(&original, &request.expected_states)?;
     if original.current_revision >= max_revisions {
         return Err(ReportError::Refused(Reason::RevisionLimit));
@@ -44,9 +47,6 @@ pub(crate) async fn amend_report(
     let assignment = Assignment::try_from(response)?;
     let filled_in = FilledIn::new(&assignment.questionnaire, request.answers);
     validate(|| rules::broken_by_amendment(&filled_in, &request.reason))?;
-    if assignment.closing.is_some() {
-        return Err(ReportError::Refused(Reason::StudyClosed));
-    }
 
     let saved = data
         .save_amendment(SaveAmendmentRequest {
@@ -67,16 +67,6 @@ pub(crate) async fn amend_report(
     }
     let (revision, disposition) = (saved.revision, saved.disposition);
     Ok(AmendReportResponse { report_id: saved.report_id, revision, disposition })
-}
-
-/// What the key's first amendment was told.
-fn replay(stored: StoredSubmission, key_fingerprint: &[u8]) -> Result<AmendReportResponse, ReportError> {
-    if stored.fingerprint == key_fingerprint {
-        let (revision, disposition) = (stored.revision, stored.disposition);
-        Ok(AmendReportResponse { report_id: stored.report_id, revision, disposition })
-    } else {
-        Err(ReportError::Refused(Reason::IdempotencyKeyReused))
-    }
 }
 
 /// Nobody replaces a revision that they have not seen as it is now, verdict and all, or one that has been replaced

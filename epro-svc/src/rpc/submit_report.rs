@@ -24,17 +24,19 @@ pub(crate) async fn submit_report(
 ) -> Result<SubmitReportResponse, ReportError> {
     let principal = principal_as(Role::Patient, request.principal)?;
     let captured = request.captured_at.parse::<Captured>().ok();
+    let key_fingerprint = fingerprint(&request.raw_body)?;
     let mut response = data
         .get_assignment(GetAssignmentRequest {
             assignment_id: request.assignment_id.clone(),
             person_id: principal.person_id.clone(),
             idempotency_key: request.idempotency_key.clone(),
+            key_fingerprint: key_fingerprint.clone(),
+            body_sha256: Some(sha256(&request.raw_body)),
             captured_at: captured.map(Into::into),
         })
         .await?;
-    let (key_fingerprint, fingerprint) = (fingerprint(&request.raw_body)?, sha256(&request.raw_body));
-    if let Some(stored) = response.stored.take() {
-        return replay(stored, &[&key_fingerprint, &fingerprint]);
+    if let Some(StoredSubmission { report_id, disposition, .. }) = response.stored.take() {
+        return Ok(SubmitReportResponse { report_id, replayed: true, disposition });
     }
 
     let assignment = Assignment::try_from(response)?;
@@ -43,9 +45,11 @@ pub(crate) async fn submit_report(
     let filled_in = FilledIn::new(&assignment.questionnaire, request.answers);
     validate(|| rules::broken_by_submission(&capture, &filled_in))?;
     let window = assignment.schedule.window();
+    // What may still come after the end is judged here alone; data-svc's transaction sees whether the end has come since.
     if captured.is_some_and(|captured| assignment.is_closed_to(captured.time(), now)) {
         return Err(ReportError::Refused(Reason::StudyClosed));
     }
+    // data-svc's transaction decides it; said here, it costs no statement that fails.
     if window.is_some_and(|window| window.used) {
         return Err(ReportError::Refused(Reason::WindowUsed));
     }
@@ -61,7 +65,6 @@ pub(crate) async fn submit_report(
             captured_at: captured.map(Into::into),
             answers: filled_in.into_answers(),
             raw_body: request.raw_body,
-            fingerprint,
             key_fingerprint,
         })
         .await?;
@@ -70,15 +73,4 @@ pub(crate) async fn submit_report(
     }
     let (replayed, disposition) = (saved.replayed, saved.disposition);
     Ok(SubmitReportResponse { report_id: saved.report_id, replayed, disposition })
-}
-
-/// What the key's first submission was told. One of the fingerprints is what keys were stored with before there was a
-/// canonical form.
-fn replay(stored: StoredSubmission, fingerprints: &[&[u8]]) -> Result<SubmitReportResponse, ReportError> {
-    if fingerprints.contains(&stored.fingerprint.as_slice()) {
-        let disposition = stored.disposition;
-        Ok(SubmitReportResponse { report_id: stored.report_id, replayed: true, disposition })
-    } else {
-        Err(ReportError::Refused(Reason::IdempotencyKeyReused))
-    }
 }
