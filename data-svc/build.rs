@@ -1,4 +1,4 @@
 fn main() {
-    // What the queries are checked against where no database is at hand.
+    // Without a database, sqlx checks the queries against these files.
     println!("cargo::rerun-if-changed=../.sqlx");
 }

@@ -38,18 +38,18 @@ pub struct Config {
     idempotency: housekeeping::Config,
 }
 
-/// What the service's program can do beside serving.
+/// The commands of the program, besides serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The audit trail.
+    /// Checks the audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Looks for reports that nobody is told of and notifications that do not move on; exits 0 if there are none,
-    /// 1 with their ids.
+    /// Looks for reports of which no nurse was or will be notified, and for stuck notifications. Exits with 0 if there
+    /// are none; else prints their ids and exits with 1.
     Reconcile(reconcile::Options),
 }
 
-/// What data-svc is made of.
+/// data-svc: its database and its background tasks.
 #[derive(Debug)]
 pub struct App {
     db: Db,

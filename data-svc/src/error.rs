@@ -3,14 +3,15 @@ use service_kit::error::{DomainError, ErrorKind, Reason};
 
 use crate::values::Unspecified;
 
-/// Why data-svc did not do what it was asked.
+/// Why data-svc refused a request, or could not carry it out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DataError {
     #[error("refused: {}", .0.as_str())]
     Refused(Reason),
     #[error("the study has closed since the report was assessed")]
     StudyClosing,
-    /// A field that another service of ours, or the store, must fill in correctly.
+    /// A field that another of our services, or the database, must fill in correctly. It is a bug, not a user's
+    /// mistake.
     #[error("{0} is malformed")]
     Malformed(&'static str),
     #[error("store")]

@@ -1,4 +1,4 @@
-//! The gRPC surface: every method hands over to its function in `rpc/`.
+//! The gRPC surface: every method calls its function in `rpc/`.
 
 use proto::data as pb;
 use proto::data::data_service_server::DataService;

@@ -1,4 +1,4 @@
-//! Deletes what need not be kept: idempotency keys past their time.
+//! Deletes expired idempotency keys.
 
 use std::time::Duration;
 
@@ -10,28 +10,28 @@ use telemetry::postgres::Db;
 
 use crate::store;
 
-/// Idempotency keys that were deleted because no retry can be under way.
+/// Idempotency keys that were deleted because they had expired.
 static DELETED: Counter = Counter::new("epro.idempotency.deleted", "{key}");
 
-/// Keys deleted by one statement: few, so that it is short.
+/// Keys that one statement deletes. Few, so that the statement is short.
 const BATCH: u16 = 1_000;
 
-/// Statements of one round. What is left then waits for the next.
+/// Most statements in one round. What is left then waits for the next round.
 const BATCHES: u8 = 60;
 
 /// The `idempotency:` block.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// How long a key is kept; longer while its report's window takes reports.
+    /// How long a key is kept. It is kept longer while the window of its report still takes reports.
     #[serde(with = "humantime_serde")]
     keep_for: Duration,
-    /// How often those past their time are deleted.
+    /// How often expired keys are deleted.
     #[serde(with = "humantime_serde")]
     delete_every: Duration,
 }
 
-/// Deletes idempotency keys past their time. Any number of copies may do so at the same time.
+/// Deletes expired idempotency keys. Several copies of the service may do so at the same time.
 #[derive(Debug)]
 pub(crate) struct Housekeeper {
     config: Config,
@@ -45,10 +45,10 @@ impl Housekeeper {
         Ok(Self { config, db })
     }
 
-    /// Deletes until told to stop.
+    /// Deletes until shutdown.
     pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         service_kit::every(self.config.delete_every, &shutdown, async || {
-            // The next round deletes this one's part as well.
+            // Not retried: the next round deletes these keys too.
             self.round().await.unwrap_or_else(|error| service_kit::note_failure(&error));
         })
         .await;

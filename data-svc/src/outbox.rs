@@ -1,4 +1,4 @@
-//! The outbox: what is to be told is put in with its report, and how much waits is measured.
+//! The transactional outbox: notifications are stored in the transaction of their report, and the backlog is measured.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::quiet_hours::QuietHours;
 use crate::store;
 use crate::store::notification::Backlog;
 
-/// Puts one notification per recipient and channel into the outbox, in the transaction that stores their report. What is
-/// not urgent waits for the end of the site's quiet hours.
+/// Puts one notification per recipient and channel into the outbox, in the transaction that stores the report.
+/// Notifications that are not urgent wait for the end of the site's quiet hours.
 pub(crate) async fn enqueue(
     tx: &mut Tx<'_>,
     report_id: Uuid,
@@ -31,34 +31,34 @@ pub(crate) async fn enqueue(
     }
 }
 
-/// Puts notifications of a report that nobody was told of into the outbox; gives how many nurses have one that had none.
-/// `recipients` and `site_ids` are of one length: each nurse and the site where she works.
+/// Puts notifications of an untold report into the outbox. Returns how many nurses have one now and had none before.
+/// `recipients` and `site_ids` have the same length: each nurse and the site where she works.
 pub(crate) async fn escalate(db: &Db, report_id: Uuid, recipients: &[Uuid], site_ids: &[Uuid]) -> sqlx::Result<usize> {
     create(report_id).run(store::notification::insert_escalated(db, report_id, recipients, site_ids)).await
 }
 
-/// One report's notifications are a message in the outbox, which has the name of its table.
+/// The notifications of one report are one message. Its destination has the name of the outbox table.
 fn create(report_id: Uuid) -> Task {
     let message = Message { system: "postgresql", destination: "clinical.notification", id: report_id.to_string() };
     Task::create("create notification", message)
 }
 
-/// Notifications that have come to no end.
+/// Pending notifications.
 const DEPTH: Gauge = Gauge::new("epro.outbox.depth", "{notification}");
 
-/// How long the one has been due that has been due longest.
+/// How long the oldest pending notification has been due.
 const AGE: Gauge = Gauge::new("epro.outbox.age", "s");
 
 /// The `outbox:` block.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// How often the outbox is measured, where metrics are sent.
+    /// How often the outbox is measured. It is measured only when metrics are exported.
     #[serde(with = "humantime_serde")]
     measure_every: Duration,
 }
 
-/// Measures the outbox. Every copy of the service does, and all say the same.
+/// Measures the outbox. Every copy of the service does so, and all report the same values.
 #[derive(Debug)]
 pub(crate) struct Meter {
     every: Duration,
@@ -71,7 +71,7 @@ impl Meter {
         Ok(Self { every: config.measure_every, db })
     }
 
-    /// Measures until told to stop.
+    /// Measures until shutdown.
     pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         service_kit::every(self.every, &shutdown, || self.measure()).await;
         Ok(())

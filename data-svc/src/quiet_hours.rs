@@ -1,4 +1,4 @@
-//! When a site is not to be told what can wait.
+//! Quiet hours: the time of day when a site gets no notifications that can wait.
 
 use chrono::{DateTime, Utc};
 use jiff::Timestamp;
@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::wall_clock::{self, Edge};
 
-/// From one time of the site's clock to another, which may lie on the day after: [from, until).
+/// Half open: `[from, until)` in the site's local time. `until` may be on the next day.
 #[derive(Debug)]
 pub(crate) struct QuietHours {
     from: Time,
@@ -16,13 +16,13 @@ pub(crate) struct QuietHours {
 }
 
 impl QuietHours {
-    /// Of `[from, until, IANA time zone]`. `None` when they make no sense: then nothing is held back.
+    /// Parses `[from, until, IANA time zone]`. `None` if a part is invalid: no notification is held back then.
     pub(crate) fn parse(parts: &[String]) -> Option<Self> {
         let [from, until, zone] = parts else { return None };
         Some(Self { from: time_of_day(from)?, until: time_of_day(until)?, zone: wall_clock::zone(zone)? })
     }
 
-    /// When the quiet hours end that `now` lies in; `None` outside of them.
+    /// The end of the quiet hours that contain `now`. `None` outside of quiet hours.
     pub(crate) fn end(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let now = Timestamp::from_microsecond(now.timestamp_micros()).ok()?;
         let today = now.to_zoned(self.zone.clone()).date();
@@ -36,7 +36,8 @@ impl QuietHours {
     }
 }
 
-/// A time as Postgres writes it, whose last one of a day is 24:00: on every day it is the midnight of the next.
+/// Parses a time as Postgres writes it. Postgres also has 24:00 for the end of a day, which is the midnight of the next
+/// day.
 fn time_of_day(text: &str) -> Option<Time> {
     if text == "24:00:00" { Some(Time::midnight()) } else { text.parse().ok() }
 }
@@ -49,7 +50,7 @@ mod tests {
         QuietHours::parse(&[from.to_owned(), until.to_owned(), "Europe/Berlin".to_owned()]).unwrap()
     }
 
-    /// Gives the end in the site's own time.
+    /// The end in the site's local time.
     fn end(hours: &QuietHours, now: &str) -> Option<String> {
         let now: DateTime<Utc> = now.parse().unwrap();
         let zoned = |end: DateTime<Utc>| end.to_rfc3339().parse::<Timestamp>().unwrap().to_zoned(hours.zone.clone());

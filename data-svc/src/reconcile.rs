@@ -1,4 +1,4 @@
-//! Whether every accepted report has been told, or is on its way to be.
+//! Checks that a nurse was notified of every report, or that a notification is on its way.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -15,26 +15,26 @@ use crate::store::untold_report::{self, Found};
 /// `data-svc reconcile`
 #[derive(Debug, Args)]
 pub struct Options {
-    /// How long a notification may be due and held by nobody before it counts as stuck.
+    /// How long a notification may be due, with no worker holding its lease, before it counts as stuck.
     #[arg(long, default_value = "5m", value_parser = humantime::parse_duration)]
     stuck_after: Duration,
-    /// How long a notification may be pending at all, however often it is put off; longer than notify-svc's
-    /// `delivery.give_up_after`. A site with quiet hours has a day more for what is not urgent.
+    /// How long a notification may be pending in all, however often it is postponed. Must be longer than notify-svc's
+    /// `delivery.give_up_after`. At a site with quiet hours, notifications that are not urgent have one day more.
     #[arg(long, default_value = "25h", value_parser = humantime::parse_duration)]
     pending_after: Duration,
-    /// How many of each are listed at most; how many there are is said always.
+    /// How many of each kind are listed at most. Their total is always printed.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
 
-/// What does not add up: the first of each, which know how many there are.
+/// The first entries of each kind. Each entry contains the total of its kind.
 struct Findings {
     untold: Vec<Found>,
     stuck: Vec<Stuck>,
 }
 
 impl Findings {
-    /// How many there are in all.
+    /// The totals of untold reports and of stuck notifications.
     fn totals(&self) -> [i64; 2] {
         let total = |first: Option<i64>| first.unwrap_or_default();
         [total(self.untold.first().map(|found| found.total)), total(self.stuck.first().map(|stuck| stuck.total))]
@@ -53,7 +53,7 @@ impl fmt::Display for Findings {
     }
 }
 
-/// Says how many are not listed, if any.
+/// Writes how many are not listed, if any.
 fn more(f: &mut fmt::Formatter<'_>, total: i64, listed: usize, what: &str) -> fmt::Result {
     match usize::try_from(total).unwrap_or_default().saturating_sub(listed) {
         0 => Ok(()),
@@ -61,11 +61,11 @@ fn more(f: &mut fmt::Formatter<'_>, total: i64, listed: usize, what: &str) -> fm
     }
 }
 
-/// Prints what does not add up; exits 0 if nothing does, else 1. A report that nobody was told of is among it, be it
-/// that its site has no nurses or that no message to one of them arrived: somebody has to know.
+/// Prints the findings. Exits with 0 if there are none, else with 1. Untold reports are among them also when their site
+/// has no nurses at all, because somebody has to know.
 ///
 /// # Errors
-/// When the database cannot be asked.
+/// When a query fails.
 pub(crate) async fn run(db: &Db, options: Options) -> anyhow::Result<ExitCode> {
     let findings = find(db, &options).await.map_err(StoreError::from)?;
     println!("{findings}");

@@ -1,4 +1,5 @@
-//! Reports that nobody was told of: found, warned of, counted, and kept to be escalated.
+//! Untold reports, of which no nurse was notified: finds them, logs a warning, counts them, and records them for
+//! escalation.
 
 use std::time::Duration;
 
@@ -13,33 +14,34 @@ use uuid::Uuid;
 
 use crate::store::untold_report::{self, Untold};
 
-/// Reports of which nobody was told, whenever that is found.
+/// Untold reports, each counted when it is found.
 static UNTOLD: Counter = Counter::new("epro.report.untold", "{report}");
 
-/// Reports that are looked at together.
+/// Most reports that are checked together.
 const BATCH: i64 = 1000;
 
 /// The `untold:` block.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// How often to look for reports that were overlooked because who was to note them has died.
+    /// How often to look for untold reports that were overlooked because the process that should have recorded them
+    /// crashed.
     #[serde(with = "humantime_serde")]
     look_every: Duration,
 }
 
-/// Keeps those of these reports that nobody was told of, and says so the first time.
+/// Records those of the reports that are untold, and announces those that are newly found.
 pub(crate) async fn note(executor: impl PgExecutor<'_>, report_ids: &[Uuid]) -> Result<(), StoreError> {
     announce(&untold_report::note(executor, report_ids).await?);
     Ok(())
 }
 
-/// Keeps a report that is being stored, if nobody is to be told of it. [`announce`] it after the commit.
+/// Records a report that is being stored, if it has no recipients. Call [`announce`] after the commit.
 pub(crate) async fn note_if(nobody: bool, tx: &mut Tx<'_>, report_id: Uuid) -> Result<Vec<Untold>, StoreError> {
     if nobody { Ok(untold_report::note(tx, &[report_id]).await?) } else { Ok(Vec::new()) }
 }
 
-/// Says that nobody was told of these.
+/// Counts and logs untold reports.
 pub(crate) fn announce(found: &[Untold]) {
     for Untold { report_id, urgent } in found {
         UNTOLD.add(1, &[(REPORT_URGENT, if *urgent { "true" } else { "false" })]);
@@ -47,7 +49,7 @@ pub(crate) fn announce(found: &[Untold]) {
     }
 }
 
-/// Finds what was overlooked. Every copy of the service does.
+/// Finds untold reports that were overlooked. Every copy of the service does so.
 #[derive(Debug)]
 pub(crate) struct Finder {
     every: Duration,
@@ -60,7 +62,7 @@ impl Finder {
         Ok(Self { every: config.look_every, db })
     }
 
-    /// Looks until told to stop.
+    /// Looks until shutdown.
     pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         service_kit::every(self.every, &shutdown, || self.look()).await;
         Ok(())

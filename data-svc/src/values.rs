@@ -1,9 +1,9 @@
-//! Values that are a word in SQL and an enum on the wire, each declared once: the same words stand in the CHECKs of the
-//! migrations, which a test compares.
+//! Values that are a word in SQL and an enum in protobuf, each declared once. A test compares the words with the CHECK
+//! constraints of the migrations.
 
 use proto::{data as wire, domain};
 
-/// A message leaves a value unspecified, or says one that is not stored; the field.
+/// The field of a message whose value is unspecified, or is not one that is stored.
 #[derive(Debug)]
 pub(crate) struct Unspecified(pub(crate) &'static str);
 
@@ -52,7 +52,7 @@ macro_rules! value {
 }
 
 value! {
-    /// Whether a report counts as it is, or somebody has to look at it first.
+    /// Whether a report is accepted as it is, or held until a nurse has looked at it.
     Disposition = domain::Disposition, "disposition" { Accepted = "accepted", Held = "held" }
 }
 
@@ -83,7 +83,7 @@ impl Channel {
     }
 }
 
-/// What has become of a notification.
+/// The state of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub(crate) enum NotificationState {
@@ -91,9 +91,9 @@ pub(crate) enum NotificationState {
     Delivered,
     /// Given up.
     Dead,
-    /// Given up, and may have been delivered.
+    /// Given up; it may have been delivered.
     Uncertain,
-    /// Nobody is to be told any more.
+    /// Given up, because the recipient has left or has no address on this channel.
     Cancelled,
 }
 

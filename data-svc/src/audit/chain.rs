@@ -1,4 +1,4 @@
-//! One enrolment's events after another, as the chain that they should be.
+//! Walks over the audit events and checks that those of each enrolment form an unbroken hash chain.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use crate::store::audit_event::Link;
 
-/// What the first event, or the first seal, has in place of the hash of the one before.
+/// The previous hash in the first event of a chain, and in the first seal of a study.
 pub(super) const GENESIS: [u8; 32] = [0; 32];
 
-/// A place where the trail does not hold. It names ids and nothing that a person has typed.
+/// A place where the trail does not hold. It contains ids and nothing that a person has typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Broken {
     pub(super) what: &'static str,
@@ -47,18 +47,19 @@ impl fmt::Display for Broken {
     }
 }
 
-/// The way along all chains so far.
+/// The state of the walk over all chains.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     last: Option<Link>,
-    /// Who the enrolment was, and where, as far as the way goes.
+    /// Hash of the enrolment's context (person, site, study) after the events so far. `None` before the first event
+    /// that has one.
     context: Option<Vec<u8>>,
     pub(super) events: u64,
     pub(super) chains: u64,
 }
 
 impl Walk {
-    /// Takes the next event, by enrolment and place.
+    /// Checks the next event. Events come ordered by enrolment and sequence number.
     pub(super) fn step(&mut self, link: Link) -> Result<(), Broken> {
         if self.last.as_ref().is_none_or(|last| last.enrolment_id != link.enrolment_id) {
             self.end()?;
@@ -94,18 +95,20 @@ impl Walk {
         Err(Broken { what, place })
     }
 
-    /// Events from before contexts were noted have the time at which their transaction had begun.
+    /// Whether the event is not earlier than the one before it. Old events, which have no context, are not checked:
+    /// they have the start time of their transaction, so their times may be out of order.
     fn is_in_time(&self, link: &Link) -> bool {
         link.context_hash.is_none() || self.last.as_ref().is_none_or(|last| last.recorded_at <= link.recorded_at)
     }
 
-    /// Whether the event goes on from the context of those before it.
+    /// Whether the event continues the context of the events before it.
     fn is_in_context(&self, link: &Link) -> bool {
         let before = if link.changes_context { &link.before_hash } else { &link.context_hash };
         link.context_hash.is_none() || self.context.is_none() || self.context == *before
     }
 
-    /// After the last event of a chain.
+    /// Checks the end of a chain, after its last event: the stored head is this event, and the context has not changed
+    /// since.
     pub(super) fn end(&mut self) -> Result<(), Broken> {
         let Some(last) = self.last.take() else { return Ok(()) };
         if last.head_seq == Some(last.seq) && last.head_hash.as_ref() == Some(&last.hash) {
@@ -128,7 +131,7 @@ mod tests {
 
     const ENROLMENT: Uuid = Uuid::from_u128(1);
 
-    /// Event `seq` of a chain that ends with it; its hash is made of its number.
+    /// Event `seq`, as the last one of its chain. Each byte of its hash is its number.
     fn link(seq: u8) -> Link {
         let hash = |seq: u8| vec![seq; 32];
         Link {

@@ -1,4 +1,4 @@
-//! What makes the audit trail show that it was touched: seals over the chains' heads, and the check of it all.
+//! Makes the audit trail tamper-evident: seals over the heads of the chains, and a check of the whole trail.
 
 mod chain;
 mod noted;
@@ -20,12 +20,13 @@ pub(crate) use sealer::{Config, Sealer};
 /// `data-svc audit ...`
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Checks the whole audit trail; exits 0 if it holds, 1 with the first place where it does not.
+    /// Checks the whole audit trail. Exits with 0 if it holds; else prints the first place where it does not, and exits
+    /// with 1.
     Verify {
-        /// A seal from the log, which must still be there. May be given more than once.
+        /// A seal from the log of the service, which the database must still hold. May be given more than once.
         #[arg(long = "seal", value_name = "STUDY:SEQ:HASH")]
         seals: Vec<NotedSeal>,
-        /// How long an event may wait for its seal; longer than `audit.seal_every`.
+        /// How long an event may wait for its seal. Must be longer than `audit.seal_every`.
         #[arg(long, default_value = "15m", value_parser = humantime::parse_duration)]
         unsealed_after: Duration,
     },
@@ -34,7 +35,7 @@ pub enum Command {
 /// Runs a command with the service's own role.
 ///
 /// # Errors
-/// When the database cannot be asked.
+/// When a query fails.
 pub(crate) async fn run(db: &Db, command: Command) -> anyhow::Result<ExitCode> {
     let Command::Verify { seals, unsealed_after } = command;
     match verify::verify(db, seals, unsealed_after).await {

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::store::audit_seal::Seal;
 
-/// A seal as somebody has noted it outside the database.
+/// A seal that was noted outside the database, for example in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotedSeal {
     pub(super) study_id: Uuid,
@@ -18,7 +18,7 @@ impl NotedSeal {
     }
 }
 
-/// A text that is no noted seal.
+/// The text is not a noted seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("give the study's id, the seal's number and its hash in hexadecimal digits, with colons between them")]
 pub struct NotASeal;

@@ -8,19 +8,19 @@ use telemetry::postgres::Db;
 
 use crate::store;
 
-/// How long the event has waited for a seal that has waited longest.
+/// Age of the oldest event that has no seal yet.
 const WAIT: Gauge = Gauge::new("epro.audit.unsealed.age", "s");
 
 /// The `audit:` block.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// How often the chains' heads are sealed.
+    /// How often the heads of the chains are sealed.
     #[serde(with = "humantime_serde")]
     seal_every: Duration,
 }
 
-/// Seals what has been added to the audit trail. Every copy of the service does; one wins each time.
+/// Seals what was added to the audit trail. Every copy of the service tries this; one of them succeeds each time.
 #[derive(Debug)]
 pub(crate) struct Sealer {
     every: Duration,
@@ -33,7 +33,7 @@ impl Sealer {
         Ok(Self { every: config.seal_every, db })
     }
 
-    /// Seals until told to stop.
+    /// Seals until shutdown.
     pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         service_kit::every(self.every, &shutdown, || self.seal()).await;
         Ok(())
@@ -41,11 +41,11 @@ impl Sealer {
 
     async fn seal(&self) {
         match store::audit_seal::seal(&self.db).await {
-            // The log is kept elsewhere: who rewrites the database cannot rewrite these lines.
+            // The log is kept outside the database: somebody who rewrites the database cannot rewrite these lines.
             Ok(seals) => seals.iter().for_each(|seal| {
                 telemetry::info!(study_id = %seal.study_id, seq = seal.seq, hash = seal.hash, "audit trail sealed");
             }),
-            // The next round seals this one's part as well.
+            // Not retried: the next round seals these events too.
             Err(error) => service_kit::note_failure(&StoreError::from(error)),
         }
         if !WAIT.is_recorded() {

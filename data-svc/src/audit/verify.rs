@@ -11,7 +11,7 @@ use super::noted::NotedSeal;
 use crate::store;
 use crate::store::audit_seal::{Seal, Unsealed};
 
-/// What was found to hold.
+/// How much was checked and holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Verified {
     events: u64,
@@ -25,7 +25,7 @@ impl fmt::Display for Verified {
     }
 }
 
-/// Why nobody can say that the trail holds.
+/// Why the trail is not verified.
 #[derive(Debug)]
 pub(super) enum Failure {
     Broken(Broken),
@@ -44,7 +44,7 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
-/// Checks all of the trail, and all that it speaks of, at one moment.
+/// Checks the whole trail, and the reports, reviews and questionnaires that it covers, in one snapshot of the database.
 pub(super) async fn verify(db: &Db, noted: Vec<NotedSeal>, unsealed_after: Duration) -> Result<Verified, Failure> {
     let mut tx = db.begin().await?;
     store::freeze(&mut tx).await?;
@@ -78,7 +78,7 @@ async fn events(tx: &mut Tx<'_>) -> Result<Walk, Failure> {
     Ok(walk)
 }
 
-/// Looks for what no event leads to.
+/// Looks for reports and reviews without exactly one event, and for reports whose body does not match its hash.
 async fn objects(tx: &mut Tx<'_>) -> Result<(), Failure> {
     let broken = |what| {
         move |(enrolment_id, object_id): (Uuid, Uuid)| Broken { what, place: Place::Object { enrolment_id, object_id } }

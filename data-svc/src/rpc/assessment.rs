@@ -1,4 +1,4 @@
-//! What the rules found out, as it is stored.
+//! Converts the result of the rules to what is stored.
 
 use proto::data as pb;
 
@@ -6,14 +6,14 @@ use crate::error::DataError;
 use crate::store::alert::Alert;
 use crate::store::report::{Answers, Contents};
 
-/// Why a report is held that was captured before its study closed and has arrived after.
+/// Reason to hold a report that was captured before its study closed and has arrived afterwards.
 pub(super) const STUDY_CLOSED: &str = "study-closed";
 
-/// A revision's contents and what they set off.
+/// The contents of a revision, and the alerts that they have raised.
 pub(super) struct Assessed<'a> {
     pub(super) contents: Contents<'a>,
     pub(super) alerts: Vec<Alert>,
-    /// Whether somebody must be told at once.
+    /// Whether a nurse must be notified at once.
     pub(super) urgent: bool,
 }
 

@@ -9,10 +9,10 @@ use super::parse;
 use crate::error::DataError;
 use crate::store;
 
-/// Notifications that one caller can lease at once.
+/// Most notifications that one call can lease.
 const LIMIT: usize = 1000;
 
-/// Leases what is due although no worker holds it, by report, urgent news first.
+/// Leases notifications that are due and that no worker holds. They are grouped by report, urgent ones first.
 pub(crate) async fn claim_due_notifications(
     db: &Db,
     request: &pb::ClaimDueNotificationsRequest,
@@ -27,7 +27,7 @@ pub(crate) async fn claim_due_notifications(
         let due = store::notification::claim_due(db, overdue, room.try_into().unwrap_or(i64::MAX), &channels, lease);
         let due = due.await?;
         let was_last = due.len() < room;
-        // What quiet hours hold back leaves its room to others.
+        // Claims that quiet hours hold back do not count towards the limit.
         claims.extend(outside_quiet_hours(db, due).await?);
         if was_last {
             break;
@@ -39,12 +39,12 @@ pub(crate) async fn claim_due_notifications(
     Ok(pb::ClaimDueNotificationsResponse { reports })
 }
 
-/// The report in whose name they are told.
+/// The report that a message is listed under: that of its first claim.
 fn report(together: &Together) -> Option<Uuid> {
     together.first().map(|claim| claim.report_id)
 }
 
-/// Of what is told in a report's name, all of which shares its trace and its age.
+/// The messages of one report. Trace context and age are those of the first claim.
 fn due_report(told: &[Together]) -> Result<pb::DueReport, DataError> {
     let first = told.first().and_then(|together| together.first()).ok_or(DataError::Malformed("claims"))?;
     let notifications = told.iter().filter_map(|together| together.split_first());

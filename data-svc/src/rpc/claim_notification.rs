@@ -6,7 +6,7 @@ use super::parse;
 use crate::error::DataError;
 use crate::store;
 
-/// Leases what is due of one report's notifications to the caller.
+/// Leases those notifications of one report that are due.
 pub(crate) async fn claim_notification(
     db: &Db,
     request: &pb::ClaimNotificationRequest,

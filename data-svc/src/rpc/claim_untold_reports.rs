@@ -6,10 +6,10 @@ use crate::error::DataError;
 use crate::store;
 use crate::store::untold_report::Escalation;
 
-/// Reports that one caller can take at once.
+/// Most reports that one call can lease.
 const LIMIT: u32 = 100;
 
-/// Takes reports that nobody was told of and that are due to be escalated.
+/// Leases untold reports that are due to be escalated.
 pub(crate) async fn claim_untold_reports(
     db: &Db,
     request: &pb::ClaimUntoldReportsRequest,

@@ -6,10 +6,10 @@ use super::parse;
 use crate::error::DataError;
 use crate::{outbox, store};
 
-/// Reports that the nurses of a whole study are told of, because nobody was told at their own sites.
+/// Reports of which the nurses of a whole study are notified, because no nurse of their own site was.
 static ESCALATED: Counter = Counter::new("epro.report.escalated", "{report}");
 
-/// Puts notifications of a report that nobody was told of into the outbox, for those nurses who had none yet.
+/// Puts notifications of an untold report into the outbox, for those of the nurses who had none yet.
 pub(crate) async fn escalate_report(
     db: &Db,
     request: &pb::EscalateReportRequest,
@@ -25,7 +25,8 @@ pub(crate) async fn escalate_report(
     if told > 0 {
         ESCALATED.add(1, &[]);
     }
-    // Otherwise another copy may have been faster.
+    // Nobody new has a notification: either nobody can be notified, or another copy of the service was faster. Only in
+    // the first case the report is still untold.
     let untold = told == 0 && store::untold_report::put_off(db, report_id, again_after).await?;
     Ok(pb::EscalateReportResponse { recipients: told.try_into().unwrap_or(u32::MAX), untold })
 }

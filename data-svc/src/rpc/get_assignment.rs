@@ -6,7 +6,8 @@ use super::{parse, replay, window};
 use crate::error::DataError;
 use crate::store;
 
-/// What a patient was asked to fill in, the window that a time falls into, and what the key stored before.
+/// A patient's assignment, the window that contains the time of capture, and what the idempotency key has stored
+/// before.
 pub(crate) async fn get_assignment(
     db: &Db,
     request: &pb::GetAssignmentRequest,
@@ -17,7 +18,8 @@ pub(crate) async fn get_assignment(
     let assignment = store::assignment::find(db, assignment_id, person_id, &request.idempotency_key, captured_at)
         .await?
         .ok_or(DataError::Refused(Reason::AssignmentNotFound))?;
-    // Nobody knows yet what the time of capture lies in. What a key stored before is there all the same.
+    // The windows are not made yet, so the window of the time of capture is unknown. What the key has stored does not
+    // depend on it.
     if captured_at.is_some() && assignment.windows_pending && assignment.stored.is_none() {
         return Err(DataError::Refused(Reason::WindowsPending));
     }

@@ -9,7 +9,7 @@ use super::parse;
 use crate::error::DataError;
 use crate::store;
 
-/// An instrument as it is to be shown, in the language that its reader wants most of those there are.
+/// A questionnaire in the first of the requested languages that it has; if it has none of them, in its own language.
 pub(crate) async fn get_questionnaire(
     db: &Db,
     request: &pb::GetQuestionnaireRequest,
@@ -33,7 +33,8 @@ pub(crate) async fn get_questionnaire(
     })
 }
 
-/// A definition with other texts at the places that these name. A place that it has no text at is passed over.
+/// The definition with its texts replaced by these, whose keys are JSON pointers. A pointer to something that is not a
+/// text is ignored.
 fn translated(definition: &str, texts: BTreeMap<String, String>) -> Result<String, DataError> {
     let mut definition: Value = serde_json::from_str(definition).map_err(|_| DataError::Malformed("definition"))?;
     for (place, text) in texts {

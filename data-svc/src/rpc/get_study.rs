@@ -6,7 +6,7 @@ use super::parse;
 use crate::error::DataError;
 use crate::store;
 
-/// A study with its sites and their counts, as far as the viewer's sites reach.
+/// A study with its sites and their counts. It contains only sites of the viewer.
 pub(crate) async fn get_study(db: &Db, request: &pb::GetStudyRequest) -> Result<pb::GetStudyResponse, DataError> {
     let study_id = parse::id("study_id", &request.study_id)?;
     let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;

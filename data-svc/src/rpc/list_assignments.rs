@@ -5,7 +5,7 @@ use super::{parse, window};
 use crate::error::DataError;
 use crate::store;
 
-/// What a patient is asked to fill in, each with its current or next window.
+/// A patient's assignments, each with its current or next window.
 pub(crate) async fn list_assignments(
     db: &Db,
     request: &pb::ListAssignmentsRequest,

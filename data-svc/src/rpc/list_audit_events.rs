@@ -7,7 +7,7 @@ use crate::error::DataError;
 use crate::store;
 use crate::store::audit_event::Recorded;
 
-/// A page of what was done to a report in all its revisions, for a nurse of its site.
+/// A page of the audit events of a report in all its revisions, for a nurse of its site.
 pub(crate) async fn list_audit_events(
     db: &Db,
     request: &pb::ListAuditEventsRequest,
@@ -18,7 +18,7 @@ pub(crate) async fn list_audit_events(
     let after = i64::try_from(request.after_seq.unwrap_or(0)).map_err(|_| DataError::Malformed("after_seq"))?;
     let limit = parse::limit(request.limit)?;
     let mut events = store::audit_event::list(db, report_id, &site_ids, after, limit + 1).await?;
-    // A report that exists has the event that created it.
+    // Every report has at least the event of its creation, so a report without any event does not exist.
     if events.is_empty() && (after == 0 || store::audit_event::list(db, report_id, &site_ids, 0, 1).await?.is_empty()) {
         return Err(DataError::Refused(Reason::ReportNotFound));
     }

@@ -8,7 +8,7 @@ use crate::error::DataError;
 use crate::store;
 use crate::store::notification::Undelivered;
 
-/// A site's notifications that nobody got and that are not tried any more, for its nurses.
+/// A page of a site's notifications that were not delivered, or may not have been, for its nurses.
 pub(crate) async fn list_notifications(
     db: &Db,
     request: &pb::ListNotificationsRequest,

@@ -8,7 +8,7 @@ use crate::error::DataError;
 use crate::store;
 use crate::store::untold_report::Listed;
 
-/// The reports of a study that nobody was told of until now, for all its nurses: there may be none at the report's site.
+/// A page of a study's untold reports, for all its nurses, because the report's own site may have none.
 pub(crate) async fn list_untold_reports(
     db: &Db,
     request: &pb::ListUntoldReportsRequest,

@@ -1,4 +1,4 @@
-//! Notifications on the wire and in the store.
+//! Converts notifications between the store and protobuf, and groups them into messages.
 
 use std::collections::HashMap;
 
@@ -15,8 +15,8 @@ use crate::store;
 use crate::store::notification::Claimed;
 use crate::values::Channel;
 
-/// What of these claims can be told now. A claim is the last moment to see that a site has its quiet hours,
-/// whatever has put the notification off until then; the others are given back until those end.
+/// The claims that may be delivered now. The others are released until the quiet hours of their site end. Quiet hours
+/// are checked here, just before delivery, because retries, resends and escalations do not take them into account.
 pub(super) async fn outside_quiet_hours(db: &Db, claims: Vec<Claimed>) -> Result<Vec<Claimed>, StoreError> {
     let held: Vec<_> = claims.iter().filter_map(|claim| Some((claim, quiet_until(claim)?))).collect();
     if !held.is_empty() {
@@ -25,17 +25,17 @@ pub(super) async fn outside_quiet_hours(db: &Db, claims: Vec<Claimed>) -> Result
     Ok(claims.into_iter().filter(|claim| quiet_until(claim).is_none()).collect())
 }
 
-/// The end of the quiet hours that it was claimed in; `None` when its nurse can be told now.
+/// The end of the quiet hours in which it was claimed. `None` if its nurse can be notified now.
 fn quiet_until(claim: &Claimed) -> Option<DateTime<Utc>> {
     QuietHours::parse(claim.quiet_hours.as_deref()?)?.end(claim.claimed_at)
 }
 
-/// Claims that are told in one message: the first is told, the others come with it.
+/// Claims that are delivered in one message: the first one, and its companions.
 pub(super) type Together = Vec<Claimed>;
 
-/// Puts together what may be told in one message: what is gathered for one nurse and channel at one site, and, of
-/// another site's reports, in one study. What has been tried before stays with what was tried with it, mostly, so that
-/// a provider can tell the repetition.
+/// Groups claims that may be delivered in one message: gathered ones for the same nurse, channel and site; of reports
+/// of another site, also for the same study. Claims with different numbers of attempts are not mixed, so that a retry
+/// mostly contains the same notifications as the attempt before, and a provider can recognise the duplicate.
 pub(super) fn together(claims: Vec<Claimed>) -> Vec<Together> {
     let mut told: Vec<Together> = Vec::new();
     let mut places = HashMap::new();
@@ -72,12 +72,12 @@ fn companion(claim: &Claimed) -> pb::Companion {
     pb::Companion { notification_id: claim.notification_id.to_string(), attempt: claim.attempts.unsigned_abs() }
 }
 
-/// Where a claimed notification was created, which is the same for all of one report.
+/// The trace context in which a claimed notification was created.
 pub(super) fn trace_context(claim: &Claimed) -> pb::TraceContext {
     pb::TraceContext { traceparent: claim.traceparent.clone(), tracestate: claim.tracestate.clone() }
 }
 
-/// The ids and attempts of a claimed notification and of those that it was claimed with.
+/// The ids and attempt numbers of a claimed notification and of its companions.
 pub(super) fn attempts(
     notification_id: &str,
     attempt: u32,

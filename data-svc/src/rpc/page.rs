@@ -1,7 +1,7 @@
-//! Pages of lists.
+//! Pagination.
 
-/// Cuts a list that was read with one entry more than `limit`, which says whether there is another page. Gives
-/// the cursor of the last entry then.
+/// Cuts a list that was read with one entry more than `limit`. If that entry is there, there is another page, and the
+/// cursor of the last entry that is shown is returned.
 pub(super) fn cut<T, P>(entries: &mut Vec<T>, limit: i64, cursor: impl Fn(&T) -> P) -> Option<P> {
     let shown = usize::try_from(limit).ok()?;
     let more = entries.len() > shown;

@@ -1,4 +1,4 @@
-//! Fields of requests as types that cannot hold a bad value.
+//! Parses fields of requests into types that cannot hold an invalid value.
 
 use std::time::Duration;
 
@@ -39,19 +39,19 @@ pub(super) fn captured(field: &'static str, captured: domain::Captured) -> Resul
     captured.try_into().map_err(|_| DataError::Malformed(field))
 }
 
-/// The place in a list to go on from: a time and an id.
+/// The position after which a list continues: a time and an id.
 pub(super) fn cursor(cursor: Option<&Cursor>) -> Result<Option<(DateTime<Utc>, Uuid)>, DataError> {
     let Some(cursor) = cursor else { return Ok(None) };
     let since = cursor.time.ok_or(DataError::Malformed("after.time"))?;
     Ok(Some((time("after.time", since)?, id("after.id", &cursor.id)?)))
 }
 
-/// Entries of one page: 1 to 100.
+/// The page size: 1 to 100.
 pub(super) fn limit(limit: u32) -> Result<i64, DataError> {
     if (1..=100).contains(&limit) { Ok(limit.into()) } else { Err(DataError::Malformed("limit")) }
 }
 
-/// A number of microseconds.
+/// Microseconds as a protobuf duration.
 pub(super) fn micros(micros: i64) -> prost_types::Duration {
     let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1_000).unwrap_or_default();
     prost_types::Duration { seconds: micros.div_euclid(1_000_000), nanos }

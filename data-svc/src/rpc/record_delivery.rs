@@ -13,16 +13,16 @@ use crate::store::delivery_attempt::{Transition, Verdict};
 use crate::untold;
 use crate::values::NotificationState as State;
 
-/// Attempts to deliver a notification, by what they came to.
+/// Delivery attempts, by channel and outcome.
 static ATTEMPTS: Counter = Counter::new("epro.delivery.attempts", "{attempt}");
 
-/// Notifications that nobody will try to deliver any more, although the nurse was to be told.
+/// Notifications that were given up without being delivered.
 static DEAD: Counter = Counter::new("epro.notification.dead", "{notification}");
 
-/// Notifications that nobody will try to deliver any more, although it is not known whether the nurse was told.
+/// Notifications that were given up and may or may not have been delivered.
 static UNCERTAIN: Counter = Counter::new("epro.notification.uncertain", "{notification}");
 
-/// Stores one delivery attempt and moves its notification on, and those that were told with it.
+/// Stores one delivery attempt. Updates its notification, and those that were delivered in the same message.
 pub(crate) async fn record_delivery(
     db: &Db,
     request: &pb::RecordDeliveryRequest,
@@ -36,13 +36,13 @@ pub(crate) async fn record_delivery(
     let ended = moved.iter().filter(|moved| !matches!(moved.state, State::Pending | State::Delivered));
     let reports: Vec<_> = ended.map(|moved| moved.report_id).collect();
     if !reports.is_empty() {
-        // After the commit: of two that end at once the later one sees that both have.
+        // After the commit: if the last two notifications of a report end at the same time, the later check sees both.
         untold::note(db, &reports).await?;
     }
     Ok(pb::RecordDeliveryResponse {})
 }
 
-/// Counts an attempt, and says what nobody may miss.
+/// Counts an attempt, and logs a warning if the message may not have arrived.
 fn announce(transition: &Transition, verdict: &Verdict) {
     let Transition { notification_id, attempts, state, channel, .. } = transition;
     let (channel, outcome) = (channel.as_str(), verdict.outcome);
@@ -64,7 +64,7 @@ fn announce(transition: &Transition, verdict: &Verdict) {
     }
 }
 
-/// The class of an attempt that may have been delivered.
+/// The outcome of an attempt that may have delivered the message.
 const UNKNOWN: &str = "uncertain";
 
 /// What an attempt's outcome means for its notification.

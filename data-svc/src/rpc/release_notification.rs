@@ -6,7 +6,7 @@ use super::parse;
 use crate::error::DataError;
 use crate::store;
 
-/// Gives claims back that came to no attempt.
+/// Releases claims whose delivery was not attempted.
 pub(crate) async fn release_notification(
     db: &Db,
     request: &pb::ReleaseNotificationRequest,

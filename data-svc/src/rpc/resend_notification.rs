@@ -6,8 +6,8 @@ use super::parse;
 use crate::error::DataError;
 use crate::store;
 
-/// Has a notification tried again that was given up or may not have arrived, for a nurse of its site. It has all the
-/// time again that a new one has.
+/// Resends a notification that was given up or may not have arrived, for a nurse of its site. It is tried again for as
+/// long as a new one.
 pub(crate) async fn resend_notification(
     db: &Db,
     request: &pb::ResendNotificationRequest,

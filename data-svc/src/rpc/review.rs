@@ -1,4 +1,4 @@
-//! Reviews as messages.
+//! Converts reviews to protobuf.
 
 use proto::data as pb;
 

@@ -12,8 +12,8 @@ use crate::store::idempotency::Claimed;
 use crate::store::report::Answers;
 use crate::{outbox, untold};
 
-/// Stores a new revision of a patient's own report with the key that found it, its alerts, audit event and
-/// notifications. All of it or nothing.
+/// Stores a new revision of a patient's own report with its idempotency key, alerts, audit event and notifications, in
+/// one transaction.
 pub(crate) async fn save_amendment(
     db: &Db,
     request: pb::SaveAmendmentRequest,
@@ -26,7 +26,7 @@ pub(crate) async fn save_amendment(
 
     let mut tx = db.begin().await?;
     let (key, key_fingerprint) = (&request.idempotency_key, &request.key_fingerprint);
-    // The key before the chain, as everybody does, so that no two can wait for each other.
+    // Lock order: first the key, then the audit chain, as in every transaction, so that no two can deadlock.
     let claim =
         store::idempotency::claim_amendment(&mut tx, supersedes, person_id, key, key_fingerprint, assessed.urgent);
     let Some(Claimed { enrolment_id, report_id }) = claim.await.map_err(replay::claim_failed)? else {
@@ -78,7 +78,7 @@ pub(crate) async fn save_amendment(
     })
 }
 
-/// The answer to a request whose key could not be taken.
+/// The answer to a request whose key could not be claimed.
 async fn replayed(
     mut tx: Tx<'_>,
     supersedes: Uuid,
@@ -91,7 +91,7 @@ async fn replayed(
     let stored = store::idempotency::find(&mut tx, supersedes, key).await?;
     tx.rollback().await?;
     if stored.is_none() {
-        // The key is free and was not to be had.
+        // The key is free, so the claim was refused for another reason.
         let reason = if target.study_closed { Reason::StudyClosed } else { Reason::TooManyReports };
         return Err(DataError::Refused(reason));
     }

@@ -12,8 +12,7 @@ use crate::store::idempotency::Claimed;
 use crate::store::report::{Answers, NewReport};
 use crate::{outbox, untold};
 
-/// Stores a report with everything that must be true whenever it is: the key that found it, alerts, the
-/// audit event, and the notifications. All of it or nothing.
+/// Stores a report with its idempotency key, alerts, notifications and audit event, in one transaction.
 pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Result<pb::SaveReportResponse, DataError> {
     let assignment_id = parse::id("assignment_id", &request.assignment_id)?;
     let person_id = parse::id("person_id", &request.person_id)?;
@@ -57,7 +56,7 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
         replaces: None,
         reason: None,
     };
-    // The last one: from here to the commit the enrolment's chain is locked.
+    // The last statement, because it locks the enrolment's chain until the commit.
     store::audit_event::insert(&mut tx, event).await?;
     tx.commit().await?;
     untold::announce(&untold);
@@ -68,7 +67,7 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
     })
 }
 
-/// What a key was to be taken for.
+/// What a key should be claimed for.
 struct Asked<'r> {
     assignment_id: Uuid,
     person_id: Uuid,
@@ -77,14 +76,14 @@ struct Asked<'r> {
     urgent: bool,
 }
 
-/// The answer to a request whose key could not be taken.
+/// The answer to a request whose key could not be claimed.
 async fn replayed(mut tx: Tx<'_>, asked: Asked<'_>, fingerprint: &[u8]) -> Result<pb::SaveReportResponse, DataError> {
     let Asked { assignment_id, person_id, key, before_closing, urgent } = asked;
     let refusal = store::idempotency::explain(&mut tx, assignment_id, person_id, key, urgent).await?;
     tx.rollback().await?;
     let refusal = refusal.ok_or(DataError::Refused(Reason::AssignmentNotFound))?;
     if refusal.study_closed && !before_closing && refusal.stored.is_none() {
-        // It was open when the report was assessed.
+        // It was open when the report was assessed. A retry assesses the report again.
         return Err(DataError::StudyClosing);
     }
     if refusal.too_many && refusal.stored.is_none() {

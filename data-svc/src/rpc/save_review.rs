@@ -8,11 +8,10 @@ use crate::error::DataError;
 use crate::store;
 use crate::store::audit_event::{Action, Event};
 
-/// Stores a nurse's verdict on a report of her sites, the key that found it, and its audit event. All of it or
-/// nothing.
+/// Stores a nurse's verdict on a report of her sites with its idempotency key and its audit event, in one transaction.
 ///
-/// A revision that was replaced waits for no verdict any more, unless it has set off an urgent alert: that one stays
-/// until somebody says that they have seen it.
+/// A superseded revision does not need a review any more, unless it has raised an urgent alert: the alert stays open
+/// until a nurse has reviewed the revision.
 pub(crate) async fn save_review(db: &Db, request: &pb::SaveReviewRequest) -> Result<pb::SaveReviewResponse, DataError> {
     let report_id = parse::id("report_id", &request.report_id)?;
     let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
@@ -22,7 +21,7 @@ pub(crate) async fn save_review(db: &Db, request: &pb::SaveReviewRequest) -> Res
 
     let mut tx = db.begin().await?;
     let (key, fingerprint) = (&request.idempotency_key, &request.key_fingerprint);
-    // The key before the chain, as everybody does, so that no two can wait for each other.
+    // Lock order: first the key, then the audit chain, as in every transaction, so that no two can deadlock.
     let claim = store::idempotency::claim_review(&mut tx, report_id, &site_ids, key, fingerprint).await;
     let Some(review_id) = claim.map_err(replay::claim_failed)? else {
         return replayed(tx, report_id, &site_ids, key, fingerprint).await;
@@ -53,7 +52,7 @@ pub(crate) async fn save_review(db: &Db, request: &pb::SaveReviewRequest) -> Res
     Ok(pb::SaveReviewResponse { review_id: review_id.to_string() })
 }
 
-/// The answer to a request whose key could not be taken.
+/// The answer to a request whose key could not be claimed.
 async fn replayed(
     mut tx: Tx<'_>,
     report_id: Uuid,

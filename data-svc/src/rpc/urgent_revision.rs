@@ -1,4 +1,4 @@
-//! Revisions with an urgent alert as messages.
+//! Converts revisions with an urgent alert to protobuf.
 
 use proto::data as pb;
 

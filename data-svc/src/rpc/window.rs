@@ -1,4 +1,4 @@
-//! Windows as messages.
+//! Converts windows to protobuf.
 
 use proto::data as pb;
 

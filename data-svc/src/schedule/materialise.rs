@@ -1,4 +1,5 @@
-//! Gives each scheduled assignment its windows, once, and moves those that have not opened with the patient.
+//! Creates the windows of each scheduled assignment, once. Moves those that have not opened when the patient changes
+//! the time zone.
 
 use std::time::Duration;
 
@@ -20,20 +21,20 @@ const BATCH: u8 = 100;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// How often to look for assignments without windows, and for patients who have moved.
+    /// How often to look for assignments without windows, and for patients who have changed their time zone.
     #[serde(with = "humantime_serde")]
     materialise_every: Duration,
 }
 
-/// Makes the windows of assignments that have none, and moves those of patients who have moved. Any number of copies may
-/// do so at the same time.
+/// Creates the windows of assignments that have none, and moves those of patients who have changed their time zone.
+/// Several copies of the service may do so at the same time.
 #[derive(Debug)]
 pub(crate) struct Materialiser {
     config: Config,
     db: Db,
 }
 
-/// An assignment that cannot have windows until somebody mends its study.
+/// An assignment that cannot have windows until its study is corrected.
 #[derive(Debug, thiserror::Error)]
 #[error("assignment {assignment_id} has no windows")]
 struct Unplannable {
@@ -53,17 +54,18 @@ impl Materialiser {
         Ok(Self { config, db })
     }
 
-    /// Looks for assignments without windows until told to stop.
+    /// Creates and moves windows until shutdown.
     pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         service_kit::every(self.config.materialise_every, &shutdown, async || {
-            // While the database is away there is nothing to do but to look again.
+            // Not retried: the next round looks again.
             self.round().await.unwrap_or_else(|error| service_kit::note_failure(&error));
         })
         .await;
         Ok(())
     }
 
-    /// One look at all of them, in order of their ids, so that those that stay without do not block the others.
+    /// Goes through all of them in the order of their ids, so that assignments that cannot have windows do not block
+    /// the others.
     async fn round(&self) -> Result<(), DataError> {
         let mut after = Uuid::nil();
         loop {
@@ -71,7 +73,7 @@ impl Materialiser {
             for unmade in &batch {
                 match self.make(unmade).await {
                     Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
-                    // The others are to have their windows all the same.
+                    // One failure must not keep the others from getting their windows.
                     made => made.unwrap_or_else(|error| service_kit::note_failure(&error)),
                 }
             }

@@ -1,4 +1,4 @@
-//! From a schedule in the patient's local time to windows in absolute time. Pure.
+//! Computes windows in absolute time from a schedule in the patient's local time. Pure functions.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use jiff::civil::{Date, Time};
@@ -12,17 +12,17 @@ use crate::wall_clock::{self, Edge};
 pub(crate) struct Plan {
     /// Day 0, in the patient's time zone.
     pub(crate) baseline_date: NaiveDate,
-    /// The patient's, an IANA name.
+    /// The patient's time zone, an IANA name.
     pub(crate) time_zone: String,
     /// Days from the baseline date to the first window.
     pub(crate) first_day: i32,
     /// Days from one window to the next.
     pub(crate) every_days: i32,
-    /// How many there are.
+    /// How many windows there are.
     pub(crate) windows: i32,
     /// Local time of day.
     pub(crate) opens: NaiveTime,
-    /// Local time of day; not later than `opens`: on the day after.
+    /// Local time of day. If it is not later than `opens`, it is on the next day.
     pub(crate) closes: NaiveTime,
     /// How long after a window's end its report may still arrive.
     pub(crate) sync_for: TimeDelta,
@@ -31,7 +31,7 @@ pub(crate) struct Plan {
 /// Half open: `[opens_at, closes_at)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
-    /// Place in the plan, from 1.
+    /// Number in the plan, from 1.
     pub(crate) seq: i32,
     pub(crate) opens_at: DateTime<Utc>,
     pub(crate) closes_at: DateTime<Utc>,
@@ -53,13 +53,13 @@ pub(crate) enum PlanError {
 impl Plan {
     /// The plan's windows, in order, disjoint, none of them empty.
     ///
-    /// A clock that jumps forward may swallow a window: it is left out, because nobody could fill it in, and
-    /// the others keep their numbers. A window that would reach into the next one ends where that opens: one
-    /// moment belongs to one window, and the later one is what the patient is asked for then.
+    /// A window that the clock skips is left out, because nobody could fill it in; the others keep their numbers. A
+    /// window that would overlap the next one ends where that one opens: each moment belongs to one window, and the
+    /// later window is the one that the patient is asked for then.
     pub(crate) fn windows(&self) -> Result<Vec<Window>, PlanError> {
         let zone = wall_clock::zone(&self.time_zone).ok_or(PlanError::UnknownTimeZone)?;
         let mut windows = Vec::new();
-        // From the last to the first, so that the next one's opening is known.
+        // Backwards, so that the opening of the next window is known.
         let mut next_opening = DateTime::<Utc>::MAX_UTC;
         for seq in (1..=self.windows).rev() {
             let (opens_at, closes_at) = self.nominal(&zone, seq).ok_or(PlanError::OutOfRange)?;
@@ -74,7 +74,7 @@ impl Plan {
         Ok(windows)
     }
 
-    /// Both ends of a window as the clock on the wall has them. `None` outside the calendar.
+    /// Both ends of a window according to the plan, before it is cut at the next one. `None` outside the calendar.
     fn nominal(&self, zone: &TimeZone, seq: i32) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let days = i64::from(self.first_day) + i64::from(seq - 1) * i64::from(self.every_days);
         let day = date(self.baseline_date)?.checked_add(Span::new().try_days(days).ok()?).ok()?;
@@ -96,7 +96,7 @@ fn time(time: NaiveTime) -> Option<Time> {
     Time::midnight().checked_add(since_midnight).ok()
 }
 
-/// As chrono has it, which the rest of the service uses; to the microsecond, as the database does.
+/// Converts to chrono, which the rest of the service uses, and to microseconds, the precision of the database.
 fn utc(timestamp: Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_micros(timestamp.as_microsecond())
 }

@@ -2,13 +2,13 @@ use sqlx::query;
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
-/// A rule of the questionnaire that a report's answers have set off.
+/// An alert rule of the questionnaire whose condition a report's answers meet.
 pub(crate) struct Alert {
     pub(crate) rule: String,
     pub(crate) urgent: bool,
 }
 
-/// Stores what a report has set off.
+/// Stores the alerts that a report has raised.
 pub(crate) async fn insert(tx: &mut Tx<'_>, report_id: Uuid, alerts: &[Alert]) -> sqlx::Result<()> {
     let (rules, urgent): (Vec<_>, Vec<_>) = alerts.iter().map(|alert| (alert.rule.clone(), alert.urgent)).unzip();
     query!(

@@ -12,8 +12,8 @@ use crate::values::{Disposition, Schedule};
 pub(crate) struct Assignment {
     pub(crate) site_id: Uuid,
     pub(crate) enrolled_at: DateTime<Utc>,
-    /// Once the study takes no reports any more: since when, and until when those without a window may still arrive
-    /// that were captured before.
+    /// Set once the study is closed: when it closed, and until when reports without a window that were captured before
+    /// may still arrive.
     pub(crate) closing: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub(crate) schedule: Schedule,
     /// Canonical URL of the questionnaire.
@@ -22,14 +22,14 @@ pub(crate) struct Assignment {
     /// JSON.
     pub(crate) definition: String,
     pub(crate) retired_at: Option<DateTime<Utc>>,
-    /// The one that the time of capture falls into.
+    /// The window that contains the time of capture.
     pub(crate) window: Option<Window>,
-    /// Whether it is to have windows and has none yet.
+    /// Whether it is scheduled and its windows are not made yet.
     pub(crate) windows_pending: bool,
     pub(crate) stored: Option<Stored>,
 }
 
-/// What a patient is asked to fill in.
+/// An assignment in the list of a patient.
 pub(crate) struct Listed {
     pub(crate) assignment_id: Uuid,
     pub(crate) questionnaire_id: String,
@@ -40,21 +40,21 @@ pub(crate) struct Listed {
     pub(crate) retired_at: Option<DateTime<Utc>>,
     pub(crate) schedule: Schedule,
     pub(crate) time_zone: String,
-    /// The one that is open now, else the next.
+    /// The window that is open now, else the next one.
     pub(crate) window: Option<Window>,
 }
 
-/// A scheduled assignment that has no windows yet, or whose windows are to move.
+/// A scheduled assignment that has no windows yet, or whose windows must move.
 pub(crate) struct Unmade {
     pub(crate) assignment_id: Uuid,
-    /// Whether it has windows, which were made in a zone that the patient has left since.
+    /// Whether it has windows already, in a time zone that the patient has left.
     pub(crate) has_windows: bool,
     /// `None` when it is longer than the calendar.
     pub(crate) plan: Option<Plan>,
 }
 
-/// A person's own assignment, with the window that `captured_at` falls into and what the key stored before in
-/// the same enrolment.
+/// A person's own assignment, with the window that contains `captured_at`, and what the idempotency key has stored
+/// before in the same enrolment.
 pub(crate) async fn find(
     executor: impl PgExecutor<'_>,
     assignment_id: Uuid,
@@ -112,7 +112,8 @@ pub(crate) async fn find(
     }))
 }
 
-/// A person's own assignments, each with its current or next window; titles in the first of the languages that there is.
+/// A person's own assignments, each with its current or next window. Titles are in the first of the languages that the
+/// questionnaire has.
 pub(crate) async fn list(
     executor: impl PgExecutor<'_>,
     person_id: Uuid,
@@ -159,8 +160,8 @@ pub(crate) async fn list(
     Ok(listed.collect())
 }
 
-/// Scheduled assignments without windows, and those whose patient has left the zone of windows that have not opened
-/// yet; by id, those after one id.
+/// Scheduled assignments without windows, and those with windows that have not opened and are in a time zone that the
+/// patient has left. Ordered by id, from the one after `after`.
 pub(crate) async fn list_unmade(executor: impl PgExecutor<'_>, after: Uuid, limit: i64) -> sqlx::Result<Vec<Unmade>> {
     // A look into the index for each assignment, at its last window: nobody reads every window there is.
     let rows = query!(

@@ -2,8 +2,8 @@ use sqlx::{query, query_scalar};
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
-/// Takes the end of the chain that a report is in, as adding an event does: until this transaction ends, no
-/// other one that adds an event to it commits. Before what is decided by what is stored.
+/// Locks the head of the chain that a report belongs to, as adding an event does: until this transaction ends, no other
+/// one can add an event to the chain. To be called before reading what a decision depends on.
 pub(crate) async fn hold(tx: &mut Tx<'_>, report_id: Uuid) -> sqlx::Result<()> {
     query!(
         "SELECT seq FROM clinical.audit_chain

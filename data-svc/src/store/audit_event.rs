@@ -9,14 +9,14 @@ mod read;
 
 pub(crate) use read::{Recorded, list};
 
-/// What somebody did to a report or a review that stands in the database by now.
+/// What a person did to a report or a review. The report or review must be stored already.
 pub(crate) struct Event<'a> {
     pub(crate) enrolment_id: Uuid,
     pub(crate) actor_id: Uuid,
     pub(crate) action: Action,
     /// The report or the review.
     pub(crate) object_id: Uuid,
-    /// The revision that the report takes the place of.
+    /// The revision that the report replaces.
     pub(crate) replaces: Option<Uuid>,
     pub(crate) reason: Option<&'a str>,
 }
@@ -38,12 +38,12 @@ impl Action {
     }
 }
 
-/// Adds an event, with the trace it happens in, to the end of its enrolment's chain. Its hashes are of what
-/// the transaction has stored so far, so alerts come first.
+/// Appends an event, with the current trace id, to the chain of its enrolment. Its hashes cover what the transaction
+/// has stored so far, so alerts must be stored first.
 ///
-/// Another event of the same enrolment waits here until this one's transaction ends. One statement, because
-/// each round trip would make that wait longer. The time and the context are taken after that wait: they are those of
-/// the event's place in the chain.
+/// Another event of the same enrolment waits here until this transaction ends. This is one statement, because each
+/// round trip would make that wait longer. The time and the context are read after the wait, so that they fit the
+/// event's place in the chain.
 pub(crate) async fn insert(tx: &mut Tx<'_>, event: Event<'_>) -> sqlx::Result<()> {
     query!(
         "WITH event AS MATERIALIZED (
@@ -87,7 +87,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, event: Event<'_>) -> sqlx::Result<()
     .map(drop)
 }
 
-/// A stored event, and what stands in the database beside it now.
+/// A stored event, with the present state of the objects that it is about.
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
     pub(crate) enrolment_id: Uuid,
@@ -99,23 +99,23 @@ pub(crate) struct Link {
     pub(crate) hash: Vec<u8>,
     /// The hash that it should have.
     pub(crate) recomputed: Vec<u8>,
-    /// Who the enrolment was, and where; none in events from before that was noted.
+    /// Hash of the enrolment's context (person, site, study). `None` in old events, which have no context.
     pub(crate) context_hash: Option<Vec<u8>>,
-    /// Whether it is the event that has made the context another one.
+    /// Whether this event changes the context.
     pub(crate) changes_context: bool,
     pub(crate) recorded_at: DateTime<Utc>,
-    /// Who the enrolment is now, and where; at the last event of a chain only.
+    /// Hash of the enrolment's present context; only in the last event of a chain.
     pub(crate) current_context: Option<Vec<u8>>,
-    /// Digest of the report or the review; none when there is none of that kind in the enrolment.
+    /// Digest of the report or the review. `None` if the enrolment has no such object.
     pub(crate) object: Option<Vec<u8>>,
-    /// Digest of the revision that the report takes the place of.
+    /// Digest of the revision that the report replaces.
     pub(crate) replaced: Option<Vec<u8>>,
-    /// The end of the enrolment's chain.
+    /// The head of the enrolment's chain.
     pub(crate) head_seq: Option<i64>,
     pub(crate) head_hash: Option<Vec<u8>>,
 }
 
-/// Every event, by enrolment and place.
+/// All events, ordered by enrolment and sequence number.
 pub(crate) fn walk<'t>(tx: &'t mut Tx<'_>) -> BoxStream<'t, sqlx::Result<Link>> {
     query_as!(
         Link,

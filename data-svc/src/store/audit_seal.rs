@@ -24,7 +24,7 @@ pub(crate) struct Seal {
     pub(crate) recomputed: Vec<u8>,
 }
 
-/// A head as a seal has it.
+/// The head of a chain as a seal contains it.
 pub(crate) struct Head {
     pub(crate) study_id: Uuid,
     pub(crate) seal_seq: i64,
@@ -38,10 +38,10 @@ pub(crate) struct Unsealed {
     pub(crate) seq: i64,
 }
 
-/// Seals the chains' heads of every study in which one has moved since the study's last seal.
+/// Seals the heads of the chains of every study in which a chain has grown since the study's last seal.
 ///
-/// Of two copies that do so at the same time, the second one waits here for the first and then finds its
-/// seal taken. Both go through the studies in the same order, so that they cannot wait for each other.
+/// If two copies of the service do so at the same time, the second one waits here for the first, and then finds that
+/// its seal exists already. Both go through the studies in the same order, so that they cannot deadlock.
 pub(crate) async fn seal(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Sealed>> {
     query_as!(
         Sealed,
@@ -85,7 +85,7 @@ pub(crate) async fn seal(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Seal
     .await
 }
 
-/// How long the one event has waited for a seal that has waited longest, in seconds; zero if none waits.
+/// Age in seconds of the oldest event that has no seal yet; zero if there is none.
 pub(crate) async fn longest_wait(executor: impl PgExecutor<'_>) -> sqlx::Result<f64> {
     query_scalar!(
         r#"SELECT greatest(coalesce(extract(epoch FROM now() - min(unsealed.recorded_at)), 0), 0)::double precision
@@ -105,7 +105,7 @@ pub(crate) async fn longest_wait(executor: impl PgExecutor<'_>) -> sqlx::Result<
     .await
 }
 
-/// The first event that no seal covers although it was recorded longer ago than this.
+/// The first event that is older than this and has no seal.
 pub(crate) async fn first_unsealed(tx: &mut Tx<'_>, older_than: Duration) -> sqlx::Result<Option<Unsealed>> {
     query_as!(
         Unsealed,
@@ -122,7 +122,7 @@ pub(crate) async fn first_unsealed(tx: &mut Tx<'_>, older_than: Duration) -> sql
     .await
 }
 
-/// Every seal, by study and place.
+/// All seals, ordered by study and sequence number.
 pub(crate) fn walk<'t>(tx: &'t mut Tx<'_>) -> BoxStream<'t, sqlx::Result<Seal>> {
     query_as!(
         Seal,
@@ -138,7 +138,7 @@ pub(crate) fn walk<'t>(tx: &'t mut Tx<'_>) -> BoxStream<'t, sqlx::Result<Seal>> 
     .fetch(tx)
 }
 
-/// The first head that a seal has, and the chains or the seals have not.
+/// The first sealed head whose event or whose seal is missing.
 pub(crate) async fn first_lost_head(tx: &mut Tx<'_>) -> sqlx::Result<Option<Head>> {
     query_as!(
         Head,

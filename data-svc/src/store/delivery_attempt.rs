@@ -7,19 +7,19 @@ use uuid::Uuid;
 
 use crate::values::{Channel, NotificationState};
 
-/// What an attempt came to, and what that makes of its notification.
+/// The outcome of an attempt, and what it means for the notification.
 pub(crate) struct Verdict {
     pub(crate) outcome: &'static str,
     pub(crate) state: NotificationState,
-    /// Whether it may have been delivered.
+    /// Whether the message may have been delivered.
     pub(crate) uncertain: bool,
     /// How long a notification that stays `pending` waits for its next attempt.
     pub(crate) retry_after: Duration,
-    /// How old a notification may be at its next attempt: past that it is `dead`, or `uncertain`.
+    /// How old a notification may be at its next attempt. If it would be older, it becomes `dead` or `uncertain`.
     pub(crate) give_up_after: Duration,
 }
 
-/// Where an attempt has moved its notification.
+/// The state of a notification after an attempt.
 pub(crate) struct Transition {
     pub(crate) notification_id: Uuid,
     pub(crate) report_id: Uuid,
@@ -28,17 +28,17 @@ pub(crate) struct Transition {
     pub(crate) attempts: i32,
 }
 
-/// Stores an attempt of each notification and moves them on; gives those that were moved. One of which a later attempt
-/// has begun is moved by that instead, unless this one has delivered it: then there is nothing left to attempt. One
-/// statement, so that both happen or neither, in one round trip.
+/// Stores an attempt of each notification and updates the notifications; returns those that were updated. If a later
+/// attempt has begun, the later one updates the notification, unless this one has delivered it: then there is nothing
+/// left to attempt. This is one statement, so that both changes happen or neither, in one round trip.
 pub(crate) async fn record(
     executor: impl PgExecutor<'_>,
     notification_ids: &[Uuid],
     attempts: &[i32],
     verdict: &Verdict,
 ) -> sqlx::Result<Vec<Transition>> {
-    // Out of sub-queries the arrays are as long as any others to the planner, which then keeps one plan for all. Inside of
-    // `coalesce` it does not see that there is an index of what is pending, which it would read from end to end.
+    // The arrays come from sub-queries, so that the planner does not know their lengths and keeps one generic plan.
+    // `coalesce` hides the condition from the index of pending notifications, which would be read from end to end.
     query_as!(
         Transition,
         r#"WITH recorded AS (

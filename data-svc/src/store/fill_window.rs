@@ -17,7 +17,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// A window out of an outer join: none without an id.
+    /// A window from the columns of an outer join. `None` without an id.
     pub(super) fn from_columns(
         window_id: Option<Uuid>,
         opens_at: Option<DateTime<Utc>>,
@@ -35,7 +35,7 @@ impl Window {
     }
 }
 
-/// Windows of a site that have closed, and those of them with a report.
+/// How many windows of a site have closed, and how many of these have a report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) closed: u64,
@@ -61,7 +61,8 @@ impl Columns {
     }
 }
 
-/// Stores an assignment's windows, made in a zone. Those that another copy of the service has stored stay as they are.
+/// Stores an assignment's windows, computed in a time zone. Windows that another copy of the service has stored stay as
+/// they are.
 pub(crate) async fn insert(
     executor: impl PgExecutor<'_>,
     assignment_id: Uuid,
@@ -88,9 +89,9 @@ pub(crate) async fn insert(
     .map(drop)
 }
 
-/// Puts those of an assignment's windows that have not opened where they are in the zone that the patient is in now;
-/// `windows` are all of the plan's there. Does nothing where another copy of the service has, or the patient has gone
-/// on to yet another zone.
+/// Moves those of an assignment's windows that have not opened to where they are in the patient's new time zone.
+/// `windows` are all windows of the plan in that zone. Does nothing if another copy of the service has done so, or if
+/// the patient has changed the time zone once more.
 pub(crate) async fn move_unopened(
     executor: impl PgExecutor<'_>,
     assignment_id: Uuid,

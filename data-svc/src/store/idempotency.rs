@@ -7,33 +7,34 @@ use uuid::Uuid;
 
 use crate::values::Disposition;
 
-/// A key that was free and is now taken for a new report or a new revision.
+/// A key that was free and is now claimed for a new report or a new revision.
 pub(crate) struct Claimed {
     pub(crate) enrolment_id: Uuid,
     pub(crate) report_id: Uuid,
 }
 
-/// Why a key could not be taken.
+/// Why a key could not be claimed.
 pub(crate) struct Refusal {
     pub(crate) study_closed: bool,
-    /// Whether the enrolment has sent as many reports of the kind, urgent or not, within an hour as the study takes.
+    /// Whether the enrolment has sent as many reports within an hour as the study allows. Urgent reports and others are
+    /// counted separately.
     pub(crate) too_many: bool,
     pub(crate) stored: Option<Stored>,
 }
 
-/// What the key stored before.
+/// What the key has stored before.
 pub(crate) struct Stored {
     /// The revision that was stored or reviewed.
     pub(crate) report_id: Uuid,
     pub(crate) revision: i32,
     pub(crate) fingerprint: Vec<u8>,
     pub(crate) disposition: Disposition,
-    /// What was stored, if it was a review.
+    /// The review, if the key has stored one.
     pub(crate) review_id: Option<Uuid>,
 }
 
 impl Stored {
-    /// What a key stored out of an outer join: nothing without an id.
+    /// From the columns of an outer join. `None` without an id.
     pub(super) fn from_columns(
         report_id: Option<Uuid>,
         revision: Option<i32>,
@@ -51,9 +52,9 @@ impl Stored {
     }
 }
 
-/// Takes the key for a new report. `None` when it is taken, the assignment is not the person's, the study is closed,
-/// unless the report was captured `before_closing`, or the person has sent so many reports within an hour that the study
-/// takes no more. Urgent ones are counted by themselves, so that no flood of others keeps one out.
+/// Claims the key for a new report. `None` in these cases: the key is taken; the assignment is not the person's; the
+/// study is closed and the report was not captured `before_closing`; the person has sent as many reports within an hour
+/// as the study allows. Urgent reports are counted separately, so that many others cannot keep an urgent one out.
 ///
 /// A second request with the same key waits here until the first one's transaction ends.
 pub(crate) async fn claim(
@@ -93,9 +94,9 @@ pub(crate) async fn claim(
     .await
 }
 
-/// Takes the key for a new revision of a person's own report. `None` when it is taken, the report is another's, or the
-/// person has amended as many reports within an hour as the study takes; amendments are counted by themselves, and urgent
-/// ones of them. Waits as [`claim`] does.
+/// Claims the key for a new revision of a person's own report. `None` in these cases: the key is taken; the report is
+/// not the person's; the person has amended as many reports within an hour as the study allows. Amendments are counted
+/// separately from reports, and urgent amendments separately from others. Waits like [`claim`].
 pub(crate) async fn claim_amendment(
     tx: &mut Tx<'_>,
     supersedes: Uuid,
@@ -131,8 +132,8 @@ pub(crate) async fn claim_amendment(
     .await
 }
 
-/// Takes the key for a review of a report of one of the sites; gives the review's id. `None` when it is taken, or
-/// the report is of another site. Waits as [`claim`] does.
+/// Claims the key for a review of a report of one of the sites; returns the review's id. `None` if the key is taken, or
+/// the report belongs to another site. Waits like [`claim`].
 pub(crate) async fn claim_review(
     tx: &mut Tx<'_>,
     report_id: Uuid,
@@ -157,7 +158,7 @@ pub(crate) async fn claim_review(
     .await
 }
 
-/// What a key of a report's enrolment stored before.
+/// What a key has stored before in the enrolment of a report.
 pub(crate) async fn find(tx: &mut Tx<'_>, report_id: Uuid, key: &str) -> sqlx::Result<Option<Stored>> {
     query_as!(
         Stored,
@@ -174,8 +175,8 @@ pub(crate) async fn find(tx: &mut Tx<'_>, report_id: Uuid, key: &str) -> sqlx::R
     .await
 }
 
-/// Deletes some of the keys that were taken longer than `keep_for` ago and whose report can arrive no more, oldest
-/// first; gives how many.
+/// Deletes up to `limit` keys, oldest first, that were claimed longer than `keep_for` ago and whose report cannot
+/// arrive any more; returns how many.
 pub(crate) async fn delete_expired(executor: impl PgExecutor<'_>, keep_for: Duration, limit: i64) -> sqlx::Result<u64> {
     let deleted = query_scalar!(
         r#"SELECT clinical.delete_idempotency_keys(now() - $1::interval, $2) AS "deleted!""#,
@@ -185,7 +186,7 @@ pub(crate) async fn delete_expired(executor: impl PgExecutor<'_>, keep_for: Dura
     Ok(deleted.fetch_one(executor).await?.unsigned_abs())
 }
 
-/// Why [`claim`] took nothing. `None` when the assignment is not the person's.
+/// Why [`claim`] claimed nothing. `None` if the assignment is not the person's.
 pub(crate) async fn explain(
     tx: &mut Tx<'_>,
     assignment_id: Uuid,

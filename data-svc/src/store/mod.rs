@@ -20,12 +20,12 @@ pub(crate) mod untold_report;
 use sqlx::query;
 use telemetry::postgres::Tx;
 
-/// Lets a transaction see the database as it is now, to its end. The first statement of the transaction.
+/// Makes a transaction read one snapshot of the database to its end. Must be its first statement.
 pub(crate) async fn freeze(tx: &mut Tx<'_>) -> sqlx::Result<()> {
     query!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(tx).await.map(drop)
 }
 
-/// Whether a statement was refused because it breaks this constraint.
+/// Whether a statement failed because it violates this constraint.
 pub(crate) fn breaks(error: &sqlx::Error, constraint: &str) -> bool {
     error.as_database_error().is_some_and(|error| error.constraint() == Some(constraint))
 }

@@ -6,22 +6,22 @@ use sqlx::{PgExecutor, query_as, query_scalar};
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
-/// A version of an instrument.
+/// A version of a questionnaire.
 pub(crate) struct QuestionnaireVersion {
     pub(crate) questionnaire_id: String,
     pub(crate) version: String,
     pub(crate) url: String,
-    /// JSON, to the byte what the digest is of.
+    /// JSON, byte for byte what the digest was computed from.
     pub(crate) definition: String,
     pub(crate) sha256: Vec<u8>,
     pub(crate) retired_at: Option<DateTime<Utc>>,
-    /// Of the texts that follow; where there are none, of the definition's own.
+    /// The language of `texts`, or of the definition if there are none.
     pub(crate) language: String,
-    /// By their places in the definition.
+    /// Translated texts by JSON pointer into the definition.
     pub(crate) texts: Option<Json<BTreeMap<String, String>>>,
 }
 
-/// An instrument by its short name and version, with its texts in the first of the languages that there is.
+/// A questionnaire by its short name and version, with its texts in the first of the languages that it has.
 pub(crate) async fn find(
     executor: impl PgExecutor<'_>,
     questionnaire_id: &str,
@@ -44,7 +44,7 @@ pub(crate) async fn find(
     .await
 }
 
-/// The first instrument that is not the one that its digest was made of.
+/// The first questionnaire whose definition does not match its digest.
 pub(crate) async fn first_changed(tx: &mut Tx<'_>) -> sqlx::Result<Option<Uuid>> {
     query_scalar!(
         "SELECT questionnaire_version_id

@@ -15,9 +15,9 @@ mod search;
 pub(crate) use read::{Report, Scope, Summary, UrgentRevision, count_by_site, find, list};
 pub(crate) use search::{Found, Wanted, search};
 
-/// A window takes one first revision.
+/// Constraint: a window has one first revision at most.
 pub(crate) const ONE_PER_WINDOW: &str = "report_window_id_revision_key";
-/// A revision is replaced by one other.
+/// Constraint: a revision is superseded once at most.
 pub(crate) const ONE_SUCCESSOR: &str = "report_supersedes_key";
 
 /// A first revision.
@@ -30,7 +30,7 @@ pub(crate) struct NewReport<'a> {
     pub(crate) contents: Contents<'a>,
 }
 
-/// What a revision says, and what the rules made of it.
+/// What a revision says, and the result of the rules.
 pub(crate) struct Contents<'a> {
     pub(crate) answers: Answers,
     pub(crate) raw_body: &'a [u8],
@@ -96,7 +96,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, report: NewReport<'_>) -> sqlx::Resu
     .map(drop)
 }
 
-/// Stores a revision in the place of another: of the same assignment, window and time of capture. Gives its number.
+/// Stores a revision that supersedes another, with the same assignment, window and time of capture. Returns its number.
 pub(crate) async fn amend(
     tx: &mut Tx<'_>,
     report_id: Uuid,
@@ -127,7 +127,7 @@ pub(crate) async fn amend(
     .await
 }
 
-/// A revision that is the person's own or of one of the sites, as far as it matters before a change.
+/// A revision of the person's own or of one of the sites, with what a change to it depends on.
 pub(crate) async fn find_target(
     tx: &mut Tx<'_>,
     report_id: Uuid,
@@ -152,7 +152,7 @@ pub(crate) async fn find_target(
     .await
 }
 
-/// The first report, with its enrolment, whose body is not the one that its hash was made of.
+/// The first report, with its enrolment, whose body does not match its hash.
 pub(crate) async fn first_with_other_body(tx: &mut Tx<'_>) -> sqlx::Result<Option<(Uuid, Uuid)>> {
     let row = query!(
         "SELECT enrolment_id, report_id FROM clinical.report
@@ -163,7 +163,7 @@ pub(crate) async fn first_with_other_body(tx: &mut Tx<'_>) -> sqlx::Result<Optio
     Ok(row.fetch_optional(tx).await?.map(|row| (row.enrolment_id, row.report_id)))
 }
 
-/// The first report, with its enrolment, that has not exactly one event which tells where it comes from.
+/// The first report, with its enrolment, whose creation or amendment is not recorded in exactly one event.
 pub(crate) async fn first_without_event(tx: &mut Tx<'_>) -> sqlx::Result<Option<(Uuid, Uuid)>> {
     let row = query!(
         "SELECT enrolment_id, report_id FROM clinical.report

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::values::ReviewOutcome;
 
-/// A report has one review at most.
+/// Constraint: a revision has one review at most.
 pub(crate) const ONE_PER_REPORT: &str = "review_report_id_key";
 
 /// A nurse's verdict on one revision.
@@ -17,7 +17,7 @@ pub(crate) struct Review {
 }
 
 impl Review {
-    /// A review out of an outer join: none without an id.
+    /// A review from the columns of an outer join. `None` without an id.
     pub(super) fn from_columns(
         review_id: Option<Uuid>,
         reviewer_id: Option<Uuid>,
@@ -48,7 +48,7 @@ pub(crate) async fn insert(
     .map(drop)
 }
 
-/// The first review, with its report's enrolment, that has not exactly one event which tells where it comes from.
+/// The first review, with its report's enrolment, that is not recorded in exactly one event.
 pub(crate) async fn first_without_event(tx: &mut Tx<'_>) -> sqlx::Result<Option<(Uuid, Uuid)>> {
     let row = query!(
         r#"SELECT enrolment_id AS "enrolment_id!", review_id AS "review_id!"

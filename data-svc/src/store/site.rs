@@ -19,7 +19,7 @@ pub(crate) struct SiteOfStudy {
     pub(crate) study_title: String,
 }
 
-/// The sites with their studies, by the codes of both.
+/// The sites with their studies, ordered by the codes of both.
 pub(crate) async fn list_with_study(
     executor: impl PgExecutor<'_>,
     site_ids: &[Uuid],
@@ -37,7 +37,7 @@ pub(crate) async fn list_with_study(
     .await
 }
 
-/// Those of the sites that are the study's, by code.
+/// Those of the sites that belong to the study, ordered by code.
 pub(crate) async fn list(executor: impl PgExecutor<'_>, study_id: Uuid, site_ids: &[Uuid]) -> sqlx::Result<Vec<Site>> {
     query_as!(
         Site,

@@ -6,7 +6,7 @@ pub(crate) struct Study {
     pub(crate) study_id: Uuid,
     pub(crate) code: String,
     pub(crate) title: String,
-    /// Since then it takes no reports.
+    /// From then on it takes no reports.
     pub(crate) closed_at: Option<DateTime<Utc>>,
 }
 

@@ -5,13 +5,13 @@ use service_kit::database::interval;
 use sqlx::{PgExecutor, query, query_as, query_scalar};
 use uuid::Uuid;
 
-/// A report that was found to have nobody who was told of it, or is being told.
+/// An untold report: no nurse was notified of it, and no notification is on its way.
 pub(crate) struct Untold {
     pub(crate) report_id: Uuid,
     pub(crate) urgent: bool,
 }
 
-/// Keeps these reports as ones that nobody was told of, as far as that is so; gives those of which it was not known.
+/// Records those of the reports that are untold; returns those that are newly found.
 pub(crate) async fn note(executor: impl PgExecutor<'_>, report_ids: &[Uuid]) -> sqlx::Result<Vec<Untold>> {
     query_as!(
         Untold,
@@ -34,8 +34,8 @@ pub(crate) async fn note(executor: impl PgExecutor<'_>, report_ids: &[Uuid]) -> 
     .await
 }
 
-/// Reports that nobody was told of and that were overlooked: whoever was to note it has died. One that was found before is
-/// overlooked if what has ended has come since.
+/// Untold reports that were overlooked, because the process that should have recorded them crashed. A report that was
+/// recorded before is among them if notifications that were created or resent since then have ended.
 pub(crate) async fn overlooked(executor: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<Vec<Uuid>> {
     query_scalar!(
         r#"SELECT DISTINCT report_id
@@ -55,14 +55,14 @@ pub(crate) async fn overlooked(executor: impl PgExecutor<'_>, limit: i64) -> sql
     .await
 }
 
-/// A report for which the nurses of the whole study are to be told.
+/// An untold report of which the nurses of the whole study should be notified.
 pub(crate) struct Escalation {
     pub(crate) report_id: Uuid,
     pub(crate) site_ids: Vec<Uuid>,
 }
 
-/// Takes reports that are due to be escalated, urgent ones first, for as long as `lease`. Those that somebody was told of
-/// meanwhile are left out, for good.
+/// Leases untold reports that are due to be escalated, urgent ones first, for the time `lease`. A report that is not
+/// untold any more is left out, and is not escalated later either.
 pub(crate) async fn claim(executor: impl PgExecutor<'_>, limit: i64, lease: Duration) -> sqlx::Result<Vec<Escalation>> {
     query_as!(
         Escalation,
@@ -97,7 +97,7 @@ pub(crate) async fn claim(executor: impl PgExecutor<'_>, limit: i64, lease: Dura
     .await
 }
 
-/// Has a report wait that nobody can be told of; says whether it is one.
+/// Postpones a report of which nobody can be notified. Returns whether it is still untold.
 pub(crate) async fn put_off(
     executor: impl PgExecutor<'_>,
     report_id: Uuid,
@@ -114,7 +114,7 @@ pub(crate) async fn put_off(
     Ok(waiting.execute(executor).await?.rows_affected() > 0)
 }
 
-/// A report on the list of a study.
+/// An untold report in the list of a study.
 pub(crate) struct Listed {
     pub(crate) report_id: Uuid,
     pub(crate) site_id: Uuid,
@@ -122,8 +122,8 @@ pub(crate) struct Listed {
     pub(crate) found_at: DateTime<Utc>,
 }
 
-/// A study's reports that nobody at their own site was told of until now, newest first, from the one after `after`. Who was
-/// told at another site finds them here.
+/// A study's reports of which no nurse of their own site was notified and which nobody has reviewed. Newest first, from
+/// the one after `after`. Nurses who were notified at another site find the reports here.
 pub(crate) async fn list(
     executor: impl PgExecutor<'_>,
     study_id: Uuid,
@@ -154,13 +154,13 @@ pub(crate) async fn list(
     .await
 }
 
-/// A report of which nobody was told, and how many there are.
+/// An untold report, and how many there are in all.
 pub(crate) struct Found {
     pub(crate) report_id: Uuid,
     pub(crate) total: i64,
 }
 
-/// The first `limit` of all the reports that nobody was told of, known or not.
+/// The first `limit` of all untold reports, recorded or not.
 pub(crate) async fn survey(executor: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<Vec<Found>> {
     query_as!(
         Found,

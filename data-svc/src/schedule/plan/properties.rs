@@ -1,4 +1,4 @@
-//! What holds for every zone, near every change of its clock, whatever the times.
+//! Properties that hold in every time zone, near every clock change, for all times of day.
 
 use std::sync::LazyLock;
 
@@ -10,15 +10,15 @@ use proptest::sample::select;
 use super::*;
 
 const MINUTES_A_DAY: u32 = 24 * 60;
-/// Days of a plan around a change of the clock.
+/// Days in a plan around a clock change.
 const DAYS: i32 = 6;
 
 static ZONES: LazyLock<Vec<String>> = LazyLock::new(|| {
     db().available().map(|name| name.to_string()).filter(|name| !name.starts_with("Etc/Unknown")).collect()
 });
 
-/// Each zone with a day three days before a change of its clock, 2026 to 2028; zones whose clock never
-/// changes with one day.
+/// Each zone with a day three days before a clock change, for every change from 2026 to 2028. Zones without clock
+/// changes appear once.
 static CHANGES: LazyLock<Vec<(String, NaiveDate)>> = LazyLock::new(|| {
     let (from, until) = (timestamp("2026-01-01T00:00:00Z"), timestamp("2029-01-01T00:00:00Z"));
     let start = |zone: &TimeZone, change: Timestamp| {
@@ -45,7 +45,7 @@ fn timestamp(text: &str) -> Timestamp {
 }
 
 fn time_of_day() -> impl Strategy<Value = NaiveTime> {
-    // As often in the small hours, when clocks change, as in the rest of the day.
+    // Half of the times are in the first four hours of the day, when clocks change.
     prop_oneof![0..240_u32, 0..MINUTES_A_DAY]
         .prop_map(|minute| NaiveTime::from_hms_opt(minute / 60, minute % 60, 0).expect("a time of day"))
 }
@@ -55,8 +55,8 @@ fn plan(zone: &str, baseline_date: NaiveDate, opens: NaiveTime, closes: NaiveTim
     Plan { baseline_date, time_zone, first_day: 0, every_days: 1, windows: DAYS, opens, closes, sync_for }
 }
 
-/// All moments at which the clock on the wall shows the time: none, one or two. Unlike the plan, it asks
-/// the zone for the clock at a moment, never for the moment of a clock.
+/// All moments at which a clock in the zone shows the local time: none, one or two. Unlike the plan, this converts
+/// moments to local times, never the other way round, so that the test does not repeat the code.
 fn moments(zone: &TimeZone, shown: civil::DateTime) -> Vec<Timestamp> {
     let as_utc = jiff::tz::Offset::UTC.to_timestamp(shown).expect("an instant");
     let mut moments: Vec<_> = [-30, 30]
@@ -70,7 +70,7 @@ fn moments(zone: &TimeZone, shown: civil::DateTime) -> Vec<Timestamp> {
     moments
 }
 
-/// Whether the clock jumps over the time at this moment.
+/// Whether the clock skips the local time with its change at this moment.
 fn jumps(zone: &TimeZone, shown: civil::DateTime, at: Timestamp) -> bool {
     let before = at - SignedDuration::from_nanos(1);
     zone.to_datetime(before) < shown && shown < zone.to_datetime(at)
@@ -80,7 +80,7 @@ fn in_jiff(moment: DateTime<Utc>) -> Timestamp {
     Timestamp::from_microsecond(moment.timestamp_micros()).expect("an instant")
 }
 
-/// The clock times that a window was asked for.
+/// The local times at which a window should open and close.
 fn asked(plan: &Plan, window: i32) -> (civil::DateTime, civil::DateTime) {
     let day = plan.baseline_date + TimeDelta::days((window - 1).into());
     let closing_day = if plan.closes <= plan.opens { day + TimeDelta::days(1) } else { day };
@@ -99,7 +99,8 @@ fn check_order(windows: &[Window]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The window is the one that was asked for, as far as the clock allows; `next` opens after it.
+/// Checks that the window opens and closes at its local times, as far as the clock allows; `next` is the window after
+/// it.
 fn check_window(plan: &Plan, window: &Window, next: Option<&Window>) -> Result<(), TestCaseError> {
     let zone = TimeZone::get(&plan.time_zone).expect("a zone");
     let (opening, closing) = asked(plan, window.seq);
@@ -114,7 +115,7 @@ fn check_window(plan: &Plan, window: &Window, next: Option<&Window>) -> Result<(
             None => prop_assert!(jumps(&zone, closing, closes_at), "{:?}", plan),
         }
     } else if let Some(last) = moments(&zone, closing).last() {
-        // Cut, never stretched.
+        // A window can be cut at the next one, but never be longer than planned.
         prop_assert!(closes_at <= *last, "{:?}", plan);
     }
     // The largest change of these years is two hours, in Antarctica.

@@ -1,6 +1,6 @@
 use super::*;
 
-/// One window, as civil times in and instants out.
+/// One window: local times as input, moments as the result.
 struct Example {
     zone: &'static str,
     day: &'static str,
@@ -49,9 +49,9 @@ fn an_opening_that_the_clock_skips_moves_to_the_end_of_the_gap() {
     check(&[
         example("Europe/Berlin", "2026-03-29", "02:30", "20:00", "2026-03-29T01:00:00Z", "2026-03-29T18:00:00Z"),
         example("America/New_York", "2027-03-14", "02:00", "09:00", "2027-03-14T07:00:00Z", "2027-03-14T13:00:00Z"),
-        // Half an hour only: 02:00 becomes 02:30.
+        // The clock changes by half an hour only: 02:00 becomes 02:30.
         example("Australia/Lord_Howe", "2026-10-04", "02:10", "03:00", "2026-10-03T15:30:00Z", "2026-10-03T16:00:00Z"),
-        // The evening before, by the clock of the wall.
+        // In local time, the clock changes in the evening before.
         example("America/Nuuk", "2026-03-28", "23:30", "12:00", "2026-03-29T01:00:00Z", "2026-03-29T13:00:00Z"),
         example("Africa/Casablanca", "2026-03-22", "02:30", "08:00", "2026-03-22T02:00:00Z", "2026-03-22T07:00:00Z"),
     ]);
@@ -121,7 +121,7 @@ fn a_window_that_the_clock_skips_is_left_out() {
     let skipped = |zone, day, opens, closes| Example { zone, day, opens, closes, expected: None };
     check(&[
         skipped("Europe/Berlin", "2026-03-29", "02:10", "02:40"),
-        // Samoa crossed the date line: this day was not.
+        // Samoa moved across the date line: this day does not exist there.
         skipped("Pacific/Apia", "2011-12-30", "06:00", "22:00"),
     ]);
 }
@@ -135,7 +135,7 @@ fn the_windows_around_a_skipped_day_keep_their_numbers() {
 
 #[test]
 fn a_window_ends_where_the_next_one_opens() {
-    // The clock shows 02:30 twice: without the cut, both windows would hold the hour between.
+    // The clock shows 02:30 twice. Without the cut, both windows would contain the hour in between.
     let windows = Plan { windows: 2, ..plan("Europe/Berlin", "2026-10-24", "02:30", "02:30") }.windows();
     let windows = windows.expect("a plan with windows");
     assert_eq!(windows[0].closes_at, windows[1].opens_at);

@@ -1,4 +1,4 @@
-//! What nurses read of the audit trail.
+//! Reads of the audit trail for nurses.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -23,8 +23,8 @@ pub(crate) struct Recorded {
     pub(crate) hash: Vec<u8>,
 }
 
-/// Events of a report in all its revisions, of their reviews, and of the enrolment and assignment that it is of,
-/// oldest first, those after one place in the chain. None unless the report is of one of the sites.
+/// Events of a report in all its revisions, of their reviews, and of the report's enrolment and assignment. Oldest
+/// first, after a sequence number. Empty unless the report belongs to one of the sites.
 pub(crate) async fn list(
     executor: impl PgExecutor<'_>,
     report_id: Uuid,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::values::Channel;
 
-/// A notification its worker now holds; `attempts` counts this one.
+/// A notification that a worker has leased. `attempts` includes the attempt that begins now.
 pub(crate) struct Claimed {
     pub(crate) notification_id: Uuid,
     pub(crate) report_id: Uuid,
@@ -21,25 +21,25 @@ pub(crate) struct Claimed {
     pub(crate) claimed_at: DateTime<Utc>,
     /// Microseconds since it was enqueued.
     pub(crate) age: i64,
-    /// The study, for a nurse of another site than the report's.
+    /// The study, if the nurse belongs to another site than the report.
     pub(crate) study_id: Option<Uuid>,
-    /// Whether it may be told in one message with others.
+    /// Whether it may be delivered in one message with others.
     pub(crate) gathered: bool,
-    /// Its site's, unless it is urgent: from, until, IANA time zone.
+    /// The site's quiet hours (from, until, IANA time zone). `None` if the notification is urgent.
     pub(crate) quiet_hours: Option<Vec<String>>,
 }
 
-/// Leases what is due of a report's notifications, but for those that are gathered, which wait for others. What another
-/// worker holds is skipped, not waited for.
+/// Leases those notifications of a report that are due, except gathered ones, which wait for others. Rows that another
+/// worker holds are skipped, not waited for.
 pub(crate) async fn claim(
     executor: impl PgExecutor<'_>,
     report_id: Uuid,
     channels: &[Channel],
     lease: Duration,
 ) -> sqlx::Result<Vec<Claimed>> {
-    // The plan is made once, mostly while next to nothing is pending, and an index of what is pending looks best then. With
-    // a backlog it would be read from end to end for every report. Inside of `coalesce` the planner does not see that the
-    // condition is that index's.
+    // The plan is cached, mostly while few notifications are pending, and then the index of pending ones looks best.
+    // With a backlog that index would be read from end to end for every report. `coalesce` hides the condition from the
+    // planner, so that it does not use the index.
     query_as!(
         Claimed,
         r#"UPDATE clinical.notification
@@ -66,12 +66,12 @@ pub(crate) async fn claim(
     .await
 }
 
-/// Notifications that are claimed beside others to be told with them.
+/// Most gathered notifications that are leased to be delivered with others.
 const COMPANIONS: i64 = 1000;
 
-/// Leases `limit` notifications that are due and that nobody holds, urgent ones first and then the oldest. One
-/// that was never put off may have a hint on its way, and is left to it for `overdue`. With one that is gathered come all
-/// others that are due for its nurse.
+/// Leases `limit` notifications that are due and that no worker holds, urgent ones first, then the oldest. A
+/// notification that was never postponed may have a hint on its way, and is left to that hint until it is overdue by
+/// `overdue`. With a gathered notification, the other gathered ones that are due for the same nurse are leased too.
 pub(crate) async fn claim_due(
     executor: impl PgExecutor<'_>,
     overdue: Duration,
@@ -120,9 +120,9 @@ pub(crate) async fn claim_due(
     .await
 }
 
-/// Gives claims back that came to no attempt, but for those of which a later one has begun. `attempts` are theirs.
+/// Releases claims whose delivery was not attempted, unless a later attempt has begun. `attempts` are their numbers.
 ///
-/// Found by their ids, not in an index of what is pending: see [`claim`].
+/// Rows are found by their ids, not by the index of pending notifications: see [`claim`].
 pub(crate) async fn release(
     executor: impl PgExecutor<'_>,
     notification_ids: &[Uuid],
@@ -144,7 +144,7 @@ pub(crate) async fn release(
     .map(drop)
 }
 
-/// Gives claims back that came to no attempt because their sites are not to be told yet.
+/// Releases claims whose delivery was not attempted because of quiet hours, until those end.
 pub(crate) async fn put_back(executor: impl PgExecutor<'_>, held: &[(&Claimed, DateTime<Utc>)]) -> sqlx::Result<()> {
     let ids: Vec<_> = held.iter().map(|(claim, _)| claim.notification_id).collect();
     let attempts: Vec<_> = held.iter().map(|(claim, _)| claim.attempts).collect();

@@ -1,4 +1,4 @@
-//! The outbox: what is put in, who holds it, and what has become of it.
+//! The outbox: stores notifications, leases them, and reads their state.
 
 mod claim;
 mod read;

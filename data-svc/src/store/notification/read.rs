@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::values::{Channel, NotificationState};
 
-/// A notification that nobody got, with its last attempt.
+/// A notification that was not delivered, or may not have been, with its last attempt.
 pub(crate) struct Undelivered {
     pub(crate) notification_id: Uuid,
     pub(crate) report_id: Uuid,
@@ -20,8 +20,8 @@ pub(crate) struct Undelivered {
     pub(crate) since: DateTime<Utc>,
 }
 
-/// A site's notifications that are `dead`, `cancelled`, or `uncertain`, the last of which may still be tried again;
-/// newest first, from the one after `after`.
+/// A site's notifications that are `dead`, `cancelled` or `uncertain`; an uncertain one may still be retried. Newest
+/// first, from the one after `after`.
 pub(crate) async fn list_undelivered(
     executor: impl PgExecutor<'_>,
     site_id: Uuid,
@@ -58,7 +58,7 @@ pub(crate) async fn list_undelivered(
     .await
 }
 
-/// Whether there is such a notification of one of the sites.
+/// Whether the notification exists at one of the sites.
 pub(crate) async fn exists(
     executor: impl PgExecutor<'_>,
     notification_id: Uuid,
@@ -75,11 +75,11 @@ pub(crate) async fn exists(
     .await
 }
 
-/// How much waits in the outbox.
+/// The backlog of the outbox.
 pub(crate) struct Backlog {
-    /// Notifications that have come to no end.
+    /// Pending notifications.
     pub(crate) depth: f64,
-    /// Seconds since the first one of them was due; zero if none is.
+    /// Seconds since the oldest of them was due; zero if none is due.
     pub(crate) age: f64,
 }
 
@@ -95,17 +95,17 @@ pub(crate) async fn backlog(executor: impl PgExecutor<'_>) -> sqlx::Result<Backl
     .await
 }
 
-/// A notification that does not move on, or that has come to an end which no attempt explains.
+/// A notification that makes no progress, or whose final state no attempt explains.
 pub(crate) struct Stuck {
     pub(crate) notification_id: Uuid,
     pub(crate) state: String,
-    /// How many there are of them.
+    /// How many stuck notifications there are in all.
     pub(crate) total: i64,
 }
 
-/// The first `limit` of those that nobody has touched for `stuck_after` although they are due, those that came to no end within
-/// `pending_after`, and those whose attempts do not say what their state says. Quiet hours, of less than a day,
-/// may have come before a last attempt.
+/// The first `limit` stuck notifications: those that have been due for `stuck_after` without a lease, those that are
+/// still pending after `pending_after`, and those in a final state that no attempt explains. Quiet hours, which are
+/// shorter than a day, may delay the last attempt.
 pub(crate) async fn list_stuck(
     executor: impl PgExecutor<'_>,
     stuck_after: Duration,

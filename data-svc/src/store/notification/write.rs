@@ -6,16 +6,16 @@ use telemetry::TraceContext;
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
-/// What the notifications of a report share.
+/// What all notifications of a report have in common.
 pub(crate) struct Enqueued {
     pub(crate) due_at: DateTime<Utc>,
-    /// Its site's, unless it is urgent: from, until, IANA time zone.
+    /// The site's quiet hours (from, until, IANA time zone). `None` if the report is urgent.
     pub(crate) quiet_hours: Option<Vec<String>>,
 }
 
-/// Writes one notification per recipient and channel, with its place in the current trace beside it. One that can wait is
-/// gathered, to be told with others, when the enrolment has sent more than the study wants told one by one. None when
-/// there is nobody to tell.
+/// Stores one notification per recipient and channel, with the current trace context. If the enrolment has sent more
+/// reports than the study wants delivered one by one, notifications that are not urgent are gathered: they wait to be
+/// delivered with others. `None` if there are no recipients.
 pub(crate) async fn insert(
     tx: &mut Tx<'_>,
     report_id: Uuid,
@@ -24,9 +24,9 @@ pub(crate) async fn insert(
     urgent: bool,
 ) -> sqlx::Result<Option<Enqueued>> {
     let context = TraceContext::current();
-    // The site is asked once, not once a row: the sub-query after RETURNING depends on none. Out of a sub-query the array is
-    // as long as any other to the planner, which then keeps one plan for all: to plan takes as long as to execute. OFFSET
-    // has `told_at` worked out once, and not wherever it stands, for every row.
+    // The sub-query after RETURNING does not depend on the row, so the site is read once, not once per row. The array
+    // comes from a sub-query, so that the planner does not know its length and keeps one generic plan: planning takes
+    // as long as execution. OFFSET makes Postgres compute `told_at` once, not again in every row.
     query_as!(
         Enqueued,
         r#"INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, urgent, traceparent,
@@ -68,8 +68,8 @@ pub(crate) async fn insert(
     .map(|rows| rows.into_iter().next())
 }
 
-/// Writes notifications of a report that nobody was told of, for those nurses who had none yet; gives how many nurses
-/// those are. `recipients` and `site_ids` are of one length: each nurse and the site where she works.
+/// Stores notifications of an untold report, for those of the nurses who had none yet; returns how many nurses those
+/// are. `recipients` and `site_ids` have the same length: each nurse and the site where she works.
 pub(crate) async fn insert_escalated(
     executor: impl PgExecutor<'_>,
     report_id: Uuid,
@@ -99,7 +99,7 @@ pub(crate) async fn insert_escalated(
     Ok(told.into_iter().collect::<HashSet<_>>().len())
 }
 
-/// Puts all of a report's notifications off.
+/// Postpones all notifications of a report.
 pub(crate) async fn put_off(tx: &mut Tx<'_>, report_id: Uuid, until: DateTime<Utc>) -> sqlx::Result<()> {
     query!("UPDATE clinical.notification SET due_at = $2 WHERE report_id = $1", report_id, until)
         .execute(tx)
@@ -107,8 +107,8 @@ pub(crate) async fn put_off(tx: &mut Tx<'_>, report_id: Uuid, until: DateTime<Ut
         .map(drop)
 }
 
-/// Makes a notification of one of the sites due that was given up or may not have arrived; says whether there was such
-/// a one, held by nobody.
+/// Makes a notification of one of the sites due again that was given up or may not have arrived, and that no worker
+/// holds. Returns whether there was one.
 pub(crate) async fn resend(
     executor: impl PgExecutor<'_>,
     notification_id: Uuid,

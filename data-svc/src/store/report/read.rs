@@ -1,4 +1,4 @@
-//! What patients and nurses read of reports.
+//! Reads of reports for patients and nurses.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub(crate) struct Report {
     pub(crate) person_id: Uuid,
     pub(crate) questionnaire_id: String,
     pub(crate) version: String,
-    /// Canonical.
+    /// Canonical URL of the questionnaire.
     pub(crate) url: String,
     pub(crate) revision: i32,
     pub(crate) captured_at: Captured,
@@ -57,9 +57,9 @@ pub(crate) struct Summary {
     pub(crate) captured_at: Captured,
     pub(crate) received_at: DateTime<Utc>,
     pub(crate) disposition: Disposition,
-    /// The review's outcome.
+    /// Outcome of the review.
     pub(crate) review: Option<ReviewOutcome>,
-    /// Oldest first. One that was amended is among them: what a patient takes back may have been true.
+    /// Oldest first. Amended revisions are among them, because what a patient takes back may have been true.
     pub(crate) urgent_revisions: Vec<UrgentRevision>,
     /// Of the questionnaire.
     pub(crate) title: String,
@@ -84,14 +84,14 @@ impl Scope {
     }
 }
 
-/// A site's reports, and those of them that wait for a review.
+/// How many reports a site has, and how many of these wait for a review.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) reports: u64,
     pub(crate) pending: u64,
 }
 
-/// A report that is the person's own or of one of the sites.
+/// A report that is the person's own or belongs to one of the sites.
 #[expect(clippy::too_many_lines, reason = "one statement and its columns")]
 pub(crate) async fn find(
     executor: impl PgExecutor<'_>,
@@ -161,9 +161,9 @@ pub(crate) async fn find(
     }))
 }
 
-/// Current revisions, newest first, from the one after a time of arrival and id; those that wait for a review or
-/// those that do not, if `reviewed` says so. One that is reviewed waits as long as an earlier revision's urgent alert
-/// does. Titles are in the first of the languages that there is.
+/// Current revisions, newest first, from the one after a time of arrival and id. `reviewed` selects those that wait for
+/// a review (`false`) or those that do not (`true`). A reviewed revision still waits if an earlier revision has an
+/// urgent alert that nobody has reviewed. Titles are in the first of the languages that the questionnaire has.
 #[expect(clippy::too_many_lines, reason = "one statement and its columns")]
 pub(crate) async fn list(
     executor: impl PgExecutor<'_>,
@@ -174,7 +174,7 @@ pub(crate) async fn list(
     languages: &[String],
 ) -> sqlx::Result<Vec<Summary>> {
     let (person_id, site_id) = scope.ids();
-    // A page of each enrolment, in the order of the index, then the first page of these.
+    // Takes a page of each enrolment in index order, then the first page of all of these.
     let rows = query!(
         r#"SELECT report.report_id, report.assignment_id, questionnaire_id, version, revision, captured_at,
                   captured_offset_seconds, received_at, disposition AS "disposition: Disposition",
@@ -273,7 +273,7 @@ impl UrgentRevision {
     }
 }
 
-/// A time of capture out of its two columns.
+/// A time of capture from its two columns.
 pub(super) fn captured(time: DateTime<Utc>, offset_seconds: i32) -> Captured {
     let local = FixedOffset::east_opt(offset_seconds).map(|offset| time.with_timezone(&offset));
     local.unwrap_or_else(|| time.fixed_offset()).into()

@@ -1,4 +1,4 @@
-//! Reports by what was filled in and when.
+//! Finds reports by questionnaire and time of capture.
 
 use chrono::{DateTime, Utc};
 use proto::Captured;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Answers;
 use super::read::captured;
 
-/// Whose reports are looked for, and which.
+/// Whose reports to find, and which ones.
 pub(crate) struct Wanted<'a> {
     /// A patient's own.
     pub(crate) person_id: Option<Uuid>,
@@ -22,7 +22,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) captured_before: Option<DateTime<Utc>>,
 }
 
-/// A report's newest revision with what it says.
+/// The newest revision of a report, with its answers.
 pub(crate) struct Found {
     pub(crate) report_id: Uuid,
     pub(crate) assignment_id: Uuid,
@@ -46,7 +46,7 @@ pub(crate) async fn search(
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> sqlx::Result<Vec<Found>> {
-    // A page of each enrolment, in the order of the index, then the first page of these.
+    // Takes a page of each enrolment in index order, then the first page of all of these.
     let rows = query!(
         r#"SELECT report.report_id, report.assignment_id, person_id, questionnaire_id, version, url, revision, captured_at,
                   captured_offset_seconds, received_at, answers, score, score_band
