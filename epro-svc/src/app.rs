@@ -34,7 +34,7 @@ pub(crate) struct Amendments {
     max_revisions: NonZeroU32,
 }
 
-/// What epro-svc is made of.
+/// epro-svc: its gRPC server with the clients of other services.
 #[derive(Debug)]
 pub struct App {
     grpc: Grpc,

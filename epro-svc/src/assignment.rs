@@ -5,19 +5,19 @@ use proto::data as pb;
 use crate::error::ReportError;
 use crate::questionnaire::Questionnaire;
 
-/// What a patient was asked to fill in.
+/// A patient's assignment: the questionnaire, and when it is to be filled in.
 #[derive(Debug)]
 pub(crate) struct Assignment {
     /// UUID of the site where the patient takes part.
     pub(crate) site_id: String,
     pub(crate) questionnaire: Questionnaire,
-    /// What the questionnaire is called everywhere: `url|version`.
+    /// Canonical name of the questionnaire: `url|version`.
     pub(crate) canonical: String,
-    /// Since when the questionnaire is not to be used any more.
+    /// Since when the questionnaire must not be used any more.
     pub(crate) retired_at: Option<DateTime<Utc>>,
     pub(crate) enrolled_at: DateTime<Utc>,
     pub(crate) schedule: Schedule,
-    /// Once the study takes no reports any more.
+    /// Set once the study is closed.
     pub(crate) closing: Option<Closing>,
 }
 
@@ -25,13 +25,13 @@ pub(crate) struct Assignment {
 #[derive(Debug)]
 pub(crate) struct Closing {
     pub(crate) closed_at: DateTime<Utc>,
-    /// Until when a report may still arrive that was captured before, of those without a window; exclusive.
+    /// Until when reports without a window that were captured before the end may still arrive; exclusive.
     pub(crate) sync_until: DateTime<Utc>,
 }
 
 impl Assignment {
-    /// Whether the study takes no report any more that was captured and received at these times: it is closed, and
-    /// the report was captured since, or comes after its sync time.
+    /// Whether the study refuses a report with these times of capture and receipt: the study is closed, and the report
+    /// was captured after that or arrives too late.
     pub(crate) fn is_closed_to(&self, captured: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         self.closing.as_ref().is_some_and(|closing| {
             let sync_until = self.schedule.window().map_or(closing.sync_until, |window| window.sync_until);
@@ -45,12 +45,12 @@ impl Assignment {
 pub(crate) enum Schedule {
     /// At any time.
     Event,
-    /// Once in each window: the one that the time of capture falls into, if any.
+    /// Once in each window. Holds the window that contains the time of capture, if any.
     Scheduled(Option<Window>),
 }
 
 impl Schedule {
-    /// The window that the time of capture falls into.
+    /// The window that contains the time of capture.
     pub(crate) fn window(&self) -> Option<&Window> {
         match self {
             Self::Event => None,

@@ -3,14 +3,14 @@ use proto::Captured;
 
 use crate::assignment::Assignment;
 
-/// What is known about how a report came to be.
+/// How a report was made and sent.
 pub(crate) struct Capture<'a> {
     pub(crate) assignment: &'a Assignment,
-    /// When the patient filled it in; none if that cannot be read.
+    /// When the patient filled it in. `None` if the time cannot be parsed.
     pub(crate) at: Option<Captured>,
     /// When it arrived.
     pub(crate) now: DateTime<Utc>,
     pub(crate) attested: bool,
-    /// What was filled in, as `url|version`, if the sender says so.
+    /// The questionnaire that was filled in, as `url|version`, if the sender names it.
     pub(crate) questionnaire: Option<&'a str>,
 }

@@ -1,16 +1,16 @@
 use service_kit::error::{CallError, DomainError, ErrorKind, Reason, Violation};
 
-/// Why epro-svc did not take a report, a new revision, a review or a wish of a nurse.
+/// Why epro-svc refused a request of a patient or a nurse, or could not carry it out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReportError {
     #[error("refused: {}", .0.as_str())]
     Refused(Reason),
     #[error("the report breaks rules")]
     Invalid(Vec<Violation>),
-    /// A field that another service of ours must fill in.
+    /// A field that another of our services must fill in.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// The parser's own words are left out: they quote the questionnaire, which tells what a patient suffers from.
+    /// The parser's message is left out: it quotes the questionnaire, which reveals what a patient suffers from.
     #[error("the stored questionnaire cannot be read, line {line}, column {column}")]
     Questionnaire { line: usize, column: usize },
     #[error("data-svc")]

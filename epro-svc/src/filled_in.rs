@@ -5,18 +5,18 @@ use proto::domain::answer::Value;
 
 use crate::questionnaire::{Condition, Item, Questionnaire};
 
-/// A questionnaire with answers, whether they are valid or not. A whole number to an item that asks for one is an
-/// integer, however it was written, and a choice by its code is the option's value.
+/// A questionnaire with answers, which may be invalid. Answers are normalised: to an item that asks for a whole number,
+/// a decimal without a fraction becomes an integer, and a code becomes the value of its option.
 pub(crate) struct FilledIn<'a> {
     pub(crate) questionnaire: &'a Questionnaire,
     answers: HashMap<String, Answer>,
-    /// The `link_id`s of the items that are to be asked.
+    /// The `link_id`s of the enabled items.
     enabled: HashSet<&'a str>,
 }
 
 impl<'a> FilledIn<'a> {
-    /// Finds out which items are enabled: those that must be because others are, and no more. Items that
-    /// enable each other in a circle, with nothing outside it, therefore stay disabled.
+    /// Computes which items are enabled: the smallest set that the conditions allow. Items that enable each other in a
+    /// cycle, and that nothing else enables, therefore stay disabled.
     pub(crate) fn new(questionnaire: &'a Questionnaire, mut answers: HashMap<String, Answer>) -> Self {
         for item in questionnaire.items.iter().filter(|item| item.kind.is_whole()) {
             let value = answers.get_mut(&item.link_id).and_then(|answer| answer.value.as_mut());
@@ -30,7 +30,8 @@ impl<'a> FilledIn<'a> {
         loop {
             let before = filled_in.enabled.len();
             for item in &questionnaire.items {
-                // One more enabled item never disables another: no condition asks for an answer to be absent.
+                // An item that becomes enabled never disables another, because no condition asks for an answer to be
+                // absent. So the loop ends.
                 if item.is_asked(|condition| filled_in.meets(condition)) {
                     filled_in.enabled.insert(&item.link_id);
                 }
@@ -41,12 +42,12 @@ impl<'a> FilledIn<'a> {
         }
     }
 
-    /// What the answers were given to, known items or not.
+    /// The `link_id`s of all answers, also of answers to unknown items.
     pub(crate) fn link_ids(&self) -> impl Iterator<Item = &String> {
         self.answers.keys()
     }
 
-    /// What is stored: the answers, without those that say nothing.
+    /// The answers to store. Answers without a value are left out.
     pub(crate) fn into_answers(mut self) -> HashMap<String, Answer> {
         self.answers.retain(|_, answer| answer.value.is_some());
         self.answers
@@ -61,32 +62,32 @@ impl<'a> FilledIn<'a> {
         self.answers.get(&item.link_id)?.value.as_ref()
     }
 
-    /// Whether the item is to be answered, given the other answers.
+    /// Whether the item is enabled, given the other answers.
     pub(crate) fn is_enabled(&self, item: &Item) -> bool {
         self.enabled.contains(item.link_id.as_str())
     }
 
-    /// Whether there is an answer that meets the condition. One to a disabled item counts for nothing.
+    /// Whether there is an answer that meets the condition. An answer to a disabled item does not count.
     pub(crate) fn meets(&self, condition: &Condition) -> bool {
         self.counted(&condition.link_id).is_some_and(|(_, answer)| condition.is_met_by(answer))
     }
 
-    /// The item and its answer, if it was to be answered and was.
+    /// The item and its answer, if the item is enabled and answered.
     pub(crate) fn counted(&self, link_id: &str) -> Option<(&'a Item, &Value)> {
         self.answered().find(|(item, _)| item.link_id == link_id && self.is_enabled(item))
     }
 }
 
-/// The value of the option that a code stands for, if it stands for one.
+/// The value of the option with this code, if there is one.
 fn chosen(questionnaire: &Questionnaire, item: &Item, value: &Value) -> Option<i64> {
     let Value::Coding(coding) = value else { return None };
     let mut options = item.options.iter().filter(|_| coding.system == questionnaire.code_system);
     options.find(|option| option.code.as_ref() == Some(&coding.code)).map(|option| option.value)
 }
 
-/// A decimal without a fraction as an integer of 64 bits, if it is one: JSON knows no other difference.
+/// A decimal without a fraction as an integer of 64 bits, if it fits. In JSON, 4 and 4.0 are the same number.
 fn whole(value: &Value) -> Option<i64> {
-    // 2^63, which a double holds exactly: from there on the number is too large.
+    // 2^63, which a double holds exactly. It is the smallest number that is too large.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     match value {
         #[expect(clippy::cast_possible_truncation, reason = "it has no fraction and lies within the limits")]

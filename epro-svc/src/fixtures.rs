@@ -1,4 +1,4 @@
-//! What the tests fill in.
+//! Questionnaires and reports for the tests.
 
 use std::collections::HashMap;
 
@@ -27,20 +27,20 @@ pub(crate) fn time(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-/// A report as it arrives, and what it answers to.
+/// A report as it arrives, and its assignment.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) assignment: Assignment,
     pub(crate) captured_at: String,
     pub(crate) now: DateTime<Utc>,
     pub(crate) attested: bool,
-    /// What was filled in, if the sender says so.
+    /// The questionnaire that was filled in, if the sender names it.
     pub(crate) questionnaire: Option<String>,
     pub(crate) answers: HashMap<String, Answer>,
 }
 
 impl Report {
-    /// One of an `event` assignment, captured an hour before it arrives.
+    /// A report of an `event` assignment, captured an hour before it arrives.
     pub(crate) fn of<'a>(
         questionnaire: Questionnaire,
         answers: impl IntoIterator<Item = (impl Into<String>, &'a Value)>,
@@ -96,20 +96,20 @@ impl Report {
         self
     }
 
-    /// To a study that has closed, and takes what was captured before until `sync_until`.
+    /// The study has closed. Reports that were captured before may arrive until `sync_until`.
     pub(crate) fn closed_at(mut self, closed_at: &str, sync_until: &str) -> Self {
         self.assignment.closing = Some(Closing { closed_at: time(closed_at), sync_until: time(sync_until) });
         self
     }
 
-    /// Captured in a window that takes reports until `sync_until`.
+    /// The report was captured in a window that takes reports until `sync_until`.
     pub(crate) fn in_window(mut self, sync_until: &str) -> Self {
         let window = Window { window_id: String::new(), sync_until: time(sync_until), used: false };
         self.assignment.schedule = Schedule::Scheduled(Some(window));
         self
     }
 
-    /// Captured when no window was open.
+    /// The report was captured when no window was open.
     pub(crate) fn outside_windows(mut self) -> Self {
         self.assignment.schedule = Schedule::Scheduled(None);
         self

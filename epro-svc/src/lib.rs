@@ -1,4 +1,4 @@
-//! Decides whether a report is valid, what it means, and has it stored and told.
+//! Validates and assesses reports, has data-svc store them, and sends a hint to notify-svc.
 
 mod app;
 mod assessment;

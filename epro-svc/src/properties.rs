@@ -1,4 +1,4 @@
-//! What holds whatever is sent.
+//! Properties that hold for every report.
 
 use std::collections::HashMap;
 
@@ -50,7 +50,7 @@ fn item(link_id: &'static str) -> impl Strategy<Value = Json> {
         })
 }
 
-/// Any definition, with conditions in circles and about items that do not exist.
+/// Any definition. Conditions may form cycles and name items that do not exist.
 fn definition() -> impl Strategy<Value = Json> {
     let items = proptest::sample::subsequence(LINK_IDS.to_vec(), 0..=LINK_IDS.len())
         .prop_flat_map(|link_ids| link_ids.into_iter().map(item).collect::<Vec<_>>());
@@ -66,7 +66,7 @@ fn definition() -> impl Strategy<Value = Json> {
         .prop_map(|(items, scoring, alerts)| json!({"items": items, "scoring": scoring, "alerts": alerts}))
 }
 
-/// Values that may well be right.
+/// Values that are often valid.
 fn likely_value() -> impl Strategy<Value = Value> {
     prop_oneof![
         3 => (-1..4_i64).prop_map(Value::Integer),
@@ -103,7 +103,7 @@ fn any_captured_at() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Any report to any definition, at any time.
+/// Any report for any definition, at any time.
 fn any_report() -> impl Strategy<Value = Report> {
     let moment = || (-100_000_000_000..100_000_000_000_i64).prop_map(|at| DateTime::from_timestamp(at, 0).unwrap());
     let window = moment().prop_map(|sync_until| Window { window_id: String::new(), sync_until, used: false });
@@ -120,7 +120,7 @@ fn any_report() -> impl Strategy<Value = Report> {
     )
 }
 
-/// A definition and a report to it whose capture is right and whose answers may be.
+/// A definition, and a report for it with a valid capture and answers that are often valid.
 fn likely_report() -> impl Strategy<Value = (Json, Report)> {
     let answers = vec(option::weighted(0.4, likely_value()), LINK_IDS.len());
     let stray = option::weighted(0.2, link_id());
@@ -185,7 +185,7 @@ proptest! {
     fn the_same_report_is_always_judged_the_same_in_whatever_order_its_answers_come(mut report in any_report()) {
         let first = judged(&report);
         prop_assert_eq!(&judged(&report), &first);
-        // A map of its own has an order of its own.
+        // Another map iterates in another order.
         report.answers = report.answers.clone().into_iter().collect::<Vec<_>>().into_iter().rev().collect();
         prop_assert_eq!(&judged(&report), &first);
     }

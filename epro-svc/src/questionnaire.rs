@@ -1,4 +1,4 @@
-//! The part of a questionnaire version's definition that rules and assessment read.
+//! The part of a questionnaire's definition that the rules and the assessment need.
 
 use std::cmp::Ordering;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Questionnaire {
-    /// Where the codes are from: URI of the code system.
+    /// URI of the code system that the codes belong to.
     #[serde(default = "loinc")]
     pub(crate) code_system: String,
     pub(crate) items: Vec<Item>,
@@ -16,7 +16,7 @@ pub(crate) struct Questionnaire {
     pub(crate) alerts: Vec<AlertRule>,
 }
 
-/// The code system of a definition that does not say which.
+/// The code system of a definition that does not name one.
 fn loinc() -> String {
     "http://loinc.org".to_owned()
 }
@@ -35,7 +35,7 @@ pub(crate) struct Item {
     pub(crate) max_length: Option<usize>,
     #[serde(default)]
     pub(crate) required: bool,
-    /// What a choice is made from.
+    /// The options of a choice.
     #[serde(default)]
     pub(crate) options: Vec<AnswerOption>,
     #[serde(default)]
@@ -45,7 +45,7 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    /// Whether the item is to be asked, given which conditions are met. One without any always is.
+    /// Whether the item is enabled, given which conditions are met. An item without conditions always is.
     pub(crate) fn is_asked(&self, met: impl Fn(&Condition) -> bool) -> bool {
         let mut conditions = self.enable_when.iter();
         match self.enable_behavior {
@@ -76,7 +76,7 @@ impl ItemType {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct AnswerOption {
     pub(crate) value: i64,
-    /// What the option is called in the definition's code system.
+    /// The option's code in the definition's code system.
     pub(crate) code: Option<String>,
 }
 
@@ -89,7 +89,7 @@ enum EnableBehavior {
     Any,
 }
 
-/// What is said about the answer to one item.
+/// A condition on the answer to one item.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Condition {
     pub(crate) link_id: String,
@@ -98,7 +98,7 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
-    /// Whether an answer meets the condition. One of another type does not, and only numbers have an order.
+    /// Whether an answer meets the condition. An answer of another type does not, and only numbers can be greater.
     pub(crate) fn is_met_by(&self, answer: &Value) -> bool {
         match (&self.answer, answer) {
             (Expected::Boolean(expected), Value::Boolean(answer)) => {
@@ -142,11 +142,11 @@ enum Expected {
     Text(String),
 }
 
-/// How a total is made.
+/// How the total is computed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "method", rename_all = "lowercase")]
 pub(crate) enum Scoring {
-    /// The sum over these items, and what it is called.
+    /// The sum over these items, and the names of ranges of totals.
     Sum { items: Vec<String>, bands: Vec<Band> },
 }
 
@@ -158,7 +158,7 @@ pub(crate) struct Band {
     pub(crate) max: i32,
 }
 
-/// What a nurse must know about at once.
+/// A condition that raises an alert for the nurses.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct AlertRule {
     pub(crate) id: String,

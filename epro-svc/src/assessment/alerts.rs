@@ -2,8 +2,8 @@ use proto::data::Alert;
 
 use crate::filled_in::FilledIn;
 
-/// The questionnaire's rules that the answers set off, in its order. Those with the same id are one, of which
-/// any condition may be met: a report has at most one alert of a rule.
+/// The alerts that the answers raise, in the order of the questionnaire's rules. Several rules may have the same id:
+/// they are alternative conditions of one rule, and a report has at most one alert for it.
 pub(super) fn set_off_by(filled_in: &FilledIn<'_>) -> Vec<Alert> {
     let mut alerts: Vec<Alert> = Vec::new();
     for rule in filled_in.questionnaire.alerts.iter().filter(|rule| filled_in.meets(&rule.condition)) {

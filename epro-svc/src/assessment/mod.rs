@@ -11,7 +11,7 @@ use crate::filled_in::FilledIn;
 
 pub(crate) use disposition::held_because;
 
-/// Score and alerts, for a held report too, beside why it is held.
+/// The assessment of a report. A held report gets a score and alerts too.
 pub(crate) fn assess(filled_in: &FilledIn<'_>, held_because: Vec<String>) -> Assessment {
     let disposition = if held_because.is_empty() { Disposition::Accepted } else { Disposition::Held };
     Assessment {

@@ -7,7 +7,7 @@ use service_kit::grpc::Channel;
 use telemetry::{Message, Task};
 use tokio::sync::Semaphore;
 
-/// Hints under way at the same time; those beyond are left to the sweeper.
+/// Hints that may be under way at the same time. Beyond that no hint is sent, and the sweeper finds the notifications.
 const HINTS: usize = 256;
 
 /// notify-svc.
@@ -22,8 +22,8 @@ impl Notify {
         Self { client: NotifyServiceClient::new(channel), permits: Arc::new(Semaphore::new(HINTS)) }
     }
 
-    /// Tells notify-svc about a stored report, in the background. Nothing depends on it: a hint that
-    /// gets lost costs time, because the sweeper finds what no hint has reached.
+    /// Tells notify-svc about a stored report, in the background. Nothing depends on it: if a hint is lost, the sweeper
+    /// finds the notifications a little later.
     pub(crate) fn hint(&self, report_id: String) {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { return };
         let mut client = self.client.clone();

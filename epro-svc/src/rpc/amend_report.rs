@@ -11,8 +11,8 @@ use crate::error::ReportError;
 use crate::filled_in::FilledIn;
 use crate::rules;
 
-/// Stores a new revision of a patient's own report; the same one again gets the first one's answer. What the first
-/// revision was held for holds for it, too: other answers do not make it less late.
+/// Stores a new revision of a patient's own report. A repeated request gets the answer of the first one. The reasons to
+/// hold the first revision also hold this one: other answers do not make a report less late.
 pub(crate) async fn amend_report(
     data: &Data,
     notify: &Notify,
@@ -33,11 +33,12 @@ pub(crate) async fn amend_report(
             captured_at: None,
         })
         .await?;
-    // Before what the report has become since: a retry finds it as its first try has left it.
+    // The stored answer comes first, whatever has happened to the report since: a retry must get the answer of its
+    // first try.
     if let Some(StoredSubmission { report_id, revision, disposition }) = response.stored.take() {
         return Ok(AmendReportResponse { report_id, revision, disposition });
     }
-    // Before the rules: a precondition that fails is told before what is wrong with the answers.
+    // Preconditions come before the rules, so that a stale request is not told about its answers first.
     may_replace(&original, &request.expected_states)?;
     if original.current_revision >= max_revisions {
         return Err(ReportError::Refused(Reason::RevisionLimit));
@@ -69,8 +70,8 @@ pub(crate) async fn amend_report(
     Ok(AmendReportResponse { report_id: saved.report_id, revision, disposition })
 }
 
-/// Nobody replaces a revision that they have not seen as it is now, verdict and all, or one that has been replaced
-/// before.
+/// Refuses to replace a revision whose state, reviews included, the sender has not seen, or one that is superseded
+/// already.
 fn may_replace(original: &GetReportResponse, expected_states: &[u32]) -> Result<(), ReportError> {
     if !expected_states.is_empty() && !expected_states.contains(&original.state_number) {
         return Err(ReportError::Refused(Reason::RevisionMismatch));

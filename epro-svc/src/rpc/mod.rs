@@ -1,4 +1,4 @@
-//! One file per RPC; here is what several of them do.
+//! One file per RPC. Here is what several of them share.
 
 mod amend_report;
 mod resend_notification;
@@ -17,20 +17,20 @@ pub(crate) use resend_notification::resend_notification;
 pub(crate) use review_report::review_report;
 pub(crate) use submit_report::submit_report;
 
-/// Who is asking, if it is somebody of the role that may.
+/// The principal of a request, if it has the role that the request needs.
 fn principal_as(role: Role, principal: Option<Principal>) -> Result<Principal, ReportError> {
     let principal = principal.ok_or(ReportError::Missing("principal"))?;
     if principal.role() == role { Ok(principal) } else { Err(ReportError::Refused(Reason::WrongRole)) }
 }
 
-/// All rules that are broken, at once.
+/// Runs the rules; the error contains all that are broken.
 fn validate(rules: impl FnOnce() -> Vec<Broken>) -> Result<(), ReportError> {
     let broken = telemetry::checked("validate report", rules);
     if broken.is_empty() { Ok(()) } else { Err(ReportError::Invalid(broken.into_iter().map(Into::into).collect())) }
 }
 
-/// What a body is recognised by: SHA-256 of its canonical form (RFC 8785), in which the order of members and blanks
-/// do not count.
+/// The fingerprint of a body: SHA-256 of its canonical form (RFC 8785), so that the order of members and white space do
+/// not count.
 fn fingerprint(raw_body: &[u8]) -> Result<Vec<u8>, ReportError> {
     let body: serde_json::Value = serde_json::from_slice(raw_body).map_err(|_| ReportError::Missing("raw_body"))?;
     let canonical = serde_json_canonicalizer::to_vec(&body).map_err(|_| ReportError::Missing("raw_body"))?;
@@ -41,15 +41,15 @@ fn sha256(bytes: &[u8]) -> Vec<u8> {
     Sha256::digest(bytes).to_vec()
 }
 
-/// What a key of a change to a report stands for: the kind of change, the report, who makes it, and the content. A key
-/// of one is none of another.
+/// The fingerprint of a change to a report: it covers the kind of change, the report, the person and the content. An
+/// idempotency key that was used for one change cannot be used for another.
 fn change_fingerprint(change: &str, report_id: &str, principal: &Principal, content: &[u8]) -> Vec<u8> {
     let parts = [change.as_bytes(), report_id.as_bytes(), principal.person_id.as_bytes(), content];
     let hash = parts.into_iter().fold(Sha256::new(), |hash, part| hash.chain_update(Sha256::digest(part)));
     hash.finalize().to_vec()
 }
 
-/// The nurses to tell: those of the site where the patient takes part.
+/// The nurses to notify: those of the site where the patient takes part.
 fn care_team(principal: &Principal, site_id: &str) -> Vec<String> {
     principal
         .sites

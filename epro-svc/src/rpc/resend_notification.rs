@@ -5,7 +5,7 @@ use super::principal_as;
 use crate::clients::Data;
 use crate::error::ReportError;
 
-/// Has a notification tried again for a nurse of its site. There is no hint: the sweeper finds it at once.
+/// Resends a notification for a nurse of its site. It needs no hint, because the sweeper finds it at once.
 pub(crate) async fn resend_notification(
     data: &Data,
     request: ResendNotificationRequest,

@@ -6,7 +6,7 @@ use super::{change_fingerprint, principal_as};
 use crate::clients::Data;
 use crate::error::ReportError;
 
-/// Stores a nurse's verdict on a report of one of her sites; the same one again gets the first one's answer.
+/// Stores a nurse's verdict on a report of one of her sites. A repeated request gets the answer of the first one.
 pub(crate) async fn review_report(
     data: &Data,
     request: ReviewReportRequest,

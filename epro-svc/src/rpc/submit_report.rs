@@ -14,8 +14,8 @@ use crate::error::ReportError;
 use crate::filled_in::FilledIn;
 use crate::rules;
 
-/// Takes a patient's report: the first one under its key is checked, assessed, stored and told; the same
-/// one again gets the first one's answer, whatever the rules would say by now.
+/// Takes a patient's report: validates, assesses and stores it, and sends the hint. A repeated request with the same
+/// key gets the answer of the first one, even if the rules would decide differently by now.
 pub(crate) async fn submit_report(
     data: &Data,
     notify: &Notify,
@@ -45,11 +45,12 @@ pub(crate) async fn submit_report(
     let filled_in = FilledIn::new(&assignment.questionnaire, request.answers);
     validate(|| rules::broken_by_submission(&capture, &filled_in))?;
     let window = assignment.schedule.window();
-    // What may still come after the end is judged here alone; data-svc's transaction sees whether the end has come since.
+    // Only this check knows what may still arrive after the end of a study. data-svc's transaction checks whether the
+    // study has ended in the meantime.
     if captured.is_some_and(|captured| assignment.is_closed_to(captured.time(), now)) {
         return Err(ReportError::Refused(Reason::StudyClosed));
     }
-    // data-svc's transaction decides it; said here, it costs no statement that fails.
+    // data-svc's transaction decides this; the check here only avoids a statement that would fail.
     if window.is_some_and(|window| window.used) {
         return Err(ReportError::Refused(Reason::WindowUsed));
     }

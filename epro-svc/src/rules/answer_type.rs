@@ -4,7 +4,7 @@ use super::Broken;
 use crate::filled_in::FilledIn;
 use crate::questionnaire::{Item, ItemType};
 
-/// Every answer has its item's type. A whole number is a decimal, too, and a choice is made by one.
+/// Every answer has the type of its item. A whole number is also a valid decimal, and selects an option of a choice.
 pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
     filled_in
         .answered()
@@ -13,8 +13,8 @@ pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
         .collect()
 }
 
-/// Whether an answer is of its item's type. What is not finite is no number, and a whole number of more than 64 bits
-/// still is one: it has the type, and not the range.
+/// Whether an answer has the type of its item. NaN and infinity are not numbers. A whole number of more than 64 bits
+/// has the right type, but breaks the rule of the range.
 pub(super) fn fits(item: &Item, answer: &Value) -> bool {
     match answer {
         Value::Integer(_) => matches!(item.kind, ItemType::Integer | ItemType::Decimal | ItemType::Choice),

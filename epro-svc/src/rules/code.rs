@@ -4,7 +4,8 @@ use super::Broken;
 use crate::filled_in::FilledIn;
 use crate::questionnaire::{Item, ItemType};
 
-/// A choice is one of the item's options; a code that is left is of none of them. One of the wrong type has its own rule.
+/// A choice is one of the item's options. A code of an option has become its value before, so a code that is still
+/// there is unknown. An answer of the wrong type breaks another rule.
 pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
     filled_in
         .answered()

@@ -1,7 +1,7 @@
 use super::Broken;
 use crate::filled_in::FilledIn;
 
-/// No item is answered that was not to be asked.
+/// Disabled items are not answered.
 pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
     filled_in
         .answered()

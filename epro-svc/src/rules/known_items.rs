@@ -5,8 +5,8 @@ use service_kit::near_miss;
 use super::Broken;
 use crate::filled_in::FilledIn;
 
-/// Every answer belongs to an item. The name of an unknown one is the sender's own text, so it is not repeated, and
-/// many of them are reported as one; but a slip in the name of an item is shown, once for each item.
+/// Every answer belongs to an item. The name of an unknown item is free text of the sender, so it is not repeated, and
+/// all unknown names together are one violation. A near miss of an item's name is shown, once for each item.
 pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
     let known = || filled_in.questionnaire.items.iter().map(|item| item.link_id.as_str());
     let known_set: HashSet<_> = known().collect();

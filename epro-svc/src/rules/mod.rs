@@ -1,4 +1,4 @@
-//! What makes a report valid: pure functions, one rule a file, every broken one reported.
+//! Validates reports. The rules are pure functions, one in each file, and all broken ones are reported.
 //!
 //! To add a rule, write `rules/<name>.rs` and add its line to [`ABOUT_CAPTURE`] or [`ABOUT_ANSWERS`].
 
@@ -24,11 +24,11 @@ use crate::capture::Capture;
 use crate::filled_in::FilledIn;
 use crate::questionnaire::Item;
 
-/// The rules about how a report came to be, in the order they are reported.
+/// The rules about a report's capture, in the order in which they are reported.
 const ABOUT_CAPTURE: [fn(&Capture<'_>) -> Vec<Broken>; 5] =
     [questionnaire::check, attested::check, captured_at::check, window::check, retired::check];
 
-/// The rules about a report's answers, in the order they are reported.
+/// The rules about a report's answers, in the order in which they are reported.
 const ABOUT_ANSWERS: [fn(&FilledIn<'_>) -> Vec<Broken>; 7] =
     [known_items::check, answer_type::check, range::check, code::check, text::check, required::check, enabled::check];
 
@@ -37,7 +37,7 @@ pub(crate) fn broken_by_submission(capture: &Capture<'_>, filled_in: &FilledIn<'
     ABOUT_CAPTURE.iter().flat_map(|rule| rule(capture)).chain(broken_by_answers(filled_in)).collect()
 }
 
-/// Every rule that a new revision breaks: how the first one came to be has been judged before.
+/// Every rule that a new revision breaks. The capture was checked with the first revision.
 pub(crate) fn broken_by_amendment(filled_in: &FilledIn<'_>, reason: &str) -> Vec<Broken> {
     broken_by_answers(filled_in).chain(reason::check(reason)).collect()
 }
@@ -46,7 +46,7 @@ fn broken_by_answers(filled_in: &FilledIn<'_>) -> impl Iterator<Item = Broken> {
     ABOUT_ANSWERS.iter().flat_map(|rule| rule(filled_in))
 }
 
-/// A rule a report breaks, and where. It never holds the value.
+/// A rule that a report breaks, and where. It never contains the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Broken {
     rule: &'static str,

@@ -5,8 +5,8 @@ use super::answer_type::fits;
 use crate::filled_in::FilledIn;
 use crate::questionnaire::{ItemType, number};
 
-/// A number lies within its item's limits, both included, and a whole one within 64 bits. One of the wrong type has its
-/// own rule.
+/// A number is within its item's limits, both included, and a whole number fits into 64 bits. An answer of the wrong
+/// type breaks another rule.
 pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
     filled_in
         .answered()

@@ -3,7 +3,7 @@ use super::Broken;
 /// Most characters of a reason.
 const LIMIT: usize = 500;
 
-/// A new revision says why, at no great length, and without a NUL, which Postgres cannot store.
+/// A new revision has a reason, which is not too long and has no NUL, because Postgres cannot store one.
 pub(super) fn check(reason: &str) -> Vec<Broken> {
     let rules = [
         ("required", reason.trim().is_empty()),

@@ -3,7 +3,7 @@ use proto::domain::answer::Value;
 use super::Broken;
 use crate::filled_in::FilledIn;
 
-/// Every required item that is enabled has an answer, which a blank text is not.
+/// Every required item that is enabled has an answer. A blank text is no answer.
 pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
     let items = filled_in.questionnaire.items.iter();
     items

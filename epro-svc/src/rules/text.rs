@@ -3,7 +3,7 @@ use proto::domain::answer::Value;
 use super::Broken;
 use crate::filled_in::FilledIn;
 
-/// A text is not too long, counted in characters, and has no NUL, which Postgres cannot store.
+/// A text is not too long, counted in characters, and has no NUL, because Postgres cannot store one.
 pub(super) fn check(filled_in: &FilledIn<'_>) -> Vec<Broken> {
     let mut broken = Vec::new();
     for (item, answer) in filled_in.answered() {
