@@ -39,7 +39,7 @@ pub struct Config {
     sweep: sweeper::Config,
 }
 
-/// What notify-svc is made of.
+/// notify-svc: its deliveries and its background tasks.
 #[derive(Debug)]
 pub struct App {
     delivery: Arc<Delivery>,

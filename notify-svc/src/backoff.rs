@@ -5,8 +5,8 @@ use serde::Deserialize;
 /// The longest wait that a provider may ask for.
 const LONGEST_ASKED: Duration = Duration::from_hours(1);
 
-/// The `delivery.backoff:` block: exponential, with full jitter, so that what failed together does not come
-/// back together.
+/// The `delivery.backoff:` block: exponential backoff with full jitter, so that notifications that failed together are
+/// not retried together.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Backoff {
@@ -19,8 +19,8 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// How long to wait after this attempt, the first being 1: `random`, from 0 to 1, of the longest wait,
-    /// and not less than the provider has asked for.
+    /// How long to wait after this attempt, the first being 1: the part `random` (0 to 1) of the longest wait, but not
+    /// less than the provider has asked for.
     pub(crate) fn wait(&self, attempt: u32, random: f64, asked: Option<Duration>) -> Duration {
         let doubled = 2_u32.saturating_pow(attempt.saturating_sub(1));
         let longest = self.base.saturating_mul(doubled).min(self.cap);

@@ -1,7 +1,7 @@
 //! A circuit breaker.
 //!
-//! Written here because those of the crates there are wrap one call and refuse it; what is to be known here
-//! comes before any call: which notifications to claim at all.
+//! Written here because the existing crates wrap a single call and refuse it. Here the state is needed before any call,
+//! to decide which notifications to claim.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-/// The `breaker:` block, for each provider and each copy of the service on its own.
+/// The `breaker:` block. Each provider has its own circuit in each copy of the service.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Temporary failures in a row after which a provider is left alone.
+    /// Temporary failures in a row after which the circuit opens.
     failures: NonZeroU32,
-    /// For how long, before one message tries it again.
+    /// How long the circuit is open before one message probes the provider.
     #[serde(with = "humantime_serde")]
     open_for: Duration,
 }
@@ -23,22 +23,22 @@ pub(crate) struct Config {
 /// The state of a provider's circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Circuit {
-    /// It is well, and given everything.
+    /// The provider works, and gets all messages.
     Closed,
-    /// Given one message, to see whether it is well again.
+    /// The provider gets one message, the probe, which shows whether it works again.
     HalfOpen,
-    /// Given nothing.
+    /// The provider gets no messages.
     Open,
 }
 
-/// What an answer has changed.
+/// How an answer has changed the circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     Opened,
     Closed,
 }
 
-/// Leaves a provider alone that keeps failing.
+/// The circuit breaker of one provider.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     config: Config,
@@ -47,9 +47,9 @@ pub(crate) struct Breaker {
 
 #[derive(Debug, Clone, Copy)]
 enum State {
-    /// With so many failures in a row.
+    /// Holds the number of failures in a row.
     Closed { failures: u32 },
-    /// Half open from then on.
+    /// Half open from `until` on.
     Open { until: Instant },
 }
 
@@ -66,7 +66,7 @@ impl Breaker {
         }
     }
 
-    /// The one message is on its way: no other follows until it is answered, or is taken to be lost.
+    /// Notes that the probe is on its way: no other message follows until it is answered, or `open_for` is over.
     pub(crate) fn probe(&self, now: Instant) {
         let mut state = self.state();
         if let State::Open { until } = &mut *state {
@@ -74,7 +74,7 @@ impl Breaker {
         }
     }
 
-    /// The one message has shown nothing: another may go at once.
+    /// Notes that the probe has shown nothing about the provider: another one may follow at once.
     pub(crate) fn probe_again(&self, now: Instant) {
         let mut state = self.state();
         if let State::Open { until } = &mut *state {
@@ -82,7 +82,7 @@ impl Breaker {
         }
     }
 
-    /// How long a message has to wait; `None` when it may go.
+    /// How long a message must wait; `None` when it may be sent.
     pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
         match *self.state() {
             State::Closed { .. } => None,
@@ -90,7 +90,7 @@ impl Breaker {
         }
     }
 
-    /// Learns from an answer whether the provider is well.
+    /// Notes whether the provider has handled a message well.
     pub(crate) fn record(&self, is_well: bool, now: Instant) -> Option<Change> {
         let mut state = self.state();
         let open = State::Open { until: now + self.config.open_for };

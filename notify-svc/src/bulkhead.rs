@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many deliveries run at the same time, and how many first ones wait for that. A quarter of the room is
-/// never theirs, so that what was put off gets on while ever new reports come in.
+/// Limits how many deliveries run at the same time, and how many first deliveries wait. First deliveries get three
+/// quarters of the permits at most, so that late deliveries make progress even while new reports keep coming in.
 #[derive(Debug)]
 pub(crate) struct Bulkhead {
     /// First deliveries that wait or run.
@@ -14,7 +14,7 @@ pub(crate) struct Bulkhead {
     firsts: Arc<Semaphore>,
     /// Deliveries that run.
     all: Arc<Semaphore>,
-    /// Whether there was no place for a first delivery, and nobody has made up for it yet.
+    /// Whether a first delivery found no place since the last [`Bulkhead::take_overflow`].
     overflowed: AtomicBool,
 }
 
@@ -37,7 +37,7 @@ impl Bulkhead {
         }
     }
 
-    /// A place among the first deliveries, if there is one left.
+    /// A place in the queue of the first deliveries, if there is one left.
     pub(crate) fn enqueue(&self) -> Option<OwnedSemaphorePermit> {
         let place = Arc::clone(&self.queue).try_acquire_owned().ok();
         if place.is_none() {
@@ -46,19 +46,19 @@ impl Bulkhead {
         place
     }
 
-    /// Whether a first delivery has found no place since this was last asked.
+    /// Whether a first delivery found no place since the last call.
     pub(crate) fn take_overflow(&self) -> bool {
         self.overflowed.swap(false, Ordering::Relaxed)
     }
 
-    /// A first delivery's turn, after those that came before; `None` when it is not to run any more.
+    /// Waits for a first delivery's turn, in order of arrival. `None` after [`Bulkhead::close`].
     pub(crate) async fn start_first(&self) -> Option<Running> {
         let first = Arc::clone(&self.firsts).acquire_owned().await.ok()?;
         Some(Running { _first: first, _one: Arc::clone(&self.all).acquire_owned().await.ok()? })
     }
 
-    /// Bulkhead for as many late deliveries as may run now, `limit` at most; waits until there is some. `None` when
-    /// none is to run any more.
+    /// Permits for as many late deliveries as may run now, `limit` at most; waits until there is at least one. `None`
+    /// after [`Bulkhead::close`].
     pub(crate) async fn start_due(&self, limit: u32) -> Option<OwnedSemaphorePermit> {
         let mut permits = Arc::clone(&self.all).acquire_owned().await.ok()?;
         let more = u32::try_from(self.all.available_permits()).unwrap_or(u32::MAX).min(limit.saturating_sub(1));
@@ -68,7 +68,7 @@ impl Bulkhead {
         Some(permits)
     }
 
-    /// From now on nothing begins, not even what waits already. What runs goes on.
+    /// From now on no delivery starts, not even one that waits already. Running deliveries go on.
     pub(crate) fn close(&self) {
         for semaphore in [&self.queue, &self.firsts, &self.all] {
             semaphore.close();

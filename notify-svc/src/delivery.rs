@@ -20,40 +20,40 @@ use crate::channel::{Channels, GuardedChannel, Message, Outcome};
 use crate::clients::{Data, User};
 use crate::message::Messages;
 
-/// How long a report waits whose nurses could not be looked up.
+/// How long a report waits for its next attempt when its nurses could not be looked up.
 const WITHOUT_CONTACTS: Duration = Duration::from_secs(5);
 
-/// The outbox, by the name of its table.
+/// The name of the outbox: its table.
 const OUTBOX: &str = "clinical.notification";
 
 /// The `delivery:` block.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// How long a claim holds.
+    /// How long the lease of a claim lasts.
     #[serde(with = "humantime_serde")]
     pub(crate) lease: Duration,
-    /// How long a temporary failure waits for its next attempt.
+    /// How long a notification waits after a temporary failure.
     backoff: Backoff,
-    /// How long an attempt waits for its next one that may have been delivered.
+    /// How long a notification waits after an attempt that may have delivered it.
     uncertain: Backoff,
-    /// The same for urgent news, which rather comes twice than not at all.
+    /// The same for urgent notifications. They wait less, because a duplicate is better than no message.
     urgent_uncertain: Backoff,
     /// How old a notification may be at its last attempt.
     #[serde(with = "humantime_serde")]
     give_up_after: Duration,
-    /// How old a trace may be that a late delivery still joins.
+    /// How old a trace may be for a late delivery to join it.
     #[serde(with = "humantime_serde")]
     trace_age: Duration,
     /// Makes the jitter the same in every run, for tests.
     seed: Option<u64>,
     /// Reports delivered at the same time.
     concurrency: NonZeroU32,
-    /// Reports that wait for their turn; hints beyond are left to the sweeper.
+    /// Reports that wait for their turn. Hints beyond that are dropped, and the sweeper finds their reports.
     queue: u32,
 }
 
-/// Delivers the notifications of one report after the other, many at a time.
+/// Delivers notifications, report by report, several reports at a time.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     config: Config,
@@ -72,7 +72,7 @@ impl Delivery {
         Self { config, data, user, channels, messages, random, bulkhead }
     }
 
-    /// From now on nothing more is claimed; what was claimed is still sent.
+    /// From now on nothing more is claimed. What was claimed is still sent.
     pub(crate) fn stop(&self) {
         self.bulkhead.close();
     }
@@ -82,8 +82,8 @@ impl Delivery {
         self.channels.with_circuit(circuit, Instant::now())
     }
 
-    /// Starts the first attempt in the background and in the current trace, unless the queue is full or no
-    /// provider is well: the sweeper comes by.
+    /// Starts the first attempt in the background, in the current trace. Does nothing if the queue is full or no
+    /// provider works: the sweeper finds the report later.
     pub(crate) fn try_start(self: &Arc<Self>, report_id: String) {
         if self.channels(Circuit::Closed).is_empty() {
             return;
@@ -116,11 +116,12 @@ impl Delivery {
         self.bulkhead.take_overflow()
     }
 
-    /// Claims what is due on these channels, as much as there is room for, and sends it in the background;
-    /// says whether there may be more. With [`Circuit::HalfOpen`] it is to show whether a provider is well again.
+    /// Claims notifications that are due on these channels, as many as there are permits, and sends them in the
+    /// background. Returns whether there may be more. With [`Circuit::HalfOpen`] the message is the probe of a
+    /// provider.
     ///
-    /// The claim comes before any span: a copy of this service that finds nothing, because another was
-    /// faster, leaves nothing in a patient's trace.
+    /// The claim comes before any span: when another copy of this service was faster and nothing is found, nothing is
+    /// added to a patient's trace.
     pub(crate) async fn start_due(
         self: &Arc<Self>,
         overdue: Duration,
@@ -131,7 +132,7 @@ impl Delivery {
         let limit = permits.num_permits();
         let claim = self.data.claim_due_notifications(overdue, limit, channels, self.config.lease);
         let claimed = telemetry::unsampled(async { claim.await.inspect_err(service_kit::note_failure) }).await;
-        // While data-svc is away there is nothing to do but to ask again.
+        // If data-svc is unavailable, the next sweep asks again.
         let reports = claimed.unwrap_or_default();
         let found: usize = reports.iter().map(|report| report.notifications.len()).sum();
         if circuit == Circuit::HalfOpen && found > 0 {
@@ -151,8 +152,8 @@ impl Delivery {
         found >= limit
     }
 
-    /// In the trace where the notifications were created while that is young, else in one of its own; it points to
-    /// that place always.
+    /// The task of a late delivery. It joins the trace in which the notifications were created while that is young;
+    /// later it is the root of its own trace. It always has a link to where they were created.
     fn due_task(&self, report: &DueReport) -> Task {
         let attempt = report.notifications.iter().map(|notification| notification.attempt).max();
         let task = attempt_task(&report.report_id, attempt.unwrap_or_default());
@@ -162,8 +163,8 @@ impl Delivery {
         task.link(created)
     }
 
-    /// Sends what was claimed of a report, each nurse and channel on its own. What fails here is not lost:
-    /// the lease runs out and the sweeper comes by.
+    /// Sends what was claimed of a report, to each nurse and channel independently. A failure loses nothing: the lease
+    /// expires, and the sweeper finds the notification.
     async fn send_all(
         &self,
         report_id: &str,
@@ -186,7 +187,7 @@ impl Delivery {
         done.await.into_iter().collect()
     }
 
-    /// The nurses of the sites that these are for: mostly one, unless the whole study is told.
+    /// The nurses of the sites of these notifications. It is one site, unless the whole study is notified.
     async fn contacts<'n>(
         &self,
         notifications: &'n [Notification],
@@ -196,7 +197,8 @@ impl Delivery {
             let team = self.user.list_site_contacts(site_id).await?;
             Ok((site_id, team))
         });
-        // All to their end: a call that is dropped while its channel connects leaves the next one a connection half made.
+        // All calls run to their end: a call that is dropped while its channel connects leaves a half-made connection
+        // to the next call.
         join_all(contacts).await.into_iter().collect()
     }
 
@@ -212,7 +214,7 @@ impl Delivery {
         };
         let outcome = match (contact, line.breaker.wait(Instant::now())) {
             (None, _) => Outcome::NoRecipient,
-            // The provider has failed since the claim.
+            // The circuit has opened since the claim.
             (_, Some(wait)) if circuit == Circuit::Closed => return self.data.release(notification, wait).await,
             (Some(contact), _) => self.send(line, report_id, notification, contact).await,
         };
@@ -222,7 +224,7 @@ impl Delivery {
             None => {}
         }
         let wait = match outcome {
-            // Another copy is to be rare: no part of the wait is left to chance.
+            // A duplicate should be rare, so this wait has no jitter.
             Outcome::Uncertain if notification.urgent => {
                 self.config.urgent_uncertain.wait(notification.attempt, 1.0, None)
             }

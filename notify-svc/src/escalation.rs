@@ -12,16 +12,16 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::clients::{Data, User};
 use crate::delivery::Delivery;
 
-/// Reports that are taken at once.
+/// Most reports that are leased at once.
 const BATCH: u32 = 20;
 
-/// How long taken reports are left to who has taken them. One whose nurses could not be looked up is due again then.
+/// How long leased reports are not due again. It is also the wait after the nurses could not be looked up.
 const LEASE: Duration = Duration::from_secs(15);
 
-/// How long a report waits that nobody in the study can be told of.
+/// How long a report waits when nobody in the study can be notified of it.
 const AGAIN_AFTER: Duration = Duration::from_mins(5);
 
-/// Has the nurses of a whole study told of what nobody was told of at its own site.
+/// Notifies the nurses of a whole study of untold reports.
 #[derive(Debug)]
 pub(crate) struct Escalator {
     every: Duration,
@@ -31,12 +31,12 @@ pub(crate) struct Escalator {
 }
 
 impl Escalator {
-    /// One that looks so often.
+    /// Looks for untold reports at the interval `every`.
     pub(crate) fn new(every: Duration, data: Data, user: User, delivery: Arc<Delivery>) -> Self {
         Self { every, data, user, delivery }
     }
 
-    /// Escalates until told to stop.
+    /// Escalates until shutdown.
     pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let mut ticks = interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -53,7 +53,8 @@ impl Escalator {
 
     async fn escalate(&self, report: &UntoldReport) -> Result<(), CallError> {
         let sites = report.site_ids.iter();
-        // All to their end: a call that is dropped while its channel connects leaves the next one a connection half made.
+        // All calls run to their end: a call that is dropped while its channel connects leaves a half-made connection
+        // to the next call.
         let asked = join_all(sites.map(|site_id| self.user.list_site_contacts(site_id))).await;
         let contacts = asked.into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut known = HashSet::new();

@@ -1,4 +1,4 @@
-//! The gRPC surface: every method hands over to its function in `rpc/`.
+//! The gRPC surface: every method calls its function in `rpc/`.
 
 use std::sync::Arc;
 

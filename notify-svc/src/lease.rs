@@ -5,11 +5,11 @@ use humantime_serde::re::humantime::format_duration;
 
 use crate::clients::longest_record;
 
-/// Makes sure that a claim holds as long as its delivery may last: one that ends before has another worker send the
-/// same again.
+/// Checks that a lease lasts longer than a delivery can take. If it expired before, another worker would send the same
+/// message again.
 ///
 /// # Errors
-/// When it does not; the message says how long each step may take, and all of them.
+/// When the lease is too short. The message says how long each step may take, and their sum.
 pub(crate) fn check(lease: Duration, data_svc: Duration, user_svc: Duration, send: Duration) -> anyhow::Result<()> {
     let record = longest_record(data_svc);
     let sum = [data_svc, user_svc, send, record].into_iter().fold(Duration::ZERO, Duration::saturating_add);

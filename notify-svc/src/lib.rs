@@ -1,4 +1,4 @@
-//! Tells the nurses: claims what is due, looks up who to tell, sends, and records every attempt.
+//! Notifies nurses: claims notifications that are due, looks up the recipients, sends, and records every attempt.
 
 mod app;
 mod backoff;

@@ -2,7 +2,8 @@ use anyhow::Context as _;
 use minijinja::{Environment, UndefinedBehavior, context};
 use proto::data::Notification;
 
-/// What a nurse is told: fixed words, a number and a link that needs a login, nothing a patient has typed.
+/// The texts of messages: fixed words, a number and a link that needs a login. They contain nothing that a patient has
+/// typed.
 #[derive(Debug)]
 pub(crate) struct Messages {
     templates: Environment<'static>,
@@ -19,8 +20,8 @@ impl Messages {
         Ok(Self { templates, report_url, study_url })
     }
 
-    /// The text for a channel, with a word in front when an alert asks for somebody at once. Who is told because nobody
-    /// was at the report's own site cannot open the report: her link is the study's list.
+    /// The text for a channel. It says first if a report is urgent. A nurse of another site cannot open the report, so
+    /// her link leads to the study's list of untold reports.
     pub(crate) fn render(
         &self,
         template: &str,

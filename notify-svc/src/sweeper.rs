@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::breaker::Circuit;
 use crate::delivery::Delivery;
 
-/// Notifications claimed at once.
+/// Most notifications that are claimed at once.
 const BATCH: u32 = 400;
 
 /// The `sweep:` block.
@@ -20,12 +20,12 @@ pub(crate) struct Config {
     /// How often to look.
     #[serde(with = "humantime_serde")]
     interval: Duration,
-    /// How long a notification waits for its hint.
+    /// How long a notification waits for its hint before the sweeper takes it.
     #[serde(with = "humantime_serde")]
     overdue: Duration,
 }
 
-/// Delivers what no hint has reached, what was put off, and what a worker claimed and then died over.
+/// Polls the outbox: delivers notifications without a hint, postponed ones, and those whose worker has crashed.
 #[derive(Debug)]
 pub(crate) struct Sweeper {
     config: Config,
@@ -43,20 +43,21 @@ impl Sweeper {
         self.config.interval
     }
 
-    /// Sweeps until told to stop.
+    /// Sweeps until shutdown.
     pub(crate) async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let mut ticks = interval(self.config.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            // Of what found no place in the queue nobody has to wait for a hint.
+            // A hint was dropped because the queue was full, so the sweeper takes the notifications without waiting for
+            // hints.
             let overdue = if self.delivery.take_overflow() { Duration::ZERO } else { self.config.overdue };
             while self.sweep(overdue, &shutdown).await {}
         }
         Ok(())
     }
 
-    /// Claims what the providers are to be given; says whether another time may find more. They are looked at
-    /// every time: one may fall ill, or be due for its one message, long before a backlog is worked off.
+    /// Claims what the providers may get now. Returns whether another sweep may find more. The circuits are read in
+    /// every sweep, because a provider may fail, or be due for its probe, long before a backlog is done.
     async fn sweep(&self, overdue: Duration, shutdown: &Shutdown) -> bool {
         for channel in self.delivery.channels(Circuit::HalfOpen) {
             self.claim(overdue, slice::from_ref(&channel), Circuit::HalfOpen, 1, shutdown).await;
@@ -65,8 +66,8 @@ impl Sweeper {
         !channels.is_empty() && self.claim(overdue, &channels, Circuit::Closed, BATCH, shutdown).await
     }
 
-    /// One claim; says whether another may find more. Only the wait for room can be cut short: a claim that
-    /// is not waited for is leased for nothing.
+    /// Claims once. Returns whether another claim may find more. At shutdown only the wait for permits is cut short: if
+    /// a claim were cancelled, its leases would be held for nothing.
     async fn claim(
         &self,
         overdue: Duration,

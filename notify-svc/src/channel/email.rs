@@ -28,16 +28,16 @@ pub(crate) struct Config {
     url: SecretString,
     /// The sender, `Name <address>`.
     from: String,
-    /// What we call ourselves, a name in the DNS; empty for the machine's.
+    /// Our name in EHLO, a DNS name; empty for the machine's own name.
     hello_name: String,
     /// How long a mail may wait for its turn, and after that how long the server may take until it is ready for the
     /// text.
     #[serde(with = "humantime_serde")]
     timeout: Duration,
-    /// How long the text and the answer to it may take.
+    /// How long the text and its answer may take.
     #[serde(with = "humantime_serde")]
     answer_timeout: Duration,
-    /// Mails handed over at the same time.
+    /// Mails that are sent at the same time.
     concurrency: NonZeroUsize,
 }
 
@@ -86,7 +86,7 @@ impl Channel for Email {
         match self.mailer.send(&mail).await {
             Ok(()) => Outcome::Delivered,
             Err(Error::Refused { command, reply }) => refusal::outcome(command, reply),
-            // RFC 6531: it may have no way to send to such an address, and be well for all others.
+            // RFC 6531: the server may be unable to send to an international address and still work for all others.
             Err(Error::Unable) if is_international => Outcome::Deferred,
             Err(Error::Unable) => Outcome::ProviderError { retry_after: None },
             Err(Error::Timeout) => Outcome::Timeout,
@@ -96,8 +96,8 @@ impl Channel for Email {
     }
 }
 
-/// The mail, if the address is one. Headers are made of parsed addresses and constants: a line break in
-/// what an address was made of is no address.
+/// The mail; `None` if the address is invalid. Headers contain only parsed addresses and constants, so a line break in
+/// an address cannot add a header.
 fn mail(from: Mailbox, message: Message) -> Option<lettre::Message> {
     lettre::Message::builder()
         .message_id(Some(format!("<{}@{}>", message.key, from.email.domain())))
@@ -105,7 +105,7 @@ fn mail(from: Mailbox, message: Message) -> Option<lettre::Message> {
         .to(Mailbox::new(None, message.contact.email?.parse().ok()?))
         .subject(if message.urgent { URGENT_SUBJECT } else { SUBJECT })
         .header(ContentType::TEXT_PLAIN)
-        // RFC 3834: so that nobody's absence is told to us.
+        // RFC 3834: prevents automatic replies, for example of somebody who is away.
         .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
         .body(message.text)
         .ok()

@@ -19,7 +19,8 @@ use crate::breaker::{self, Breaker, Circuit};
 /// One message for one nurse.
 #[derive(Debug)]
 pub(crate) struct Message {
-    /// The same for every attempt to say the same, so that a provider can tell a repetition.
+    /// The idempotency key: the same for every attempt to send the same message, so that a provider can recognise a
+    /// duplicate.
     pub(crate) key: String,
     pub(crate) contact: Contact,
     pub(crate) urgent: bool,
@@ -32,13 +33,13 @@ pub(crate) trait Channel: std::fmt::Debug + Send + Sync {
     /// Its name, also that of the message's template.
     fn name(&self) -> &'static str;
 
-    /// Name of the task that sends, as the trace shows it.
+    /// Name of the span that sends, as the trace shows it.
     fn task(&self) -> &'static str;
 
-    /// How long one message takes at most, its wait for its turn included.
+    /// How long one message takes at most, including the wait for its turn.
     fn longest(&self) -> Duration;
 
-    /// Hands the message to the provider, within the channel's own time limits.
+    /// Sends the message through the provider, within the channel's own timeouts.
     async fn send(&self, message: Message) -> Outcome;
 }
 

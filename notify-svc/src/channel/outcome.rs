@@ -3,33 +3,33 @@ use std::time::Duration;
 use service_kit::attribute::DELIVERY_OUTCOME;
 use telemetry::Classified;
 
-/// What an attempt came to.
+/// The outcome of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The provider took it.
+    /// The provider has accepted the message.
     Delivered,
-    /// The nurse has left or has no address here.
+    /// The nurse has left, or has no address on this channel.
     NoRecipient,
-    /// What is kept as the nurse's address is none: nobody was asked.
+    /// The stored address of the nurse is invalid, so nothing was sent.
     Unaddressable,
-    /// The provider will not take it, whenever it is sent.
+    /// The provider has refused the message permanently.
     Rejected,
-    /// The provider is well and does not take this message now: it has no room for this nurse, or does not like what the
-    /// message is from, to or about.
+    /// The provider works, but does not accept this message now: it has no room for this nurse, or refuses the sender,
+    /// the recipient or the content.
     Deferred,
-    /// Too many others were being sent: no attempt was made.
+    /// Too many other messages were being sent: no attempt was made.
     Busy,
-    /// No answer in time, before the message was handed over.
+    /// Timeout before the message was handed over.
     Timeout,
-    /// The provider asks for fewer messages, and perhaps for how long.
+    /// The provider asks for fewer messages, and may say for how long.
     Throttled { retry_after: Option<Duration> },
-    /// The provider failed, has no room for it now, or does not know us; perhaps it says until when.
+    /// The provider failed, has no room now, or does not accept our account. It may say until when.
     ProviderError { retry_after: Option<Duration> },
-    /// The provider was not reached, or went away before the message was handed over.
+    /// The provider was not reached, or closed the connection before the message was handed over.
     Connection,
-    /// The message was handed over and the provider has not said what has become of it.
+    /// The message was handed over, but the provider has not answered, so it may have been delivered.
     Uncertain,
-    /// The attempt broke down on our side.
+    /// The attempt panicked on our side.
     Panic,
 }
 
@@ -42,7 +42,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the provider is well; `None` when that was not learned. Well is only who has said something of this
+    /// Whether the provider works; `None` if the attempt has not shown it. It works only if its answer was about this
     /// message.
     pub(crate) fn provider_is_well(self) -> Option<bool> {
         match self {

@@ -8,14 +8,15 @@ use tokio::time::sleep;
 
 use crate::channel::Outcome;
 
-/// The pauses before an attempt is recorded once more: what is not known to be sent is sent again.
+/// The pauses before the outcome of an attempt is recorded again. A lost record means a duplicate: the message is sent
+/// again.
 const AGAIN_AFTER: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(4)];
 
 /// data-svc.
 #[derive(Debug, Clone)]
 pub(crate) struct Data(DataServiceClient<Channel>);
 
-/// How long it takes at most to record an attempt, when one call may take `timeout`.
+/// How long recording an outcome takes at most, if one call may take `timeout`.
 pub(crate) fn longest_record(timeout: Duration) -> Duration {
     AGAIN_AFTER.iter().fold(timeout, |sum, pause| sum.saturating_add(*pause).saturating_add(timeout))
 }
@@ -25,7 +26,7 @@ impl Data {
         Self(DataServiceClient::new(channel))
     }
 
-    /// Takes what is due of a report's notifications on these channels for as long as `lease`.
+    /// Leases those notifications of a report that are due on these channels, for the time `lease`.
     pub(crate) async fn claim_notification(
         &self,
         report_id: &str,
@@ -40,8 +41,8 @@ impl Data {
         Ok(self.0.clone().claim_notification(request).await?.into_inner())
     }
 
-    /// Takes what is due on these channels and held by nobody, for as long as `lease`; what may have a hint
-    /// on its way only after `overdue`.
+    /// Leases notifications that are due on these channels and that no worker holds, for the time `lease`. Those that
+    /// may have a hint on its way are left out until they are overdue by `overdue`.
     pub(crate) async fn claim_due_notifications(
         &self,
         overdue: Duration,
@@ -58,8 +59,8 @@ impl Data {
         Ok(self.0.clone().claim_due_notifications(request).await?.into_inner().reports)
     }
 
-    /// Notes what an attempt came to; if it is worth another, that one comes after `retry_after`, unless the
-    /// notification is older than `give_up_after` by then. Where there was no attempt the claim is given back.
+    /// Records the outcome of an attempt. If another attempt makes sense, it follows after `retry_after`, unless the
+    /// notification is older than `give_up_after` by then. If no attempt was made, the claim is released.
     pub(crate) async fn record_delivery(
         &self,
         notification: &pb::Notification,
@@ -85,15 +86,15 @@ impl Data {
             let recorded = self.record(notification, outcome, retry_after, give_up_after).await;
             let is_away = |error: &CallError| matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout);
             match pauses.next() {
-                // An attempt that was recorded already stays as it is.
+                // Recording again is safe: a stored attempt stays as it is.
                 Some(pause) if recorded.as_ref().is_err_and(is_away) => sleep(pause).await,
                 _ => return recorded,
             }
         }
     }
 
-    /// Takes reports that nobody was told of and that are due to be escalated; they are due again after `lease`, unless
-    /// somebody is told of them.
+    /// Leases untold reports that are due to be escalated. They are due again after `lease`, unless somebody is
+    /// notified of them.
     pub(crate) async fn claim_untold_reports(
         &self,
         limit: u32,
@@ -103,8 +104,8 @@ impl Data {
         Ok(self.0.clone().claim_untold_reports(request).await?.into_inner().reports)
     }
 
-    /// Has these nurses told of a report, as far as they have not been. One that nobody can be told of is due again after
-    /// `again_after`.
+    /// Notifies these nurses of a report, except those who have a notification already. If nobody can be notified, the
+    /// report is due again after `again_after`.
     pub(crate) async fn escalate_report(
         &self,
         report_id: &str,
@@ -116,8 +117,8 @@ impl Data {
         Ok(self.0.clone().escalate_report(request).await?.into_inner())
     }
 
-    /// Gives a claim back that came to no attempt; it is due again after `retry_after`. Once: a second time somebody else
-    /// could hold it.
+    /// Releases a claim whose delivery was not attempted; the notification is due again after `retry_after`. Not
+    /// retried: by the second try, another worker could hold the lease.
     pub(crate) async fn release(
         &self,
         notification: &pb::Notification,

@@ -1,4 +1,4 @@
-//! The services this one calls, in its own words: a call answers or says why not.
+//! Clients of the other services. A call returns the response or a `CallError`, never a gRPC status.
 
 mod data;
 mod user;

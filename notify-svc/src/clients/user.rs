@@ -12,7 +12,7 @@ impl User {
         Self(UserServiceClient::new(channel))
     }
 
-    /// The active nurses of a site with their addresses.
+    /// The active nurses of a site, with their addresses.
     pub(crate) async fn list_site_contacts(&self, site_id: &str) -> Result<Vec<pb::Contact>, CallError> {
         let request = pb::ListSiteContactsRequest { site_id: site_id.to_owned() };
         Ok(self.0.clone().list_site_contacts(request).await?.into_inner().contacts)

@@ -2,16 +2,17 @@ use telemetry::smtp::{Command, EnhancedCode, Reply};
 
 use crate::channel::Outcome;
 
-/// What a refused mail came to.
+/// The outcome of a refused mail.
 ///
-/// Only what is said of the mailbox for good ends a notification. Whatever else a server refuses, for good or not, such
-/// as us, our name or the text, is not the nurse's address's fault: the mail waits for somebody to put it right. A server
-/// that has let us in and refuses one recipient, by greylisting or by a rule of that recipient's, is well for others.
+/// Only a permanent refusal of the mailbox ends a notification. All other refusals, permanent or not, such as of our
+/// host, our name or the text, are not the fault of the nurse's address: the mail waits until somebody has fixed the
+/// cause. If the server has accepted the sender and refuses one recipient, by greylisting or by a rule of that
+/// recipient, it still works for others.
 pub(super) fn outcome(command: Command, reply: Reply) -> Outcome {
     let later = Outcome::ProviderError { retry_after: None };
     let of_mailbox = match (command, reply.enhanced) {
         (Command::Recipient | Command::Text, Some(code)) => is_of_mailbox(code),
-        // RFC 5321, section 4.2.3: unavailable, not here, full, no name at all.
+        // RFC 5321, section 4.2.3: mailbox unavailable, user not local, mailbox full, name not allowed.
         (Command::Recipient, None) => [450, 452, 550, 551, 552, 553].contains(&reply.code),
         _ => false,
     };
@@ -24,10 +25,10 @@ pub(super) fn outcome(command: Command, reply: Reply) -> Outcome {
     }
 }
 
-/// RFC 5321, section 4.2.3: the server shuts down, and says so to any command.
+/// RFC 5321, section 4.2.3: the server shuts down. It may answer any command with this.
 const CLOSING: u16 = 421;
 
-/// RFC 3463, section 3.2 and 3.3: addressing, but for the sender's addresses, and mailboxes.
+/// RFC 3463, sections 3.2 and 3.3: the codes about addresses, except the sender's, and about mailboxes.
 fn is_of_mailbox(code: EnhancedCode) -> bool {
     matches!((code.subject, code.detail), (1, detail) if detail != 7 && detail != 8) || code.subject == 2
 }
@@ -37,7 +38,7 @@ fn is_for_good(reply: Reply) -> bool {
         // RFC 3463 calls a full mailbox (2.2) and a list that is not expanded (2.4) persistent transient failures,
         // whatever class they are sent with.
         Some(code) => reply.code >= 500 && code.class == 5 && !matches!((code.subject, code.detail), (2, 2 | 4)),
-        // RFC 5321, section 4.5.3.1.10: a 552 to a recipient is to be taken as a 452.
+        // RFC 5321, section 4.5.3.1.10: a 552 for a recipient means the same as a 452.
         None => reply.code >= 500 && reply.code != 552,
     }
 }
@@ -82,7 +83,7 @@ mod tests {
             // the sender's address
             (550, Some((5, 1, 8))),
             (553, Some((5, 1, 7))),
-            // greylisting, the server, the way there, the protocol, who may send
+            // greylisting, the server, the route, the protocol, the permission to send
             (451, Some((4, 7, 1))),
             (550, Some((5, 3, 2))),
             (550, Some((5, 4, 1))),

@@ -1,4 +1,4 @@
-//! The mail server, out of the settings.
+//! The mail server, from the settings.
 
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -15,10 +15,10 @@ use telemetry::smtp::Server;
 
 use super::Config;
 
-/// How to speak to the server that the settings name.
+/// How to connect to the server of the settings.
 ///
 /// # Errors
-/// When they name none. No error quotes the URL, which may hold a password.
+/// When the settings are invalid. No error quotes the URL, because it may contain a password.
 pub(super) fn server(config: &Config) -> anyhow::Result<Server> {
     let url: Url = config.url.expose_secret().parse().map_err(|_| anyhow!("smtp.url is no URL"))?;
     let host = url.host_str().context("smtp.url names no host")?.trim_matches(['[', ']']).to_owned();
@@ -52,7 +52,7 @@ fn credentials(url: &Url) -> anyhow::Result<Option<Credentials>> {
     }
 }
 
-/// What EHLO says (RFC 5321, section 4.1.1.1): a domain, or an address in brackets.
+/// Our name in EHLO (RFC 5321, section 4.1.1.1): a domain, or an address in brackets.
 fn hello_name(setting: &str, machine: &CStr) -> anyhow::Result<ClientId> {
     if !setting.is_empty() {
         return client_id(setting).context("smtp.hello_name is neither a host's name nor an address in brackets");

@@ -13,8 +13,8 @@ fn message(email: &str, urgent: bool) -> Message {
     Message { key: "42".to_owned(), contact, urgent, text: "text".to_owned() }
 }
 
-/// Plays a mail server that offers `extension` and answers the command `refused` with `refusal`, until its
-/// only client leaves; what it was told.
+/// A mail server that offers `extension` and answers the command `refused` with `refusal`, until its only client
+/// disconnects. Returns what the client has sent.
 async fn serve(listener: TcpListener, extension: &str, refused: &str, refusal: &str) -> Vec<String> {
     let (stream, _) = timeout(LIMIT, listener.accept()).await.unwrap().unwrap();
     let mut stream = BufReader::new(stream);
@@ -35,7 +35,7 @@ async fn serve(listener: TcpListener, extension: &str, refused: &str, refusal: &
         };
         in_text = answer.starts_with("354") || (in_text && answer.is_empty());
         told.push(line.trim_end().to_owned());
-        // Its client may leave without waiting for the last answer.
+        // The client may disconnect before it has read the last answer.
         if !answer.is_empty() && stream.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() {
             break;
         }
@@ -44,8 +44,8 @@ async fn serve(listener: TcpListener, extension: &str, refused: &str, refusal: &
     told
 }
 
-/// Sends one mail to such a server, under the URL that `url` makes of its address: what comes of it, and what
-/// the server was told.
+/// Sends one mail to such a server, with the URL that `url` makes from its address. Returns the outcome, and what the
+/// server has received.
 async fn send(
     url: impl Fn(SocketAddr) -> String,
     extension: &str,

@@ -27,17 +27,17 @@ pub(crate) struct Config {
     token: SecretString,
     /// The sender's number, E.164.
     from: String,
-    /// How long a message may wait for its turn, and after that how long it may take to reach the provider.
+    /// How long a message may wait for its turn, and after that, how long connecting to the provider may take.
     #[serde(with = "humantime_serde")]
     timeout: Duration,
-    /// How long handing it over may take, and the answer.
+    /// How long the request and its answer may take.
     #[serde(with = "humantime_serde")]
     answer_timeout: Duration,
-    /// Messages handed over at the same time.
+    /// Messages that are sent at the same time.
     concurrency: NonZeroUsize,
 }
 
-/// The providers there are.
+/// The supported providers.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum ProviderId {
@@ -53,7 +53,7 @@ trait Provider: std::fmt::Debug + Send + Sync {
 }
 
 impl Config {
-    /// How long one message may take once it is its turn.
+    /// How long one message may take after the wait for its turn.
     fn limit(&self) -> Duration {
         self.timeout.saturating_add(self.answer_timeout)
     }

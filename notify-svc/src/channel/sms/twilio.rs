@@ -31,8 +31,8 @@ impl Twilio {
             .connect_timeout(config.timeout)
             .timeout(config.limit())
             .redirect(redirect::Policy::none())
-            // A message that is written to a connection which has fallen silent may have been taken or not, and waits
-            // long for its next attempt: each has a connection of its own.
+            // Every message has its own connection. If a message were written to an idle connection that is dead, it
+            // would not be known whether the provider has got it, and the message would wait long for its next attempt.
             .pool_max_idle_per_host(0)
             .build()
             .context("make the SMS client")?;
@@ -63,17 +63,18 @@ impl Provider for Twilio {
     }
 }
 
-/// What an answer of the provider's says beside its status; its words may quote the number.
+/// The part of the provider's answer that is read, besides the status. Its texts are not, because they may quote the
+/// number.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 struct Document {
-    /// Of a message that was taken.
+    /// Id of a message that was accepted.
     sid: Option<String>,
-    /// Twilio's own number for an error.
+    /// Twilio's error code.
     code: Option<u32>,
 }
 
-/// An answer's body, as far as it is one of the provider's: somebody in between may have answered. `None` when it did
-/// not arrive.
+/// The body of an answer. It is empty if the body is not one of the provider's: a proxy may have answered. `None` when
+/// the body did not arrive.
 async fn document(mut response: Response) -> Option<Document> {
     const LIMIT: usize = 16 * 1024;
     let mut body = Vec::new();
@@ -87,7 +88,7 @@ async fn document(mut response: Response) -> Option<Document> {
     Some(serde_json::from_slice(&body).unwrap_or_default())
 }
 
-/// What a request came to that has no answer. Once there is a connection, the provider may have had it.
+/// The outcome of a request without an answer. After the connection is made, the provider may have got the message.
 fn unanswered(error: &Error) -> Outcome {
     if error.is_builder() {
         Outcome::ProviderError { retry_after: None }
@@ -104,32 +105,33 @@ fn outcome(status: StatusCode, document: Option<Document>, retry_after: Option<D
     let is_lost = document.is_none();
     let Document { sid, code } = document.unwrap_or_default();
     match status {
-        // Twilio's yes, even if the rest of it is lost.
+        // Twilio has accepted the message, even if the body of the answer is lost.
         StatusCode::CREATED if is_lost => Outcome::Delivered,
         _ if status.is_success() && sid.is_some() => Outcome::Delivered,
-        // Somebody has said yes who does not know the message, or whoever asked the provider has no answer.
+        // A success without a message id may come from a proxy. A 504 comes from a proxy that got no answer from the
+        // provider.
         _ if status.is_success() || status == StatusCode::GATEWAY_TIMEOUT => Outcome::Uncertain,
         StatusCode::REQUEST_TIMEOUT => Outcome::Timeout,
         StatusCode::TOO_MANY_REQUESTS => Outcome::Throttled { retry_after },
         _ if code == Some(QUEUE_FULL) => Outcome::Throttled { retry_after },
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => match code {
             Some(code) if OF_RECIPIENT.contains(&code) => Outcome::Rejected,
-            // It may be this number's fault or our number's: the message waits, and others are tried.
+            // The nurse's number or ours may be at fault: the message waits, and others are still sent.
             Some(code) if OF_MESSAGES.contains(&code) => Outcome::Deferred,
             _ => Outcome::ProviderError { retry_after },
         },
-        // The provider, our account or our settings are at fault and not the number: the message waits for
-        // somebody to put it right.
+        // The provider, our account or our settings are at fault, not the number: the message waits until somebody has
+        // fixed it.
         _ => Outcome::ProviderError { retry_after },
     }
 }
 
-/// Twilio's error "too many messages of this sender wait".
+/// Twilio's error "too many messages of this sender are queued".
 const QUEUE_FULL: u32 = 21611;
 
-/// Twilio's errors that say of the nurse's number alone that it never takes an SMS: it is none, it is not reachable,
-/// it does not appear to be one, its owner has opted out, it is no mobile's, it is a landline's. Twilio splits its
-/// errors now and then (changelog of 10 July 2024), and most of the new ones are about the sender's number.
+/// Twilio's errors which mean that the nurse's number can never receive an SMS: it is invalid, not reachable, not a
+/// phone number, its owner has opted out, it is not a mobile number, it is a landline. Twilio splits its errors now and
+/// then (changelog of 10 July 2024), and most of the new ones are about the sender's number.
 const OF_RECIPIENT: [u32; 6] = [21211, 21214, 21217, 21610, 21614, 21635];
 
 /// Twilio's errors about messages.
