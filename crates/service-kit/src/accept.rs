@@ -1,4 +1,4 @@
-//! What stands between a TCP connection and its first request.
+//! Admits TCP connections: limits, timeouts and TLS before the first request.
 
 use std::future::Future;
 use std::io;
@@ -30,52 +30,52 @@ use crate::write_timeout::WriteTimeout;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The part of the memory for large requests that one address may have is one in so many.
+/// One address may have one part in so many of the memory for large requests.
 const STORE_PARTS: usize = 8;
 
-/// Admits connections, and speaks TLS with them if so configured.
+/// Admits connections, and does their TLS handshake if TLS is configured.
 #[derive(Clone)]
 pub struct Acceptor {
     tls: Option<Arc<Reloaded<ServerConfig>>>,
     connections: Arc<Pool>,
-    /// Bytes that all connections have in common for large requests.
+    /// Memory in bytes that all connections share for large requests.
     store: Arc<Pool>,
     pub(crate) farewell: Duration,
     router: Router,
 }
 
-/// How many connections there may be, and how much memory their requests may have.
+/// Limits on the number of connections, and on the memory of their requests.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionLimits {
-    /// Connections at once.
+    /// Connections at the same time.
     pub most: u16,
-    /// Connections of one address at once.
+    /// Connections of one address at the same time.
     pub most_of_address: u16,
-    /// Bytes that all requests together may take up that are still on their way, beyond the 16 KiB that each connection
-    /// has for itself. One address may have an eighth of them.
+    /// Memory in bytes for all requests that are still being received, beyond the 16 KiB that each connection has for
+    /// itself. One address may have an eighth of it.
     pub unanswered: usize,
-    /// How long a stopping server still takes requests, each answer being the last one on its connection.
+    /// How long a stopping server still takes requests. Each answer is then the last one on its connection.
     #[serde(with = "humantime_serde")]
     pub farewell: Duration,
 }
 
 impl Acceptor {
-    /// A connection for which there is no room is closed at once, so that it costs nobody else anything. `proxies` have as
-    /// many as all together.
+    /// A connection beyond a limit is closed at once, so that it takes nothing from others. Addresses of `proxies` have
+    /// only the limit of all together, no limit of their own.
     ///
     /// # Errors
     /// When a file that `tls` names cannot be used; the message names the setting.
     pub fn new(tls: Option<&Tls>, limits: ConnectionLimits, proxies: Networks) -> anyhow::Result<Self> {
         let tls = tls.map(Tls::server).transpose()?.map(Arc::new);
-        // One that has none open is admitted always.
+        // An address without an open connection is always admitted.
         let most_of_address = limits.most_of_address.max(1);
         let connections = Pool::new(limits.most.into(), most_of_address.into(), proxies.clone());
         let store = Pool::new(limits.unanswered, limits.unanswered / STORE_PARTS, proxies);
         Ok(Self { tls, connections, store, farewell: limits.farewell, router: Router::new() })
     }
 
-    /// The router that answers what cannot be read.
+    /// Sets the router that answers unreadable requests.
     pub(crate) fn answering(self, router: Router) -> Self {
         Self { router, ..self }
     }
@@ -114,7 +114,7 @@ impl std::fmt::Debug for Acceptor {
     }
 }
 
-/// The limits are below TLS, which takes in what it cannot send yet, and handshakes of any length.
+/// The limits are below TLS, because TLS buffers what it cannot send yet, and accepts handshakes of any length.
 type Stream = Answered<Either<Tcp, TlsStream<Tcp>>>;
 type Tcp = Counted<WriteTimeout<TcpStream>>;
 
@@ -128,7 +128,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
     }
 }
 
-/// A connection's service, which lives as long as the connection and with it the connection's slot.
+/// The service of a connection. It lives as long as the connection, and holds the connection's slot until then.
 #[derive(Debug, Clone)]
 pub struct Admitted<S> {
     service: S,
@@ -151,7 +151,7 @@ impl<S: Service<R>, R> Service<R> for Admitted<S> {
 }
 
 pin_project! {
-    /// An answer that is being made. Then what was sent for it takes up no room any more.
+    /// A response in the making. When it is ready, the memory of its request is released.
     #[derive(Debug)]
     pub struct Answer<F> {
         #[pin]

@@ -8,11 +8,11 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use variables::Ignored;
 
-/// Why a configuration cannot be used: it names the key and where it came from.
+/// Why a configuration cannot be used. It names the key and where it came from.
 pub type ConfigError = config::ConfigError;
 
-/// Reads a service's configuration: its defaults, then the file if one is given, then variables such
-/// as `EPRO_DATABASE__URL` for `database.url`. Gives also the variables that are ignored.
+/// Reads a service's configuration: its defaults, then the file if one is given, then environment variables such as
+/// `EPRO_DATABASE__URL` for `database.url`. Also returns the variables that are ignored.
 pub(crate) fn load<C: DeserializeOwned>(defaults: &str, file: Option<&Path>) -> Result<(C, Vec<Ignored>), ConfigError> {
     let mut builder = Config::builder().add_source(File::from_str(defaults, FileFormat::Yaml));
     if let Some(file) = file {

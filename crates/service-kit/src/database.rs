@@ -16,7 +16,7 @@ use telemetry::postgres::{Db, PoolLimits};
 pub struct Config {
     /// `postgres://role:password@host:port/database`, with `?sslmode=verify-full&sslrootcert=file` for TLS.
     pub url: SecretString,
-    /// Connections at most, of this copy of the service.
+    /// Most connections of this copy of the service.
     pub max_connections: u32,
     /// How long a request waits for a free connection.
     #[serde(with = "humantime_serde")]
@@ -26,28 +26,29 @@ pub struct Config {
     pub statement_timeout: Duration,
 }
 
-/// The server's own limit comes first, so that a statement that runs too long is told from a silent network.
+/// How much longer than the server's own limit the client waits, so that a slow statement can be told from a silent
+/// network.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// A pool for the database; it connects when it is first used.
+/// Creates a pool for the database. It connects when it is first used.
 ///
 /// # Errors
-/// When the URL is none.
+/// When the URL is invalid.
 pub fn open(config: &Config) -> anyhow::Result<Db> {
-    // The parser's own error could quote the URL, and the URL holds the password.
+    // The parser's own error could quote the URL, which contains the password.
     let options: PgConnectOptions =
         config.url.expose_secret().parse().map_err(|_| anyhow::anyhow!("database.url is no postgres URL"))?;
     let timeout = config.statement_timeout.as_millis().to_string();
     let options = options.options([
         ("statement_timeout", timeout.as_str()),
-        // Every statement of a service finds its rows by an index. Its plan is made once and kept, often while the tables
-        // are small enough to be read from end to end, and would read them so when they are not.
+        // Every statement of a service finds its rows by an index. Plans are cached, often while the tables are small
+        // and a sequential scan is cheap. Such a plan would be slow once the tables are large.
         ("enable_seqscan", "off"),
-        // A plan that cannot do without such a scan would count as costly enough to be compiled.
+        // The cost of a plan that needs a sequential scan is then so high that Postgres would compile the plan.
         ("jit", "off"),
-        // What a service that is cut off has left open ends, and with it its locks.
+        // Ends the open transaction of a service that has lost its network, and so releases its locks.
         ("idle_in_transaction_session_timeout", timeout.as_str()),
-        // And so do its connections. Its own end of them is asked by the pool.
+        // Ends the connections of such a service, too. Its own side of them is checked by the pool.
         ("tcp_keepalives_idle", "10"),
         ("tcp_keepalives_interval", "5"),
         ("tcp_keepalives_count", "3"),
@@ -61,8 +62,8 @@ pub fn open(config: &Config) -> anyhow::Result<Db> {
     Ok(Db::new(options, limits))
 }
 
-/// A statement that failed. Its text is the kind of failure, never the server's words: those quote
-/// the values of the row they complain about.
+/// A statement that failed. Its text is the kind of failure, never the server's message, because that quotes the values
+/// of the row that it is about.
 #[derive(Debug)]
 pub struct StoreError(sqlx::Error);
 
@@ -73,16 +74,16 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
-    /// Classes of PostgreSQL's SQLSTATE (appendix A) that say: not now.
+    /// Classes of PostgreSQL's SQLSTATE (appendix A) which mean that a later try may succeed.
     const UNAVAILABLE: [&str; 6] = [
         "08",    // connection exceptions
-        "25P03", // the session was ended: its transaction had done nothing for too long
+        "25P03", // the session was ended, because its transaction was idle for too long
         "40",    // deadlocks and serialization failures
         "53",    // lack of resources
-        "55P",   // a lock that could not be had
+        "55P",   // a lock that was not available
         "57P",   // shutdown and start-up
     ];
-    /// A statement that ran into its time limit, usually waiting for a lock.
+    /// A statement that exceeded its time limit, usually while it waited for a lock.
     const QUERY_CANCELED: &str = "57014";
 
     fn kind_of(sqlstate: &str) -> ErrorKind {
@@ -105,7 +106,7 @@ impl fmt::Display for StoreError {
             }
             sqlx::Error::PoolTimedOut => write!(f, "no database connection was free in time"),
             sqlx::Error::Io(error) => write!(f, "the database cannot be reached: {}", error.kind()),
-            // Of rustls and of the files that the URL names: no value of a row.
+            // The error is about TLS or about the files that the URL names, so it contains no value of a row.
             sqlx::Error::Tls(error) => write!(f, "the database cannot be reached over TLS: {error}"),
             sqlx::Error::ColumnDecode { index, .. } => write!(f, "column {index} does not hold what it should"),
             _ if self.kind() == ErrorKind::Unavailable => write!(f, "the database cannot be reached"),
@@ -131,14 +132,14 @@ impl DomainError for StoreError {
     }
 }
 
-/// Whether a statement ran into its time limit.
+/// Whether a statement exceeded its time limit.
 pub fn timed_out(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.code().as_deref() == Some(StoreError::QUERY_CANCELED))
 }
 
-/// A time span as Postgres takes it.
+/// A duration as a Postgres interval.
 pub fn interval(duration: Duration) -> PgInterval {
-    // Microseconds: the limit of 292,000 years is far from any wait here.
+    // The limit of 64-bit microseconds, 292,000 years, is far longer than any wait here.
     PgInterval { months: 0, days: 0, microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX) }
 }
 

@@ -1,7 +1,7 @@
-//! A caller's deadline travels with the call and shrinks down the chain.
+//! Deadline propagation: each call carries what is left of its caller's deadline.
 //!
-//! It is the standard `grpc-timeout` header on the wire and a task-local in between, so that no
-//! function has to pass it on. Spawned tasks start without one.
+//! Between services it is the standard `grpc-timeout` header. Inside a process it is a task-local, so that no function
+//! has to pass it on. Spawned tasks start without a deadline.
 
 use std::future::Future;
 use std::task::{Context, Poll};
@@ -17,10 +17,10 @@ use tower_service::Service;
 
 use crate::grpc::Balanced;
 
-/// A server gives up this much before its caller does, so that the caller gets an answer.
+/// A server gives up this much before its caller's deadline, so that the caller still gets an answer.
 const MARGIN: Duration = Duration::from_millis(10);
 
-/// What a call may take whose caller does not say. Every caller of ours does.
+/// The time for a call whose caller sends no deadline. All our services send one.
 const DEFAULT_BUDGET: Duration = Duration::from_secs(30);
 
 tokio::task_local! {
@@ -29,10 +29,11 @@ tokio::task_local! {
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Runs a future that has `budget` time, and with it every call it makes.
+/// Runs a future with a deadline of `budget` from now, which also limits every call that it makes. An earlier outer
+/// deadline stays in force.
 ///
 /// # Errors
-/// When the time runs out; the future is dropped then.
+/// When the deadline passes; the future is dropped then.
 pub async fn within<F: Future>(budget: Duration, future: F) -> Result<F::Output, Elapsed> {
     let mut deadline = Instant::now() + budget;
     if let Ok(outer) = DEADLINE.try_with(|outer| *outer) {
@@ -41,7 +42,7 @@ pub async fn within<F: Future>(budget: Duration, future: F) -> Result<F::Output,
     DEADLINE.scope(deadline, timeout_at(deadline, future)).await
 }
 
-/// Holds a server's calls to their callers' deadlines.
+/// Applies the callers' deadlines to the calls of a server.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ServerLayer;
 
@@ -82,7 +83,7 @@ where
     }
 }
 
-/// Gives every call to a service what is left of the deadline, and a time limit at most.
+/// Gives every call what is left of the deadline, but at most `timeout`.
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: Balanced,
@@ -116,7 +117,7 @@ impl Service<Request<Body>> for Client {
     }
 }
 
-/// At most eight digits and a unit (gRPC over HTTP/2, "Timeout").
+/// The value of the header: at most eight digits and a unit (gRPC over HTTP/2, "Timeout").
 fn header(budget: Duration) -> HeaderValue {
     const LIMIT: u128 = 99_999_999;
     let text = match budget.as_micros() {
@@ -168,7 +169,7 @@ mod tests {
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(1).unwrap();
         let address = listener.local_addr().unwrap();
-        // Until its queue is full: the next one gets no answer.
+        // Fills the listener's queue, so that the next connection gets no answer.
         let mut queue = Vec::new();
         while let Ok(stream) = timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
             queue.push(stream.unwrap());

@@ -4,15 +4,15 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::Shutdown;
 
-/// Does housekeeping at once, and then again and again with `period` between two beginnings, until told to stop;
-/// that ends what is under way, too. It is nobody's request and mostly finds nothing, so it makes no spans.
+/// Runs `work` at once, and then once in every `period` until shutdown, which also cancels a running round. The work
+/// belongs to no request and mostly finds nothing to do, so it makes no spans.
 pub async fn every<F: Future<Output = ()>>(period: Duration, shutdown: &Shutdown, mut work: impl FnMut() -> F) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let rounds = async {
         loop {
             ticks.tick().await;
-            // A round that took longer than a period is followed by the next one before anybody looks.
+            // After a round that took longer than a period, the next tick is due at once, before a shutdown is noticed.
             if shutdown.is_cancelled() {
                 return;
             }

@@ -1,4 +1,4 @@
-//! `grpc.health.v1`, and the question a container's health check asks.
+//! The health service `grpc.health.v1`, and the client of a container's health check.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -26,23 +26,22 @@ use crate::http::Tls;
 use crate::mesh;
 use crate::service::Shutdown;
 
-/// How long a health question may take.
+/// How long a health check may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
-/// How often a service looks after what it needs.
+/// How often a service checks what it depends on.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a gRPC service needs to do its work.
+/// What a gRPC service needs to be ready.
 #[derive(Debug, Clone)]
 pub enum Readiness {
-    /// Nothing beside itself.
+    /// Nothing besides itself.
     Always,
-    /// An answering database.
+    /// A database that answers.
     Database(Db),
 }
 
 impl Readiness {
-    /// Keeps `grpc.health.v1` true to the facts, for as long as it is polled, and says in the log why the service is not
-    /// ready.
+    /// Keeps the status of `grpc.health.v1` up to date while it is polled, and logs why the service is not ready.
     pub(crate) async fn report(self, reporter: HealthReporter, shutdown: Shutdown) -> Infallible {
         let mut last = Ok(());
         loop {
@@ -71,15 +70,15 @@ impl Readiness {
     }
 }
 
-/// Asks another service for its health.
+/// Checks the health of another service.
 #[derive(Debug, Clone)]
 pub struct HealthClient(pub(crate) deadline::Client);
 
 impl HealthClient {
-    /// Whether the service says that it is ready.
+    /// Whether the service reports that it is ready.
     pub async fn is_serving(&self) -> bool {
         let mut client = tonic_health::pb::health_client::HealthClient::new(self.0.clone());
-        // The call's own time ends with the head of the answer.
+        // The timeout of the call covers only the head of the answer.
         match timeout(PATIENCE, client.check(HealthCheckRequest::default())).await {
             Ok(Ok(answer)) => answer.get_ref().status() == Answer::Serving,
             _ => false,
@@ -87,7 +86,7 @@ impl HealthClient {
     }
 }
 
-/// How a running service is asked for its health.
+/// How the health of a running service is checked.
 #[derive(Debug, Clone, Copy)]
 pub enum Probe {
     /// `grpc.health.v1`.
@@ -97,7 +96,7 @@ pub enum Probe {
 }
 
 impl Probe {
-    /// Asks the service that listens on `address` of this machine.
+    /// Checks the service that listens on `address` of this machine.
     pub(crate) async fn ask(
         self,
         address: SocketAddr,

@@ -26,13 +26,13 @@ pub(crate) mod unreadable;
 
 /// How long a connection may take to send a request's head, and may wait between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most bytes and most headers of a request's head. Beyond them, and to bytes that are no HTTP request at all, the
-/// answer is 431, 414 or 400 in the words of the router: [`Unreadable`].
+/// Most bytes and most headers of a request's head. Larger heads, and bytes that are not HTTP, are answered by the
+/// router with 431, 414 or 400: [`Unreadable`].
 const HEAD_LIMIT: usize = 128 * 1024;
 const HEADERS_LIMIT: usize = 256;
 
-/// Serves HTTP/1.1 until told to stop, goes on for [`ConnectionLimits::farewell`], and finishes the requests it has begun. Each request
-/// has the peer's address as an extension, [`axum::extract::ConnectInfo`].
+/// Serves HTTP/1.1 until shutdown, goes on for [`ConnectionLimits::farewell`], and then finishes the running requests.
+/// Each request has the peer's address as an extension, [`axum::extract::ConnectInfo`].
 ///
 /// # Errors
 /// When the listener fails.
@@ -63,13 +63,13 @@ pub async fn serve(
         ended = &mut serving => return ended.context("serve HTTP"),
         () = shutdown.cancelled() => {}
     }
-    // Who uses a connection hears that it ends, and opens the next one elsewhere. Closed at once, it could meet a request
-    // that is on its way: no client can tell whether that was heard.
+    // Answers now announce that their connection ends, so that clients open the next one elsewhere. If connections were
+    // closed at once, a request could be on its way, and no client could tell whether it was processed.
     tokio::select! {
         ended = &mut serving => return ended.context("serve HTTP"),
         () = sleep(farewell) => {}
     }
-    // A connection that has sent half a request would hold the end up for ever.
+    // Limited, because a connection with half a request would delay the end for ever.
     handle.graceful_shutdown(Some(DRAIN.saturating_sub(farewell)));
     serving.await.context("serve HTTP")
 }

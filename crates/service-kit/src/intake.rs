@@ -1,4 +1,4 @@
-//! How much memory may be taken up by requests that are still on their way.
+//! Limits the memory of requests that are still being received.
 
 use std::io;
 use std::pin::Pin;
@@ -11,11 +11,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::attribute::CONNECTION_LIMIT;
 use crate::pool::{Full, Share};
 
-/// What every connection may send before it has an answer. It is more than nearly every request takes, so that those
-/// are served however little is left for large ones.
+/// What every connection may send before it gets an answer. Nearly all requests are smaller, so they are served even
+/// when no memory is left for large ones.
 const OWN: usize = 16 * 1024;
-/// What is read at once. Hyper looks for the end of a head after each time, so that no more than this of the next
-/// request is read before the answer.
+/// Most bytes of one read. Hyper looks for the end of a head after each read, so no more than this of the next request
+/// is read before the answer.
 const AT_ONCE: usize = 8 * 1024;
 
 /// Connections closed for want of room, by the limit.
@@ -32,15 +32,16 @@ struct Held {
 }
 
 impl Intake {
-    /// `from_store` is the client's share of what all connections have in common for large requests, in bytes.
+    /// `from_store` is the client's share of the memory that all connections have in common for large requests, in
+    /// bytes.
     pub(crate) fn new(from_store: Share) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Held { bytes: 0, from_store })))
     }
 
-    /// Counts what has been read.
+    /// Counts bytes that were read.
     ///
     /// # Errors
-    /// When it is more than there is room for.
+    /// When there is no room for them.
     fn add(&self, bytes: usize) -> Result<(), Full> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.bytes += bytes;
@@ -48,7 +49,7 @@ impl Intake {
         held.from_store.grow_to(needed)
     }
 
-    /// The request is answered: what it took up is free.
+    /// Releases the memory of a request that was answered.
     pub(crate) fn answered(&self) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.bytes = 0;

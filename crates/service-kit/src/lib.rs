@@ -1,5 +1,4 @@
-//! What every service needs and none should write again: configuration, start, health, deadlines,
-//! shutdown.
+//! What every service needs: configuration, start, health, deadlines, shutdown.
 
 pub mod attribute;
 pub mod database;
@@ -11,7 +10,7 @@ pub mod health;
 pub mod http;
 pub mod mesh;
 
-/// It gives memory back that a burst has taken, and costs less than the system's.
+/// It returns memory to the system after a burst, and is faster than the system's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

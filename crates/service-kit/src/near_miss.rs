@@ -1,6 +1,6 @@
-/// The known name that somebody has most likely meant by another one, which differs from it in case, in its separators
-/// or by a slip: one letter of four, two at most. `given` holds nothing but ASCII letters, digits, dots, hyphens and
-/// underscores then, and can be shown to who sent it: what is that near to a name of ours says nothing else.
+/// The known name that was most likely meant by `given`, which differs from it only in case, in separators or by a
+/// typo: one letter of four, two at most. `given` then contains only ASCII letters, digits, dots, hyphens and
+/// underscores, and may be shown to its sender: a text so near to a name of ours contains nothing private.
 pub fn near_miss<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let is_name = given.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     if !is_name {

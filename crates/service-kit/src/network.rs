@@ -34,8 +34,8 @@ impl TryFrom<String> for Networks {
     }
 }
 
-/// The networks that a client is counted by, the narrowest first: an IPv4 address; of IPv6 the /64 in which a host picks
-/// its addresses as it likes, and the /48 of which one subscriber may have all (RFC 6177).
+/// The networks that a client is counted by, the narrowest first. For IPv4, it is the address. For IPv6, they are the
+/// /64, in which a host may choose any address, and the /48, which one subscriber may have as a whole (RFC 6177).
 pub fn networks_of(address: IpAddr) -> impl Iterator<Item = IpNet> {
     let address = address.to_canonical();
     let prefixes: &[u8] = if address.is_ipv4() { &[32] } else { &[64, 48] };

@@ -1,4 +1,4 @@
-//! What there is only so much of, in all and for one client: connections, and memory for requests.
+//! Limited resources, in all and for one client: connections, and memory for requests.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,12 +11,12 @@ use crate::network::{Networks, networks_of};
 /// How many times the limit of an address a whole IPv6 subscriber has, who may use 65,536 of what counts as an address.
 const OF_SUBSCRIBER: usize = 4;
 
-/// Counts what is taken. It holds entries only for whoever has taken something.
+/// Counts what is taken. It has entries only for clients that have taken something.
 #[derive(Debug)]
 pub(crate) struct Pool {
     most: usize,
     most_of_address: usize,
-    /// Behind these there are many clients each, so that they have no limit of their own.
+    /// Many clients are behind each of these addresses, so they have no limit of their own.
     proxies: Networks,
     taken: Mutex<Taken>,
 }
@@ -27,7 +27,7 @@ struct Taken {
     by_network: HashMap<IpNet, usize>,
 }
 
-/// What there is not enough of.
+/// The limit that is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Full {
     All,
@@ -39,27 +39,27 @@ impl Pool {
         Arc::new(Self { most, most_of_address, proxies, taken: Mutex::default() })
     }
 
-    /// A client's share, of which nothing is taken yet.
+    /// A client's share. It is empty at first.
     pub(crate) fn share(self: &Arc<Self>, peer: IpAddr) -> Share {
         let networks = if self.proxies.contains(peer) { vec![] } else { networks_of(peer).collect() };
         Share { pool: Arc::clone(self), networks, amount: 0 }
     }
 }
 
-/// What one connection has taken, until it is dropped.
+/// What one connection has taken. It is given back when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
     pool: Arc<Pool>,
-    /// What the client is counted by, the narrowest first.
+    /// The networks that the client is counted by, the narrowest first.
     networks: Vec<IpNet>,
     amount: usize,
 }
 
 impl Share {
-    /// Takes so much in all.
+    /// Takes as much as is needed to have `amount` in all.
     ///
     /// # Errors
-    /// When there is not enough left; then it has what it had.
+    /// When a limit is reached; the share stays as it was then.
     pub(crate) fn grow_to(&mut self, amount: usize) -> Result<(), Full> {
         let more = amount.saturating_sub(self.amount);
         if more == 0 {

@@ -1,12 +1,12 @@
-//! What is made of files, and made again when they change.
+//! Values that are made from files, and made again when the files change.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// A value that follows its files: whoever takes it has what they say now. Files that cannot be used leave it as it was
-/// and are a line in the log.
+/// A value that follows its files: [`Reloaded::get`] returns what they contain now. If changed files cannot be used,
+/// the value stays as it was, and the error is logged.
 pub(crate) struct Reloaded<T> {
     files: Vec<PathBuf>,
     make: Box<dyn Fn() -> anyhow::Result<T> + Send + Sync>,
@@ -15,13 +15,13 @@ pub(crate) struct Reloaded<T> {
 
 struct Current<T> {
     value: Arc<T>,
-    /// The files that it was made of.
+    /// The states of the files when the value was made.
     states: Vec<State>,
-    /// Those that were last of no use, which is said once.
+    /// The states of the files that could not be used. A warning is logged once for them.
     useless: Vec<State>,
 }
 
-/// When a file was last written and how long it is; nothing if there is none.
+/// When a file was last written, and its length; `None` if it does not exist.
 type State = Option<(SystemTime, u64)>;
 
 impl<T> Reloaded<T> {
@@ -31,14 +31,14 @@ impl<T> Reloaded<T> {
         files: Vec<PathBuf>,
         make: impl Fn() -> anyhow::Result<T> + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        // Before they are read: what is written in between is seen the next time.
+        // Before the files are read, so that a write in between is noticed the next time.
         let states = states(&files);
         let value = Arc::new(make()?);
         let current = Mutex::new(Current { value, states, useless: Vec::new() });
         Ok(Self { files, make: Box::new(make), current })
     }
 
-    /// The value that its files make now, or the last that they did.
+    /// The value of the present files, or the last one that could be made.
     pub(crate) fn get(&self) -> Arc<T> {
         let states = states(&self.files);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +48,7 @@ impl<T> Reloaded<T> {
                     *current = Current { value: Arc::new(value), states, useless: Vec::new() };
                     telemetry::info!("changed files are in use");
                 }
-                // Half written, perhaps, or not to be read yet: they are tried again the next time.
+                // They may be half written, or not readable yet. They are tried again the next time.
                 Err(error) if current.useless != states => {
                     telemetry::warn!(error = format!("{error:#}"), "changed files cannot be used");
                     current.useless = states;
@@ -97,7 +97,7 @@ mod tests {
         assert!(Reloaded::new(vec![file.clone()], read.clone()).is_err());
         std::fs::write(&file, "one").unwrap();
         let reloaded = Reloaded::new(vec![file.clone()], read).unwrap();
-        // Of other lengths: the clock of a file system may be coarse.
+        // The lengths differ, because the clock of a file system may be coarse.
         for (written, value) in [("three", "three"), ("", "three"), ("four", "four")] {
             std::fs::write(&file, written).unwrap();
             assert_eq!(*reloaded.get(), value);

@@ -23,7 +23,7 @@ use crate::mesh::{self, Mesh};
 /// How long a stopping service may finish what it has begun; the same again to send its last spans.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 
-/// How long a service that is to stop at once may send its last spans.
+/// How long a service that must stop at once may take to send its last spans.
 const HASTE: Duration = Duration::from_millis(500);
 
 /// Tokio's own variable for the number of a runtime's threads.
@@ -39,11 +39,11 @@ pub type Shutdown = CancellationToken;
 /// What a service that runs is given.
 #[derive(Debug)]
 pub struct Host {
-    /// Its port.
+    /// The socket to serve on.
     pub listener: TcpListener,
-    /// Who it is to the other services.
+    /// Its identity for the other services.
     pub mesh: Mesh,
-    /// What requests may make fail.
+    /// The faults that requests may ask for.
     pub faults: Faults,
 }
 
@@ -51,7 +51,7 @@ pub struct Host {
 pub trait Service: Sized + Send {
     /// The settings, with their names as in YAML.
     type Config: DeserializeOwned + Send;
-    /// Commands of its own, beside `healthcheck`; [`NoCommand`] if it has none.
+    /// The service's own commands, besides `healthcheck`; [`NoCommand`] if it has none.
     type Command: Subcommand + Send;
 
     /// The service's name, such as `data-svc`.
@@ -60,7 +60,7 @@ pub trait Service: Sized + Send {
     const DEFAULTS: &'static str;
     /// The service's version.
     const VERSION: &'static str;
-    /// How its health is asked for.
+    /// How its health is checked.
     const PROBE: Probe;
 
     /// Where the service listens.
@@ -80,14 +80,14 @@ pub trait Service: Sized + Send {
     /// Its setting `fault_injection`: whether requests may ask for faults, see [`crate::fault`].
     fn fault_injection(config: &Self::Config) -> bool;
 
-    /// Makes what it needs. Peers and database need not be up yet.
+    /// Creates what it needs. Peers and database need not be up yet.
     fn build(config: Self::Config, mesh: &Mesh, faults: Faults) -> impl Future<Output = anyhow::Result<Self>> + Send;
 
-    /// Serves until told to stop, then finishes what it has begun.
+    /// Serves until shutdown, then finishes what is running.
     fn run(self, host: Host, shutdown: Shutdown) -> impl Future<Output = anyhow::Result<()>> + Send;
 
-    /// Does one of its own commands instead of serving. What it says goes to stdout, its verdict is the exit
-    /// code; an error is one more: 2. There are no spans and no log then.
+    /// Runs one of its own commands instead of serving. The command prints to stdout and returns its exit code; after
+    /// an error the code is 2. A command makes no spans and no log.
     fn command(config: Self::Config, command: Self::Command) -> impl Future<Output = anyhow::Result<ExitCode>> + Send;
 }
 
@@ -97,7 +97,7 @@ pub enum NoCommand {}
 
 #[derive(Parser)]
 struct Arguments<C: Subcommand> {
-    /// A YAML file laid over the defaults; variables such as `EPRO_LISTEN` are laid over both.
+    /// A YAML file that overrides the defaults; variables such as `EPRO_LISTEN` override both.
     #[arg(long, global = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -106,7 +106,7 @@ struct Arguments<C: Subcommand> {
 
 #[derive(Subcommand)]
 enum Command<C: Subcommand> {
-    /// Asks the running service for its health; exits 0 if it is ready.
+    /// Checks the health of the running service; exits with 0 if it is ready.
     Healthcheck,
     #[command(flatten)]
     Own(C),
@@ -115,7 +115,7 @@ enum Command<C: Subcommand> {
 /// Runs a service from its command line to its last span.
 pub fn main<S: Service>() -> ExitCode {
     let arguments = Arguments::<S::Command>::parse();
-    // What a service's own command finds wrong is its 1.
+    // A command exits with 1 if it has found something wrong, so errors of the command itself are 2.
     let trouble = if matches!(arguments.command, Some(Command::Own(_))) { 2 } else { 1 };
     execute::<S>(arguments).unwrap_or_else(|error| {
         eprintln!("{error:#}");
@@ -137,8 +137,8 @@ fn execute<S: Service>(arguments: Arguments<S::Command>) -> anyhow::Result<ExitC
     done.map(|()| ExitCode::SUCCESS)
 }
 
-/// A runtime with a thread for every two cores, or as many as `TOKIO_WORKER_THREADS` says: what a request needs is spread
-/// over five services, and what goes from one thread to another costs more than it waits.
+/// A runtime with a thread for every two cores, or as many as `TOKIO_WORKER_THREADS` says. The work of a request is
+/// spread over five services, and moving it to another thread costs more than waiting for this one.
 fn runtime() -> anyhow::Result<Runtime> {
     let threads = match std::env::var(WORKER_THREADS) {
         Ok(text) => text.parse().with_context(|| format!("{WORKER_THREADS}: {text:?} is no number above 0"))?,
@@ -152,7 +152,7 @@ fn runtime() -> anyhow::Result<Runtime> {
     Ok(builder.enable_all().build()?)
 }
 
-/// The fallible part is a function of its own, so that the flush always runs.
+/// The fallible part is a separate function, so that the flush always runs.
 async fn serve<S: Service>(config: S::Config, ignored: &[Ignored]) -> anyhow::Result<()> {
     let faults = S::fault_injection(&config);
     let settings = fault::admit(faults, S::telemetry(&config))?;
@@ -176,7 +176,7 @@ async fn serve<S: Service>(config: S::Config, ignored: &[Ignored]) -> anyhow::Re
     result
 }
 
-/// SIGTERM and SIGINT: the first one asks a service to finish what it has begun, a second one to stop at once.
+/// SIGTERM and SIGINT: the first one asks a service to finish what is running, a second one to stop at once.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -217,7 +217,7 @@ async fn build_and_run<S: Service>(config: S::Config, signals: &mut Signals) -> 
     }
     telemetry::info!("stopping");
     shutdown.cancel();
-    // A moment more than the servers themselves take.
+    // A little longer than the servers' own limit.
     let drained = tokio::time::timeout(DRAIN + Duration::from_secs(1), running);
     tokio::select! {
         drained = drained => drained.unwrap_or_else(|_| {

@@ -1,4 +1,4 @@
-//! TLS of a server, and the client side that a health check of it needs.
+//! TLS of a server, and of the client that checks its health.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::reloaded::Reloaded;
 
-/// The names of the protocols inside (RFC 7301).
+/// ALPN protocol names (RFC 7301).
 pub(crate) const HTTP_1: &[u8] = b"http/1.1";
 pub(crate) const HTTP_2: &[u8] = b"h2";
 
@@ -23,14 +23,14 @@ pub(crate) const HTTP_2: &[u8] = b"h2";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
-    /// A PEM file: the server's certificate, then those that link it to its authority.
+    /// A PEM file: the server's certificate, followed by its intermediate certificates.
     certificate: PathBuf,
     /// A PEM file: the certificate's private key, not encrypted.
     key: PathBuf,
 }
 
 impl Tls {
-    /// TLS 1.2 and 1.3, HTTP/1.1 only. Changed files are in use from the next connection on.
+    /// TLS 1.2 and 1.3, HTTP/1.1 only. Changed files are used from the next connection on.
     pub(crate) fn server(&self) -> anyhow::Result<Reloaded<ServerConfig>> {
         let tls = self.clone();
         Reloaded::new(vec![self.certificate.clone(), self.key.clone()], move || tls.server_now())
@@ -57,7 +57,8 @@ impl Tls {
     }
 }
 
-/// A ticket resumes a session without its certificate; who connects a few times a day gains nothing.
+/// Turns session resumption off. A ticket would resume a session without checking the certificate again, and clients
+/// that connect a few times a day gain nothing from it.
 pub(crate) fn without_resumption(config: &mut ServerConfig) {
     config.session_storage = Arc::new(server::NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
@@ -78,11 +79,11 @@ pub(crate) fn own_client(setting: &str, certificate: &Path, protocol: &[u8]) -> 
     Ok(config)
 }
 
-/// Reading PEM files; an error names the setting.
+/// Reads PEM files; errors name the setting.
 pub(crate) mod pem {
     use super::{CertificateDer, Context, Path, PemObject, PrivateKeyDer, ensure};
 
-    /// At least one.
+    /// At least one certificate.
     pub(crate) fn certificates(setting: &str, path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
         let read = || format!("{setting}: read certificates from {}", path.display());
         let pems = CertificateDer::pem_file_iter(path).with_context(read)?;
@@ -97,12 +98,12 @@ pub(crate) mod pem {
     }
 }
 
-/// Named, so that the process needs no default and no other crate's features choose for it.
+/// The provider is named here, so that the process needs no default, and features of other crates cannot choose one.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// Accepts one certificate, whoever has signed it.
+/// Accepts one certificate, no matter who has signed it.
 #[derive(Debug)]
 struct OwnCertificate {
     certificate: CertificateDer<'static>,

@@ -1,9 +1,9 @@
-//! What somebody may see, from who they are.
+//! What a principal may see.
 
 use proto::data::Viewer;
 use proto::domain::{Principal, Role};
 
-/// A nurse sees her sites, a patient what is their own.
+/// A nurse sees her sites, a patient only what is their own.
 pub fn viewer(principal: Principal) -> Viewer {
     let site_ids = match principal.role() {
         Role::Nurse => principal.sites.into_iter().map(|site| site.site_id).collect(),

@@ -6,9 +6,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// How long a peer may take in nothing of what is sent to it. The buffers in between have taken in all they can
-/// by then; a phone on the worst of networks empties some of them in that time, and who reads nothing at
-/// all does not hold a connection.
+/// How long a peer may accept nothing of what is sent to it. By then, all buffers in between are full. A phone on the
+/// worst network empties some of them in that time, but a client that reads nothing at all loses its connection.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A stream that fails with [`io::ErrorKind::TimedOut`] when a write has waited too long.
@@ -24,7 +23,7 @@ impl<S: Unpin> WriteTimeout<S> {
         Self { inner, timer: None }
     }
 
-    /// Polls the stream; as long as it is not ready, its time runs.
+    /// Polls the stream. The timeout runs while the stream is not ready.
     fn poll_in_time<T>(
         &mut self,
         cx: &mut Context<'_>,

@@ -284,7 +284,7 @@ fn the_difficulty_item_is_asked_if_anything_was_a_problem() {
     }
 }
 
-/// Boolean items `a`, `b`, ..., all answered with true. Each is enabled when another one, if any, is true.
+/// Boolean items `a`, `b`, ..., all answered with true, each enabled by the truth of another, if any.
 fn chained(enabled_by: &[(&str, Option<&str>)]) -> Report {
     let items: Vec<_> = enabled_by
         .iter()

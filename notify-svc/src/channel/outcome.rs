@@ -3,7 +3,7 @@ use std::time::Duration;
 use service_kit::attribute::DELIVERY_OUTCOME;
 use telemetry::Classified;
 
-/// The outcome of an attempt.
+/// What an attempt came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The provider has accepted the message.

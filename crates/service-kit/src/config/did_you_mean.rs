@@ -1,11 +1,11 @@
-//! What a misspelt key was meant to be.
+//! Suggests the key that a misspelt one was meant to be.
 
-/// How alike two keys must be, from 0 to 1. It lets in more than [`near_miss`](crate::near_miss) does, because this is
-/// advice to who configures a service: nothing is decided by it, and nothing private is in a key.
+/// How similar two keys must be, from 0 to 1. It is less strict than [`near_miss`](crate::near_miss), because this is
+/// only advice for the person who configures a service: nothing is decided by it, and keys contain nothing private.
 const ALIKE: f64 = 0.8;
 
-/// Adds the nearest known key to an error that names an unknown one. It goes by serde's words, "unknown field `a`,
-/// expected one of `b`, `c`", or of a variant, for they are all that a deserializer gives.
+/// Adds the nearest known key to an error that names an unknown one. It parses serde's message, "unknown field `a`,
+/// expected one of `b`, `c`" (or "unknown variant"), because a deserializer gives no more than that.
 pub(super) fn with_hint(error: &str) -> String {
     let mut quoted = error.split('`').skip(1).step_by(2);
     let nearest = match quoted.next() {

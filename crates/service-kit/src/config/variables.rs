@@ -1,4 +1,4 @@
-//! Which variables of the environment are settings.
+//! Reads settings from environment variables.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -8,20 +8,20 @@ use config::{Config, ConfigError, Value, ValueKind};
 use super::did_you_mean::nearest;
 
 const PREFIX: &str = "EPRO_";
-/// Stands between a block and what is in it.
+/// Separates a block from what is in it.
 const SEPARATOR: &str = "__";
 
-/// A variable that looks like a setting and is none. An orchestrator sets such by itself: for a Service named
+/// A variable that looks like a setting but is none. Orchestrators set such variables: for a Service named
 /// `epro-gateway`, Kubernetes gives every container an `EPRO_GATEWAY_PORT`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ignored {
     pub(crate) name: String,
-    /// The setting whose variable is most like it.
+    /// The variable of the most similar setting.
     pub(crate) nearest: Option<String>,
 }
 
-/// What the variables say, by dotted keys, and which are ignored: those without a `__` that name no setting outside of
-/// all blocks. One with a `__` is meant for us; what it says wrong is an error.
+/// The settings in the variables, by dotted keys, and the variables that are ignored: those without a `__` that name no
+/// top-level setting. A variable with a `__` is meant for us, so a mistake in it is an error.
 ///
 /// # Errors
 /// When a value is not text.
@@ -43,7 +43,7 @@ pub(super) fn read(
             ignored.push(Ignored { name: name.to_owned(), nearest });
             continue;
         }
-        // Not quoted: it may be a password.
+        // The error does not quote the value, which may be a password.
         let value = value.into_string().map_err(|_| ConfigError::Message(format!("{name} is not UTF-8")))?;
         settings.insert(path.replace(SEPARATOR, "."), value);
     }

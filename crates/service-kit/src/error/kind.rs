@@ -3,7 +3,7 @@ use tonic::Code;
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $kind:ident, $code:ident, $status:ident, $name:literal;)+) => {
-        /// What went wrong, in the few kinds a caller can act on.
+        /// The kinds of errors, as far as they matter to a caller.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ErrorKind {
             $($(#[doc = $doc])+ $kind,)+
@@ -12,21 +12,21 @@ macro_rules! kinds {
         impl ErrorKind {
             const ALL: &[Self] = &[$(Self::$kind),+];
 
-            /// The gRPC code the kind travels as.
+            /// The gRPC code of the kind.
             pub const fn code(self) -> Code {
                 match self {
                     $(Self::$kind => Code::$code,)+
                 }
             }
 
-            /// The HTTP status the kind ends up as.
+            /// The HTTP status of the kind.
             pub const fn http_status(self) -> StatusCode {
                 match self {
                     $(Self::$kind => StatusCode::$status,)+
                 }
             }
 
-            /// The word for it where there is no more to say.
+            /// The word for the kind, where there is no more specific reason.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$kind => $name,)+
@@ -36,34 +36,34 @@ macro_rules! kinds {
     };
 }
 
-// kind, gRPC code, HTTP status, word: the one table.
+// kind, gRPC code, HTTP status, word
 kinds! {
     /// The request breaks a rule; sending it again changes nothing.
     Invalid, InvalidArgument, UNPROCESSABLE_ENTITY, "invalid";
-    /// Nobody knows who is asking.
+    /// The caller is not authenticated.
     Unauthenticated, Unauthenticated, UNAUTHORIZED, "unauthenticated";
-    /// Known, but not allowed.
+    /// The caller is authenticated, but may not do this.
     Forbidden, PermissionDenied, FORBIDDEN, "forbidden";
-    /// Not there, or not visible to the caller, which is the same to them.
+    /// It does not exist, or the caller may not see it. The caller cannot tell which.
     NotFound, NotFound, NOT_FOUND, "not-found";
-    /// It contradicts what is stored.
+    /// The request contradicts what is stored.
     Conflict, FailedPrecondition, CONFLICT, "conflict";
-    /// It has changed since the caller last looked.
+    /// What the request changes has changed since the caller last read it.
     Stale, Aborted, PRECONDITION_FAILED, "stale";
-    /// Too much for now.
+    /// Too many requests for now.
     Throttled, ResourceExhausted, TOO_MANY_REQUESTS, "throttled";
-    /// Something that is needed is down; later it may work.
+    /// A dependency is down; a later try may succeed.
     Unavailable, Unavailable, SERVICE_UNAVAILABLE, "unavailable";
-    /// The time the caller gave has run out.
+    /// The caller's deadline has passed.
     Timeout, DeadlineExceeded, SERVICE_UNAVAILABLE, "timeout";
-    /// A defect of ours.
+    /// A bug of ours.
     Internal, Internal, INTERNAL_SERVER_ERROR, "internal";
 }
 
 impl ErrorKind {
     pub(super) fn of(code: Code) -> Self {
         match code {
-            // A peer that went away in the middle of a call; no service of ours answers with one of these.
+            // The peer went away during the call. None of our services answers with one of these codes.
             Code::Cancelled | Code::Unknown => Self::Unavailable,
             code => Self::ALL.iter().copied().find(|kind| kind.code() == code).unwrap_or(Self::Internal),
         }

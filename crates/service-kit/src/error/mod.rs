@@ -1,4 +1,4 @@
-//! What went wrong: reasons and their kinds, one table each, and how they travel from a service to its caller's answer.
+//! Errors: a table of kinds, a table of reasons, and how errors are sent from a service to its caller.
 
 mod kind;
 mod reason;
@@ -12,8 +12,8 @@ pub use kind::ErrorKind;
 pub use reason::Reason;
 pub use wire::{CallError, DomainError, Violation, status};
 
-/// A business function's result as a gRPC answer. What is our fault, or a peer's, is logged with its
-/// causes: the caller gets no more than its kind.
+/// A business function's result as a gRPC response. Errors of our own or of a peer are logged with their causes,
+/// because the caller gets only the kind.
 pub fn respond<T, E: DomainError>(result: Result<T, E>) -> Result<Response<T>, Status> {
     result.map(Response::new).map_err(|error| {
         match error.kind() {
@@ -25,13 +25,13 @@ pub fn respond<T, E: DomainError>(result: Result<T, E>) -> Result<Response<T>, S
     })
 }
 
-/// Notes why background work has failed, which nobody waits for: in the log and on its span.
+/// Records why background work has failed, in the log and on its span, because no caller gets the error.
 pub fn note_failure<E: DomainError>(error: &E) {
     telemetry::warn!(error = chain(error), "background work failed");
     telemetry::fail_current(error.reason().as_str());
 }
 
-/// What an error says, and what its causes say.
+/// The text of an error and of all its causes.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -4,19 +4,19 @@ use super::ErrorKind;
 
 macro_rules! reasons {
     ($($variant:ident, $kind:ident, $name:literal, $title:literal, $detail:literal;)+) => {
-        /// Why a request was not done: what clients tell errors apart by.
+        /// Why a request was refused or has failed. Clients tell errors apart by their reason.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Reason {
             $(#[doc = $detail] $variant,)+
-            /// None beyond the kind.
+            /// No reason that is more specific than the kind.
             Other(ErrorKind),
         }
 
         impl Reason {
-            /// Every reason that is more than a kind.
+            /// All reasons that are more specific than a kind.
             pub const NAMED: &[Self] = &[$(Self::$variant),+];
 
-            /// What a caller can do about it.
+            /// The kind of error, which tells a caller what to do.
             pub const fn kind(self) -> ErrorKind {
                 match self {
                     $(Self::$variant => ErrorKind::$kind,)+
@@ -24,7 +24,7 @@ macro_rules! reasons {
                 }
             }
 
-            /// The word that it travels as, and the last part of its problem type.
+            /// The word that is sent, and the last part of the problem type.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
@@ -32,7 +32,7 @@ macro_rules! reasons {
                 }
             }
 
-            /// What people are told: a title and a sentence. None for a kind.
+            /// A title and a sentence for people. `None` for a mere kind.
             pub const fn words(self) -> Option<(&'static str, &'static str)> {
                 match self {
                     $(Self::$variant => Some(($title, $detail)),)+
@@ -89,12 +89,12 @@ reasons! {
 }
 
 impl Reason {
-    /// The HTTP status that it ends up as.
+    /// The HTTP status of its kind.
     pub const fn http_status(self) -> StatusCode {
         self.kind().http_status()
     }
 
-    /// The reason with this word, else none beyond the kind: only words of ours travel on.
+    /// The reason with this word. Unknown words become [`Reason::Other`], so that only words of ours are passed on.
     pub(super) fn parse(word: &str, kind: ErrorKind) -> Self {
         Self::NAMED.iter().copied().find(|reason| reason.as_str() == word).unwrap_or(Self::Other(kind))
     }

@@ -1,11 +1,11 @@
-//! How an error travels from one service to another.
+//! How an error is sent from one service to another.
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::{ErrorKind, Reason};
 
-/// Says in an `ErrorInfo` who the reason belongs to.
+/// The domain of our reasons in an `ErrorInfo`.
 const DOMAIN: &str = "epro";
 
 /// A broken rule: where and which, never the value.
@@ -17,10 +17,10 @@ pub struct Violation {
     pub code: String,
 }
 
-/// An error of a service's own business. Its text and its causes go to the log, so they must not
-/// quote input; a caller gets kind, reason and broken rules.
+/// An error of a service's business functions. Its text and its causes are logged, so they must not quote input. A
+/// caller gets its kind, its reason and the broken rules.
 pub trait DomainError: std::error::Error {
-    /// What it is: a reason of the table, or no more than a kind.
+    /// Its reason; only a kind if there is no reason for it.
     fn reason(&self) -> Reason;
 
     /// What a caller can do about it.
@@ -28,13 +28,13 @@ pub trait DomainError: std::error::Error {
         self.reason().kind()
     }
 
-    /// The broken rules, if that is what it is about.
+    /// The broken rules, if the error is about rules.
     fn violations(&self) -> &[Violation] {
         &[]
     }
 }
 
-/// An error as it leaves a service.
+/// An error as the status that a service sends.
 pub fn status(error: &dyn DomainError) -> Status {
     let reason = error.reason();
     let mut details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, []);
@@ -49,11 +49,11 @@ pub fn status(error: &dyn DomainError) -> Status {
     Status::with_error_details(reason.kind().code(), reason.as_str(), details)
 }
 
-/// An error as it arrives at a caller.
+/// An error as the caller of a service receives it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", reason.as_str())]
 pub struct CallError {
-    /// What it is.
+    /// The reason, or only a kind.
     pub reason: Reason,
     /// The broken rules, if any.
     pub violations: Vec<Violation>,
@@ -63,8 +63,8 @@ impl From<Status> for CallError {
     fn from(status: Status) -> Self {
         let details = status.get_error_details();
         let kind = match status.code() {
-            // Not a service's own words about who is asking, but what the mesh, or something on the way, says about
-            // this process: until somebody has mended that, nothing works.
+            // Without our error details, this is not about the user of the request: the mesh or a proxy has rejected
+            // this process. Nothing works until somebody has fixed that.
             Code::Unauthenticated | Code::PermissionDenied if details.error_info().is_none() => ErrorKind::Unavailable,
             code => ErrorKind::of(code),
         };

@@ -3,7 +3,7 @@ use std::time::Duration;
 use humantime_serde::re::humantime;
 use tonic::Code;
 
-/// The longest text that is looked at, in bytes.
+/// Most bytes of a text that is parsed.
 const LONGEST: usize = 64;
 
 /// The longest delay.
@@ -14,14 +14,14 @@ const LONGEST_DELAY: Duration = Duration::from_mins(1);
 pub(super) enum Fault {
     /// The handler panics.
     Panic,
-    /// The handler begins later.
+    /// The handler starts later.
     Delay(Duration),
-    /// The handler is not asked; this is the answer.
+    /// The handler is not called; this is the answer.
     Error(Code),
 }
 
 impl Fault {
-    /// The fault that a text asks of a service in a call of this path.
+    /// The fault that a text requests of a service in a call with this path.
     pub(super) fn asked_of(service: &str, path: &str, text: &str) -> Option<Self> {
         if text.len() > LONGEST {
             return None;

@@ -13,7 +13,7 @@ use super::{BAGGAGE_KEY, Faults};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Brings about the faults that requests ask for. It belongs where a handler's own would be: inside of the span, the
+/// Injects the faults that requests ask for. It belongs where a handler's own failures happen: inside of the span, the
 /// panic catcher and the deadline.
 #[derive(Debug)]
 pub struct FaultLayer<R> {

@@ -1,8 +1,8 @@
-//! Faults that a request asks for, so that a failure can be looked at on purpose.
+//! Fault injection: requests ask for faults, so that failures can be studied on purpose.
 //!
-//! A request asks by one member of its W3C Baggage, [`BAGGAGE_KEY`], such as `user-svc/Authenticate:delay=5s`. It travels
-//! through the services as baggage does, so that the one it names fails, outside of its business code. A service whose
-//! `fault_injection` is off, as it is by default, neither believes nor hands on that member.
+//! A request asks with one member of its W3C Baggage, [`BAGGAGE_KEY`], such as `user-svc/Authenticate:delay=5s`.
+//! Baggage is propagated through the services, so that the one it names fails, outside of its business code. A service
+//! whose `fault_injection` is off, which is the default, ignores that member and does not pass it on.
 
 mod asked;
 mod layer;
@@ -13,37 +13,37 @@ use tonic::Status;
 
 pub use layer::{FaultLayer, Faulty};
 
-/// The key of the baggage that asks for a fault. The value is `SERVICE[/RPC]:FAULT`, 64 bytes at most, where `RPC` is
-/// the last part of a path and `FAULT` is `panic`, `delay=` with a duration of a minute at most (`5s`, `1s 500ms`), or
-/// `error=` with the name of a gRPC code (`unavailable`). Anything else asks for nothing.
+/// The baggage key that asks for a fault. The value is `SERVICE[/RPC]:FAULT`, 64 bytes at most, where `RPC` is the last
+/// part of a path and `FAULT` is `panic`, `delay=` with a duration of a minute at most (`5s`, `1s 500ms`), or `error=`
+/// with the name of a gRPC code (`unavailable`). Any other value is ignored.
 pub const BAGGAGE_KEY: &str = "demo.fault";
 
 /// The value of `telemetry.environment` under which a service with faults does not start.
 const PRODUCTION: &str = "production";
 
-/// Which faults a service lets requests ask for: its own, or none.
+/// The faults that requests may ask of a service: its own, or none.
 #[derive(Debug, Clone, Copy)]
 pub struct Faults {
     service: Option<&'static str>,
 }
 
 impl Faults {
-    /// Those of a service, if it is to have any.
+    /// The faults of a service, if they are on.
     pub fn new(on: bool, service: &'static str) -> Self {
         Self { service: on.then_some(service) }
     }
 
-    /// The layer that brings them about. `refuse` makes an answer of the error that is asked for.
+    /// The layer that injects them. `refuse` makes a response from the error that was asked for.
     pub fn layer<R>(self, refuse: fn(Status) -> Response<R>) -> FaultLayer<R> {
         FaultLayer::new(self, refuse)
     }
 }
 
-/// The configuration of telemetry that lets the member through, from strangers and between services, or stops it,
-/// whatever its lists say.
+/// The telemetry settings that let the member through, from strangers and between services, if faults are on. If they
+/// are off, the settings stop it, whatever their lists contain.
 ///
 /// # Errors
-/// When faults are on where real people's requests are.
+/// When faults are on in production.
 pub(crate) fn admit(on: bool, config: &telemetry::Config) -> anyhow::Result<telemetry::Config> {
     ensure!(
         !on || config.environment != PRODUCTION,

@@ -1,4 +1,4 @@
-//! A service at any number of addresses: every call goes to the copy that has least to do.
+//! Client-side load balancing: every call goes to the copy of a service that has fewest calls in progress.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -22,14 +22,14 @@ use tonic::body::Body;
 use super::subchannel::{self, Connector, Subchannel};
 use crate::error::chain;
 
-/// How often the addresses of a name are looked up. A copy that comes or goes is known after that long.
+/// How often the addresses of a name are looked up. A new or a lost copy is known after that time.
 const LOOKUP_INTERVAL: Duration = Duration::from_secs(5);
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two lookups at least, however many calls have no connection.
+/// Least time between two lookups, however many calls have no connection.
 const LOOKUP_PAUSE: Duration = Duration::from_millis(200);
 
-/// To how many connections a call is given that has not left this process.
+/// On how many connections a call is tried, as long as it has not been sent.
 const ATTEMPTS: usize = 3;
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("epro/", env!("CARGO_PKG_VERSION")));
@@ -42,7 +42,7 @@ pub(crate) struct Balanced {
     _until_dropped: Arc<DropGuard>,
 }
 
-/// Those that take calls, and what became of those that do not.
+/// The connections that take calls, and the failures of the others.
 #[derive(Debug)]
 pub(super) struct Copies {
     state: watch::Sender<State>,
@@ -54,7 +54,7 @@ pub(super) struct Copies {
 struct State {
     ready: Vec<Subchannel>,
     addresses: usize,
-    /// How often a connection could not be opened, or a name not be looked up.
+    /// How often a connection could not be opened, or a name could not be looked up.
     failures: usize,
     last: Arc<str>,
 }
@@ -64,7 +64,7 @@ impl Balanced {
     /// first of them.
     pub(crate) fn new(hosts: &[Uri], default_port: u16, connector: Connector) -> Self {
         let targets = hosts.iter().map(|host| {
-            // An address of IPv6 has brackets in a URL.
+            // In a URL, an IPv6 address has brackets.
             let name = host.host().unwrap_or_default().trim_matches(['[', ']']);
             (name.to_owned(), host.port_u16().unwrap_or(default_port))
         });
@@ -95,7 +95,7 @@ impl Balanced {
         Self { copies, origin, _until_dropped: Arc::new(stop.drop_guard()) }
     }
 
-    /// Sends a request to a copy. One that has not left yet when its connection ends goes to another one.
+    /// Sends a request to a copy. If the connection ends before the request was sent, the request goes to another copy.
     ///
     /// # Errors
     /// `UNAVAILABLE` when no copy can be connected to or the connection is lost.
@@ -115,7 +115,7 @@ impl Balanced {
         Err(Status::unavailable("every connection ended before the request had left"))
     }
 
-    /// tonic's clients know the path alone.
+    /// Completes the URI, of which tonic's clients set only the path.
     fn addressed(&self, mut request: Request<Body>) -> Result<Request<Body>, Status> {
         let mut uri = self.origin.clone().into_parts();
         uri.path_and_query = request.uri().path_and_query().cloned();
@@ -126,7 +126,8 @@ impl Balanced {
 }
 
 impl Copies {
-    /// The one of two neighbours that waits for fewer answers: as good as the best of all, without asking all of them.
+    /// The less busy of two neighbouring connections. That is nearly as good as the least busy of all, without
+    /// comparing all of them.
     async fn pick(&self) -> Result<Subchannel, Status> {
         if let Some(subchannel) = self.least_loaded() {
             return Ok(subchannel);
@@ -170,7 +171,7 @@ impl Copies {
     }
 }
 
-/// Gives the addresses of all copies.
+/// Returns the addresses of all copies.
 trait Lookup: Fn() -> Self::Answer + Send + 'static {
     type Answer: Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 }
@@ -183,7 +184,7 @@ where
     type Answer = A;
 }
 
-/// Keeps a connection to each address, for as long as it is polled.
+/// Keeps a connection to each address while it is polled.
 #[expect(clippy::disallowed_methods, reason = "a connection is nobody's request")]
 async fn resolve(lookup: impl Lookup, connector: Connector, copies: Arc<Copies>) {
     let mut kept: HashMap<SocketAddr, AbortOnDropHandle<()>> = HashMap::new();
@@ -201,7 +202,7 @@ async fn resolve(lookup: impl Lookup, connector: Connector, copies: Arc<Copies>)
                 }
                 copies.state.send_modify(|state| state.addresses = kept.len());
             }
-            // Those that were found before may still be right.
+            // The addresses that were found before may still be right.
             Err(error) if kept.is_empty() => copies.failed(&error),
             Err(_) => {}
         }

@@ -33,28 +33,28 @@ use crate::service::Shutdown;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(2);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// After how long a connection is replaced by another one, without a call being lost: so that a certificate is checked
-/// again, and new copies of a service get their share.
+/// The age at which a connection is replaced by another one, without losing a call. So certificates are checked again,
+/// and new copies of a service get their share of calls.
 const CONNECTION_AGE: Duration = Duration::from_mins(10);
 
 /// A traced channel whose calls carry what is left of their callers' deadlines.
 pub type Channel = telemetry::grpc::Channel<deadline::Client>;
 
-/// A service this one calls.
+/// A service that this one calls.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
-    /// `http://host:port`, or `https://host:port` where there is a mesh. Where no name has the addresses of all copies, hosts
-    /// with commas between: `http://10.0.0.1:50053,10.0.0.2:50053`.
+    /// `http://host:port`, or `https://host:port` with a mesh. If no name has the addresses of all copies: several
+    /// hosts, separated by commas, `http://10.0.0.1:50053,10.0.0.2:50053`.
     pub url: String,
-    /// How long one call may take, if the caller's own deadline is not nearer.
+    /// How long one call may take, unless the caller's own deadline is earlier.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
 }
 
 impl Upstream {
-    /// A channel to all its copies, whose addresses are those of the URL's hosts. `name` is its `service.name` and the name
-    /// in its certificate.
+    /// A channel to all copies of the service: to all addresses of the URL's hosts. `name` is the service's
+    /// `service.name` and the name in its certificate.
     ///
     /// Must run inside the runtime.
     ///
@@ -62,15 +62,15 @@ impl Upstream {
     /// When the URL is none, or its scheme is not what the mesh demands.
     pub fn channel(&self, name: &'static str, mesh: &Mesh) -> anyhow::Result<Channel> {
         let (copies, uri) = self.connect(name, mesh)?;
-        // Inside the span, so that it shows a call that has taken too long as just that.
+        // Inside the span, so that the span shows that a call has timed out.
         let copies = deadline::Client::new(copies, self.timeout);
         Ok(telemetry::grpc::Channel::over(copies, &uri, name))
     }
 
-    /// A client for its health; its questions make no spans.
+    /// A client for the service's health. Its calls make no spans.
     ///
     /// # Errors
-    /// As [`Upstream::channel`].
+    /// The same as those of [`Upstream::channel`].
     pub fn health(&self, name: &'static str, mesh: &Mesh) -> anyhow::Result<HealthClient> {
         Ok(HealthClient(deadline::Client::new(self.connect(name, mesh)?.0, health::PATIENCE)))
     }
@@ -91,14 +91,14 @@ impl Upstream {
         Ok((Balanced::new(&hosts, port, connector), hosts[0].clone()))
     }
 
-    /// Each host with the scheme of all; at least one.
+    /// Each host with the scheme of the URL; at least one.
     fn hosts(&self) -> Result<Vec<Uri>, http::uri::InvalidUri> {
         let (scheme, hosts) = self.url.split_at(self.url.find("://").map_or(0, |at| at + 3));
         hosts.split(',').map(|host| format!("{scheme}{}", host.trim()).parse()).collect()
     }
 }
 
-/// Serves one gRPC service and its health until told to stop, then finishes the calls it has begun.
+/// Serves one gRPC service and its health until shutdown, then finishes the running calls.
 ///
 /// # Errors
 /// When the server fails.
@@ -120,7 +120,7 @@ where
     S::Future: Send + 'static,
 {
     let (reporter, health) = tonic_health::server::health_reporter();
-    // Until the first look says otherwise: tonic-health starts with the opposite.
+    // Not serving until the first readiness check; tonic-health starts as serving.
     reporter.set_service_status("", ServingStatus::NotServing).await;
     // From the outside in: span, panic catcher (so that the span sees its answer), authorization, deadline,
     // faults.

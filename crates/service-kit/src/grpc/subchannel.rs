@@ -1,4 +1,4 @@
-//! One connection to one copy of a service, opened again after every loss.
+//! One connection to one copy of a service. It is opened again whenever it is lost.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use super::balance::Copies;
 use super::{KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT};
 use crate::mesh;
 
-/// How long opening a connection may take, its handshake included.
+/// How long opening a connection may take, including the handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two attempts, unless a call has nowhere else to go: from and to, and for how long a connection has been kept
-/// that is opened again at once.
+/// Shortest and longest pause between two attempts; a call without another connection ends the pause. A connection that
+/// has lasted longer than the shortest pause is opened again at once.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -48,7 +48,7 @@ impl Connector {
 pub(super) struct Subchannel {
     address: SocketAddr,
     pub(super) requests: SendRequest<Body>,
-    /// A clone for every call that is waiting for its answer.
+    /// Has a clone for every call that waits for its answer.
     pub(super) calls: Arc<()>,
 }
 
@@ -57,14 +57,13 @@ impl Subchannel {
         !self.requests.is_closed()
     }
 
-    /// How many calls wait for their answers.
+    /// The number of calls that wait for their answers.
     pub(super) fn load(&self) -> usize {
         Arc::strong_count(&self.calls)
     }
 }
 
-/// Keeps a connection to an address, for as long as it is polled. Calls that are under way when it is dropped get their
-/// answers.
+/// Keeps a connection to an address while it is polled. Running calls get their answers even after it is dropped.
 pub(super) async fn keep(address: SocketAddr, connector: Connector, copies: Arc<Copies>) {
     let pauses = || {
         let pauses = ExponentialBuilder::default().with_min_delay(SHORTEST_PAUSE).with_max_delay(LONGEST_PAUSE);
@@ -72,7 +71,7 @@ pub(super) async fn keep(address: SocketAddr, connector: Connector, copies: Arc<
     };
     let mut pause = pauses();
     loop {
-        // From before the attempt on: a call that comes right after it has failed is not missed.
+        // Registered before the attempt, so that a call is not missed that comes right after a failure.
         let wanted = copies.wanted();
         let opening = timeout(CONNECT_TIMEOUT, open(address, &connector));
         match opening.await.map_err(BoxError::from).and_then(|opened| opened) {
@@ -80,7 +79,7 @@ pub(super) async fn keep(address: SocketAddr, connector: Connector, copies: Arc<
                 let opened = Instant::now();
                 let subchannel = Subchannel { address, requests, calls: Arc::new(()) };
                 let listed = Listed::new(subchannel, &copies);
-                // It ends when the other side goes away, or says that it is about to.
+                // It ends when the peer closes the connection, or announces that it will.
                 let _ = connection.await;
                 drop(listed);
                 if opened.elapsed() > SHORTEST_PAUSE {
@@ -97,7 +96,7 @@ pub(super) async fn keep(address: SocketAddr, connector: Connector, copies: Arc<
     }
 }
 
-/// A subchannel among those that take calls, until this is dropped.
+/// Lists a subchannel among those that take calls, until this is dropped.
 struct Listed<'c> {
     address: SocketAddr,
     copies: &'c Copies,
@@ -131,10 +130,10 @@ async fn open(address: SocketAddr, connector: &Connector) -> Result<Opened, BoxE
 async fn shake_hands<S: Read + Write + Unpin + Send + 'static>(stream: S) -> Result<Opened, BoxError> {
     let mut http = Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE_INTERVAL).keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
-    // Else it is the next call that finds out, and fails.
+    // Otherwise the next call would be the first to notice a dead connection, and fail.
     http.keep_alive_while_idle(true);
     let (requests, connection) = http.handshake(stream).await?;
-    // By itself, so that calls under way are answered although nobody keeps the connection any more.
+    // In its own task, so that running calls are answered even when `keep` is dropped.
     let connection = tokio::spawn(async move {
         let _ = connection.await;
     });

@@ -16,7 +16,7 @@ const PROBE: Probe = Probe::Http("/readyz");
 const LIMITS: ConnectionLimits =
     ConnectionLimits { most: 1, most_of_address: 1, unanswered: 0, farewell: Duration::ZERO };
 
-/// A certificate of its own, for a name that nothing here is reached by.
+/// Writes a new self-signed certificate, for a name that no server here has.
 fn certificate(folder: &Path, name: &str) -> Tls {
     let made = rcgen::generate_simple_self_signed(["study.example.org".to_owned()]).unwrap();
     let files = [("certificate", made.cert.pem()), ("key", made.signing_key.serialize_pem())].map(|(kind, pem)| {
@@ -31,7 +31,7 @@ fn settings(files: [(&str, String); 2]) -> Tls {
     Tls::deserialize(MapDeserializer::<_, Error>::new(files.into_iter())).unwrap()
 }
 
-/// Runs a test against a server, which ends with it.
+/// Runs a test against a server, and stops the server afterwards.
 async fn against(tls: Option<&Tls>, most: u16, test: impl AsyncFnOnce(SocketAddr)) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -74,7 +74,7 @@ async fn a_new_certificate_is_shown_from_the_next_connection_on() {
         let before = std::fs::read(&file).unwrap();
         certificate(folder.path(), "own");
         assert_ne!(std::fs::read(&file).unwrap(), before);
-        // It trusts what is in the file, and nothing else.
+        // The probe trusts only the certificate in the file.
         PROBE.ask(address, Some(&own), None).await.unwrap();
     })
     .await;
@@ -109,13 +109,13 @@ async fn a_connection_too_many_is_closed_and_its_slot_comes_back() {
         assert_ne!(held.read(&mut [0; 1]).await.unwrap(), 0);
         assert!(PROBE.ask(address, None, None).await.is_err());
         drop(held);
-        // The server notices in its own time.
+        // The server may notice that a moment later.
         while PROBE.ask(address, None, None).await.is_err() {}
     })
     .await;
 }
 
-/// Whether the server hangs up within a moment, having said nothing.
+/// Whether the server closes the connection within a moment, without an answer.
 async fn is_closed(connection: &mut TcpStream) -> bool {
     matches!(timeout(Duration::from_millis(500), connection.read(&mut [0; 1])).await, Ok(Ok(0) | Err(_)))
 }
@@ -127,7 +127,7 @@ async fn unfinished_heads_take_up_so_much_and_no_more() {
         for _ in 0..6 {
             let mut connection = TcpStream::connect(address).await.unwrap();
             let head = format!("GET /readyz HTTP/1.1\r\nHost: x\r\nX: {}", "x".repeat(48 * 1024));
-            // It may be closed before it has taken in everything.
+            // The server may close it before it has read everything.
             let _ = connection.write_all(head.as_bytes()).await;
             unfinished.push(connection);
         }
@@ -139,7 +139,7 @@ async fn unfinished_heads_take_up_so_much_and_no_more() {
             open, 1,
             "two would need more than the 64 KiB that one address has beside what each connection has for itself"
         );
-        // Small requests are served meanwhile, and a large one again when the others have gone.
+        // Small requests are still served. A large one is served again when the others have gone.
         PROBE.ask(address, None, None).await.unwrap();
         drop(unfinished);
         let large =
@@ -173,7 +173,7 @@ async fn a_connection_that_is_answered_may_send_as_much_again() {
     .await;
 }
 
-/// Asks on a connection that is kept; gives the answer.
+/// Sends a request on a connection that stays open; returns the answer.
 async fn ask(connection: &mut TcpStream) -> String {
     connection.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
@@ -205,7 +205,7 @@ async fn a_server_that_is_to_stop_goes_on_for_a_while_and_says_that_each_answer_
             assert!(ask(connection).await.contains(LAST));
             assert_eq!(connection.read(&mut [0; 1]).await.unwrap(), 0);
         }
-        // That one was not to know, and is closed in the end.
+        // The idle connection gets no answer that could announce its end. It is closed in the end.
         assert_eq!(idle.read(&mut [0; 1]).await.unwrap(), 0);
     };
     tokio::join!(serving, testing).0.unwrap();

@@ -1,7 +1,7 @@
-//! Answers to what is no request.
+//! Answers to bytes that are not a valid request.
 //!
-//! What hyper cannot read it answers by itself, without a body, and closes the connection: no router sees it. Here
-//! the router answers in its place, to a request that carries the status as an extension, [`Unreadable`].
+//! hyper answers what it cannot read by itself, without a body, and closes the connection; no router sees it. Here the
+//! router answers instead, to a request that carries the status as an extension, [`Unreadable`].
 
 use std::future::Future;
 use std::io;
@@ -23,7 +23,7 @@ pub struct Unreadable(pub StatusCode);
 /// Most bytes of such an answer's body.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// A connection on which a router answers in hyper's place.
+/// A connection on which a router answers instead of hyper.
 pub struct Answered<S> {
     inner: S,
     router: Router,
@@ -43,7 +43,7 @@ impl<S> Answered<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Answered<S> {
-    /// Writes the router's answer instead of hyper's, whose bytes count as written then.
+    /// Writes the router's answer instead of hyper's. hyper's bytes then count as written.
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             match &mut self.answering {
@@ -72,8 +72,8 @@ impl<S: AsyncWrite + Unpin> Answered<S> {
     }
 }
 
-/// The status and the date of an answer of hyper's own: an error without a body and with no headers but those that hyper
-/// adds, which our routers never answer. To HTTP/1.0, whose connections end without being asked to, it does not say
+/// The status and the date of an answer that hyper has made itself: an error without a body and with only the headers
+/// that hyper adds. Our routers never answer like that. To HTTP/1.0, where connections end anyway, hyper does not say
 /// `connection: close`.
 fn automatic(bytes: &[u8]) -> Option<(StatusCode, Option<HeaderValue>)> {
     const OWN: [StatusCode; 3] =
@@ -95,10 +95,10 @@ fn automatic(bytes: &[u8]) -> Option<(StatusCode, Option<HeaderValue>)> {
     (OWN.contains(&status) && is_empty && closes).then_some((status, date))
 }
 
-/// What the router says, as bytes.
+/// The router's answer, as bytes.
 async fn answer(router: Router, status: StatusCode, date: Option<HeaderValue>) -> Vec<u8> {
     let mut request = Request::new(Body::empty());
-    // Of OpenTelemetry's conventions: the name of a method that is not known.
+    // The name of an unknown method in OpenTelemetry's conventions.
     *request.method_mut() = Method::from_bytes(b"_OTHER").unwrap_or_default();
     request.extensions_mut().insert(Unreadable(status));
     let Ok(response) = router.oneshot(request).await;

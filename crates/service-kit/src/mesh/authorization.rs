@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::Caller;
 
-/// Asked by whoever watches over the process; it says nothing but whether it is ready.
+/// Open to every caller: health checks reveal only whether the process is ready.
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// Lets in the callers that an RPC's `.proto` names.

@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use crate::reloaded::Reloaded;
 
-/// Opens TCP connections and speaks TLS on them, with whoever has a certificate for one name.
+/// Opens TCP connections with TLS, to peers that have a certificate for one name.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
     tcp: HttpConnector,
@@ -45,7 +45,7 @@ impl Service<Uri> for Connector {
         self.tcp.poll_ready(cx).map_err(BoxError::from)
     }
 
-    /// The endpoint's own time limit is the one of both steps.
+    /// Has no timeout of its own, because the caller's timeout covers both steps.
     fn call(&mut self, uri: Uri) -> Connecting {
         let connecting = self.tcp.call(uri);
         let (tls, name) = (self.tls.get(), self.name.clone());

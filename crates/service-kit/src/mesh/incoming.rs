@@ -1,4 +1,4 @@
-//! Connections of other services, each with who has opened it.
+//! Connections from other services, each with the identity of its caller.
 
 use std::future::ready;
 use std::io;
@@ -26,24 +26,24 @@ use crate::pool::{Pool, Share};
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Handshakes at once; more connections wait in the kernel's queue.
+/// Handshakes at the same time; more connections wait in the kernel's queue.
 const HANDSHAKES: usize = 256;
-/// Of these from one address, so that nobody keeps all others waiting.
+/// Handshakes of one address, so that one address cannot make all others wait.
 const HANDSHAKES_OF_ADDRESS: usize = 32;
-/// Connections at once, and from one address: of a proxy beside the service all come from one.
+/// Connections at the same time, in all and of one address. Behind a sidecar proxy, all come from one address.
 const CONNECTIONS: usize = 10_000;
 const CONNECTIONS_OF_ADDRESS: usize = 1000;
-/// How often it is said that connections were not let in.
+/// At most one warning about refused connections is logged in this time.
 const SAID: Duration = Duration::from_secs(10);
-/// How long no connection is taken when the machine has no room for one.
+/// How long to wait when the machine has no resources for another connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
-/// Who has opened a connection; an extension of its requests.
+/// The caller who has opened a connection; an extension of its requests.
 #[derive(Debug, Clone)]
 pub(crate) enum Caller {
-    /// There is no mesh: nobody was asked.
+    /// There is no mesh, so callers are not identified.
     Anybody,
-    /// It has shown no certificate.
+    /// The caller has shown no certificate.
     Stranger,
     /// The names in its certificate, which the mesh's authority has signed.
     Known(Arc<[String]>),
@@ -56,15 +56,15 @@ pub(crate) struct Connection {
     _share: Share,
 }
 
-/// What there is room for.
+/// The limits on handshakes and connections.
 #[derive(Clone)]
 struct Pools {
     handshakes: Arc<Pool>,
     connections: Arc<Pool>,
 }
 
-/// The connections of a listener. One that is not let in is counted, and of some a line in the log; a machine without room
-/// for another connection is a reason to wait.
+/// The connections of a listener. Connections that are refused are counted, and some of them logged. When the machine
+/// has no resources for another connection, the listener waits.
 pub(crate) fn incoming(listener: TcpListener, mesh: Mesh) -> impl Stream<Item = io::Result<Connection>> {
     let pools = Pools {
         handshakes: Pool::new(HANDSHAKES, HANDSHAKES_OF_ADDRESS, Networks::default()),
@@ -89,7 +89,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
-            // Of that one connection, which is gone already.
+            // The error is about that one connection, which is gone already.
             Err(error) if is_over(error.kind()) => {}
             Err(error) => {
                 telemetry::warn!(error = %error, "no connection can be taken");
@@ -119,7 +119,7 @@ async fn open(stream: TcpStream, mesh: Mesh, pools: Pools) -> io::Result<Connect
     Ok(Connection { stream: Either::Right(stream), caller, _share: share })
 }
 
-/// The handshake has checked the certificate.
+/// The identity in the peer's certificate, which the handshake has verified.
 fn caller(certificates: Option<&[CertificateDer<'_>]>) -> Caller {
     let certificate = certificates.and_then(<[_]>::first);
     let Some(Ok(certificate)) = certificate.map(EndEntityCert::try_from) else { return Caller::Stranger };

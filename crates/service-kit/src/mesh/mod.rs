@@ -1,8 +1,8 @@
 //! Mutual TLS between the services, and who may call what.
 //!
-//! Each service has a certificate of the mesh's authority with its name, such as `data-svc`, as a DNS name. A caller expects
-//! the name of the service it calls, at whatever address. A service lets in the callers that an RPC's `.proto` names
-//! (`epro.callers`).
+//! Each service has a certificate of the mesh's authority with its name, such as `data-svc`, as a DNS name. A caller
+//! accepts only the name of the service that it calls, at any address. A service lets in the callers that an RPC's
+//! `.proto` names (`epro.callers`).
 
 mod authorization;
 mod connector;
@@ -23,20 +23,20 @@ pub(crate) use authorization::AuthorizationLayer;
 pub(crate) use connector::Connector;
 pub(crate) use incoming::{Caller, incoming};
 
-/// The `mesh:` block: who this service is to the others, and whom it believes. Files in PEM; a changed one is in use from
-/// the next connection on.
+/// The `mesh:` block: this service's identity, and the authorities that it trusts. PEM files; a changed file is used
+/// from the next connection on.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The authorities that sign the services' certificates; more than one while they change.
+    /// The authorities that sign the services' certificates; several while they are being replaced.
     ca: PathBuf,
-    /// This service's certificate, then those that link it to its authority.
+    /// This service's certificate, followed by its intermediate certificates.
     certificate: PathBuf,
     /// The certificate's private key, not encrypted.
     key: PathBuf,
 }
 
-/// A service's place in the mesh.
+/// A service's identity in the mesh, if there is a mesh.
 #[derive(Debug, Clone)]
 pub struct Mesh(Option<Arc<Identity>>);
 
@@ -47,7 +47,7 @@ struct Identity {
 }
 
 impl Mesh {
-    /// Without settings, calls are in cleartext, and anybody may call.
+    /// Without settings, calls are in cleartext, and any process may call.
     ///
     /// # Errors
     /// When a file cannot be used; the message names the setting.
@@ -63,7 +63,7 @@ impl Mesh {
         Ok(Self(Some(Arc::new(Identity { server, client }))))
     }
 
-    /// What opens connections to the service of this name, if they are to be secured.
+    /// Opens connections to the service of this name. `None` without a mesh.
     pub(crate) fn connector(&self, name: &'static str) -> anyhow::Result<Option<Connector>> {
         let Some(identity) = &self.0 else { return Ok(None) };
         Connector::new(Arc::clone(&identity.client), name).map(Some)
@@ -71,7 +71,8 @@ impl Mesh {
 }
 
 impl Config {
-    /// TLS 1.3. A caller without a certificate gets as far as to be told that it needs one.
+    /// TLS 1.3. The handshake also accepts a caller without a certificate, so that the caller can be told that it needs
+    /// one.
     fn server(&self) -> anyhow::Result<ServerConfig> {
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()?), tls::provider())
             .allow_unauthenticated()

@@ -54,7 +54,7 @@ fn issue(folder: &Path) {
     certificates::issue(folder, &["epro-svc", "gateway", "notify-svc"], &[]).unwrap();
 }
 
-/// Runs a test against notify-svc in the mesh of a folder; it gets the port.
+/// Runs a test against notify-svc in this mesh. The test gets the port.
 async fn against(mesh: Mesh, test: impl AsyncFnOnce(u16)) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -68,7 +68,7 @@ async fn against(mesh: Mesh, test: impl AsyncFnOnce(u16)) {
     tokio::join!(serving, testing).0.unwrap();
 }
 
-/// How a call to `name` ends for a service of this mesh, on a connection of its own.
+/// The result of a call to `name` by a service of this mesh, on a new connection.
 async fn call(mesh: &Mesh, scheme: &str, name: &'static str, port: u16) -> Code {
     let upstream = Upstream { url: format!("{scheme}://127.0.0.1:{port}"), timeout: TIMEOUT };
     let mut client = NotifyServiceClient::new(upstream.channel(name, mesh).unwrap());
@@ -82,9 +82,9 @@ async fn a_service_lets_in_whom_its_proto_names_and_tells_others_why_not() {
         let of = |name| of(folder.path(), name);
         assert_eq!(call(&of("epro-svc"), "https", "notify-svc", port).await, Code::Ok);
         assert_eq!(call(&of("gateway"), "https", "notify-svc", port).await, Code::PermissionDenied);
-        // Of another authority, and of none.
+        // With a certificate of another authority.
         assert_eq!(call(&self::of(strange.path(), "epro-svc"), "https", "notify-svc", port).await, Code::Unavailable);
-        // What is answered to cleartext is no HTTP/2.
+        // Without TLS: the server's answer to cleartext is not HTTP/2.
         assert_ne!(call(&Mesh(None), "http", "notify-svc", port).await, Code::Ok);
     })
     .await;
@@ -162,7 +162,7 @@ async fn one_address_that_begins_handshakes_and_ends_none_is_cut_off_and_others_
         for _ in 0..300 {
             begun.push(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap());
         }
-        // From another address, within less than a handshake may take.
+        // Another address gets in before the first handshakes have timed out.
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((Ipv4Addr::new(127, 0, 0, 2), 0).into()).unwrap();
         let stream = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await.unwrap();
@@ -179,7 +179,7 @@ async fn a_health_check_needs_no_name_and_no_address_in_the_certificate() {
     against(of(folder.path(), "notify-svc"), async |port| {
         let config = config(Files::of(folder.path(), "notify-svc"));
         let ask = async || Probe::Grpc.ask((Ipv4Addr::LOCALHOST, port).into(), None, Some(&config)).await;
-        // Ready from its first look on.
+        // It is ready from its first readiness check on.
         tokio::time::timeout(TIMEOUT, async { while ask().await.is_err() {} }).await.unwrap();
         assert!(Probe::Grpc.ask((Ipv4Addr::LOCALHOST, port).into(), None, None).await.is_err());
     })

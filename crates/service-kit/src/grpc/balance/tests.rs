@@ -21,13 +21,13 @@ use crate::health::Readiness;
 use crate::mesh::Mesh;
 use crate::service::Shutdown;
 
-/// Longer than anything here takes that works.
+/// Longer than anything here takes when it works.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How many calls a copy answers at once.
 const PERMITS: u32 = 1000;
 
-/// Where the copies of a service are said to be.
+/// The addresses that a lookup of the service's name finds.
 type Name = Arc<Mutex<Vec<SocketAddr>>>;
 
 fn caller(name: &Name, timeout: Duration) -> NotifyServiceClient<deadline::Client> {
@@ -40,7 +40,7 @@ fn caller(name: &Name, timeout: Duration) -> NotifyServiceClient<deadline::Clien
     NotifyServiceClient::new(deadline::Client::new(copies, timeout))
 }
 
-/// A copy of a service on an address of its own; it answers each call once it may.
+/// A copy of a service with its own address. It answers a call when `may_answer` has a permit.
 struct Copy {
     address: SocketAddr,
     shutdown: Shutdown,
@@ -84,7 +84,7 @@ async fn notify(client: &NotifyServiceClient<deadline::Client>) -> Result<(), Co
     client.clone().notify(NotifyRequest::default()).await.map(drop).map_err(|status| status.code())
 }
 
-/// Calls until each of the copies has been called since.
+/// Makes calls until each of the copies has got one.
 async fn until_all_are_called(client: &NotifyServiceClient<deadline::Client>, copies: &[Copy]) {
     let counts = || copies.iter().map(|copy| copy.calls.load(Ordering::Relaxed)).collect::<Vec<_>>();
     let before = counts();
