@@ -19,7 +19,7 @@ use crate::reconcile;
 use crate::schedule::materialise::{self, Materialiser};
 use crate::untold;
 
-/// How long one statement of a command may run: each one reads a whole table.
+/// How long one statement of a command may run. It is long, because each statement reads a whole table.
 const CHECK_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// The service's settings; `config.yaml` holds the defaults.

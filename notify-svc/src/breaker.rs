@@ -90,7 +90,7 @@ impl Breaker {
         }
     }
 
-    /// Notes whether the provider has handled a message well.
+    /// Records the result of a message. Returns how it has changed the circuit.
     pub(crate) fn record(&self, is_well: bool, now: Instant) -> Option<Change> {
         let mut state = self.state();
         let open = State::Open { until: now + self.config.open_for };

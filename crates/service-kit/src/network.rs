@@ -9,7 +9,7 @@ use serde::Deserialize;
 pub struct Networks(Vec<IpNet>);
 
 impl Networks {
-    /// Whether there is none.
+    /// Whether there are no networks.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

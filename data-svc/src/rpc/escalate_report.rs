@@ -25,8 +25,8 @@ pub(crate) async fn escalate_report(
     if told > 0 {
         ESCALATED.add(1, &[]);
     }
-    // Nobody new has a notification: either nobody can be notified, or another copy of the service was faster. Only in
-    // the first case the report is still untold.
+    // If `told` is 0, either nobody can be notified, or another copy of the service was faster. Only in the first case
+    // the report is still untold.
     let untold = told == 0 && store::untold_report::put_off(db, report_id, again_after).await?;
     Ok(pb::EscalateReportResponse { recipients: told.try_into().unwrap_or(u32::MAX), untold })
 }
