@@ -108,9 +108,9 @@ impl fmt::Display for StoreError {
             sqlx::Error::Io(error) => write!(f, "the database cannot be reached: {}", error.kind()),
             // The error is about TLS or about the files that the URL names, so it contains no value of a row.
             sqlx::Error::Tls(error) => write!(f, "the database cannot be reached over TLS: {error}"),
-            sqlx::Error::ColumnDecode { index, .. } => write!(f, "column {index} does not hold what it should"),
+            sqlx::Error::ColumnDecode { index, .. } => write!(f, "column {index} has an unexpected value"),
             _ if self.kind() == ErrorKind::Unavailable => write!(f, "the database cannot be reached"),
-            _ => write!(f, "the database was not used as it should be"),
+            _ => write!(f, "the database was used incorrectly"),
         }
     }
 }

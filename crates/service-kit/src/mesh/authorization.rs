@@ -62,7 +62,7 @@ fn check(caller: Option<&Caller>, path: &str) -> Result<(), Status> {
             if proto::callers(path).iter().any(|caller| names.iter().any(|name| name == caller)) {
                 return Ok(());
             }
-            telemetry::warn!(caller = names.join(", "), "a service has called what it may not");
+            telemetry::warn!(caller = names.join(", "), "a service has called an RPC that it may not call");
             Err(Status::permission_denied("the caller is not among those that may call this"))
         }
     }

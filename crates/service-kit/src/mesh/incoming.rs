@@ -78,7 +78,7 @@ pub(crate) fn incoming(listener: TcpListener, mesh: Mesh) -> impl Stream<Item = 
             REFUSED.add(1, &[(CONNECTION_LIMIT, "mesh")]);
             if said.is_none_or(|said: Instant| said.elapsed() > SAID) {
                 said = Some(Instant::now());
-                telemetry::warn!(error = %error, "a connection was not let in");
+                telemetry::warn!(error = %error, "a connection was refused");
             }
         });
         ready(connection.ok().map(Ok))
@@ -92,7 +92,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
             // The error is about that one connection, which is gone already.
             Err(error) if is_over(error.kind()) => {}
             Err(error) => {
-                telemetry::warn!(error = %error, "no connection can be taken");
+                telemetry::warn!(error = %error, "no connection can be accepted");
                 sleep(EXHAUSTED).await;
             }
         }
