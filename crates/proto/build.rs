@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A match expression: from the path of an RPC to the services that may call it.
+/// A match expression that maps the path of an RPC to the services that may call it.
 fn callers(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
     let mut arms = String::new();
     for service in pool.services() {

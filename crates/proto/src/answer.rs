@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 use crate::domain::Answer;
 use crate::domain::answer::Value;
 
-/// A whole number is an integer, whatever its notation says beyond 64 bits; what is no plain value is kept as such, for the
-/// rules to refuse.
+/// A number that is written without a fraction and fits into 64 bits becomes an integer, any other number a decimal. An
+/// array or object becomes [`Value::Structure`], which the rules refuse.
 impl From<Json> for Answer {
     fn from(json: Json) -> Self {
         let value = match json {
@@ -20,7 +20,8 @@ impl From<Json> for Answer {
     }
 }
 
-/// A choice by its code has become its option's value by the time that it is stored or shown.
+/// A [`Value::Coding`] has no JSON form and becomes null: the rules have replaced it with the value of its option
+/// before an answer is stored.
 impl From<Answer> for Json {
     fn from(answer: Answer) -> Self {
         match answer.value {

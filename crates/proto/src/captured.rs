@@ -8,10 +8,10 @@ use prost_types::Timestamp;
 
 use crate::{domain, leap_second};
 
-/// chrono counts a leap second as that many nanoseconds, or more, of the second before.
+/// chrono represents a leap second as the second before it with this many nanoseconds or more.
 const NANOS_A_SECOND: u32 = 1_000_000_000;
 
-/// When a patient has filled something in, with the offset of the phone's clock.
+/// When a patient filled in a questionnaire, with the offset of the phone's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Captured(DateTime<FixedOffset>);
 
@@ -21,26 +21,26 @@ impl Captured {
         self.0.to_utc()
     }
 
-    /// What the phone's clock has shown.
+    /// The time that the phone's clock showed.
     pub fn local(self) -> DateTime<FixedOffset> {
         self.0
     }
 
-    /// How far the phone's clock was from UTC, east of it.
+    /// Offset of the phone's clock from UTC in seconds, positive to the east.
     pub fn offset_seconds(self) -> i32 {
         self.0.offset().local_minus_utc()
     }
 }
 
 impl From<DateTime<FixedOffset>> for Captured {
-    /// A leap second, which no [`Timestamp`] and no database has, is the end of the second before.
+    /// Neither [`Timestamp`] nor Postgres can represent a leap second, so it becomes the end of the second before.
     fn from(time: DateTime<FixedOffset>) -> Self {
         let nanos = time.nanosecond().min(NANOS_A_SECOND - 1);
         Self(time.with_nanosecond(nanos).unwrap_or(time))
     }
 }
 
-/// It is no time with an offset.
+/// The value is not a time with an offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotATime;
 
@@ -49,12 +49,12 @@ impl FromStr for Captured {
 
     /// Reads RFC 3339 strictly.
     fn from_str(text: &str) -> Result<Self, NotATime> {
-        // chrono also takes a blank for the T and a minus sign that is not ASCII's.
+        // chrono also accepts a space instead of the T, and a minus sign that is not ASCII.
         if !text.is_ascii() || text.contains(' ') {
             return Err(NotATime);
         }
         let time = DateTime::parse_from_rfc3339(text).map_err(|_| NotATime)?;
-        // chrono takes a 61st second in any minute.
+        // chrono accepts a 61st second in any minute.
         let is_leap_second = time.nanosecond() >= NANOS_A_SECOND;
         if is_leap_second && !leap_second::was_in_minute_of(time.to_utc()) { Err(NotATime) } else { Ok(time.into()) }
     }

@@ -1,5 +1,5 @@
-//! The contracts between the services: messages and stubs generated from `proto/`, who may call what, and the types that
-//! several services read out of messages.
+//! The contracts between the services: messages and stubs generated from `proto/`, the allowed callers of each RPC, and
+//! types that several services convert messages to.
 
 mod answer;
 mod captured;
@@ -44,7 +44,8 @@ pub use generated::epro::notify::v1 as notify;
 pub use generated::epro::report::v1 as report;
 pub use generated::epro::user::v1 as user;
 
-/// The services that may call the RPC of this path, `/epro.data.v1.DataService/SaveReport`: what its `.proto` says.
+/// The services that may call the RPC of a path such as `/epro.data.v1.DataService/SaveReport`, as its `.proto`
+/// declares. Empty for an unknown path.
 #[expect(clippy::match_same_arms, reason = "generated")]
 pub fn callers(path: &str) -> &'static [&'static str] {
     include!(concat!(env!("OUT_DIR"), "/callers.rs"))
