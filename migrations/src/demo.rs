@@ -55,7 +55,7 @@ pub struct Patient {
 pub struct Newcomer {
     pub id: Uuid,
     pub login: &'static str,
-    /// Good for one activation. A real one is random; this one stands in a curl line.
+    /// Valid for one activation. A real code is random; this one is fixed so that a curl line can be copied.
     pub activation_code: &'static str,
     pub site: Uuid,
     pub subject_code: &'static str,
@@ -79,7 +79,7 @@ pub const NEWCOMER: Newcomer = Newcomer {
     assignment: uuid!("a551a9e0-1d1a-4f00-8000-000000000005"),
 };
 
-/// Neither keeps quiet hours: a demo at midnight is to send its messages too.
+/// Neither site has quiet hours, so that a demo at midnight sends its messages, too.
 pub const SITES: [Site; 2] = [
     Site { id: uuid!("5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e01"), code: "BER", name: "Berlin", time_zone: "Europe/Berlin" },
     Site {

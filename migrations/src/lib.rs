@@ -1,8 +1,8 @@
-//! The database's shape: roles, schemas and forward-only migrations, each schema's run by its owner.
+//! The schema of the database: roles, schemas and forward-only migrations. The owner of a schema runs its migrations.
 //!
-//! `identity/` and `clinical/` hold the migrations; the job also tells the database which time zones the services
-//! know; [`demo`] holds the data that the demo, the compose stack and the tests start from; [`purge()`] ends a study.
-//! The services never run any of this.
+//! `identity/` and `clinical/` hold the migrations. The job also stores the names of the time zones that the services
+//! know. [`demo`] holds the data that the demo, the compose stack and the tests start from. [`purge()`] deletes a
+//! study. The services never run any of this.
 
 #![expect(clippy::disallowed_methods, reason = "a one-shot job, not part of any trace")]
 
@@ -28,12 +28,12 @@ pub struct Passwords {
     pub data_svc: String,
 }
 
-/// Brings the database behind `admin_url` to the current shape. Safe to run again.
+/// Brings the database at `admin_url` to the current schema. It is safe to run it again.
 ///
 /// `admin_url` names a role that may create roles and schemas.
 ///
 /// # Errors
-/// When the database cannot be reached or a statement fails; what ran before stays.
+/// When the database cannot be reached or a statement fails. Migrations that ran before stay applied.
 pub async fn run(admin_url: &str, passwords: &Passwords) -> anyhow::Result<()> {
     let mut connection = PgConnection::connect(admin_url).await.context("connect as administrator")?;
     connection.execute(include_str!("../roles.sql")).await.context("create roles and schemas")?;
@@ -48,7 +48,7 @@ pub async fn run(admin_url: &str, passwords: &Passwords) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs one schema's migrations as that schema's owner, with its ledger inside the schema.
+/// Runs one schema's migrations as that schema's owner. The table of applied migrations is in the schema itself.
 async fn migrate(connection: &mut PgConnection, schema: &str, migrator: &Migrator) -> anyhow::Result<()> {
     act_as(connection, schema).await?;
     migrator.run(&mut *connection).await.with_context(|| format!("migrate schema {schema}"))?;
@@ -66,7 +66,7 @@ async fn act_as(connection: &mut PgConnection, schema: &str) -> anyhow::Result<(
 }
 
 async fn set_password(connection: &mut PgConnection, role: &str, password: &str) -> anyhow::Result<()> {
-    // ALTER ROLE takes no parameters, so the server quotes the literal.
+    // ALTER ROLE accepts no parameters, so the server quotes the literal.
     let statement: String = sqlx::query_scalar("SELECT format('ALTER ROLE %I PASSWORD %L', $1, $2)")
         .bind(role)
         .bind(password)

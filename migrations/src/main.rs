@@ -33,7 +33,7 @@ struct Migrate {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Deletes a study that is closed and need not be kept any longer, with the patients who took part in it alone.
+    /// Deletes a closed study after its retention period, with the patients who took part in no other study.
     Purge(Purge),
 }
 
@@ -45,10 +45,10 @@ struct Purge {
     /// The study's code.
     #[arg(long)]
     study: String,
-    /// Why, for the record that stays: such as the letter in which the sponsor agrees.
+    /// The reason, which is recorded for good, such as the letter in which the sponsor agrees.
     #[arg(long)]
     reason: String,
-    /// Do it all, say what it was, and take it back.
+    /// Do a dry run: delete everything, print the counts, and roll back.
     #[arg(long)]
     rehearse: bool,
 }

@@ -1,4 +1,4 @@
-//! Deletes a study whose records need not be kept any longer, and the patients who took part in it alone.
+//! Deletes a study after its retention period, and the patients who took part in no other study.
 
 use anyhow::Context;
 use sqlx::{Connection, PgConnection, PgTransaction};
@@ -15,7 +15,7 @@ pub struct Purged {
     pub patients: i64,
 }
 
-/// What there is of a study, as the function `clinical.purge_study` gives it.
+/// What the function `clinical.purge_study` returns about the deleted study.
 #[derive(sqlx::FromRow)]
 struct Study {
     study_id: Uuid,
@@ -25,13 +25,13 @@ struct Study {
     reports: i64,
 }
 
-/// Deletes the study with this code as a whole, or nothing. `clinical.purge` and `identity.purge` keep when, by whom, why
-/// and how much it was.
+/// Deletes the study with this code in one transaction. `clinical.purge` and `identity.purge` record when, by whom and
+/// why it was deleted, and how much.
 ///
-/// With `rehearse`, everything is done and then taken back.
+/// With `rehearse`, the transaction is rolled back at the end.
 ///
 /// # Errors
-/// When the study may not be purged yet, which the message gives the reason for, or the database cannot be reached.
+/// When the study may not be purged yet (the message says why), or the database cannot be reached.
 pub async fn purge(admin_url: &str, code: &str, reason: &str, rehearse: bool) -> anyhow::Result<Purged> {
     let mut connection = PgConnection::connect(admin_url).await.context("connect as administrator")?;
     let mut tx = connection.begin().await?;

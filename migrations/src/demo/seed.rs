@@ -16,8 +16,8 @@ struct Questionnaire {
     version: &'static str,
     /// JSON.
     definition: &'static str,
-    /// Texts in German: JSON, by their places in the definition. To show how it works; whoever runs a study uses
-    /// translations that were validated.
+    /// Texts in German: JSON, by their JSON pointers in the definition. They only show how translations work. A real
+    /// study uses validated translations.
     german: &'static str,
 }
 
@@ -121,7 +121,7 @@ async fn insert_person(
 
 async fn seed_clinical(connection: &mut PgConnection) -> anyhow::Result<()> {
     sqlx::query(
-        // A newcomer may submit as often as they like, and see the message of each; a flood is still none.
+        // High limits, so that people who try the demo see a message for each report. A flood is still refused.
         "INSERT INTO clinical.study (study_id, code, title, reports_per_hour, told_singly)
          VALUES ($1, $2, $3, 600, 100)
          ON CONFLICT DO NOTHING",
@@ -226,8 +226,8 @@ async fn assign_event(
     Ok(())
 }
 
-/// Once a day for a year, from six in the morning to half past two at night: both changes of the
-/// clock fall into a window's end.
+/// Assigns a questionnaire once a day for a year, from 06:00 to 02:30 at night, so that both changes of the clock
+/// affect the end of a window.
 async fn assign_daily(
     connection: &mut PgConnection,
     person_id: Uuid,
@@ -257,7 +257,7 @@ mod tests {
 
     use super::*;
 
-    /// Where the texts that people read are: what stands under these names.
+    /// Collects the JSON pointers of the texts that people read.
     fn texts(value: &Value, path: &str, found: &mut BTreeSet<String>) {
         match value {
             Value::Object(members) => {
