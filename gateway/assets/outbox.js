@@ -1,16 +1,16 @@
 "use strict";
-// Reports that are signed and not stored yet. They stay in this browser until the answer is 201 or 202, or says that the
-// report breaks a rule; each is sent under the one key that it was signed with, so that it is stored once.
+// The outbox: reports that are signed and not stored yet. They stay in this browser until the answer is 201 or 202, or
+// refuses the report for good. Every attempt sends the same idempotency key, so that a report is stored once.
 window.outbox = (() => {
   const NAME = "epro.outbox";
   const TIMEOUT = 15_000;
-  // Attempts that are older say nothing any more about how this one went.
+  // Older attempts are dropped: they say nothing about how the current sending went.
   const RECENT = 5 * 60_000;
   const ATTEMPTS = 8;
   const { owner, received, answered } = document.body.dataset;
 
-  // How far the server's clock is ahead, as NTP works it out: from when this page was asked for and answered, by both
-  // clocks.
+  // How far the server's clock is ahead. It is computed as in NTP: from the times at which this page was requested and
+  // answered, by both clocks.
   const [{ requestStart, responseStart }] = performance.getEntriesByType("navigation");
   const sum = Number(received) + Number(answered) - requestStart - responseStart;
   const offset = sum / 2 - performance.timeOrigin;
@@ -28,7 +28,7 @@ window.outbox = (() => {
   };
   const change = (by) => localStorage.setItem(NAME, JSON.stringify(by(read())));
 
-  // Keeps a report, before anything is sent of it.
+  // Stores a report in the browser before it is sent.
   const add = (body) => {
     const entry = { owner, key: hex(16), body: JSON.stringify(body), attempts: [] };
     change((entries) => [...entries, entry]);
@@ -41,7 +41,7 @@ window.outbox = (() => {
   const lock = (work) =>
     navigator.locks ? navigator.locks.request(`${NAME}.send`, { mode: "exclusive" }, work) : work();
 
-  // Sends a report once. What comes of it: `stored`, `held`, `refused`, `kept` or `signed-out`.
+  // Makes one attempt to send a report. The outcome is `stored`, `held`, `refused`, `kept` or `signed-out`.
   const send = (entry) =>
     lock(async () => {
       const attempt = { span_id: hex(8), start: now() };
@@ -84,7 +84,7 @@ window.outbox = (() => {
     return waits || problem?.type === "/problems/idempotency-key-in-progress" || !problem ? "kept" : "refused";
   };
 
-  // This page's part of the trace that the gateway has named: one span for the sending, one for each attempt.
+  // Reports this page's part of the trace that the gateway named: one span for the sending, and one for each attempt.
   const tell = (traceresponse, attempts) => {
     const [, trace_id, , flags] = traceresponse.split("-");
     if (!(parseInt(flags, 16) & 1)) return;

@@ -1,5 +1,5 @@
 "use strict";
-// What every page does: times in the reader's own zone, and reports that wait are sent.
+// Runs on every page: shows times in the reader's own time zone, and sends reports that wait in the outbox.
 (() => {
   const { words: text, owner } = document.body.dataset;
   const words = JSON.parse(text);

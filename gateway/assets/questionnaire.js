@@ -1,5 +1,6 @@
 "use strict";
-// Fills in a questionnaire as its definition says. The gateway checks all of it again; this only spares people the way.
+// Fills in a questionnaire as its definition says. epro-svc checks everything again; the checks here only show mistakes
+// earlier.
 (() => {
   const form = document.getElementById("questionnaire");
   const words = JSON.parse(form.dataset.words);
@@ -10,7 +11,7 @@
   const attested = document.getElementById("attested");
   const sendButton = document.getElementById("send");
 
-  // Undefined without an answer; what is no number stays a text, so that it can be told.
+  // Undefined without an answer. Text that is not a number stays text, so that the mistake can be shown.
   const value = (item) => {
     const chosen = item.querySelector("input[type=radio]:checked");
     const text = (chosen ?? item.querySelector("input:not([type=radio]), textarea"))?.value.trim() ?? "";
@@ -33,8 +34,8 @@
     return operator === ">" ? given > answer : given >= answer;
   };
 
-  // An item is asked when its conditions hold, all or any of them, about items that are asked themselves. Items that
-  // only enable each other are not.
+  // An item is asked when all or any of its conditions hold. A condition only holds on an item that is asked itself, so
+  // items that only enable each other are not asked.
   const isEnabled = (item, below = []) => {
     const conditions = JSON.parse(item.dataset.enableWhen ?? "[]");
     if (conditions.length === 0) return true;
@@ -117,7 +118,7 @@
     if (sent.outcome === "kept") setTimeout(window.outbox.flush, 2_000);
   };
 
-  // The phone's clock with its offset from UTC.
+  // The time of the phone's clock, with its offset from UTC.
   const captured = () => {
     const time = new Date();
     const east = -time.getTimezoneOffset();

@@ -1,4 +1,4 @@
-//! Content negotiation: the API speaks JSON and nothing else, and FHIR its own.
+//! Content negotiation: the API answers with JSON only, and with FHIR's JSON under `/fhir`.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -9,7 +9,7 @@ use http::header::ACCEPT;
 use crate::fhir;
 use crate::problem::Problem;
 
-/// Answers 406 under `/v1` to whoever does not take JSON, and under `/fhir` to whoever does not take FHIR's.
+/// Answers 406 to a client that does not accept JSON under `/v1`, or FHIR's JSON under `/fhir`.
 pub(crate) async fn require_json(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let taken = if path.starts_with("/v1/") {
@@ -24,13 +24,13 @@ fn takes_json(headers: &HeaderMap) -> bool {
     quality(headers, "application", "json") > 0.0
 }
 
-/// Whether a person reads the answer: a browser asks for pages before anything else.
+/// Whether the client prefers HTML to JSON, as browsers do.
 pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
     quality(headers, "text", "html") > quality(headers, "application", "json")
 }
 
-/// How much a media type is wanted, from 0 to 1. RFC 9110, section 12.5.1: the most specific range decides. Parameters
-/// other than `q` are passed over, so that `application/json;charset=utf-8` is what its sender means by it.
+/// The quality value that `Accept` gives a media type, from 0 to 1. The most specific range decides (RFC 9110, section
+/// 12.5.1). Parameters other than `q` are ignored, so that `application/json;charset=utf-8` matches JSON.
 pub(crate) fn quality(headers: &HeaderMap, kind: &str, subtype: &str) -> f32 {
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut ranges = values.flat_map(|value| value.split(',')).filter(|range| !range.trim().is_empty()).peekable();
@@ -41,7 +41,7 @@ pub(crate) fn quality(headers: &HeaderMap, kind: &str, subtype: &str) -> f32 {
     preferences.max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))).map_or(0.0, |(_, quality)| quality)
 }
 
-/// How specific a range is and how much it is wanted, if the media type is in it.
+/// The specificity and the quality value of a range, if it matches the media type.
 fn preference(range: &str, kind: &str, subtype: &str) -> Option<(u8, f32)> {
     let (range, parameters) = range.split_once(';').unwrap_or((range, ""));
     let specificity = match range.trim().to_ascii_lowercase().split_once('/')? {
@@ -54,7 +54,7 @@ fn preference(range: &str, kind: &str, subtype: &str) -> Option<(u8, f32)> {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
     });
-    // What is no number does not say that the type is unwanted.
+    // A malformed `q` does not exclude the type.
     Some((specificity, quality.map_or(1.0, |quality| quality.parse().unwrap_or(1.0))))
 }
 

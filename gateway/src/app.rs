@@ -42,7 +42,7 @@ pub struct Config {
     public_url: String,
 }
 
-/// What the gateway is made of.
+/// The gateway, ready to serve.
 #[derive(Debug)]
 pub struct App {
     acceptor: Acceptor,

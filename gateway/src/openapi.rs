@@ -44,7 +44,7 @@ pub(crate) fn base() -> utoipa::openapi::OpenApi {
     document
 }
 
-/// The description with what all routes have in common; it has to have its routes by now.
+/// Adds to the description what all routes have in common. The description must have its routes already.
 pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     let components = document.components.get_or_insert_default();
     problems::add_components(components);
@@ -57,20 +57,20 @@ pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
     document
 }
 
-/// Describes former paths as what has replaced them, marked as deprecated.
+/// Describes former paths like the paths that replaced them, marked as deprecated.
 fn add_deprecated(paths: &mut Paths) {
     for (former, path) in DEPRECATED {
         let Some(mut item) = paths.paths.get(path).cloned() else { continue };
         for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
             operation.deprecated = Some(Deprecated::True);
-            // An id is one operation's.
+            // Operation ids are unique.
             operation.operation_id = None;
         }
         paths.paths.insert(former.to_owned(), item);
     }
 }
 
-/// Serves the description and its page. Nothing of either comes from elsewhere, so they work offline.
+/// Serves the description and its page. Neither loads anything from another server, so they work offline.
 ///
 /// # Errors
 /// When the description cannot be written as JSON.
@@ -78,7 +78,7 @@ pub(crate) fn pages<S: Clone + Send + Sync + 'static>(
     document: &utoipa::openapi::OpenApi,
 ) -> Result<Router<S>, serde_json::Error> {
     let json = Bytes::from(serde_json::to_vec(document)?);
-    // Swagger UI would have the description checked by a server of its makers.
+    // By default Swagger UI sends the description to a public validator.
     let page = SwaggerUi::new(PAGE).config(Config::from(DOCUMENT).validator_url("none"));
     let document = get(async move || ([(CONTENT_TYPE, "application/json")], json));
     Ok(Router::from(page).route(DOCUMENT, document))

@@ -24,10 +24,10 @@ mod table;
 
 pub(crate) use table::ProblemType;
 
-/// After how long a client may try again what has failed for now.
+/// How long a client should wait before it retries after a temporary failure.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// After how long a phone may send a report again that was one too many. They are counted by the hour.
+/// How long a phone should wait before it sends a report again that exceeded the limit per hour.
 const REPORT_AGAIN_AFTER: Duration = Duration::from_mins(10);
 
 /// An error answer.
@@ -58,7 +58,7 @@ impl Problem {
         &self.errors
     }
 
-    /// The same, for a body that has what is wrong in other places.
+    /// The same problem for a body of another structure: `place` gives the new pointer of each error.
     pub(crate) fn relocated(mut self, place: impl Fn(&FieldError) -> String) -> Self {
         for error in &mut self.errors {
             error.pointer = place(error);
@@ -66,7 +66,7 @@ impl Problem {
         self
     }
 
-    /// Too much for now; the next may come after `wait`.
+    /// Too many requests: the client may retry after `wait`.
     pub(crate) fn throttled(wait: Duration) -> Self {
         Self { retry_after: Some(wait), ..Self::THROTTLED }
     }
@@ -76,7 +76,7 @@ impl Problem {
         self.problem_type == Self::because(Reason::PinTooSimple).problem_type
     }
 
-    /// For answers of the framework's own that carry no problem.
+    /// The problem for an error answer of the framework itself.
     fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::NOT_FOUND,
@@ -90,7 +90,7 @@ impl Problem {
 }
 
 impl Problem {
-    /// What people are told in their language; none if the page cannot be made.
+    /// The problem as a page in the reader's language; none if the page cannot be rendered.
     fn page(&self, visit: &Visit) -> Option<Html<String>> {
         let ProblemType { name, status, title, detail } = self.problem_type;
         let status = status.as_u16();
@@ -98,7 +98,7 @@ impl Problem {
         visit.page("error.html", context! { problem }).ok()
     }
 
-    /// RFC 9457's form of it.
+    /// The problem as problem details (RFC 9457).
     fn details(self, trace: TraceReference) -> Json<ProblemDetails<Extensions>> {
         let problem_type = self.problem_type;
         let mut details = ProblemDetails::from_status_code(problem_type.status)
@@ -134,7 +134,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// What our problems carry beyond RFC 9457's own members.
+/// Extension members of our problems (RFC 9457, section 3.2).
 #[derive(Serialize)]
 struct Extensions {
     #[serde(flatten)]
@@ -143,13 +143,14 @@ struct Extensions {
     errors: Vec<FieldError>,
 }
 
-/// A rule that a part of the body breaks; never the value.
+/// A rule that a part of the body breaks. The value itself is never repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct FieldError {
-    /// JSON pointer into the body; empty for the body itself. An unknown name is shown where it is nearly a known one.
+    /// JSON pointer into the body; empty for the body itself. The name of an unknown field is included only if it is
+    /// nearly a known name.
     #[schema(example = "/answers/pain")]
     pub(crate) pointer: String,
-    /// The item, if it is an answer's.
+    /// The item, if the rule is about an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "pain")]
     pub(crate) link_id: Option<String>,
@@ -159,7 +160,7 @@ pub(crate) struct FieldError {
     /// `null-character`, `required`, `disabled`. Of an amendment's reason: `required`, `length`, `null-character`.
     #[schema(example = "range")]
     pub(crate) code: String,
-    /// The names there are, of an `unknown-field`.
+    /// The allowed names, for `unknown-field`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     allowed: Vec<&'static str>,
@@ -185,8 +186,8 @@ impl From<Violation> for FieldError {
     }
 }
 
-/// Turns every error answer into problem details with the id of its trace: into a page for whoever looks at pages, and under
-/// `/fhir` into what FHIR has instead.
+/// Turns every error answer into problem details with the id of its trace. A browser gets a page instead, and a client
+/// of `/fhir` gets an `OperationOutcome`.
 pub(crate) async fn render(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_fhir = fhir::serves(path);
@@ -200,7 +201,7 @@ pub(crate) async fn render(State(shared): State<Shared>, request: Request, next:
     }
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
-        // A route's own answer, such as that of /readyz, or of a form that was filled in wrong.
+        // The route's own answer, such as that of /readyz, or a form that is shown again with its errors.
         None if is_complete(response.headers()) => return response,
         None => Problem::of_status(status),
     };
@@ -216,12 +217,12 @@ pub(crate) async fn render(State(shared): State<Shared>, request: Request, next:
         ("application/problem+json", (status, problem.details(trace)).into_response())
     };
     let headers = rendered.headers_mut();
-    // Such as Allow on a 405.
+    // Keeps headers such as Allow of a 405.
     headers.extend(response.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
     headers.remove(http::header::CONTENT_LENGTH);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     if let Some(after) = retry_after {
-        // Whole seconds, rounded up: who comes too early is refused again.
+        // Rounded up to whole seconds: a client that retries too early is refused again.
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         headers.insert(http::header::RETRY_AFTER, seconds.into());
     }
@@ -233,7 +234,7 @@ pub(crate) async fn render(State(shared): State<Shared>, request: Request, next:
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// Whether an error answer says all that it has to say.
+/// Whether an error answer has its final body already.
 fn is_complete(headers: &HeaderMap) -> bool {
     let media_type = headers.get(CONTENT_TYPE);
     media_type.is_some_and(|media_type| media_type == "application/json" || media_type == HTML)

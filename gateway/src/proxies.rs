@@ -1,4 +1,4 @@
-//! Whom a request comes from, where there are proxies in front.
+//! The address of the client when there are proxies in front of the gateway.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Once;
@@ -13,27 +13,27 @@ use service_kit::http::Networks;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Where trusted proxies add whom they have a request from. Empty: there are no proxies.
+    /// The header to which trusted proxies add the address of their client. Empty: there are no proxies.
     header: String,
-    /// Their networks.
+    /// The networks of the proxies.
     pub(crate) trusted: Networks,
 }
 
-/// Where proxies say whom they have a request from, whether or not they are believed.
+/// The headers in which proxies usually pass on the address of their client.
 const USUAL: [HeaderName; 2] = [FORWARDED, HeaderName::from_static("x-forwarded-for")];
 
-/// The proxies that are believed.
+/// The proxies that are trusted to name their clients.
 #[derive(Debug)]
 pub(crate) struct Proxies {
     header: Option<HeaderName>,
     trusted: Networks,
-    /// Whether it has been said that there may be some.
+    /// Whether the warning about an unknown proxy has been logged.
     warned: Once,
 }
 
 impl Proxies {
     /// # Errors
-    /// When one setting makes no sense without the other, or the header has no name.
+    /// When only one of the settings is set, or the name of the header is not valid.
     pub(crate) fn new(config: Config) -> anyhow::Result<Self> {
         let header =
             (!config.header.is_empty()).then(|| config.header.parse().context("proxies.header")).transpose()?;
@@ -41,8 +41,8 @@ impl Proxies {
         Ok(Self { header, trusted: config.trusted, warned: Once::new() })
     }
 
-    /// The client's address. The header is believed as far as trusted proxies have written it: from its end up to the
-    /// first address that is no proxy's. What stands before that is the client's own word.
+    /// The client's address. Every proxy appends to the header, so it is read from its end, up to the first address
+    /// that is not a trusted proxy's. The client may have written anything before that address.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
         let Some(header) = &self.header else {
@@ -50,14 +50,14 @@ impl Proxies {
             return client;
         };
         let values: Vec<_> = headers.get_all(header).iter().collect();
-        // Each by itself: what a client has sent before may be no text.
+        // Each value is read by itself, because an earlier one from the client may not be valid text.
         for value in values.iter().rev() {
             let addresses = if *header == FORWARDED { forwarded(value.as_bytes()) } else { list(value.as_bytes()) };
             for address in addresses.into_iter().rev() {
                 if !self.trusted.contains(client) {
                     return client;
                 }
-                // A proxy that does not say leaves its clients its own address.
+                // If a proxy does not name its client, the address of the proxy is used.
                 let Some(address) = address else { return client };
                 client = address;
             }
@@ -65,32 +65,32 @@ impl Proxies {
         client
     }
 
-    /// Behind a proxy that nobody has told us of, all clients share the budget of its address.
+    /// Warns of a proxy that is not configured: all clients behind it share the rate limits of its address.
     fn warn_of(&self, headers: &HeaderMap) {
         if USUAL.iter().any(|header| headers.contains_key(header)) {
             self.warned.call_once(|| {
                 telemetry::warn!(
-                    "a request says whom a proxy has it from: if there is one, set proxies.header and proxies.trusted, \
-                     else all its clients are one"
+                    "a request has a proxy's header, but no proxy is configured: if there is one, set proxies.header and \
+                     proxies.trusted, else all its clients share the limits of one address"
                 );
             });
         }
     }
 }
 
-/// The entries of `X-Forwarded-For` and its like.
+/// The entries of `X-Forwarded-For` and similar headers.
 fn list(value: &[u8]) -> Vec<Option<IpAddr>> {
     value.split(|byte| *byte == b',').map(|entry| address(str::from_utf8(entry).ok()?.trim())).collect()
 }
 
-/// The entries of `Forwarded` (RFC 7239). One value with a quote that does not end is one entry that says nothing: what
-/// a client has begun with a quote must not change how the rest is read.
+/// The entries of `Forwarded` (RFC 7239). A value with an unclosed quote counts as one entry without an address: a
+/// quote that the client opened must not change how the entries of proxies are read.
 fn forwarded(value: &[u8]) -> Vec<Option<IpAddr>> {
     let parts = str::from_utf8(value).ok().and_then(|value| split(value, ','));
     parts.map_or_else(|| vec![None], |entries| entries.into_iter().map(of_element).collect())
 }
 
-/// The one `for` of an entry.
+/// The address in the `for` of an entry; none unless there is exactly one `for`.
 fn of_element(element: &str) -> Option<IpAddr> {
     let pairs = split(element, ';')?.into_iter().filter_map(|pair| pair.trim().split_once('='));
     let mut values = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("for")).map(|(_, value)| value);
@@ -98,8 +98,8 @@ fn of_element(element: &str) -> Option<IpAddr> {
     address(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
 }
 
-/// The parts of a text between separators that are not in a quoted string (RFC 9110, section 5.6.4). None when a quote
-/// does not end.
+/// Splits a text at separators outside of quoted strings (RFC 9110, section 5.6.4). Returns none if a quote is not
+/// closed.
 fn split(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut quoted, mut escaped) = (false, false);
     let is_separator = |character: char| {
@@ -178,7 +178,7 @@ mod tests {
                 assert_eq!(client("forwarded", "10.0.0.1", &[value]), "10.0.0.1", "{value}");
             }
         }
-        // A proxy that adds a line of its own is read by itself.
+        // A header line that a proxy adds is read by itself.
         assert_eq!(client("forwarded", "10.0.0.1", &["for=\"203.0.113.9", "for=192.0.2.7"]), "192.0.2.7");
     }
 

@@ -37,13 +37,13 @@ pub(crate) struct Shared {
     pub(crate) peers: Peers,
     pub(crate) rates: Arc<Rates>,
     pub(crate) proxies: Arc<Proxies>,
-    /// Where people look at a trace; the id is added.
+    /// Address at which people can look at a trace. The id is appended.
     pub(crate) trace_url: Option<Arc<str>>,
     pub(crate) web: Arc<Web>,
     pub(crate) fhir: fhir::Base,
 }
 
-/// What one request may take.
+/// Limits of one request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) request_timeout: Duration,
@@ -80,7 +80,7 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(routes::readyz::readyz))
 }
 
-/// All that the gateway serves, inside its layers.
+/// All routes of the gateway with their layers.
 ///
 /// # Errors
 /// When the API's description cannot be written.
@@ -104,13 +104,13 @@ pub(crate) fn new(shared: Shared, limits: Limits, faults: Faults, over_tls: bool
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Problem::INTERNAL.into_response()))
         .layer(from_fn_with_state(shared.clone(), problem::render))
         .layer(from_fn_with_state(over_tls, security_headers::add))
-        // Outermost: whatever happens inside is in the span.
+        // This layer is outermost, so that the span covers all others.
         .layer(ServerLayer::new(&["/livez", "/readyz"]).over_tls(over_tls))
         .with_state(shared);
     Ok(router)
 }
 
-/// Gives the request, and with it every call it makes, a time limit.
+/// Gives the request, and every call that it makes, a deadline.
 async fn hold_to_deadline(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     deadline::within(limits.request_timeout, next.run(request))
         .await

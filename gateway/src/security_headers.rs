@@ -1,4 +1,4 @@
-//! What every answer tells browsers, whether it is an error or not.
+//! Headers that every answer has for browsers, errors included.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -10,7 +10,7 @@ use http::header::{
 use http::{HeaderName, HeaderValue};
 
 const ALWAYS: [(HeaderName, HeaderValue); 5] = [
-    // No answer of a health system belongs in a cache.
+    // Answers of a health system must not be cached.
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -21,24 +21,24 @@ const ALWAYS: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
-/// JSON is not a document: nothing is loaded for it and nothing may frame it.
+/// The policy for JSON: it loads nothing, and no page may frame it.
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// Swagger UI, from this origin alone. It sets styles from scripts and has its icons as `data:`.
+/// The policy for Swagger UI. It loads from this origin only, sets styles from scripts, and has icons as `data:`.
 const DOCS_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
-/// Pages load scripts, styles and pictures from here, and nothing from anywhere else.
+/// The policy for pages. They load scripts, styles and pictures from this origin only.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
-/// Files that are the same for everybody; another build has another address for them.
+/// For files that are the same for everybody. Their address changes when they change.
 const FILES_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// A year. Only over TLS: RFC 6797, section 7.2, forbids it elsewhere.
+/// One year. It is sent over TLS only, because RFC 6797, section 7.2, forbids it otherwise.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Adds the headers; `over_tls` says how this process serves.
+/// Adds the headers. `over_tls` says whether this process serves over TLS.
 pub(crate) async fn add(State(over_tls): State<bool>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_docs = path == "/docs" || path.starts_with("/docs/");

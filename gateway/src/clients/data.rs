@@ -94,7 +94,7 @@ impl Data {
         Ok(self.0.clone().search_reports(request).await?.into_inner())
     }
 
-    /// The notifications of a site that nobody got and that are in `state`, newest first.
+    /// The undelivered notifications of a site that are in `state`, newest first.
     pub(crate) async fn list_notifications(
         &self,
         principal: Principal,
@@ -112,7 +112,7 @@ impl Data {
         Ok(self.0.clone().list_notifications(request).await?.into_inner())
     }
 
-    /// The reports of a study that nobody was told of until now, newest first.
+    /// The reports of a study that no nurse of their site has been notified of yet, newest first.
     pub(crate) async fn list_untold_reports(
         &self,
         principal: Principal,
@@ -128,7 +128,7 @@ impl Data {
         Ok(self.0.clone().list_untold_reports(request).await?.into_inner())
     }
 
-    /// What was done to a report, oldest first.
+    /// The audit events of a report, oldest first.
     pub(crate) async fn list_audit_events(
         &self,
         principal: Principal,

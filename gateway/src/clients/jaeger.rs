@@ -7,10 +7,10 @@ use url::Url;
 
 use crate::problem::Problem;
 
-/// Most bytes of a trace that is read: some twenty thousand spans.
+/// Maximum size of a trace that is read, in bytes: about twenty thousand spans.
 const LARGEST: usize = 16 << 20;
 
-/// Jaeger, for what it has stored.
+/// A client of Jaeger's query API.
 #[derive(Debug, Clone)]
 pub(crate) struct Jaeger {
     client: Client,
@@ -18,16 +18,16 @@ pub(crate) struct Jaeger {
 }
 
 impl Jaeger {
-    /// `base_url` is what `/api/v3` follows.
+    /// `base_url` is the address up to `/api/v3`.
     ///
     /// # Errors
-    /// When it is no address.
+    /// When `base_url` is not a URL.
     pub(crate) fn new(base_url: &str, timeout: Duration) -> anyhow::Result<Self> {
         let base_url = format!("{}/", base_url.trim_end_matches('/')).parse()?;
         Ok(Self { client: Client::new(timeout)?.peer("jaeger"), base_url })
     }
 
-    /// A trace as far as it has been stored; perhaps without spans. The id is 32 hexadecimal digits.
+    /// The spans of a trace that Jaeger has stored so far, perhaps none. The id is 32 hexadecimal digits.
     pub(crate) async fn trace(&self, id: &str) -> Result<Trace, Problem> {
         let url = self.base_url.join(&format!("api/v3/traces/{id}")).map_err(|_| Problem::INTERNAL)?;
         let mut answer =

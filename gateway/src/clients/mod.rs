@@ -1,4 +1,4 @@
-//! The services behind the API, in the gateway's own words: a call answers or says why not.
+//! Clients of the services behind the API, and of Jaeger.
 
 mod data;
 mod jaeger;

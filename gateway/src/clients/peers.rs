@@ -3,7 +3,7 @@ use service_kit::grpc::Upstream;
 use service_kit::health::HealthClient;
 use service_kit::mesh::Mesh;
 
-/// The services without which the gateway can answer nothing, by name.
+/// Health clients of the services that the gateway depends on, by name.
 #[derive(Debug, Clone)]
 pub(crate) struct Peers([(&'static str, HealthClient); 3]);
 
@@ -13,7 +13,7 @@ impl Peers {
         Ok(Self([client("user-svc", user)?, client("epro-svc", epro)?, client("data-svc", data)?]))
     }
 
-    /// Which of them say that they are ready.
+    /// Whether each service reports that it is ready.
     pub(crate) async fn health(&self) -> Vec<(&'static str, bool)> {
         join_all(self.0.iter().map(async |(name, client)| (*name, client.is_serving().await))).await
     }

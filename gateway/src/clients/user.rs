@@ -42,7 +42,7 @@ impl User {
         Ok(self.0.clone().authenticate(request).await?.into_inner().principal)
     }
 
-    /// The locks and replays of a site's people, newest first.
+    /// The security events of a site, newest first.
     pub(crate) async fn list_security_events(
         &self,
         nurse: Principal,

@@ -6,7 +6,7 @@ use http::request::Parts;
 use crate::problem::Problem;
 use crate::router::Shared;
 
-/// Whom the request comes from: to count by, and for nothing else. It is written down nowhere.
+/// The client's IP address. It is used for rate limits only, and is neither stored nor logged.
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
 impl FromRequestParts<Shared> for ClientAddress {

@@ -10,12 +10,12 @@ use uuid::Uuid;
 use crate::problem::Problem;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
-/// 0001-01-01T00:00:00Z, in microseconds since 1970. The database keeps no time before it.
+/// 0001-01-01T00:00:00Z, in microseconds since 1970. The database stores no earlier time.
 const EARLIEST: i64 = -62_135_596_800_000_000;
-/// 9999-12-31T23:59:59.999999Z: later ones the database may not know.
+/// 9999-12-31T23:59:59.999999Z. The database may not be able to read a later time.
 const LATEST: i64 = 253_402_300_799_999_999;
 
-/// A place in a list, as a word that clients send back and do not look into.
+/// A position in a list. For clients it is an opaque string.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cursor(pub(crate) pb::Cursor);
 

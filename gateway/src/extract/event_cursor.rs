@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::problem::Problem;
 
-/// A place in a chain of events, as a word that clients send back and do not look into.
+/// A position in a chain of events. For clients it is an opaque string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventCursor(pub(crate) u64);
 

@@ -8,7 +8,7 @@ use crate::problem::{FieldError, Problem};
 /// Reads an object's fields one by one and reports everything that is wrong with them at once.
 pub(crate) struct Fields {
     object: Map<String, Value>,
-    /// The names that were asked for.
+    /// The names of the fields that were read.
     known: Vec<&'static str>,
     errors: Vec<FieldError>,
 }
@@ -36,7 +36,7 @@ impl Fields {
         })
     }
 
-    /// A string that `named` knows; if it does not, [`Fields::finish`] fails.
+    /// Reads a string and converts it with `named`. If `named` returns none, [`Fields::finish`] fails.
     pub(crate) fn one_of<T>(&mut self, name: &'static str, named: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let wrong = self.errors.len();
         let text = self.string(name);
@@ -47,9 +47,9 @@ impl Fields {
         value
     }
 
-    /// Fails if anything was wrong, or something is left that nobody has asked for. The names of such fields are the
-    /// sender's own words, so they are not repeated, but for a slip in the name of a field, once for each field; what
-    /// there is to ask for is listed.
+    /// Fails if any field was wrong, or if a field is left that was not read. The name of an unknown field is the
+    /// sender's own text, so the error does not repeat it, unless it is nearly the name of a known field (at most one
+    /// such name for each known field). The error lists the known fields.
     pub(crate) fn finish(mut self) -> Result<(), Problem> {
         let mut meant = HashSet::new();
         let (slips, others): (Vec<_>, Vec<_>) = self

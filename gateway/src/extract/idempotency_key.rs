@@ -7,7 +7,7 @@ use crate::problem::Problem;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The client's name for one submission, amendment or review: a retry sends the same one.
+/// The client's key for one submission, amendment or review. A retry sends the same key.
 pub(crate) struct IdempotencyKey(pub(crate) String);
 
 impl<S: Sync> FromRequestParts<S> for IdempotencyKey {

@@ -5,13 +5,13 @@ use http::request::Parts;
 use super::header::single;
 use crate::problem::Problem;
 
-/// The states of a report that the client takes for the current one, by their number; none: any (`*`).
+/// State numbers of which one must be the report's current one; empty: any (`*`).
 ///
-/// The `headers` crate's type of that name does not tell which tags it holds, and takes what is none.
+/// The type of the same name in the `headers` crate does not give access to its tags, and accepts malformed tags.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct IfMatch(pub(crate) Vec<u32>);
 
-/// A state that no report has.
+/// A state number that no report has.
 const NEVER: u32 = 0;
 
 impl<S: Sync> FromRequestParts<S> for IfMatch {
@@ -27,7 +27,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
         }
         let tags = entity_tags(text).filter(|tags| !tags.is_empty()).ok_or(Problem::IF_MATCH)?;
         let states: Vec<_> = tags.iter().filter_map(state_number).collect();
-        // None would mean any.
+        // An empty list would mean any state.
         Ok(Self(if states.is_empty() { vec![NEVER] } else { states }))
     }
 }
@@ -38,7 +38,7 @@ struct EntityTag<'a> {
     opaque: &'a str,
 }
 
-/// The members of a list, of which some may be empty (RFC 9110, section 5.6.1.2).
+/// Reads a list of entity tags. Empty members are ignored (RFC 9110, section 5.6.1.2).
 fn entity_tags(text: &str) -> Option<Vec<EntityTag<'_>>> {
     let mut tags = Vec::new();
     let mut rest = text;
@@ -60,8 +60,8 @@ fn entity_tags(text: &str) -> Option<Vec<EntityTag<'_>>> {
     }
 }
 
-/// The state whose tag this is, for a patient: see [`report_tag`](crate::representation::report_tag). A weak one is
-/// no match for any (RFC 9110, section 13.1.1), and tags are compared byte by byte, so that `"01"` is not `"1"`.
+/// The number of the state that has this tag for a patient, see [`report_tag`](crate::representation::report_tag). A
+/// weak tag matches no state (RFC 9110, section 13.1.1). Tags are compared byte by byte, so that `"01"` is not `"1"`.
 fn state_number(tag: &EntityTag<'_>) -> Option<u32> {
     let number: u32 = tag.opaque.parse().ok()?;
     (!tag.weak && number.to_string() == tag.opaque).then_some(number)

@@ -15,19 +15,19 @@ use crate::problem::Problem;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A body that is one JSON object, with its bytes as they came.
+/// A body that is one JSON object, with its raw bytes.
 ///
-/// Stricter than JSON asks: a name may stand once only, because two readers of a doubled one may see
-/// two different reports.
+/// It is stricter than JSON: a name may occur only once, because two readers of a repeated name could see two different
+/// reports.
 pub(crate) struct JsonObject {
     pub(crate) object: Map<String, Value>,
     pub(crate) raw: Bytes,
 }
 
-/// What a body may say that it is. In UTF-8 it is anyway.
+/// A media type that a body may have. Its charset is always UTF-8.
 pub(crate) struct MediaType {
     pub(crate) essences: &'static [&'static str],
-    /// Another parameter than the charset, in lower case, and its value.
+    /// A parameter other than the charset, in lower case, and its value.
     pub(crate) parameter: Option<(&'static str, &'static str)>,
 }
 
@@ -42,7 +42,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
 }
 
 impl JsonObject {
-    /// Reads a body that says that it is of this type.
+    /// Reads a body of this media type.
     pub(crate) async fn read<S: Send + Sync>(
         request: Request,
         state: &S,
@@ -76,7 +76,7 @@ impl MediaType {
             && !headers.contains_key(CONTENT_ENCODING)
     }
 
-    /// RFC 9110, section 8.3.2: with and without quotes it is the same.
+    /// A parameter's value means the same with and without quotes (RFC 9110, section 8.3.2).
     fn takes(&self, parameter: &str) -> bool {
         let Some((name, value)) = parameter.split_once('=') else { return false };
         let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);

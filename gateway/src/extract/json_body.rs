@@ -4,13 +4,13 @@ use axum::extract::{FromRequest, Request};
 use super::{Fields, JsonObject};
 use crate::problem::Problem;
 
-/// What a route takes as its body: one type that is read, checked and described.
+/// The type of a route's body: it is read, checked and described by the same type.
 pub(crate) trait Body: Sized {
-    /// Reads it field by field. None only where a field is wrong, which `fields` knows then.
+    /// Reads the body field by field. Returns none only if a field is wrong, which is then recorded in `fields`.
     fn read(fields: &mut Fields) -> Option<Self>;
 }
 
-/// A JSON body, with its bytes as they came. Everything that is wrong with it is said at once.
+/// A JSON body with its raw bytes. All its errors are reported at once.
 pub(crate) struct JsonBody<T> {
     pub(crate) value: T,
     pub(crate) raw: Bytes,

@@ -4,15 +4,16 @@ use axum::extract::FromRequestParts;
 use http::header::ACCEPT_LANGUAGE;
 use http::request::Parts;
 
-/// Most languages of a reader that are looked for.
+/// Maximum number of a reader's languages that are looked up.
 const MOST: usize = 10;
 
-/// The languages that somebody reads: BCP 47, in lower case, the most wanted first.
+/// The languages of a reader: BCP 47, in lower case, most preferred first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Languages(pub(crate) Vec<String>);
 
 impl Languages {
-    /// Those of an `Accept-Language`: of each tag first itself, then without its last parts, as RFC 4647 looks up.
+    /// The languages of an `Accept-Language` header. Each tag is followed by its shorter forms, as in the lookup of RFC
+    /// 4647: `de-at`, then `de`.
     fn of(accepted: &str) -> Self {
         let mut languages = Vec::new();
         for tag in accept_language::parse(accepted).into_iter().map(|tag| tag.to_lowercase()) {
@@ -27,7 +28,7 @@ impl Languages {
     }
 }
 
-/// What cannot be read is nobody's wish.
+/// A header that cannot be read is ignored.
 impl<S: Sync> FromRequestParts<S> for Languages {
     type Rejection = Infallible;
 

@@ -9,11 +9,11 @@ use super::header::single;
 use crate::problem::Problem;
 use crate::router::Shared;
 
-/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1), which has not come too often.
-/// Nobody has looked at it yet.
+/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1), after its rate limit was checked. The token
+/// itself is not verified yet.
 pub(crate) struct AccessToken(pub(crate) String);
 
-/// Whoever holds the request's access token.
+/// The holder of the request's access token, in any role.
 pub(crate) struct Anyone(pub(crate) Principal);
 
 /// A patient.

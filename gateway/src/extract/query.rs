@@ -13,20 +13,20 @@ use crate::representation::NotificationState;
 const DEFAULT_LIMIT: u32 = 20;
 const LARGEST_LIMIT: u32 = 100;
 
-/// Which part of a list is asked for.
+/// Which page of a list is requested.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Page {
-    /// Most entries of the page.
+    /// Maximum number of entries on the page.
     #[param(required = false, minimum = 1, maximum = 100, default = 20)]
     pub(crate) limit: u32,
-    /// Where the page starts: the `next_cursor` of the one before. Absent: at the newest.
+    /// Where the page starts: the `next_cursor` of the previous page. Absent: at the newest entry.
     #[param(rename = "cursor", value_type = Option<String>, nullable = false, pattern = "^[A-Za-z0-9_-]{32}$")]
     pub(crate) after: Option<Cursor>,
 }
 
 impl Page {
-    /// What is shown unless more is asked for.
+    /// The first page, with the default number of entries.
     pub(crate) const FIRST: Self = Self { limit: DEFAULT_LIMIT, after: None };
 }
 
@@ -39,14 +39,14 @@ impl<S: Sync> FromRequestParts<S> for Page {
     }
 }
 
-/// Which part of an audit trail is asked for.
+/// Which page of an audit trail is requested.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EventPage {
-    /// Most entries of the page.
+    /// Maximum number of entries on the page.
     #[param(required = false, minimum = 1, maximum = 100, default = 20)]
     pub(crate) limit: u32,
-    /// Where the page starts: the `next_cursor` of the one before. Absent: at the oldest.
+    /// Where the page starts: the `next_cursor` of the previous page. Absent: at the oldest entry.
     #[param(rename = "cursor", value_type = Option<String>, nullable = false, pattern = "^[A-Za-z0-9_-]{11}$")]
     pub(crate) after: Option<EventCursor>,
 }
@@ -60,7 +60,7 @@ impl<S: Sync> FromRequestParts<S> for EventPage {
     }
 }
 
-/// How many entries, and after which one.
+/// The number of entries, and the cursor that they start after.
 fn page<C: FromStr<Err = Problem>>(parts: &Parts) -> Result<(u32, Option<C>), Problem> {
     let limit = match parameter(parts, "limit")? {
         None => DEFAULT_LIMIT,
@@ -69,11 +69,11 @@ fn page<C: FromStr<Err = Problem>>(parts: &Parts) -> Result<(u32, Option<C>), Pr
     Ok((limit, parameter(parts, "cursor")?.map(|text| text.parse()).transpose()?))
 }
 
-/// Whether a list is only about reports in one state of review.
+/// Selects reports by whether they have been reviewed.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query, names("review"))]
 pub(crate) struct Review(
-    /// Absent: reviewed or not.
+    /// Absent: all reports.
     #[param(inline, nullable = false)]
     Option<ReviewState>,
 );
@@ -108,11 +108,11 @@ impl<S: Sync> FromRequestParts<S> for Review {
     }
 }
 
-/// Which of the notifications that nobody got.
+/// Selects undelivered notifications by their state.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query, names("state"))]
 pub(crate) struct Undelivered(
-    /// How they ended.
+    /// The state of the notifications.
     #[param(inline, required = false, default = "dead")]
     pub(crate) NotificationState,
 );
@@ -130,7 +130,7 @@ impl<S: Sync> FromRequestParts<S> for Undelivered {
     }
 }
 
-/// The value of a query parameter that stands once at most.
+/// The value of a query parameter. It is refused if it occurs more than once.
 fn parameter(parts: &Parts, name: &str) -> Result<Option<String>, Problem> {
     let Ok(Query(parameters)) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) else {
         return Err(Problem::MALFORMED_PARAMETER);
@@ -142,7 +142,7 @@ fn parameter(parts: &Parts, name: &str) -> Result<Option<String>, Problem> {
     }
 }
 
-/// Digits only: the number's parser would take a plus sign.
+/// Only digits are allowed, because the number's parser would also accept a plus sign.
 fn limit(text: &str) -> Option<u32> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|limit| is_number && (1..=LARGEST_LIMIT).contains(limit))

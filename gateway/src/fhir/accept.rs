@@ -2,13 +2,14 @@ use axum::extract::{Query, Request};
 
 use crate::accept::quality;
 
-/// Whether the answer may be FHIR's JSON: `_format` says so or not, else `Accept` (R4, section 3.1.0.1.11).
+/// Whether the client accepts FHIR's JSON, by `_format`, or by `Accept` if there is no `_format` (R4, section
+/// 3.1.0.1.11).
 pub(crate) fn takes_fhir(request: &Request) -> bool {
     let formats = Query::<Vec<(String, String)>>::try_from_uri(request.uri()).map(|Query(parameters)| {
         parameters.into_iter().filter(|(name, _)| name == "_format").map(|(_, value)| value).collect::<Vec<_>>()
     });
     match formats.as_deref() {
-        // A query that cannot be read is the search's to refuse.
+        // The search refuses a query that cannot be read.
         Ok([]) | Err(_) => {
             let headers = request.headers();
             quality(headers, "application", "fhir+json") > 0.0 || quality(headers, "application", "json") > 0.0
@@ -17,7 +18,7 @@ pub(crate) fn takes_fhir(request: &Request) -> bool {
     }
 }
 
-/// A plus sign that was not escaped has become a blank.
+/// An unescaped plus sign in a query is read as a space, hence `application/fhir json`.
 fn is_json(format: &str) -> bool {
     let (essence, _) = format.split_once(';').unwrap_or((format, ""));
     ["json", "application/json", "application/fhir+json", "application/fhir json", "text/json"]

@@ -8,10 +8,10 @@ use http::request::Parts;
 use super::PREFIX;
 use crate::router::Shared;
 
-/// Where clients reach FHIR: its links are absolute.
+/// The address of the FHIR API for clients. FHIR's links are absolute.
 #[derive(Debug, Clone)]
 pub(crate) struct Base {
-    /// Where clients reach the gateway; none: where they say that they do.
+    /// The address of the gateway for clients; none: the host that the request names.
     public_url: Option<Arc<str>>,
     over_tls: bool,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Base {
 pub(super) struct BaseUrl(pub(super) String);
 
 impl Base {
-    /// `public_url` is empty where there is none.
+    /// `public_url` is empty if none is configured.
     pub(crate) fn new(public_url: &str, over_tls: bool) -> Self {
         let public_url = public_url.trim_end_matches('/');
         Self { public_url: (!public_url.is_empty()).then(|| public_url.into()), over_tls }

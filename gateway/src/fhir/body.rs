@@ -14,7 +14,7 @@ const TAKEN: MediaType = MediaType {
     parameter: Some(("fhirversion", "4.0")),
 };
 
-/// A body that is one JSON object, as strictly read as any other.
+/// A body that is one JSON object. It is read as strictly as under `/v1`.
 pub(super) struct FhirObject(pub(super) JsonObject);
 
 impl<S: Send + Sync> FromRequest<S> for FhirObject {

@@ -52,8 +52,8 @@ pub(super) async fn create_response(
     answer(&shared, principal, &base, &submitted, conditional, prefer).await
 }
 
-/// The patient's assignment of that questionnaire, if there is one only. Which one is meant must not depend on when a
-/// report arrives: a retry may be late.
+/// The patient's assignment of this questionnaire, if there is exactly one. With several, the client has to name one: a
+/// choice by the time of arrival could be another one for a late retry.
 async fn only_assignment(shared: &Shared, patient: Principal, questionnaire: &str) -> Result<String, Problem> {
     let assignments = shared.data.list_assignments(patient, Languages::default()).await?.into_iter();
     let mut asked = assignments.filter(|one| format!("{}|{}", one.url, one.version) == questionnaire);
@@ -74,7 +74,7 @@ async fn answer(
     prefer: Prefer,
 ) -> Result<Response, Problem> {
     let (status, text) = match submitted.disposition().try_into()? {
-        // R4, section 3.1.0.8.1: there is one already.
+        // A conditional create of an existing resource answers 200 (R4, section 3.1.0.8.1).
         _ if conditional && submitted.replayed => (StatusCode::OK, "Stored before; nothing new was."),
         Disposition::Accepted => (StatusCode::CREATED, "Stored."),
         Disposition::Held => (StatusCode::ACCEPTED, "Stored, but held: a person must look."),
@@ -87,7 +87,7 @@ async fn answer(
         Prefer::OperationOutcome => outcome(),
         Prefer::Representation => {
             let id = submitted.report_id.parse().map_err(|_| Problem::INTERNAL)?;
-            // It is stored, whether it can be read now or not.
+            // The report is stored, even if it cannot be read back now.
             read_stored(shared, principal, id).await.map_or_else(|_| outcome(), |stored| Fhir(stored).into_response())
         }
     };

@@ -8,7 +8,7 @@ use crate::router::Shared;
 /// When the statement was last changed.
 const CHANGED: &str = "2026-11-29";
 
-/// Says what is served here (`CapabilityStatement`). Open to anybody.
+/// Describes what is served here (`CapabilityStatement`). It needs no access token.
 pub(super) async fn get_metadata(State(_): State<Shared>, BaseUrl(base): BaseUrl) -> Fhir<Value> {
     Fhir(json!({
         "resourceType": "CapabilityStatement",

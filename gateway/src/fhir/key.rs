@@ -9,20 +9,20 @@ use crate::problem::Problem;
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
 
-/// What the headers say of how a submission is called.
+/// The header by which a client names a submission.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum HeaderKey {
     /// `Idempotency-Key`, as under `/v1`.
     Idempotency(String),
     /// `If-None-Exist: identifier=system|value` (R4, section 3.1.0.8.1).
     IfNoneExist(String),
-    /// Nothing: the resource is to have an identifier.
+    /// No header: the resource must have an identifier.
     None,
 }
 
 impl HeaderKey {
-    /// The submission's key, and whether it is a conditional create. An identifier's key is its search token,
-    /// `system|value`, so that each of the three ways names the same submission by the same words.
+    /// The submission's key, and whether it is a conditional create. The key of an identifier is its search token,
+    /// `system|value`, so that the same submission can be named in each of the three ways.
     pub(super) fn or_of(self, identifier: Option<&Identifier>) -> Result<(String, bool), Problem> {
         match self {
             Self::Idempotency(key) => Ok((key, false)),
@@ -57,7 +57,7 @@ impl<S: Sync> FromRequestParts<S> for HeaderKey {
     }
 }
 
-/// The token of a condition that asks for one identifier and nothing else, with its system or without.
+/// The search token of a condition that consists of exactly one identifier, with or without its system.
 fn token(condition: &str) -> Option<String> {
     let uri = Uri::try_from(format!("/?{}", condition.trim_start_matches('?'))).ok()?;
     let Query(parameters) = Query::<Vec<(String, String)>>::try_from_uri(&uri).ok()?;
@@ -69,7 +69,7 @@ fn token(condition: &str) -> Option<String> {
     Some(if token.contains('|') { token } else { format!("|{token}") })
 }
 
-/// As long as any key, and of the same characters.
+/// Checks the length and the characters, which are those of an `Idempotency-Key`.
 fn checked(key: String) -> Result<String, Problem> {
     let is_valid = key.len() <= 255 && key.bytes().all(|byte| byte.is_ascii_graphic());
     if is_valid { Ok(key) } else { Err(Problem::SUBMISSION_KEY) }

@@ -1,7 +1,7 @@
-//! HL7 FHIR R4 (4.0.1) at `/fhir`: the same reports under the same rules, as its questionnaires and responses.
+//! HL7 FHIR R4 (4.0.1) at `/fhir`: the same reports under the same rules, as FHIR's questionnaires and their responses.
 //!
-//! One file per interaction. What is shown and taken is made in `mapping` of the types in `resource`; what a report has
-//! to be is epro-svc's to say, here as under `/v1`. `docs/fhir.md` tells clients the same.
+//! One file per interaction. `mapping` converts between reports and the types in `resource`. epro-svc checks the
+//! reports, as it does for `/v1`. `docs/fhir.md` describes all this for clients.
 
 mod accept;
 mod base;
@@ -30,10 +30,10 @@ pub(crate) use outcome::OperationOutcome;
 /// The media type of FHIR's JSON.
 pub(crate) const MEDIA_TYPE: &str = "application/fhir+json";
 
-/// Where it is served.
+/// The path under which FHIR is served.
 const PREFIX: &str = "/fhir";
 
-/// The interactions; what else there is under `/fhir` is not found like anything else.
+/// The routes of the interactions. Any other path under `/fhir` answers 404.
 pub(crate) fn router() -> Router<Shared> {
     let responses = get(search_responses::search_responses).post(create_response::create_response);
     let interactions = Router::new()
@@ -44,7 +44,7 @@ pub(crate) fn router() -> Router<Shared> {
     Router::new().nest(PREFIX, interactions)
 }
 
-/// Whether a path is of FHIR's, so that even errors of it are resources.
+/// Whether a path belongs to FHIR. Errors on such a path are resources, too.
 pub(crate) fn serves(path: &str) -> bool {
     path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

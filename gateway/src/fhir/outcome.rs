@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::problem::{FieldError, Problem};
 use crate::representation::TraceReference;
 
-/// The code system of problem types and of broken rules: ours, and the same words as under `/v1`.
+/// Our own code system of problem types and of broken rules. The codes are the same as under `/v1`.
 const PROBLEMS: &str = "https://example.org/fhir/CodeSystem/problems";
 
-/// What became of a request: issues that say what is wrong and where, and never repeat a value.
+/// The outcome of a request: issues that say what is wrong and where, and never repeat a value.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OperationOutcome {
@@ -28,7 +28,7 @@ struct Issue {
 }
 
 impl OperationOutcome {
-    /// Of an error: the problem with its trace, then every broken rule with its place.
+    /// The outcome of an error: the problem with its trace, then every broken rule with its place.
     pub(crate) fn of(problem: &Problem, trace: &TraceReference) -> Self {
         let problem_type = problem.problem_type;
         let first = Issue {
@@ -41,7 +41,7 @@ impl OperationOutcome {
         Self::new(std::iter::once(first).chain(problem.errors.iter().map(Issue::of)).collect())
     }
 
-    /// Of what went well.
+    /// The outcome of a successful request.
     pub(super) fn success(text: &str, trace: &TraceReference) -> Self {
         Self::new(vec![Issue {
             severity: "information",
@@ -77,7 +77,7 @@ fn details(code: &str, text: &str) -> Value {
     json!({"coding": [{"system": PROBLEMS, "code": code}], "text": text})
 }
 
-/// R4's word for a problem (value set issue-type).
+/// R4's code for a problem (value set issue-type).
 fn issue_type(status: StatusCode, name: &str) -> &'static str {
     match (status, name) {
         (_, "idempotency-key" | "submission-key") => "required",
@@ -102,7 +102,7 @@ fn issue_type(status: StatusCode, name: &str) -> &'static str {
     }
 }
 
-/// R4's word for a broken rule.
+/// R4's code for a broken rule.
 fn rule_type(rule: &str) -> &'static str {
     match rule {
         "required" => "required",
@@ -121,7 +121,7 @@ fn expression(pointer: &str) -> String {
         if part.bytes().all(|byte| byte.is_ascii_digit()) {
             path.extend(["[", part, "]"]);
         } else {
-            // FHIRPath does not know the types in the names of choices.
+            // FHIRPath leaves out the type in the name of a choice of types: `value` for `valueString`.
             let is_choice = part.strip_prefix("value").is_some_and(|rest| rest.starts_with(char::is_uppercase));
             path.push('.');
             path.push_str(if is_choice { "value" } else { part });

@@ -6,12 +6,12 @@ use http::request::Parts;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
-/// What a client wants to have back of what it has created (RFC 7240; R4, section 3.1.0.1.5).
+/// What the answer to a create contains, as the client prefers (RFC 7240; R4, section 3.1.0.1.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Prefer {
     Minimal,
     Representation,
-    /// Also where nothing is said: it has the trace id.
+    /// The default, because it has the trace id.
     OperationOutcome,
 }
 

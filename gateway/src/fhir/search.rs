@@ -1,4 +1,4 @@
-//! What a search asks for.
+//! The parameters of a search.
 
 use axum::extract::{FromRequestParts, Query};
 use chrono::{DateTime, Days, Months, NaiveDate, TimeDelta, Utc};
@@ -14,11 +14,11 @@ use crate::problem::Problem;
 const DEFAULT_COUNT: u32 = 20;
 const LARGEST_COUNT: u32 = 100;
 
-/// What a value keeps in a link.
+/// The characters that are escaped in a link: all but the unreserved ones (RFC 3986, section 2.3).
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A search for responses. One that asks for more than is known here is refused: a condition that is passed over finds
-/// reports that nobody has asked for, and perhaps takes them for another patient's.
+/// A search for responses. An unknown parameter is refused. If it were ignored, the search would also find reports that
+/// the client did not ask for, and the client could take them for another patient's.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Search {
     /// Canonical URL, with `|version` or without.
@@ -51,7 +51,7 @@ impl Search {
         }
     }
 
-    /// The address of a page: of this one, or of the one that starts after a place.
+    /// The address of this page, or of the page that starts after a cursor.
     pub(super) fn url(&self, address: &str, after: Option<&Cursor>) -> String {
         let after = after.or(self.after.as_ref()).map(ToString::to_string);
         let questionnaire = self.questionnaire.iter().map(|value| ("questionnaire", value.clone()));
@@ -71,13 +71,13 @@ impl Search {
             "_cursor" => set(&mut self.after, value.parse().ok()?),
             "authored" => {
                 let (from, before) = bounds(&value)?;
-                // Whatever stands there counts.
+                // If `authored` is repeated, all its conditions apply.
                 self.from = self.from.max(from);
                 self.before = [self.before, before].into_iter().flatten().min();
                 self.authored.push(value);
                 Some(())
             }
-            // Judged before.
+            // `require_json` has checked it.
             "_format" => Some(()),
             _ => None,
         }
@@ -99,7 +99,7 @@ impl<S: Sync> FromRequestParts<S> for Search {
     }
 }
 
-/// A parameter that stands once at most.
+/// Sets a parameter. Returns none if it was set before.
 fn set<T>(parameter: &mut Option<T>, value: T) -> Option<()> {
     if parameter.is_some() {
         return None;
@@ -108,22 +108,22 @@ fn set<T>(parameter: &mut Option<T>, value: T) -> Option<()> {
     Some(())
 }
 
-/// A URL with something in it that the database can look for.
+/// Whether a URL is not empty and the database can search for it.
 fn is_canonical(value: &str) -> bool {
     !value.is_empty() && value.chars().count() <= 500 && !value.chars().any(char::is_control)
 }
 
-/// More than there is on a page is as much as there is on one (R4, section 3.1.1.5.6).
+/// The number of entries on a page. A larger number than the maximum means the maximum (R4, section 3.1.1.5.6).
 fn count(text: &str) -> Option<u32> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let count = if is_number { text.parse().unwrap_or(LARGEST_COUNT) } else { 0 };
     (count > 0).then_some(count.min(LARGEST_COUNT))
 }
 
-/// From when on, and before when.
+/// The first time that is included, and the first time after it that is not.
 type Bounds = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
-/// From when on and before when something was captured that a date with its prefix asks for (R4, section 3.1.1.4.6).
+/// The times of capture that a date with its prefix selects (R4, section 3.1.1.4.6).
 fn bounds(text: &str) -> Option<Bounds> {
     let (prefix, date) = match text.get(..2) {
         Some(prefix @ ("eq" | "ge" | "gt" | "le" | "lt")) => (prefix, text.get(2..)?),
@@ -139,8 +139,8 @@ fn bounds(text: &str) -> Option<Bounds> {
     })
 }
 
-/// The time that a date stands for, its end excluded: a year, a month, a day (all in UTC), a minute, a second or less,
-/// the last ones with an offset.
+/// The half-open interval that a date stands for: a year, a month or a day in UTC; or a minute, a second or less with
+/// an offset.
 fn interval(date: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     let day = |text: &str| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
     let midnight = |day: NaiveDate| day.and_hms_opt(0, 0, 0).map(|time| time.and_utc());
@@ -170,7 +170,7 @@ fn moment(text: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     let (clock, precision) = match clock.len() {
         5 => (format!("{clock}:00"), TimeDelta::minutes(1)),
         8 => (clock.to_owned(), TimeDelta::seconds(1)),
-        // As fine as the database keeps it.
+        // The precision of the database.
         _ => (clock.to_owned(), TimeDelta::microseconds(1)),
     };
     let start = DateTime::parse_from_rfc3339(&format!("{date}T{clock}{offset}")).ok()?.to_utc();

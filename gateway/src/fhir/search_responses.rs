@@ -36,7 +36,7 @@ pub(super) async fn search_responses(
     Ok(Fhir(Bundle::searchset(std::iter::once(this).chain(next).collect(), entries)))
 }
 
-/// What the reports were filled in of, each version read once.
+/// The definitions of the reports' questionnaires. Each version is read once.
 async fn definitions(shared: &Shared, filled: &[Filled]) -> Result<BTreeMap<(String, String), Definition>, Problem> {
     let names: BTreeSet<_> = filled.iter().map(|one| (one.questionnaire_id.clone(), one.version.clone())).collect();
     let read = names.into_iter().map(async |name| {

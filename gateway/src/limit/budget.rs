@@ -10,12 +10,13 @@ use service_kit::http::networks_of;
 
 use crate::problem::Problem;
 
-/// Keys that one kind of limit tells apart. It bounds the memory, some 8 MiB each, whatever is sent, without
-/// a sweep and without turning away whoever is new. Who shares a key shares its budget: by chance one
-/// login in 262,144, and nobody can aim at it, because a random secret of the process makes the keys.
+/// Number of keys of one kind of limit. It bounds the memory of each limit to about 8 MiB, whatever clients send,
+/// without a cleanup and without refusing new subjects. Subjects with the same key share its budget. The chance that
+/// two subjects share a key is 1 in 262,144, and nobody can bring it about, because the hash uses a random secret of
+/// the process.
 const KEYS: u64 = 1 << 18;
 
-/// One budget for everybody.
+/// One budget that all clients share.
 #[derive(Debug)]
 pub(super) struct Shared(DefaultDirectRateLimiter);
 
@@ -24,20 +25,20 @@ impl Shared {
         Self(RateLimiter::direct(quota))
     }
 
-    /// Counts one, or says how long to wait.
+    /// Counts one request, or fails with the time to wait.
     pub(super) fn count(&self) -> Result<(), Problem> {
         let now = self.0.clock().now();
         self.0.check().map_err(|refusal| Problem::throttled(refusal.wait_time_from(now)))
     }
 }
 
-/// Which of the budgets of [`Each`] is somebody's.
+/// The key of a subject's budget in [`Each`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key(u64);
 
 impl Key {
     pub(super) const BITS: u32 = KEYS.trailing_zeros();
-    /// For who is known and has no budget.
+    /// For a known subject that has no budget.
     pub(super) const NOBODYS: Self = Self(0);
 
     pub(super) fn from_bits(bits: u64) -> Self {
@@ -61,18 +62,18 @@ impl Each {
         Self::with_clock(quota, DefaultClock::default())
     }
 
-    /// Counts one of the subject's, or says how long to wait.
+    /// Counts one request of the subject, or fails with the time to wait.
     pub(super) fn count(&self, subject: impl Hash) -> Result<(), Problem> {
         self.count_key(self.key(subject))
     }
 
-    /// Counts one of whose key it is, or says how long to wait.
+    /// Counts one request of the subject with this key, or fails with the time to wait.
     pub(super) fn count_key(&self, key: Key) -> Result<(), Problem> {
         self.check(key).map_err(Problem::throttled)
     }
 }
 
-/// A budget for each client's network: an IPv4 address, or a /64 of IPv6. All in one /48 have another together.
+/// A budget for each client's network: an IPv4 address, or a /64 of IPv6. All networks in a /48 share another one.
 #[derive(Debug)]
 pub(super) struct EachAddress {
     client: Each,
@@ -84,8 +85,8 @@ impl EachAddress {
         Self { client: Each::new(client), subscriber: Each::new(subscriber) }
     }
 
-    /// Counts one from the address, or says how long to wait. What is too much for the narrow network is not taken from
-    /// the wide one.
+    /// Counts one request from the address, or fails with the time to wait. A request that the budget of the narrow
+    /// network refuses does not count for the wide network.
     pub(super) fn count(&self, address: IpAddr) -> Result<(), Problem> {
         let budgets = [&self.client, &self.subscriber];
         budgets.into_iter().zip(networks_of(address)).try_for_each(|(budget, network)| budget.count(network))
@@ -101,7 +102,7 @@ impl<C: Clock> Each<C> {
         Key::from_bits(self.secret.hash_one(subject))
     }
 
-    /// How long to wait, if it is too much.
+    /// Counts one request, or fails with the time to wait.
     fn check(&self, Key(key): Key) -> Result<(), Duration> {
         let now = self.limiter.clock().now();
         self.limiter.check_key(&key).map_err(|refusal| refusal.wait_time_from(now))
@@ -145,7 +146,7 @@ mod tests {
         let (limiter, _) = limiter(1, 1);
         assert_eq!(limiter.check(limiter.key("one")), Ok(()));
         assert!(limiter.check(limiter.key("one")).is_err());
-        // Two of these may share a key by chance, but not all of them one with the first.
+        // One of these may share the key of the first by chance, but not all of them.
         assert!(["two", "three", "four"].iter().any(|subject| limiter.check(limiter.key(subject)).is_ok()));
     }
 

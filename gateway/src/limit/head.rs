@@ -6,12 +6,12 @@ use service_kit::http::Unreadable;
 
 use crate::problem::Problem;
 
-/// Most bytes of a request's target, and of its headers' names and values together.
+/// Maximum number of bytes of a request's target, and of all its header names and values together.
 const BYTES: usize = 32 * 1024;
-/// Most header lines.
+/// Maximum number of header lines.
 const LINES: usize = 100;
 
-/// Answers 414 or 431 to a head beyond the limits, and what there is to say to a request that could not be read at all.
+/// Answers 414 or 431 to a request whose head exceeds the limits, and 400, 414 or 431 to one that could not be parsed.
 pub(crate) async fn refuse_bad_head(request: Request, next: Next) -> Response {
     let refused = match request.extensions().get() {
         Some(Unreadable(StatusCode::BAD_REQUEST)) => Some(Problem::BAD_REQUEST),

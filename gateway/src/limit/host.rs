@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue, Version};
 
 use crate::problem::Problem;
 
-/// Answers 400 to a request that does not say whom it is for, or says it twice (RFC 9112, section 3.2): another reader,
-/// such as a proxy, may take it to be for somebody else.
+/// Answers 400 to a request without a valid `Host` header, or with more than one (RFC 9112, section 3.2). A proxy could
+/// take such a request to be for another host.
 pub(crate) async fn require_host(request: Request, next: Next) -> Response {
     if names_one_host(request.version(), request.headers()) {
         next.run(request).await
@@ -26,7 +26,7 @@ fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
     }
 }
 
-/// A host with or without a port; nothing, for an address that has none.
+/// Whether the value is a host, with or without a port. It may be empty, for a target without a host.
 fn is_host(value: &HeaderValue) -> bool {
     let authority = |text: &str| text.parse::<Authority>().is_ok_and(|host| !host.as_str().contains('@'));
     value.to_str().is_ok_and(|text| text.is_empty() || authority(text))

@@ -3,16 +3,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::budget::Key;
 
-/// Subjects that are remembered. It bounds the memory, half a megabyte each.
+/// Number of subjects that are remembered. It bounds the memory to half a megabyte.
 const PLACES: usize = 1 << 16;
-/// The bits of a place that a budget's key leaves.
+/// The bits of a place that the key of a budget does not use.
 const MARK: u64 = u64::MAX << Key::BITS;
 
-/// What is known of who has proven to be good lately: whose budget it is. One that comes newly takes the place of another,
-/// which then is a stranger again; only who is good gets in, so that nobody else can push anybody out.
+/// A cache of subjects that were authenticated lately, with the key of their budget. A new subject may replace another
+/// one, which is unknown again from then on. Only authenticated subjects are added, so that others cannot replace
+/// anybody.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// A budget's key in the low bits, and in the others enough of the subject's hash to tell it from all others.
+    /// The key of the budget in the low bits. The other bits are a part of the subject's hash, by which subjects are
+    /// told apart.
     places: Box<[AtomicU64]>,
     secret: RandomState,
 }
@@ -44,7 +46,8 @@ impl Known {
 
     fn place(&self, subject: impl Hash) -> (&AtomicU64, u64) {
         let hash = self.secret.hash_one(subject);
-        // A mark of zero stands for nobody. The remainder is less than the number of places.
+        // A mark of zero means that the place is empty. The conversion cannot fail: the remainder is less than the
+        // number of places.
         let mark = (hash & MARK).max(MARK & MARK.wrapping_neg());
         (&self.places[usize::try_from(hash % PLACES as u64).unwrap_or_default()], mark)
     }

@@ -1,4 +1,5 @@
-//! What is refused before anybody is asked: too many requests, heads that are too large, and such without a host.
+//! Requests that are refused before any service is called: too many of them, with a head that is too large, or without
+//! a host.
 
 mod budget;
 mod head;

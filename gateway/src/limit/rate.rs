@@ -11,7 +11,7 @@ use super::known::Known;
 use super::session;
 use crate::problem::Problem;
 
-/// The block `rate_limits`. A burst may come at once; then it goes on at the rate.
+/// The block `rate_limits`. A burst of requests may come at once; after it, the rate applies.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RateLimits {
@@ -24,7 +24,7 @@ pub(crate) struct RateLimits {
     all_activations: PerSecond,
 }
 
-/// What may come from one address.
+/// The limits of one address.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OfAddress {
@@ -55,7 +55,7 @@ impl PerMinute {
     }
 }
 
-/// How many times the budget of an address the whole /48 of an IPv6 subscriber has.
+/// The budget of a whole IPv6 /48, which one subscriber may have, is this many times the budget of an address.
 const OF_SUBSCRIBER: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
 impl From<PerMinute> for EachAddress {
@@ -76,14 +76,15 @@ impl From<PerSecond> for Quota {
     }
 }
 
-/// Whose budget a token's request comes from: its session's, or its own where it names none.
+/// The owner of the budget of a request with a token: its session, or the token itself if it names no session.
 #[derive(Hash)]
 enum Holder<'a> {
     Session(Uuid),
     Token(&'a str),
 }
 
-/// A budget of everybody together. Addresses from which somebody has logged in before have as much for themselves.
+/// A budget that all clients share. Addresses from which somebody has logged in before share another one of the same
+/// size, so that a flood from other addresses does not block them.
 #[derive(Debug)]
 struct OfEverybody {
     familiar: Shared,
@@ -100,9 +101,9 @@ impl OfEverybody {
     }
 }
 
-/// How often something may still be asked for, in this copy of the gateway.
+/// The remaining budgets of all rate limits, in this copy of the gateway.
 ///
-/// An address comes first: what is too much for it is not taken from anybody else's budget.
+/// The budget of the address is checked first. A request that it refuses does not count for any other budget.
 #[derive(Debug)]
 pub(crate) struct Rates {
     logins_of_address: EachAddress,
@@ -117,7 +118,7 @@ pub(crate) struct Rates {
     all_activations: OfEverybody,
     /// Addresses from which somebody has logged in lately.
     familiar_addresses: Known,
-    /// Tokens that were good, each with its person's budget.
+    /// Tokens that were valid, each with the budget of its person.
     good_tokens: Known,
 }
 
@@ -139,8 +140,9 @@ impl Rates {
         }
     }
 
-    /// Counts an attempt to log in, whether or not there is such a login. What is too much for the address or the
-    /// login does not count for everybody, so that who guesses keeps nobody else out.
+    /// Counts an attempt to log in, whether or not the login exists. An attempt that the budget of the address or of
+    /// the login refuses does not count for the budget that all share, so that an attacker who guesses PINs does not
+    /// block others.
     pub(crate) fn login(&self, address: IpAddr, login: &str) -> Result<(), Problem> {
         self.logins_of_address.count(address)?;
         self.login.count(login)?;
@@ -158,7 +160,7 @@ impl Rates {
         networks_of(address).next().is_some_and(|network| self.familiar_addresses.has(network))
     }
 
-    /// Counts a request with an access token, whether or not it is any good: to find that out costs the most.
+    /// Counts a request with an access token before the token is verified, because the verification is what costs most.
     pub(crate) fn access_token(&self, address: IpAddr, token: &str) -> Result<(), Problem> {
         match self.good_tokens.budget(token) {
             Some(person) => self.person.count_key(person)?,
@@ -167,7 +169,8 @@ impl Rates {
         self.access_token.count(session::of_access_token(token).map_or(Holder::Token(token), Holder::Session))
     }
 
-    /// The token was good. The request counts for the person, unless that has been known before.
+    /// Remembers that the token is valid. Its first request counts for the person here; [`Self::access_token`] counts
+    /// later ones.
     pub(crate) fn authenticated(&self, token: &str, person_id: &str) -> Result<(), Problem> {
         if self.good_tokens.has(token) {
             return Ok(());
@@ -177,7 +180,8 @@ impl Rates {
         self.person.count_key(person)
     }
 
-    /// The token is no good any more: from now on it counts for the address, like any other that is made up.
+    /// Forgets a token that is not valid any more. From now on its requests count for the address, like those with an
+    /// invented token.
     pub(crate) fn refused(&self, token: &str) {
         self.good_tokens.remove(token);
     }
@@ -188,7 +192,7 @@ impl Rates {
         self.refresh_token.count(session::of_refresh_token(token).map_or(Holder::Token(token), Holder::Session))
     }
 
-    /// Counts an activation. One budget for all, because every code that is guessed at is another one.
+    /// Counts an activation. There is no budget for each code, because an attacker guesses a new code each time.
     pub(crate) fn activation(&self, address: IpAddr) -> Result<(), Problem> {
         self.activations_of_address.count(address)?;
         self.all_activations.of(self.is_familiar(address)).count()
@@ -231,7 +235,7 @@ mod tests {
         let rates = rates(100, 2, 3);
         let passed = (0..10).filter(|_| rates.login(address(1), "one").is_ok()).count();
         assert_eq!(passed, 2, "as many as the login's burst has");
-        // Should a name share a key with "one" by chance, the next has one of its own.
+        // If a name shares the key of "one" by chance, the next one does not.
         let passed = ["two", "three", "four"].iter().filter(|login| rates.login(address(1), login).is_ok()).count();
         assert_eq!(passed, 1, "what is left of everybody's burst");
     }

@@ -1,5 +1,5 @@
-//! Which session a token says it is of. Nobody has checked the token by then: it is for counting alone, and who sends
-//! made-up ones is counted by address.
+//! The session that a token names. The token is not verified yet, so the session is used for rate limits only. Requests
+//! with invented tokens are limited by address.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

@@ -35,7 +35,7 @@ pub(super) fn add_to(operation: &mut Operation, path: &str) {
         }
     }
     for (status, problem_types) in by_status {
-        // What a route says of its own stays.
+        // An answer that the route itself describes stays.
         operation.responses.responses.entry(status.to_string()).or_insert_with(|| response(status, &problem_types));
     }
     if path != "/livez" && path != "/readyz" {

@@ -90,7 +90,7 @@ fn every_problem_type_is_some_routes() {
             }
         }
     }
-    // Not one route's, but the server's own; and what only FHIR's interactions answer, which are not described here.
+    // The server itself answers the first. Only FHIR's interactions answer the second, and they are not described here.
     shown.extend(["bad-request", "submission-key"].map(str::to_owned));
     let all: BTreeSet<_> = ProblemType::all().map(|problem_type| problem_type.name.to_owned()).collect();
     assert_eq!(shown, all);

@@ -3,7 +3,7 @@ use service_kit::error::{ErrorKind, Reason};
 
 use super::Problem;
 
-/// A problem type (RFC 9457, section 3.1.1): what clients tell errors apart by.
+/// A problem type (RFC 9457, section 3.1.1), by which clients distinguish errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProblemType {
     /// Last part of the type's URI reference, `/problems/{name}`.
@@ -19,7 +19,7 @@ macro_rules! own {
             $(const $constant: Self =
                 Self { name: $name, status: StatusCode::$status, title: $title, detail: $detail };)+
 
-            /// What the gateway finds by itself.
+            /// The problem types of the gateway itself.
             const OWN: &[Self] = &[$(Self::$constant),+];
         }
 
@@ -29,7 +29,7 @@ macro_rules! own {
     };
 }
 
-// Beside the reasons of services, which have their row in `service_kit::error`.
+// The problem types of the gateway itself. Those for the reasons of services are in `service_kit::error`.
 own! {
     MALFORMED_JSON = "malformed-json", BAD_REQUEST, "Malformed JSON", "The body is not one JSON object in UTF-8.";
     MALFORMED_ID = "malformed-id", BAD_REQUEST, "Malformed id", "An id is not a UUID.";
@@ -96,14 +96,15 @@ impl ProblemType {
             (None, ErrorKind::Throttled) => Self::THROTTLED,
             (None, ErrorKind::Unavailable) => Self::UNAVAILABLE,
             (None, ErrorKind::Timeout) => Self::TIMEOUT,
-            // A service refuses what the gateway has sent without a word for it: a defect between the two.
+            // A service refused the gateway's request without a reason that clients know. That is a defect in one of
+            // the two.
             (None, ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::Internal) => Self::INTERNAL,
         }
     }
 }
 
 impl Problem {
-    /// What a service says, without more.
+    /// The problem for a service's reason, without field errors.
     pub(crate) const fn because(reason: Reason) -> Self {
         Self::of(ProblemType::of(reason))
     }

@@ -15,7 +15,7 @@ use crate::extract::Fields;
 pub(crate) struct Answers(BTreeMap<String, Value>);
 
 impl Answers {
-    /// Reads the field `answers` of a body. Whether an answer is of its item's type is epro-svc's to say.
+    /// Reads the field `answers` of a body. epro-svc checks the type of each answer.
     pub(crate) fn take(fields: &mut Fields) -> Self {
         Self(fields.object("answers").into_iter().collect())
     }

@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 
 use crate::problem::Problem;
 
-/// What becomes of a report: `held` is kept too, but a person must look.
+/// How a report was stored. A `held` report is stored, too, but a person must check it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Disposition {

@@ -1,4 +1,4 @@
-//! What several endpoints show or take in the same form.
+//! Types that several endpoints show or accept.
 
 mod answers;
 mod disposition;

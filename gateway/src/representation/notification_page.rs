@@ -16,7 +16,7 @@ pub(crate) struct NotificationPage {
     next_cursor: Option<Cursor>,
 }
 
-/// News of one report for one nurse on one channel, which did not reach her.
+/// A message about one report for one nurse on one channel that was not delivered, or may not have been.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Notification {
     #[schema(format = Uuid)]
@@ -29,16 +29,16 @@ pub(crate) struct Notification {
     channel: Channel,
     #[schema(inline)]
     state: NotificationState,
-    /// Whether an alert of the report asks for somebody at once.
+    /// Whether the report has an urgent alert.
     urgent: bool,
     #[schema(minimum = 1)]
     attempts: u32,
-    /// What the last attempt came to.
+    /// Outcome of the last attempt.
     #[schema(example = "rejected")]
     last_outcome: String,
     #[schema(format = DateTime)]
     created_at: String,
-    /// When the last attempt was recorded: in this state since then.
+    /// When the last attempt was recorded. The notification has been in this state since then.
     #[schema(format = DateTime)]
     since: String,
 }
@@ -51,9 +51,9 @@ enum Channel {
     Email,
 }
 
-/// How a notification ended that nobody got: `dead` was refused for good or not delivered in time;
-/// for `cancelled` the nurse had left or had no address. `uncertain` may have been delivered: whether it was, the
-/// provider has not said. It is tried again now and then.
+/// The state of an undelivered notification. `dead`: it was refused for good, or not delivered in time. `cancelled`:
+/// the nurse had left or had no address. `uncertain`: it may have been delivered, but the provider did not confirm it.
+/// It may be tried again now and then.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum NotificationState {
@@ -77,7 +77,7 @@ impl From<NotificationState> for pb::NotificationState {
 }
 
 impl NotificationPage {
-    /// A page of a list that was asked for by `state`.
+    /// A page of the notifications in `state`.
     pub(crate) fn new(response: pb::ListNotificationsResponse, state: NotificationState) -> Result<Self, Problem> {
         let notifications = response.notifications.into_iter().map(|untold| Notification::new(untold, state));
         Ok(Self { notifications: notifications.collect::<Result<_, _>>()?, next_cursor: response.next.map(Cursor) })

@@ -10,7 +10,7 @@ pub(crate) struct QuestionnaireReference {
     pub(crate) version: String,
 }
 
-/// A version of a questionnaire, with its title in a language that the reader reads, else in its own.
+/// A version of a questionnaire, with its title in a language of the reader, else in its own language.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TitledQuestionnaire {
     #[schema(example = "daily-symptom-diary")]

@@ -27,10 +27,10 @@ pub(crate) struct ReportSummary {
     questionnaire: TitledQuestionnaire,
     #[schema(minimum = 1)]
     revision: u32,
-    /// By the phone's clock, with its offset.
+    /// Time by the phone's clock, with its offset.
     #[schema(format = DateTime)]
     captured_at: String,
-    /// By ours.
+    /// Time by the server's clock.
     #[schema(format = DateTime)]
     received_at: String,
     disposition: Disposition,
@@ -38,12 +38,12 @@ pub(crate) struct ReportSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     review: Option<ReviewOutcome>,
-    /// Whether an alert asks for somebody at once, of this revision or of an earlier one, that nobody has reviewed;
-    /// for nurses only.
+    /// Whether this revision or an earlier one has an urgent alert and nobody has reviewed it; for nurses only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     urgent: Option<bool>,
-    /// The revisions whose alerts do, oldest first: each waits for a review. For nurses only, absent if there is none.
+    /// The revisions with an urgent alert that wait for a review, oldest first; for nurses only, absent if there is
+    /// none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     urgent_revisions: Vec<UrgentRevision>,

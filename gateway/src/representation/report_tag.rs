@@ -1,7 +1,7 @@
 use proto::domain::Role;
 
-/// A report's entity tag: strong (RFC 9110, section 8.8.1), so that it is another one after every revision and every
-/// review, and for nurses, who are shown more of the same report.
+/// A report's entity tag. It is strong (RFC 9110, section 8.8.1): every revision and every review changes it, and
+/// nurses get another one than patients, because they see more of the same report.
 pub(crate) fn report_tag(state_number: u32, role: Role) -> String {
     match role {
         Role::Nurse => format!("\"{state_number}-nurse\""),

@@ -13,7 +13,7 @@ pub(crate) struct Tokens {
     token_type: TokenType,
     /// Seconds until the access token expires.
     expires_in: u32,
-    /// Good for one refresh.
+    /// Valid for one refresh.
     refresh_token: String,
     /// Seconds until the refresh token expires.
     refresh_expires_in: u32,

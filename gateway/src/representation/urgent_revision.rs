@@ -2,7 +2,7 @@ use proto::data as pb;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A revision of a report that has set off an urgent alert and that nobody has reviewed.
+/// A revision of a report that has an urgent alert and that nobody has reviewed.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UrgentRevision {
     #[schema(format = Uuid)]

@@ -16,9 +16,9 @@ use crate::router::Shared;
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"answers": {"pain": 4, "rescue": false}, "reason": "I had mistyped the pain."})))]
 pub(crate) struct Amendment {
-    /// All of the new revision, not only what has changed.
+    /// All answers of the new revision, not only those that changed.
     answers: Answers,
-    /// Why, in the patient's own words.
+    /// The reason, in the patient's own words.
     #[schema(min_length = 1, max_length = 500, pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]
     reason: String,
 }
@@ -31,7 +31,7 @@ impl Body for Amendment {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Amended {
-    /// Of the new revision.
+    /// Id of the new revision.
     #[schema(format = Uuid)]
     report_id: String,
     #[schema(minimum = 2)]
@@ -43,9 +43,9 @@ pub(crate) struct Amended {
 
 /// Amend a report
 ///
-/// The report stays as it is; a new revision with an id of its own replaces it. Nobody amends what they have not
-/// seen: after a review, too, the report has another `ETag`. An exact retry with the same key gets the first answer again
-/// and stores nothing new.
+/// The report stays as it is; a new revision with its own id replaces it. `If-Match` makes sure that the patient has
+/// seen the current state of the report: every revision and every review changes its `ETag`. An exact retry with the
+/// same key gets the first answer again and stores nothing new.
 #[utoipa::path(
     post,
     path = "/v1/reports/{id}/amendments",

@@ -15,10 +15,10 @@ use crate::router::Shared;
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"activation_code": "welcome-to-the-demo-study", "pin": "837465"})))]
 pub(crate) struct Activation {
-    /// As the study has handed it out; good for one activation. Case, blanks and dashes do not matter.
+    /// The code as the study handed it out, valid for one activation. Case, spaces and dashes do not matter.
     #[schema(format = Password)]
     activation_code: String,
-    /// One that is easily guessed is refused.
+    /// A PIN that is easy to guess is refused.
     #[schema(format = Password, pattern = "^[0-9]{6,12}$")]
     pin: String,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Activated {
 
 /// Choose a PIN with an activation code
 ///
-/// The code is used up by it.
+/// The code cannot be used again.
 #[utoipa::path(
     post,
     path = "/v1/activations",

@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use crate::representation::Tokens;
 use crate::router::Shared;
 
-/// Who somebody says they are, and the proof.
+/// A login and its PIN.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"login": "patient-1", "pin": "246801"})))]

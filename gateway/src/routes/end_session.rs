@@ -7,7 +7,7 @@ use crate::router::Shared;
 
 /// Log out
 ///
-/// Every token of the session is void from now on.
+/// Every token of the session is invalid from now on.
 #[utoipa::path(
     delete,
     path = "/v1/sessions/current",

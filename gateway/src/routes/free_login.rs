@@ -7,8 +7,8 @@ use crate::router::Shared;
 
 /// Unlock a patient's login
 ///
-/// Forgets the wrong PINs. Whoever has forgotten theirs needs an activation code, and so does a nurse whose login is
-/// locked.
+/// Resets the count of wrong PINs. A patient who has forgotten the PIN needs an activation code, and so does a nurse
+/// whose login is locked.
 #[utoipa::path(
     delete,
     path = "/v1/sites/{id}/patients/{person_id}/lockout",

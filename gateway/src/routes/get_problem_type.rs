@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::accept::prefers_html;
 use crate::problem::{Problem, ProblemType};
 
-/// Its ending has values escaped.
+/// The template engine escapes values because the name ends in `.html`.
 const PAGE: (&str, &str) = ("problem.html", include_str!("../../templates/problem.html"));
 
 /// What a problem's `type` means.

@@ -14,7 +14,7 @@ use crate::problem::Problem;
 use crate::representation::{hexadecimal, rfc3339};
 use crate::router::Shared;
 
-/// Most characters of a questionnaire's name or version.
+/// Maximum number of characters of a questionnaire's name or version.
 const NAME_LENGTH: usize = 100;
 
 /// A version of a questionnaire; it never changes.
@@ -27,13 +27,13 @@ pub(crate) struct Questionnaire {
     /// Canonical URL.
     #[schema(format = "uri")]
     url: String,
-    /// Of the definition's texts: BCP 47.
+    /// Language of the definition's texts (BCP 47).
     #[schema(example = "en")]
     language: String,
-    /// SHA-256 of the definition with its own texts, as it was checked when it was stored.
+    /// SHA-256 of the definition as it was stored, with its original texts.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     sha256: String,
-    /// Since when it is not to be filled in any more.
+    /// From this time on, it must not be filled in.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime)]
     retired_at: Option<String>,
@@ -44,7 +44,8 @@ pub(crate) struct Questionnaire {
 
 /// Read a questionnaire
 ///
-/// In the language of `Accept-Language` that is wanted most of those there are, else in its own.
+/// The texts are in the most preferred language of `Accept-Language` that is available, else in the questionnaire's own
+/// language.
 #[utoipa::path(
     get,
     path = "/v1/questionnaires/{id}/versions/{version}",
@@ -98,7 +99,8 @@ impl Questionnaire {
     }
 }
 
-/// What no name looks like is not asked for: the database refuses a null character, for one.
+/// A text that cannot be a name is not looked up, because the database refuses some characters, such as the null
+/// character.
 fn can_be_a_name(text: &str) -> bool {
     text.chars().count() <= NAME_LENGTH && !text.chars().any(char::is_control)
 }

@@ -27,10 +27,10 @@ pub(crate) struct Report {
     /// Number of the newest revision.
     #[schema(minimum = 1)]
     current_revision: u32,
-    /// By the phone's clock, with its offset.
+    /// Time by the phone's clock, with its offset.
     #[schema(format = DateTime)]
     captured_at: String,
-    /// By ours.
+    /// Time by the server's clock.
     #[schema(format = DateTime)]
     received_at: String,
     disposition: Disposition,
@@ -87,7 +87,7 @@ struct Score {
     band: Option<String>,
 }
 
-/// A rule of the questionnaire that the answers have set off.
+/// A rule of the questionnaire that the answers triggered.
 #[derive(Serialize, ToSchema)]
 struct Alert {
     rule: String,

@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::representation::rfc3339;
 use crate::router::Shared;
 
-/// A study, as far as the nurse's sites reach.
+/// A study with those of its sites where the nurse works.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Study {
     #[schema(format = Uuid)]
@@ -17,7 +17,7 @@ pub(crate) struct Study {
     #[schema(example = "DEMO-1")]
     code: String,
     title: String,
-    /// Since when it takes no reports any more.
+    /// When the study was closed. It has taken no reports since then.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime)]
     closed_at: Option<String>,
@@ -38,7 +38,7 @@ struct Site {
     /// Reports that nobody has reviewed yet.
     pending_reviews: u64,
     windows_closed: u64,
-    /// Of the closed ones, those with a report.
+    /// Closed windows with a report.
     windows_answered: u64,
     /// `windows_answered / windows_closed`; absent while no window has closed.
     #[serde(skip_serializing_if = "Option::is_none")]

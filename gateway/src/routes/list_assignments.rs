@@ -43,7 +43,7 @@ pub(crate) struct Assignment {
 struct AssignedQuestionnaire {
     #[serde(flatten)]
     questionnaire: TitledQuestionnaire,
-    /// Since when, or from when on, it is not to be filled in any more.
+    /// From this time on, which may be in the future, it must not be filled in.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime)]
     retired_at: Option<String>,

@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::representation::{hexadecimal, rfc3339};
 use crate::router::Shared;
 
-/// Some of what was done to a report in all its revisions, and to who it is about; oldest first.
+/// Some audit events of a report in all its revisions, and of the enrolment that it belongs to; oldest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AuditTrail {
     events: Vec<AuditEvent>,
@@ -23,14 +23,14 @@ pub(crate) struct AuditTrail {
 /// A link of the enrolment's hash chain. All hashes are SHA-256.
 #[derive(Serialize, ToSchema)]
 struct AuditEvent {
-    /// Place in the chain.
+    /// Position in the chain.
     #[schema(minimum = 1)]
     seq: u64,
-    /// Who did it through the API.
+    /// Who made the change through the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = Uuid)]
     actor_id: Option<String>,
-    /// The role of the database session that did it, if nobody did through the API.
+    /// The role of the database session, if the change was not made through the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     actor_role: Option<String>,
@@ -39,19 +39,19 @@ struct AuditEvent {
     /// The report, the review, the enrolment or the assignment.
     #[schema(format = Uuid)]
     object_id: String,
-    /// Of the object as it was; absent for what is new.
+    /// Hash of the object before the change; absent for a new object.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, pattern = "^[0-9a-f]{64}$")]
     before_hash: Option<String>,
-    /// Of the object as it is since then.
+    /// Hash of the object after the change.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     after_hash: String,
-    /// Of the enrolment, its site and its study as they were then; absent in events from before this was noted.
+    /// Hash of the enrolment, its site and its study as they were then; absent in events from before it was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, pattern = "^[0-9a-f]{64}$")]
     context_hash: Option<String>,
-    /// What has changed of the enrolment, its site or its study, or of the assignment's windows: by table and column,
-    /// the values before and after.
+    /// Changes of the enrolment, its site or its study, or of the assignment's windows: the values before and after, by
+    /// table and column.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<Object>,
              example = json!({"enrolment": {"time_zone": ["Europe/Berlin", "America/New_York"]}}))]
@@ -59,16 +59,16 @@ struct AuditEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reason: Option<String>,
-    /// The trace of the request that did it.
+    /// The trace of the request that made the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, pattern = "^[0-9a-f]{32}$")]
     trace_id: Option<String>,
     #[schema(format = DateTime)]
     recorded_at: String,
-    /// Of the event before this one; zeros for the first.
+    /// Hash of the event before this one; zeros for the first.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     prev_hash: String,
-    /// Of this event and `prev_hash`.
+    /// Hash of this event and `prev_hash`.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     hash: String,
 }

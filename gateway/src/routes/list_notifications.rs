@@ -6,9 +6,9 @@ use crate::problem::Problem;
 use crate::representation::NotificationPage;
 use crate::router::Shared;
 
-/// List the notifications of a site that nobody got
+/// List the undelivered notifications of a site
 ///
-/// Messages to its nurses that are not tried any more. Newest first.
+/// Messages to its nurses that were not delivered, or may not have been. Newest first.
 #[utoipa::path(
     get,
     path = "/v1/sites/{id}/notifications",

@@ -19,7 +19,7 @@ pub(crate) struct SecurityEventPage {
     next_cursor: Option<Cursor>,
 }
 
-/// A sign that somebody uses a login or a session that is not theirs.
+/// A sign that somebody may be using another person's login or session.
 #[derive(Serialize, ToSchema)]
 struct SecurityEvent {
     #[schema(format = Uuid)]
@@ -31,7 +31,7 @@ struct SecurityEvent {
     #[schema(example = "patient-1")]
     login: String,
     role: Role,
-    /// The trace of the request that it came from.
+    /// The trace of the request that caused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, pattern = "^[0-9a-f]{32}$")]
     trace_id: Option<String>,
@@ -41,8 +41,8 @@ struct SecurityEvent {
     locked: bool,
 }
 
-/// Wrong PINs, one after the other: `login_locked` for a time, `login_blocked` until somebody sets it free. A
-/// `refresh_token_replayed` came a second time, and its session is over.
+/// `login_locked`: consecutive wrong PINs locked the login for a time. `login_blocked`: they locked it until a person
+/// unlocks it. `refresh_token_replayed`: a refresh token was sent a second time, so its session was ended.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum SecurityEventKind {
@@ -60,7 +60,7 @@ enum Role {
 
 /// List the security events of a site
 ///
-/// Locked logins of its patients and nurses, and refresh tokens that came a second time: somebody else may have them.
+/// Locked logins of its patients and nurses, and refresh tokens that were sent a second time and may have been stolen.
 /// Newest first.
 #[utoipa::path(
     get,

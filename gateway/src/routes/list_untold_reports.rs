@@ -19,24 +19,24 @@ pub(crate) struct UntoldReportPage {
     next_cursor: Option<Cursor>,
 }
 
-/// A report that nobody was told of. Only the nurses of its site can open it.
+/// A report that nobody was notified of. Only the nurses of its site can open it.
 #[derive(Serialize, ToSchema)]
 struct UntoldReport {
     #[schema(format = Uuid)]
     report_id: String,
     #[schema(format = Uuid)]
     site_id: String,
-    /// Whether an alert of the report asks for somebody at once.
+    /// Whether the report has an urgent alert.
     urgent: bool,
-    /// Since when it has been known that nobody was told.
+    /// When it was found that nobody was notified.
     #[schema(format = DateTime)]
     since: String,
 }
 
-/// List the reports of a study that nobody was told of
+/// List the reports of a study that nobody was notified of
 ///
-/// Of each of them no message was delivered and none is on its way, and nobody has reviewed it: its site has no nurses,
-/// or none that could be reached. Newest first, to the nurses of all sites of the study.
+/// No message about these reports was delivered or is on its way, and nobody has reviewed them: the site has no nurses,
+/// or none who could be reached. Newest first. Nurses of all sites of the study may read this list.
 #[utoipa::path(
     get,
     path = "/v1/studies/{id}/untold-reports",

@@ -1,4 +1,4 @@
-//! One file per endpoint: how it is described, what comes in, one function, what goes out.
+//! One file per endpoint: its request types, its description, its handler and its answer types.
 
 pub(crate) mod amend_report;
 pub(crate) mod create_activation;

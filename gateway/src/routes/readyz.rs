@@ -11,7 +11,7 @@ use crate::router::Shared;
 
 /// Say whether the API can do its work
 ///
-/// Asks every service behind it; the body has a boolean for each.
+/// Checks every service that the gateway depends on; the body has a boolean for each.
 #[utoipa::path(
     get,
     path = "/readyz",

@@ -7,11 +7,11 @@ use crate::problem::Problem;
 use crate::representation::Tokens;
 use crate::router::Shared;
 
-/// What continues a session.
+/// The refresh token of a session.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Continuation {
-    /// The session's newest one.
+    /// The newest refresh token of the session.
     #[schema(format = Password)]
     refresh_token: String,
 }
@@ -24,8 +24,8 @@ impl Body for Continuation {
 
 /// Exchange a refresh token for new tokens
 ///
-/// A refresh token is good once. Sent again within a short grace time, because the answer was lost, it gets the same
-/// successor again; one that comes later ends its session.
+/// A refresh token is valid once. If it is sent again within a short grace period, because the answer was lost, it gets
+/// the same successor again. If it is sent again later, its session ends.
 #[utoipa::path(
     post,
     path = "/v1/sessions/refresh",

@@ -18,8 +18,8 @@ pub(crate) struct Resent {
 
 /// Send a notification again
 ///
-/// One that is `dead`, `cancelled` or `uncertain`: somebody has put right what kept it from being delivered. It is tried
-/// as often and for as long as a new one.
+/// For a notification that is `dead`, `cancelled` or `uncertain`, after its cause was fixed. It is tried as often and
+/// for as long as a new one.
 #[utoipa::path(
     post,
     path = "/v1/notifications/{id}/retries",

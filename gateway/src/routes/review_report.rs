@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::representation::{ReviewOutcome, TraceReference};
 use crate::router::Shared;
 
-/// What a nurse makes of a report.
+/// A nurse's review of a report.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"outcome": "approved"})))]
@@ -34,8 +34,8 @@ pub(crate) struct Reviewed {
 
 /// Review a report
 ///
-/// A revision is reviewed once. One that was replaced can still be reviewed if it has set off an urgent alert: until
-/// then the report stays urgent and among those that wait. An exact retry with the same key gets the first answer again.
+/// A revision is reviewed once. A revision that was replaced can still be reviewed if it has an urgent alert: until
+/// then the report stays urgent and pending. An exact retry with the same key gets the first answer again.
 #[utoipa::path(
     post,
     path = "/v1/reports/{id}/reviews",

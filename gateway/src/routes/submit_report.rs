@@ -26,12 +26,12 @@ use crate::router::Shared;
 pub(crate) struct Submission {
     #[schema(format = Uuid)]
     assignment_id: String,
-    /// When it was filled in by the phone's clock, with the offset from UTC: not before the enrolment, and at
-    /// most five minutes ahead of us.
+    /// When it was filled in by the phone's clock, with the offset from UTC: not before the enrolment, and at most five
+    /// minutes ahead of the server's clock.
     #[schema(format = DateTime)]
     captured_at: String,
     answers: Answers,
-    /// The patient says that this is their own account; nothing else is taken.
+    /// The patient attests that this is their own account. Only `true` is accepted.
     #[schema(schema_with = only_true)]
     attested: bool,
 }
@@ -62,9 +62,9 @@ pub(crate) struct Submitted {
 
 /// Submit a report
 ///
-/// After 201 or 202 the report is stored for good, and the patient's copy may be deleted. A retry with the same key
-/// and the same content gets the first answer again and stores nothing new; the order of members and blanks do not
-/// count.
+/// After 201 or 202 the report is stored for good, and the patient's copy may be deleted. A retry with the same key and
+/// the same content gets the first answer again and stores nothing new; the order of members and white space do not
+/// matter.
 #[utoipa::path(
     post,
     path = "/v1/reports",
@@ -119,7 +119,7 @@ fn request(
         answers: submission.answers.into(),
         attested: submission.attested,
         raw_body: raw.into(),
-        // The assignment says what it is.
+        // The assignment determines it.
         questionnaire: None,
     })
 }

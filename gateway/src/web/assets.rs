@@ -1,4 +1,4 @@
-//! Scripts, styles and the icon, as they are in the program.
+//! Scripts, styles and the icon, which are embedded in the program.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -19,7 +19,7 @@ const ASSETS: [(&str, &str, &str); 5] = [
     ("icon.svg", "image/svg+xml", include_str!("../../assets/icon.svg")),
 ];
 
-/// Another one for other files.
+/// A hash of the files, which changes when one of them changes.
 pub(super) fn fingerprint() -> String {
     let mut hasher = DefaultHasher::new();
     ASSETS.hash(&mut hasher);

@@ -12,7 +12,7 @@ use crate::clients::Jaeger;
 /// `service.name` of the pages' own spans.
 const PAGE: &str = "page";
 
-/// How long the last spans may take to leave.
+/// How long the export of the last spans may take at shutdown.
 const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// The block `web`.
@@ -23,7 +23,7 @@ pub(crate) struct Config {
     demo_logins: String,
     /// Whether browsers reach the gateway over TLS although it does not speak it itself.
     behind_tls: bool,
-    /// The Jaeger that traces are shown from. Empty: none are.
+    /// Address of the Jaeger that traces are read from. Empty: no traces are shown.
     jaeger_url: String,
     #[serde(with = "humantime_serde")]
     jaeger_timeout: Duration,
@@ -36,11 +36,11 @@ pub(crate) struct Web {
     pub(super) cookies: Cookies,
     pub(super) demo_logins: Vec<DemoLogin>,
     pub(super) jaeger: Option<Jaeger>,
-    /// For the spans of pages.
+    /// Exports the spans that pages report.
     pub(super) relay: Relay,
 }
 
-/// Somebody of the demo study.
+/// A person of the demo study.
 #[derive(Debug, Serialize)]
 pub(crate) struct DemoLogin {
     login: String,
@@ -49,7 +49,7 @@ pub(crate) struct DemoLogin {
 
 impl Web {
     /// # Errors
-    /// When a setting makes no sense, or demo logins are to be offered in production.
+    /// When a setting is not valid, or when demo logins are set in production.
     pub(crate) fn new(config: &Config, over_tls: bool, telemetry: &telemetry::Config) -> anyhow::Result<Self> {
         let logins = config.demo_logins.split(',').filter(|login| !login.is_empty());
         let demo_logins: Vec<_> = logins.map(DemoLogin::parse).collect::<Result<_, _>>()?;
@@ -66,7 +66,7 @@ impl Web {
 }
 
 impl Web {
-    /// Sends the last spans that pages have told of.
+    /// Exports the last spans that pages have reported.
     pub(crate) async fn shutdown(&self) {
         self.relay.shutdown(LAST_SPANS).await;
     }

@@ -21,7 +21,7 @@ use crate::router::Shared;
 pub(crate) struct Language {
     /// BCP 47.
     pub(crate) code: &'static str,
-    /// What it calls itself.
+    /// The name of the language, in the language itself.
     name: &'static str,
     words: LazyLock<Value>,
 }
@@ -38,7 +38,7 @@ macro_rules! language {
 
 static LANGUAGES: [Language; 2] = [language!("en", "English"), language!("de", "Deutsch")];
 
-/// The words of a file; none of one that cannot be read, which the tests do not let pass.
+/// The words of a file. If the file cannot be read there are no words, but then a test fails.
 fn read(file: &str) -> Value {
     Value::from(Serde(serde_json::from_str::<serde_json::Value>(file).unwrap_or_default()))
 }
@@ -50,7 +50,7 @@ impl Language {
         LANGUAGES.iter().find(|language| language.code == code)
     }
 
-    /// The one that was chosen, else the first that the browser's user reads.
+    /// The language that the reader chose, else the first language of the browser that is available.
     pub(crate) fn of(shared: &Shared, headers: &HeaderMap) -> &'static Self {
         let chosen = shared.web.cookies.language(headers);
         if let Some(language) = chosen.as_deref().and_then(Self::named) {
@@ -60,7 +60,7 @@ impl Language {
         Self::wanted(wanted)
     }
 
-    /// The first of ours that an `Accept-Language` names: a reader of de-AT reads de.
+    /// The first available language of `Accept-Language`. `de-AT` selects `de`.
     fn wanted(accepted: &str) -> &'static Self {
         let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_lowercase();
         let known = accept_language::parse(accepted).into_iter().find_map(|tag| Self::named(&primary(&tag)));
@@ -84,7 +84,7 @@ impl FromRequestParts<Shared> for &'static Language {
     }
 }
 
-/// Which language somebody wants.
+/// The form in which a reader chooses a language.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Choice {
@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    /// The names of all words but those of problems, which are in the problems' own language where there are none.
+    /// The names of all words, except those of problems: a problem without words is shown in English.
     fn names(words: &Value, path: &str) -> Vec<String> {
         match words {
             Value::Object(words) => words

@@ -1,4 +1,4 @@
-//! What people see: pages of HTML over the same routes and clients that the API uses, and the files that go with them.
+//! HTML pages for people, and their files. The pages use the same routes and clients as the API.
 
 mod assets;
 mod config;

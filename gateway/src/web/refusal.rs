@@ -7,7 +7,7 @@ use crate::problem::Problem;
 /// Why a page is not shown.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// Nobody is signed in: first that, then the page at this path.
+    /// Nobody is signed in. After signing in, the reader is sent on to this path.
     SignIn(String),
     Problem(Problem),
 }

@@ -1,8 +1,8 @@
 //! A browser's session: the API's own tokens, in cookies that no script can read.
 //!
-//! A request without an `Authorization` header that has the cookies is handed on as if it had the header, so that the
-//! API and the pages know one way to say who is asking. Requests of other sites never come this far: see the layer
-//! against cross-site requests in `router.rs`.
+//! If a request has the cookies and no `Authorization` header, the header is set from the cookies. So the API and the
+//! pages authenticate in the same way. Cross-site requests are refused before: see the layer against them in
+//! `router.rs`.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
@@ -35,7 +35,7 @@ impl Cookies {
         Self { secure }
     }
 
-    /// Puts the tokens of a session into a browser; each is gone when it is no good any more.
+    /// Cookies that store the tokens of a session in the browser. Each cookie expires with its token.
     pub(super) fn of_session(&self, tokens: Tokens) -> [HeaderValue; 2] {
         let lifetime = |seconds: u32| Duration::seconds(seconds.into());
         [
@@ -44,7 +44,7 @@ impl Cookies {
         ]
     }
 
-    /// Takes a session out of a browser.
+    /// Cookies that delete the session from the browser.
     pub(super) fn of_nobody(&self) -> [HeaderValue; 2] {
         [ACCESS, REFRESH].map(|name| self.write(name, String::new(), Duration::ZERO))
     }
@@ -61,14 +61,15 @@ impl Cookies {
         self.read(headers, ACCESS)
     }
 
-    /// `Lax` lets a link in a mail open a page; what changes anything is refused from elsewhere.
+    /// With `SameSite=Lax`, a link in a mail can open a page. Cross-site requests that change anything come without the
+    /// cookie.
     fn write(&self, name: &str, value: String, lifetime: Duration) -> HeaderValue {
         let cookie = Cookie::build((self.name(name), value)).path("/").http_only(true).same_site(SameSite::Lax);
         let cookie = cookie.secure(self.secure).max_age(lifetime);
         HeaderValue::try_from(cookie.build().to_string()).unwrap_or(HeaderValue::from_static(""))
     }
 
-    /// A cookie that is there once.
+    /// The value of a cookie; none if it was sent more than once.
     fn read(&self, headers: &HeaderMap, name: &str) -> Option<String> {
         let name = self.name(name);
         let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
@@ -78,19 +79,20 @@ impl Cookies {
         found.next().is_none().then_some(first)
     }
 
-    /// Whether an answer begins or ends a session.
+    /// Whether an answer already starts or ends a session.
     fn are_of_session(&self, answer: &HeaderMap) -> bool {
         let begins = format!("{}=", self.name(ACCESS));
         answer.get_all(SET_COOKIE).iter().any(|cookie| cookie.as_bytes().starts_with(begins.as_bytes()))
     }
 
-    /// With the prefix that keeps other hosts of the same domain from setting it (RFC 6265bis, section 4.1.3.2).
+    /// The cookie's name, over TLS with a prefix so that other hosts of the same domain cannot set it (RFC 6265bis,
+    /// section 4.1.3.2).
     fn name(&self, name: &str) -> String {
         if self.secure { format!("__Host-{name}") } else { name.to_owned() }
     }
 }
 
-/// Hands a request with cookies on as one with an access token, which is got anew when it has expired.
+/// Sets the access token of a request from its cookies. If the access token has expired, the session is refreshed.
 pub(crate) async fn bear_token(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     if request.headers().contains_key(AUTHORIZATION) {
         return next.run(request).await;
@@ -118,7 +120,7 @@ pub(crate) async fn bear_token(State(shared): State<Shared>, request: Request, n
         Err(problem) => return problem.into_response(),
     };
     let mut response = next.run(Request::from_parts(parts, body)).await;
-    // Whoever signs in or out with this very request has the last word.
+    // If this request itself signs in or out, its cookies are kept.
     if !cookies.are_of_session(response.headers()) {
         for cookie in set {
             response.headers_mut().append(SET_COOKIE, cookie);
@@ -139,7 +141,8 @@ async fn refresh(shared: &Shared, parts: &mut Parts, token: String) -> Result<To
     shared.user.refresh_session(token).await?.ok_or(Problem::INTERNAL)
 }
 
-/// A path of ours that somebody is sent on to, else the first page: an address may come from a stranger's link.
+/// The path to redirect to if it is on this site, else the first page. It prevents open redirects, because the path may
+/// come from a link on another site.
 pub(super) fn local_path(next: &str) -> &str {
     let is_local = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
     if is_local && next.is_ascii() { next } else { "/" }

@@ -1,4 +1,4 @@
-//! What a page tells of its own part of a trace.
+//! Spans that a page reports of its own part of a trace.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,18 +13,18 @@ use crate::extract::Anyone;
 use crate::problem::Problem;
 use crate::router::Shared;
 
-/// The farthest that a told time may be in the past; what is older says nothing about the trace.
+/// How far a reported time may be in the past. Older spans say nothing about the trace.
 const OLDEST: Duration = Duration::from_mins(15);
-/// The farthest in the future: pages know our clock only nearly.
+/// How far a reported time may be in the future, because pages know the server's clock only approximately.
 const NEWEST: Duration = Duration::from_mins(1);
-/// Most attempts of one sending.
+/// Maximum number of attempts of one sending.
 const ATTEMPTS: usize = 8;
 
 /// The sending of a report, as its page saw it. Ids are lower-case hexadecimal.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sending {
-    /// As the gateway has named it.
+    /// The trace id from the gateway's `traceresponse`.
     trace_id: String,
     /// The span of the sending; those of its attempts are below.
     span_id: String,
@@ -35,14 +35,14 @@ pub(super) struct Sending {
 #[serde(deny_unknown_fields)]
 struct Attempt {
     span_id: String,
-    /// Microseconds since the Unix epoch, by our clock as the page knows it.
+    /// Microseconds since the Unix epoch, by the page's estimate of the server's clock.
     start: u64,
     end: u64,
     status: Option<u16>,
     error: Option<AttemptError>,
 }
 
-/// Why no answer came.
+/// Why there was no answer.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum AttemptError {
@@ -50,7 +50,7 @@ enum AttemptError {
     Timeout,
 }
 
-/// Puts a page's spans into the trace that its request has become. Only whoever is signed in may tell.
+/// Exports the spans of a page into the trace of its request. Only people who are signed in may report spans.
 pub(super) async fn tell(
     State(shared): State<Shared>,
     _: Anyone,
@@ -63,7 +63,7 @@ pub(super) async fn tell(
 }
 
 impl Sending {
-    /// When each attempt was; nothing if there is none, or one of them cannot have been.
+    /// The times of the attempts; none if there are no attempts or too many, or if a time is impossible.
     fn times(&self, now: SystemTime) -> Option<Vec<RelayedTime>> {
         let is_few = (1..=ATTEMPTS).contains(&self.attempts.len());
         let times = self.attempts.iter().map(|attempt| {

@@ -19,8 +19,7 @@ const TEMPLATES: [(&str, &str); 11] = [
     ("error.html", include_str!("../../templates/error.html")),
 ];
 
-/// All templates, each of them well formed. What a template asks for and is not given is an error, so that a page is
-/// never shown with a hole in it.
+/// All templates, parsed. An undefined variable in a template is an error, so that no page is shown incomplete.
 pub(super) fn environment() -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);

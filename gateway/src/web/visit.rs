@@ -41,19 +41,19 @@ impl FromRequestParts<Shared> for Visit {
 }
 
 impl Visit {
-    /// For a page that nobody need be signed in for.
+    /// A visit of a page for which nobody has to be signed in.
     pub(crate) fn anonymous(parts: &Parts, shared: &Shared) -> Self {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let language = Language::of(shared, &parts.headers);
         Self { principal: None, language, path, received: Utc::now(), shared: shared.clone() }
     }
 
-    /// The language of the page, for what is shown in it.
+    /// The language of the page, to request contents in it.
     pub(super) fn languages(&self) -> Languages {
         Languages(vec![self.language.code.to_owned()])
     }
 
-    /// Whoever is signed in.
+    /// The person who is signed in, in any role.
     pub(super) fn anyone(&self) -> Result<Principal, Refusal> {
         self.principal.clone().ok_or_else(|| Refusal::SignIn(self.path.clone()))
     }
@@ -84,7 +84,7 @@ impl Visit {
                 Role::Nurse => "nurse",
                 Role::Unspecified => "",
             }),
-            // A script works out by these how far its clock is from ours.
+            // From these two times a script computes the offset between its clock and the server's.
             received => self.received.timestamp_millis(),
             answered => now.timestamp_millis(),
             now => now.to_rfc3339_opts(SecondsFormat::Micros, true),

@@ -11,7 +11,7 @@ pub(in crate::fhir) struct Definition {
     pub(super) title: String,
     pub(super) copyright: Option<String>,
     pub(super) instructions: Option<String>,
-    /// Where all codes are from: URI of the code system.
+    /// URI of the code system that all codes belong to.
     #[serde(default = "loinc")]
     code_system: String,
     code: Option<String>,
@@ -85,7 +85,7 @@ pub(super) enum EnableBehavior {
     Any,
 }
 
-/// The total, where it is to be shown as an item.
+/// The total score. It is shown as an item if it has a `link_id`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Scoring {
     pub(super) link_id: Option<String>,
@@ -99,17 +99,17 @@ impl Definition {
         serde_json::from_str(definition).map_err(|_| Problem::INTERNAL)
     }
 
-    /// What the whole questionnaire is called.
+    /// The code of the whole questionnaire, if it has one.
     pub(super) fn code(&self) -> Vec<Coding> {
         self.coding(self.code.as_deref(), None)
     }
 
-    /// What a part of it is called, if it has a code.
+    /// The coding of a code of this questionnaire; empty without a code.
     pub(super) fn coding(&self, code: Option<&str>, display: Option<&str>) -> Vec<Coding> {
         code.map(|code| Coding::new(&self.code_system, code, display)).into_iter().collect()
     }
 
-    /// An option of a choice, if it has a code.
+    /// The coding of an option of a choice, if it has a code.
     pub(super) fn choice(&self, choice: &Choice) -> Option<Coding> {
         choice.code.as_deref().map(|code| Coding::new(&self.code_system, code, Some(&choice.text)))
     }
@@ -119,7 +119,7 @@ impl Definition {
     }
 }
 
-/// The code system of a definition that does not say which.
+/// The code system of a definition that names none.
 fn loinc() -> String {
     "http://loinc.org".to_owned()
 }

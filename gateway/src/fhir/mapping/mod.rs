@@ -1,4 +1,4 @@
-//! From instruments and reports to resources and back.
+//! Conversions of questionnaires to resources, and of reports to resources and back.
 
 mod definition;
 mod questionnaire;

@@ -5,10 +5,10 @@ use crate::fhir::resource::{AnswerOption, EnableWhen, Extension, Item as Shown, 
 
 const MIN_VALUE: &str = "http://hl7.org/fhir/StructureDefinition/minValue";
 const MAX_VALUE: &str = "http://hl7.org/fhir/StructureDefinition/maxValue";
-/// What an option counts.
+/// The extension with the value of an option.
 const ORDINAL_VALUE: &str = "http://hl7.org/fhir/StructureDefinition/ordinalValue";
 
-/// A version of a questionnaire as a resource's id: short name and version with a hyphen between, `phq-9-1.0`.
+/// A version of a questionnaire. As the id of a resource it is the short name, a hyphen and the version: `phq-9-1.0`.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::fhir) struct QuestionnaireName {
     pub(in crate::fhir) id: String,
@@ -16,7 +16,8 @@ pub(in crate::fhir) struct QuestionnaireName {
 }
 
 impl QuestionnaireName {
-    /// The version is what follows the last hyphen; none is an id of another form (R4, section 2.24.0.1).
+    /// The version follows the last hyphen. Returns none if the text is not the id of a resource (R4, section
+    /// 2.24.0.1).
     pub(in crate::fhir) fn of(resource_id: &str) -> Option<Self> {
         let is_id_character = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
         if resource_id.len() > 64 || !resource_id.bytes().all(is_id_character) {
@@ -31,7 +32,7 @@ impl QuestionnaireName {
     }
 }
 
-/// An instrument as a resource.
+/// A version of a questionnaire as a resource.
 pub(in crate::fhir) fn questionnaire(
     name: &QuestionnaireName,
     url: String,
@@ -54,7 +55,7 @@ pub(in crate::fhir) fn questionnaire(
     }
 }
 
-/// Worked out by us, never sent.
+/// The item of the total score. It is read-only, because the system computes the total.
 fn total(definition: &Definition, scoring: &Scoring) -> Option<Shown> {
     Some(Shown {
         link_id: scoring.link_id.clone()?,
@@ -68,7 +69,7 @@ fn total(definition: &Definition, scoring: &Scoring) -> Option<Shown> {
 
 fn shown(definition: &Definition, item: &Item) -> Shown {
     let limits = [(MIN_VALUE, item.min), (MAX_VALUE, item.max)];
-    // No condition means all of none.
+    // Without `enable_behavior`, all conditions must be met.
     let any = item.enable_behavior == Some(EnableBehavior::Any);
     let conditions = item.enable_when.iter();
     let enable_when: Vec<_> = conditions.flat_map(|condition| enable_when(definition, condition, any)).collect();
@@ -100,7 +101,7 @@ fn limit_of(kind: ItemType, url: &str, limit: f64) -> Extension {
     }
 }
 
-/// A number without a fraction as JSON writes whole numbers.
+/// A number without a fraction as a JSON integer.
 fn whole(number: f64) -> Value {
     #[expect(clippy::cast_possible_truncation, reason = "the numbers of a definition are far below 2^53")]
     let whole = number as i64;
@@ -117,8 +118,9 @@ fn option(definition: &Definition, choice: &Choice) -> AnswerOption {
     }
 }
 
-/// A condition as R4 can say it. Codes have no order there: what is said of a choice's value is said of the options that
-/// have it, that it is one of them (where any condition is enough) or none of the others (where all must be met).
+/// A condition in the terms of R4. Codes have no order in R4, so a condition on the value of a choice becomes
+/// conditions on its options: the answer is one of the options that meet it (if any condition is enough), or none of
+/// the others (if all must be met).
 fn enable_when(definition: &Definition, condition: &Condition, any: bool) -> Vec<EnableWhen> {
     let one = |operator: &'static str, answer: (&str, Value)| EnableWhen {
         question: condition.link_id.clone(),
@@ -158,7 +160,7 @@ fn operator(operator: Operator) -> &'static str {
     }
 }
 
-/// What an answer is compared with, as the type of the question has it.
+/// The value that an answer is compared with, in the type of the question.
 fn answer(asked: Option<&Item>, expected: &Value) -> (&'static str, Value) {
     match (expected, asked.map(|item| item.kind)) {
         (Value::Bool(_), _) => ("answerBoolean", expected.clone()),

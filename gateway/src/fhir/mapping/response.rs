@@ -13,10 +13,10 @@ use crate::fhir::resource::{Answer, Answered, Extension, QuestionnaireResponse, 
 use crate::problem::Problem;
 use crate::representation::{captured, rfc3339};
 
-/// The farthest offset from UTC that R4 can write, in seconds.
+/// The largest offset from UTC that R4 allows, in seconds.
 const FARTHEST_OFFSET: i32 = 14 * 60 * 60;
 
-/// A revision of a report with what it says.
+/// A revision of a report with its answers.
 pub(in crate::fhir) struct Filled {
     report_id: String,
     assignment_id: String,
@@ -75,7 +75,7 @@ pub(in crate::fhir) fn response(
 ) -> Result<QuestionnaireResponse, Problem> {
     let patient = Reference::to("Patient", &filled.person_id);
     let authored = authored(captured(filled.captured_at)?);
-    // Nothing is stored that its patient has not attested.
+    // The patient has attested every report that is stored.
     let signature = json!(Signature::of_author(patient.clone(), authored.clone()));
     let answered = definition.items.iter().filter_map(|item| {
         let value = filled.answers.get(&item.link_id)?.value.as_ref()?;
@@ -98,7 +98,7 @@ pub(in crate::fhir) fn response(
     })
 }
 
-/// The time of capture. R4 has no offsets beyond fourteen hours: such a time is written in UTC.
+/// The time of capture. R4 has no offsets beyond fourteen hours, so a time with a larger one is written in UTC.
 fn authored(captured: Captured) -> String {
     if captured.offset_seconds().abs() > FARTHEST_OFFSET {
         captured.time().to_rfc3339_opts(SecondsFormat::AutoSi, true)

@@ -9,10 +9,10 @@ use uuid::Uuid;
 use crate::fhir::resource::{Answer, Answered, QuestionnaireResponse, Reference, Signature};
 use crate::problem::{FieldError, Problem};
 
-/// How a patient says that the answers are their own (an extension of R4 itself).
+/// The extension by which a patient attests the answers. R4 itself defines it.
 pub(super) const SIGNATURE: &str = "http://hl7.org/fhir/StructureDefinition/questionnaireresponse-signature";
 
-/// Names that may be shown where something is wrong: the others are the sender's own words.
+/// Names that an error may repeat. Any other name is the sender's own text.
 const KNOWN: [&str; 34] = [
     "answer",
     "author",
@@ -50,7 +50,7 @@ const KNOWN: [&str; 34] = [
     "who",
 ];
 
-/// A report as a resource says it.
+/// A report that was read from a resource.
 #[derive(Debug)]
 pub(in crate::fhir) struct Submission {
     /// Canonical URL and version.
@@ -60,11 +60,11 @@ pub(in crate::fhir) struct Submission {
     pub(in crate::fhir) captured_at: String,
     pub(in crate::fhir) attested: bool,
     pub(in crate::fhir) answers: HashMap<String, domain::Answer>,
-    /// Which item answers what, by `link_id`.
+    /// The index of each item in the resource, by `link_id`.
     items: HashMap<String, usize>,
 }
 
-/// Reads the resource. What cannot be one is told by where it is.
+/// Reads the resource. The error says which part of the object does not fit.
 pub(in crate::fhir) fn read(object: Map<String, Json>) -> Result<QuestionnaireResponse, Problem> {
     serde_path_to_error::deserialize(Json::Object(object)).map_err(|error| {
         let pointer: String = error.path().iter().map_while(known_part).collect();
@@ -72,7 +72,7 @@ pub(in crate::fhir) fn read(object: Map<String, Json>) -> Result<QuestionnaireRe
     })
 }
 
-/// A part of a JSON pointer, unless it is the sender's own word.
+/// A part of a JSON pointer; none if it is the sender's own text.
 fn known_part(segment: &Segment) -> Option<String> {
     match segment {
         Segment::Seq { index } => Some(format!("/{index}")),
@@ -82,8 +82,7 @@ fn known_part(segment: &Segment) -> Option<String> {
 }
 
 impl Submission {
-    /// What is sent for the person, with everything that is wrong at once. Whether the answers are good ones is
-    /// epro-svc's to say.
+    /// The submission of this person. All errors of the resource are reported at once. epro-svc checks the answers.
     pub(in crate::fhir) fn of(response: QuestionnaireResponse, person_id: &str) -> Result<Self, Problem> {
         let mut errors = Vec::new();
         let mut wrong = |pointer: &str, code: &str| errors.push(FieldError::new(pointer.to_owned(), code));
@@ -135,7 +134,7 @@ impl Submission {
         }
     }
 
-    /// Where in the resource that is which a report's error is about.
+    /// The place in the resource of an error in the report.
     pub(in crate::fhir) fn place(items: &HashMap<String, usize>, error: &FieldError) -> String {
         match (error.pointer.as_str(), error.link_id.as_ref().map(|link_id| items.get(link_id))) {
             (_, Some(Some(index))) => format!("/item/{index}"),
@@ -153,7 +152,7 @@ impl Submission {
     }
 }
 
-/// What the report was asked for by: none or one, by its UUID.
+/// The UUID of the assignment that the report refers to, if it refers to one.
 fn assignment_id(based_on: &[Reference]) -> Result<Option<String>, ()> {
     match based_on {
         [] => Ok(None),
@@ -165,7 +164,7 @@ fn assignment_id(based_on: &[Reference]) -> Result<Option<String>, ()> {
     }
 }
 
-/// The value of an item's answer, none if it has no answer: every item is answered once at most, with one value.
+/// The value of an item's answer, or none without an answer. It fails if there are several answers or values.
 fn value(answers: Vec<Answer>) -> Result<Option<Value>, ()> {
     let mut answers = answers.into_iter();
     let Some(answer) = answers.next() else { return Ok(None) };

@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use super::QuestionnaireResponse;
 
-/// A page of what a search has found.
+/// A page of search results.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::fhir) struct Bundle {
@@ -20,7 +20,7 @@ impl Bundle {
     }
 }
 
-/// Where a page is.
+/// A link to a page.
 #[derive(Debug, Serialize)]
 pub(in crate::fhir) struct Link {
     pub(in crate::fhir) relation: &'static str,
@@ -41,7 +41,7 @@ struct Search {
 }
 
 impl Entry {
-    /// What was looked for, and where it is.
+    /// A match of the search with its address.
     pub(in crate::fhir) fn found(full_url: String, resource: QuestionnaireResponse) -> Self {
         Self { full_url, resource, search: Search { mode: "match" } }
     }

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 /// The system of identifiers that are URIs.
 const URI: &str = "urn:ietf:rfc:3986";
-/// The system of what a signature is for.
+/// The code system of purposes of signatures.
 const SIGNATURE_TYPES: &str = "urn:iso-astm:E1762-95:2013";
-/// That the signer is the author of what is signed.
+/// The code for the signature of the author.
 const AUTHORS_SIGNATURE: &str = "1.2.840.10065.1.12.1.1";
 
 /// A concept by its code.
@@ -49,7 +49,7 @@ impl Coding {
     }
 }
 
-/// An extension with its value, whatever that is.
+/// An extension with a value of any type.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::fhir) struct Extension {
     pub(in crate::fhir) url: String,
@@ -58,7 +58,7 @@ pub(in crate::fhir) struct Extension {
 }
 
 impl Extension {
-    /// One with a value of a type, such as `valueInteger`.
+    /// An extension with a value of this type, such as `valueInteger`.
     pub(in crate::fhir) fn new(url: &str, type_of_value: &str, value: Value) -> Self {
         Self { url: url.to_owned(), value: Map::from_iter([(type_of_value.to_owned(), value)]) }
     }
@@ -69,7 +69,7 @@ impl Extension {
     }
 }
 
-/// A name by which others know something.
+/// A business identifier, by which other systems know something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::fhir) struct Identifier {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,7 +78,7 @@ pub(in crate::fhir) struct Identifier {
     pub(in crate::fhir) value: Option<String>,
 }
 
-/// What something is about, by an identifier: there is no resource of it here.
+/// A logical reference: an identifier instead of the address of a resource, because this API has no such resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::fhir) struct Reference {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -88,20 +88,20 @@ pub(in crate::fhir) struct Reference {
 }
 
 impl Reference {
-    /// To what has this UUID.
+    /// A reference to the thing with this UUID.
     pub(in crate::fhir) fn to(of_type: &str, uuid: &str) -> Self {
         let identifier = Identifier { system: Some(URI.to_owned()), value: Some(format!("urn:uuid:{uuid}")) };
         Self { of_type: Some(of_type.to_owned()), identifier: Some(identifier) }
     }
 
-    /// The UUID of what it is to, as text; none if it has another kind of identifier.
+    /// The UUID that the reference names, as text; none if it has another kind of identifier.
     pub(in crate::fhir) fn uuid(&self) -> Option<&str> {
         let identifier = self.identifier.as_ref().filter(|identifier| identifier.system.as_deref() == Some(URI))?;
         identifier.value.as_deref()?.strip_prefix("urn:uuid:")
     }
 }
 
-/// Who has signed, when, and what for.
+/// Who signed, when, and for which purpose.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::fhir) struct Signature {
     #[serde(rename = "type")]

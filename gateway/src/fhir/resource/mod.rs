@@ -1,8 +1,8 @@
-//! The parts of FHIR R4's types that are shown or taken, as serde reads and writes them.
+//! The parts of FHIR R4's types that the API shows or accepts, as serde reads and writes them.
 //!
-//! A crate with all of R4 takes longer to compile than the rest of the project (docs/adr/0041); that these are R4 is
-//! checked by HL7's own validator, `cargo xtask fhir-validate`. Elements of a resource that are not listed are refused,
-//! extensions are passed over, and modifier extensions are refused as R4 (section 2.4.0.3) asks for.
+//! A crate with all of R4 takes longer to compile than the rest of the project (docs/adr/0041). HL7's own validator
+//! checks these types: `cargo xtask fhir-validate`. Elements of a resource that are not listed here are refused.
+//! Extensions are ignored, and modifier extensions are refused, as R4 (section 2.4.0.3) requires.
 
 mod bundle;
 mod datatype;

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::{Coding, Extension};
 
-/// An instrument. It is only ever shown.
+/// A version of a questionnaire. Clients can only read it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::fhir) struct Questionnaire {
@@ -24,7 +24,7 @@ pub(in crate::fhir) struct Questionnaire {
     pub(in crate::fhir) item: Vec<Item>,
 }
 
-/// One question, or what is worked out from the answers.
+/// One question, or a value that is computed from the answers.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::fhir) struct Item {
@@ -56,12 +56,12 @@ pub(in crate::fhir) struct Item {
 pub(in crate::fhir) struct EnableWhen {
     pub(in crate::fhir) question: String,
     pub(in crate::fhir) operator: &'static str,
-    /// What it is compared with, by the name of its type, such as `answerBoolean`.
+    /// The value to compare with, under the name of its type, such as `answerBoolean`.
     #[serde(flatten)]
     pub(in crate::fhir) answer: serde_json::Map<String, Value>,
 }
 
-/// What a choice is made from: by its code, where it has one.
+/// An option of a choice: its code if it has one, else its value.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::fhir) enum AnswerOption {

@@ -48,7 +48,7 @@ pub(in crate::fhir) enum ResourceType {
 }
 
 impl QuestionnaireResponse {
-    /// One that says nothing yet.
+    /// A response without content.
     pub(in crate::fhir) fn empty() -> Self {
         Self {
             resource_type: ResourceType::QuestionnaireResponse,
@@ -95,7 +95,7 @@ impl Answered {
     }
 }
 
-/// One answer, of which one value is set.
+/// One answer. One of the values is set.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "what may stand there and is passed over")]

@@ -24,7 +24,7 @@ pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Refusal> {
     Ok(visit.page("activate.html", context! { wrong => (), login => () })?.into_response())
 }
 
-/// Sets a PIN and says what to sign in with.
+/// Sets a PIN and shows the login.
 pub(in crate::web) async fn activate(
     State(shared): State<Shared>,
     ClientAddress(address): ClientAddress,

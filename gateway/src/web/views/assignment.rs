@@ -12,7 +12,8 @@ use crate::routes::list_assignments;
 use crate::web::Visit;
 use crate::web::refusal::Refusal;
 
-/// The questionnaire of an assignment, to be filled in. The page sends it by the API, and keeps it until it is stored.
+/// The questionnaire of an assignment, to be filled in. The page sends the report through the API, and keeps it until
+/// it is stored.
 pub(in crate::web) async fn show(
     State(shared): State<Shared>,
     visit: Visit,

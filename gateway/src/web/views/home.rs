@@ -14,10 +14,10 @@ use crate::routes::{list_assignments, list_reports};
 use crate::web::Visit;
 use crate::web::refusal::Refusal;
 
-/// How many of the reports that wait a nurse is shown; the most that a page of the API has.
+/// Maximum number of pending reports that are shown: the maximum of one page of the API.
 const WAITING: u32 = 100;
 
-/// What a patient is asked to fill in, or what waits for a nurse.
+/// Shows the assignments of a patient, or the pending reports of a nurse.
 pub(in crate::web) async fn show(State(shared): State<Shared>, visit: Visit) -> Result<Html<String>, Refusal> {
     let principal = visit.anyone()?;
     let page = match principal.role() {

@@ -13,7 +13,7 @@ use crate::router::Shared;
 use crate::web::Visit;
 use crate::web::refusal::Refusal;
 
-/// How many messages of a site and a state are shown; the most that a page of the API has.
+/// Maximum number of messages of a site and a state that are shown: the maximum of one page of the API.
 const SHOWN: u32 = 100;
 
 /// The messages of a site in one state.
@@ -38,7 +38,7 @@ pub(in crate::web) async fn show(State(shared): State<Shared>, visit: Visit) -> 
     Ok(visit.page("messages.html", context! { lists => Value::from(Serde(lists)) })?)
 }
 
-/// Has a message tried again.
+/// Sends a message again.
 pub(in crate::web) async fn resend(
     State(shared): State<Shared>,
     visit: Visit,

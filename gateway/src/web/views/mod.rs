@@ -1,4 +1,4 @@
-//! One file a page.
+//! One file per page.
 
 pub(super) mod activate;
 pub(super) mod assignment;

@@ -39,7 +39,7 @@ pub(in crate::web) async fn show(
         report => Value::from(Serde(report.0)),
         questionnaire => Value::from(Serde(questionnaire)),
         audit,
-        // A form that is sent twice is one review.
+        // If the form is sent twice, only one review is stored.
         idempotency_key => Uuid::new_v4().to_string(),
     };
     Ok(visit.page("report.html", content)?)
@@ -52,7 +52,7 @@ pub(in crate::web) struct Verdict {
     idempotency_key: Uuid,
 }
 
-/// Stores what a nurse makes of a report, and shows it again.
+/// Stores a nurse's review, and shows the report again.
 pub(in crate::web) async fn review(
     State(shared): State<Shared>,
     visit: Visit,

@@ -18,7 +18,7 @@ use crate::web::session::local_path;
 
 #[derive(Deserialize)]
 pub(in crate::web) struct Next {
-    /// Where to go on.
+    /// The path to redirect to after signing in.
     #[serde(default)]
     next: String,
 }
@@ -70,7 +70,7 @@ fn content(shared: &Shared, next: &str, has_failed: bool) -> Value {
     }
 }
 
-/// Ends the session, here and in user-svc. One that has ended already is taken out of the browser all the same.
+/// Ends the session in user-svc and in the browser. The cookies are deleted even if the session has ended already.
 pub(in crate::web) async fn sign_out(
     State(shared): State<Shared>,
     token: Result<AccessToken, Problem>,

@@ -14,12 +14,12 @@ use crate::web::refusal::Refusal;
 
 #[derive(Deserialize)]
 pub(in crate::web) struct Wanted {
-    /// As it was pasted: an id, or a text or an address that has one in it.
+    /// The text that was pasted: a trace id, or a text or an address that contains one.
     #[serde(default)]
     id: String,
 }
 
-/// Where to paste the id of a trace.
+/// Shows a field for the id of a trace, and redirects to the trace.
 pub(in crate::web) async fn find(visit: Visit, wanted: Query<Wanted>) -> Result<Response, Refusal> {
     visit.nurse()?;
     if let Some(id) = trace_id(&wanted.id) {
@@ -29,7 +29,7 @@ pub(in crate::web) async fn find(visit: Visit, wanted: Query<Wanted>) -> Result<
     Ok(visit.page("trace.html", content)?.into_response())
 }
 
-/// The first 32 hexadecimal digits that stand together in a text.
+/// The first sequence of exactly 32 hexadecimal digits in a text.
 fn trace_id(text: &str) -> Option<String> {
     let words = text.split(|character: char| !character.is_ascii_hexdigit());
     words.filter(|word| word.len() == 32).map(str::to_lowercase).next()
@@ -44,18 +44,18 @@ struct Findings {
     lines: Vec<Line>,
 }
 
-/// Something that a service said or that failed in it.
+/// A log message or a failure of a service.
 #[derive(Serialize)]
 struct Line {
-    /// From the trace's start.
+    /// Time since the start of the trace.
     milliseconds: f64,
     service: String,
     span: String,
     text: String,
 }
 
-/// A trace: what went wrong in it, and its spans. Staff see what every answer of theirs names, and that of a patient
-/// who tells them its id; no trace has anything of a patient in it.
+/// Shows a trace: its failures and its spans. A nurse may open every trace whose id is known to her, such as one that a
+/// patient has told her: traces contain no patient data.
 pub(in crate::web) async fn show(
     State(shared): State<Shared>,
     visit: Visit,
