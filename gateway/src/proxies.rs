@@ -70,8 +70,8 @@ impl Proxies {
         if USUAL.iter().any(|header| headers.contains_key(header)) {
             self.warned.call_once(|| {
                 telemetry::warn!(
-                    "a request has a proxy's header, but no proxy is configured: if there is one, set proxies.header and \
-                     proxies.trusted, else all its clients share the limits of one address"
+                    "a request has a proxy's header, but no proxy is configured: if there is one, set proxies.header \
+                     and proxies.trusted, else all its clients share the limits of one address"
                 );
             });
         }

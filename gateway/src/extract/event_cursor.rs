@@ -18,7 +18,7 @@ impl FromStr for EventCursor {
         let mut bytes = [0; 8];
         let read = BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes);
         let seq = u64::from_be_bytes(bytes);
-        // The database counts in signed numbers, from one.
+        // The database uses signed numbers and counts from one.
         if read == Ok(8) && (1..=u64::MAX / 2).contains(&seq) { Ok(Self(seq)) } else { Err(Problem::MALFORMED_CURSOR) }
     }
 }

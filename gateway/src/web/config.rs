@@ -19,9 +19,9 @@ const LAST_SPANS: Duration = Duration::from_secs(2);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Logins that the page for signing in offers, `login:pin` with commas between.
+    /// Logins that the sign-in page offers: `login:pin`, separated by commas.
     demo_logins: String,
-    /// Whether browsers reach the gateway over TLS although it does not speak it itself.
+    /// Whether a proxy in front of the gateway terminates TLS.
     behind_tls: bool,
     /// Address of the Jaeger that traces are read from. Empty: no traces are shown.
     jaeger_url: String,

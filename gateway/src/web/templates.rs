@@ -4,7 +4,7 @@ use minijinja::{Environment, Error, UndefinedBehavior, Value};
 
 use super::{Language, assets};
 
-/// Names that end in `.html` have values escaped.
+/// Values are escaped in templates whose name ends in `.html`.
 const TEMPLATES: [(&str, &str); 11] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("parts.html", include_str!("../../templates/parts.html")),

@@ -43,10 +43,10 @@ const GAD7: Questionnaire = Questionnaire {
     german: include_str!("../../instruments/gad-7.de.json"),
 };
 
-/// Stores the demo study. Safe to run again: what is there stays as it is.
+/// Stores the demo study. It is safe to run it again: existing rows stay as they are.
 ///
 /// # Errors
-/// When the database cannot be reached or lacks the current shape.
+/// When the database cannot be reached or does not have the current schema.
 pub async fn seed(admin_url: &str) -> anyhow::Result<()> {
     let mut connection = PgConnection::connect(admin_url).await.context("connect as administrator")?;
     let mut tx = connection.begin().await?;

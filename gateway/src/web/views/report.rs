@@ -17,7 +17,7 @@ use crate::routes::{get_report, list_audit_events};
 use crate::web::Visit;
 use crate::web::refusal::Refusal;
 
-/// A report with its questions; for a nurse also what it means, and what was done to it.
+/// A report with its questions; for a nurse also with its score, alerts and audit trail.
 pub(in crate::web) async fn show(
     State(shared): State<Shared>,
     visit: Visit,
