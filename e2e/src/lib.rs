@@ -34,7 +34,7 @@ pub const OTHER_NURSE: &Nurse = &NURSES[2];
 
 /// A stack with very long timeouts, for tests of behaviour and not of speed. On a busy machine the usual timeouts would
 /// be reached.
-pub fn unhurried() -> Builder {
+pub fn with_long_timeouts() -> Builder {
     const LIMIT: &str = "25s";
     let limits = [
         (Service::Gateway, "EPRO_REQUEST_TIMEOUT"),

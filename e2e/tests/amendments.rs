@@ -119,7 +119,7 @@ async fn nobody_amends_what_they_have_not_seen_judged() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn amendments_at_the_same_time_make_one_revision() -> anyhow::Result<()> {
-    let stack = e2e::unhurried().start().await?;
+    let stack = e2e::with_long_timeouts().start().await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     let report_id = submitted(&client, &token, PATIENT).await?;

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use e2e::{DEADLINE, NEIGHBOUR, NURSE, PATIENT, amendment, submitted, unhurried};
+use e2e::{DEADLINE, NEIGHBOUR, NURSE, PATIENT, amendment, submitted, with_long_timeouts};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -31,7 +31,7 @@ async fn execute(database: &mut PgConnection, statements: &str) -> anyhow::Resul
 
 /// A stack that seals often.
 async fn sealing() -> anyhow::Result<Stack> {
-    unhurried().env(Service::DataSvc, "EPRO_AUDIT__SEAL_EVERY", "200ms").start().await
+    with_long_timeouts().env(Service::DataSvc, "EPRO_AUDIT__SEAL_EVERY", "200ms").start().await
 }
 
 /// Waits until every chain is sealed to its end, so that nothing changes any more.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::ensure;
-use e2e::{DEADLINE, rows, unhurried};
+use e2e::{DEADLINE, rows, with_long_timeouts};
 use futures_util::future::try_join_all;
 use migrations::demo::PATIENTS;
 use serde_json::Value;
@@ -102,7 +102,7 @@ async fn a_dump_taken_under_load_is_whole_and_phones_bring_what_came_after_it() 
         println!("not run: there is no pg_dump");
         return Ok(());
     }
-    let mut stack = unhurried()
+    let mut stack = with_long_timeouts()
         .env(Service::DataSvc, "EPRO_AUDIT__SEAL_EVERY", "200ms")
         .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "1s")
         .start()

@@ -45,10 +45,10 @@ async fn every_report_of_a_bench_is_told_and_its_spans_are_counted() -> anyhow::
     let Footprint { programs, ready, first_trace, at_start, at_end, peak, .. } = footprint;
     assert!(at_start.anonymous > 0 && at_start.resident > at_start.anonymous && *peak >= at_end.resident);
     assert!(*programs > 0 && first_trace > ready);
-    let yardstick = results.yardstick.context("there is a pgbench beside the server")?;
-    assert!(yardstick.per_second > 0.0 && yardstick.cpu > 0.0);
+    let baseline = results.baseline.context("there is a pgbench beside the server")?;
+    assert!(baseline.per_second > 0.0 && baseline.cpu > 0.0);
     // BEGIN and COMMIT have no plan. Neither has the deferred foreign key of the idempotency key, which is checked at
     // the commit.
-    assert_eq!(yardstick.plans.len(), 11, "a plan for each statement: {:#?}", yardstick.plans);
+    assert_eq!(baseline.plans.len(), 11, "a plan for each statement: {:#?}", baseline.plans);
     Ok(())
 }

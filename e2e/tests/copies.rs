@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use e2e::{DEADLINE, NURSES_PER_SITE, rows, unhurried};
+use e2e::{DEADLINE, NURSES_PER_SITE, rows, with_long_timeouts};
 use futures_util::future::try_join_all;
 use testkit::copies::{Answered, Caller, Load, Spread};
 use testkit::poll;
@@ -76,7 +76,7 @@ async fn all_copies_of_all_services_are_replaced_under_load_and_no_submission_fa
 
 /// Three copies of each service with few connections to Postgres each, because other tests use the same server.
 fn three_of_each() -> Builder {
-    let builder = unhurried().copies(COPIES).without_rate_limits();
+    let builder = with_long_timeouts().copies(COPIES).without_rate_limits();
     [Service::DataSvc, Service::UserSvc]
         .into_iter()
         .fold(builder, |builder, service| builder.env(service, "EPRO_DATABASE__MAX_CONNECTIONS", "5"))

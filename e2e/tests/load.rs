@@ -7,30 +7,30 @@ use e2e::{DEADLINE, rows};
 use migrations::demo::PATIENTS;
 use serde_json::Value;
 use testkit::poll;
-use testkit::stack::{Companion, Service, Stack};
+use testkit::stack::{Service, Sidecar, Stack};
 use testkit::trace::{Kind, Trace};
 
 const SUBMIT: &str = "POST /v1/reports";
 
 /// Starts the load, many times faster than in a demonstration.
-fn load(stack: &Stack) -> anyhow::Result<Companion> {
-    stack.accompany("load", &[("LOAD_GATEWAY", stack.url(Service::Gateway)), ("LOAD_PACE", "20ms".to_owned())])
+fn load(stack: &Stack) -> anyhow::Result<Sidecar> {
+    stack.start_sidecar("load", &[("LOAD_GATEWAY", stack.url(Service::Gateway)), ("LOAD_PACE", "20ms".to_owned())])
 }
 
 /// Its log lines about requests with this status.
-fn answered(load: &Companion, request: &str, status: u16) -> Vec<Value> {
+fn answered(load: &Sidecar, request: &str, status: u16) -> Vec<Value> {
     load.logs().into_iter().filter(|line| line["request"] == request && line["status"] == status).collect()
 }
 
 /// Waits until `count` lines are good.
-async fn wait_for(load: &Companion, count: usize, good: impl Fn(&Value) -> bool) -> anyhow::Result<()> {
+async fn wait_for(load: &Sidecar, count: usize, good: impl Fn(&Value) -> bool) -> anyhow::Result<()> {
     let found = async || Ok(load.logs().iter().filter(|line| good(line)).count());
     let found = poll::until(DEADLINE, found, |found| *found >= count).await?;
     ensure!(found >= count, "{found} lines instead of {count}: {:#?}", load.logs());
     Ok(())
 }
 
-async fn wait_for_answers(load: &Companion, count: usize, request: &str, status: u16) -> anyhow::Result<()> {
+async fn wait_for_answers(load: &Sidecar, count: usize, request: &str, status: u16) -> anyhow::Result<()> {
     wait_for(load, count, |line| line["request"] == request && line["status"] == status).await
 }
 

@@ -1,6 +1,6 @@
 //! The guarantees of pages and cookies, checked without a browser.
 
-use e2e::{NURSE, PATIENT, unhurried};
+use e2e::{NURSE, PATIENT, with_long_timeouts};
 use testkit::client::{self, Client, Response};
 use testkit::stack::{Service, Stack};
 
@@ -25,7 +25,7 @@ async fn signed_in(stack: &Stack) -> anyhow::Result<String> {
 
 #[tokio::test]
 async fn cookies_stand_for_a_token_in_requests_of_the_same_site_alone() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let client = stack.client();
     let cookies = signed_in(&stack).await?;
     let report = client::report(PATIENT.assignment).to_string();
@@ -51,7 +51,7 @@ async fn cookies_stand_for_a_token_in_requests_of_the_same_site_alone() -> anyho
 #[tokio::test]
 async fn a_session_goes_on_when_its_access_token_has_expired_and_ends_for_good_when_one_signs_out() -> anyhow::Result<()>
 {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let client = stack.client();
     let all = signed_in(&stack).await?;
     let refresh = all.split("; ").find(|cookie| cookie.starts_with("refresh=")).unwrap_or_default();
@@ -75,7 +75,7 @@ async fn a_session_goes_on_when_its_access_token_has_expired_and_ends_for_good_w
 
 #[tokio::test]
 async fn whoever_may_not_see_a_page_is_asked_to_sign_in_or_told_so_on_a_page() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let client = stack.client();
     for path in ["/", "/messages", "/traces", "/assignments/a551a9e0-1d1a-4f00-8000-000000000001"] {
         let answer = client.raw("GET", path, &[PAGE], "").await?.expect_status(303)?;
@@ -95,7 +95,7 @@ async fn whoever_may_not_see_a_page_is_asked_to_sign_in_or_told_so_on_a_page() -
 
 #[tokio::test]
 async fn a_wrong_pin_is_told_on_the_page_and_guessing_is_slowed_down() -> anyhow::Result<()> {
-    let stack = unhurried().env(Service::Gateway, "EPRO_RATE_LIMITS__LOGIN__PER_MINUTE", "1");
+    let stack = with_long_timeouts().env(Service::Gateway, "EPRO_RATE_LIMITS__LOGIN__PER_MINUTE", "1");
     let stack = stack.env(Service::Gateway, "EPRO_RATE_LIMITS__LOGIN__BURST", "2").start().await?;
     let client = stack.client();
     for _ in 0..2 {
@@ -109,7 +109,7 @@ async fn a_wrong_pin_is_told_on_the_page_and_guessing_is_slowed_down() -> anyhow
 
 #[tokio::test]
 async fn pages_run_no_script_but_their_own_and_are_kept_by_no_cache() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let page = stack.client().raw("GET", "/sign-in", &[PAGE], "").await?.expect_status(200)?;
     let policy = page.header("content-security-policy").unwrap_or_default();
     assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{policy}");
@@ -124,7 +124,7 @@ async fn pages_run_no_script_but_their_own_and_are_kept_by_no_cache() -> anyhow:
 
 #[tokio::test]
 async fn only_who_is_signed_in_can_tell_of_spans_and_only_of_such_as_can_have_been() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let client = stack.client();
     let cookies = signed_in(&stack).await?;
     let now = chrono::Utc::now().timestamp_micros();

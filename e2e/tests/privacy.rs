@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use e2e::{DEADLINE, NURSE, NURSES_PER_SITE, PATIENT, unhurried};
+use e2e::{DEADLINE, NURSE, NURSES_PER_SITE, PATIENT, with_long_timeouts};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use testkit::client::report;
@@ -122,7 +122,7 @@ const PIECES: [&str; 14] = [
 #[tokio::test]
 async fn the_messages_of_a_thousand_hostile_reports_are_the_fixed_text_and_a_link() -> anyhow::Result<()> {
     const REPORTS: usize = 1000;
-    let stack = unhurried()
+    let stack = with_long_timeouts()
         .env(Service::Gateway, "EPRO_RATE_LIMITS__ACCESS_TOKEN__PER_SECOND", "100000")
         .env(Service::Gateway, "EPRO_RATE_LIMITS__ACCESS_TOKEN__BURST", "100000")
         .start()

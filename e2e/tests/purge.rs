@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use e2e::{DEADLINE, NURSE, OTHER_NURSE, PATIENT, clinical_rows, problem, rows, submitted, unhurried};
+use e2e::{DEADLINE, NURSE, OTHER_NURSE, PATIENT, clinical_rows, problem, rows, submitted, with_long_timeouts};
 use migrations::demo::{NEWCOMER, PATIENTS, STUDY};
 use migrations::{Purged, purge};
 use serde_json::json;
@@ -52,7 +52,7 @@ async fn people(stack: &Stack) -> anyhow::Result<(i64, i64, i64, i64, i64)> {
 
 /// A stack with reports, an alert, reviews and their notifications.
 async fn filled() -> anyhow::Result<Stack> {
-    let stack = unhurried().env(Service::DataSvc, "EPRO_AUDIT__SEAL_EVERY", "200ms").start().await?;
+    let stack = with_long_timeouts().env(Service::DataSvc, "EPRO_AUDIT__SEAL_EVERY", "200ms").start().await?;
     let client = stack.client();
     let (patient, nurse) =
         (client.login(PATIENT.login, PATIENT.pin).await?, client.login(NURSE.login, NURSE.pin).await?);

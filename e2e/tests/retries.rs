@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use e2e::{NURSE, PATIENT, amendment, problem, rows, seen, submitted, unhurried};
+use e2e::{NURSE, PATIENT, amendment, problem, rows, seen, submitted, with_long_timeouts};
 use futures_util::future::try_join_all;
 use migrations::demo::NURSES;
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ async fn a_retried_review_gets_the_first_answer_and_stores_nothing() -> anyhow::
 
 #[tokio::test]
 async fn changes_under_one_key_at_the_same_time_are_stored_once() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let client = stack.client();
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;
     let nurse = client.login(NURSE.login, NURSE.pin).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use e2e::{NURSE, OTHER_NURSE, PATIENT, amendment, problem, rows, seen, submitted, unhurried, waiting};
+use e2e::{NURSE, OTHER_NURSE, PATIENT, amendment, problem, rows, seen, submitted, waiting, with_long_timeouts};
 use futures_util::future::try_join_all;
 use migrations::demo::{NURSES, SITES, STUDY};
 use serde_json::{Value, json};
@@ -131,7 +131,7 @@ async fn an_urgent_alert_stays_through_amendments_until_somebody_reviews_the_rev
 
 #[tokio::test]
 async fn reviews_at_the_same_time_leave_one() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let client = stack.client();
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;
     let nurses =
@@ -174,7 +174,7 @@ async fn overtaken(
 
 #[tokio::test]
 async fn a_review_that_was_overtaken_by_an_amendment_is_refused() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let client = stack.client();
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;
     let nurse = client.login(NURSE.login, NURSE.pin).await?;
@@ -192,7 +192,7 @@ async fn a_review_that_was_overtaken_by_an_amendment_is_refused() -> anyhow::Res
 
 #[tokio::test]
 async fn an_amendment_that_was_overtaken_by_a_review_is_refused() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let client = stack.client();
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;
     let nurse = client.login(NURSE.login, NURSE.pin).await?;

@@ -22,7 +22,7 @@ const CERTAIN: f64 = 1.0 - 1e-9;
 fn plan(sampler: Sampler, submissions: u32) -> Plan {
     Plan {
         samplers: vec![sampler],
-        yardstick: None,
+        baseline: None,
         submissions,
         failures: EACH,
         ways: FAILURES.to_vec(),

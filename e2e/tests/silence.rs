@@ -177,7 +177,7 @@ async fn readiness_follows(service: Service) -> anyhow::Result<()> {
     assert!(answers.into_iter().all(|answer| answer.is_ok_and(|answer| answer.status == 503)));
     assert_eq!(seen?, [503; 20]);
 
-    postgres.heal();
+    postgres.restore();
     assert_eq!(poll::until(RECOVERY, status, |status| *status == 200).await?, 200);
     stack.stop().await?;
     Ok(())

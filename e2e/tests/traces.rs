@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use e2e::{DEADLINE, NURSE, NURSES_PER_SITE, PATIENT, unhurried};
+use e2e::{DEADLINE, NURSE, NURSES_PER_SITE, PATIENT, with_long_timeouts};
 use futures_util::future::try_join_all;
 use migrations::demo::{PATIENTS, STUDY};
 use testkit::contract;
@@ -32,7 +32,7 @@ async fn one_submission_is_one_whole_trace() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_submission_takes_so_many_calls_statements_and_commits_and_no_more() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
     let trace_id = client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?.trace_id();
@@ -52,7 +52,7 @@ async fn a_submission_takes_so_many_calls_statements_and_commits_and_no_more() -
 #[tokio::test]
 async fn two_hundred_concurrent_submissions_are_two_hundred_whole_traces() -> anyhow::Result<()> {
     const SUBMISSIONS: usize = 200;
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let client = stack.client();
     let tokens = try_join_all(PATIENTS.iter().map(|patient| client.login(patient.login, patient.pin))).await?;
     let submitted = try_join_all((0..SUBMISSIONS).map(|number| {

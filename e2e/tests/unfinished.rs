@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, unhurried};
+use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, with_long_timeouts};
 use testkit::contract;
 use testkit::sms::Behaviour;
 use testkit::stack::{Service, Stack};
@@ -48,7 +48,7 @@ async fn while_the_provider_is_slow_only_what_still_runs_is_missing_from_the_tra
 
 #[tokio::test]
 async fn a_service_that_is_asked_to_end_a_second_time_ends_at_once() -> anyhow::Result<()> {
-    let mut stack = unhurried().start().await?;
+    let mut stack = with_long_timeouts().start().await?;
     stack.sms.respond_next([Behaviour::AcceptAfter(Duration::from_secs(20)); NURSES_PER_SITE]);
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;

@@ -11,7 +11,7 @@ use service_kit::mesh::{self, Mesh};
 use service_kit::{Host, NoCommand, Service, Shutdown};
 
 use crate::breaker;
-use crate::channel::{Channels, email, sms};
+use crate::channel::{Senders, email, sms};
 use crate::clients::{Data, User};
 use crate::delivery::{self, Delivery};
 use crate::escalation::Escalator;
@@ -75,7 +75,7 @@ impl Service for App {
     async fn build(config: Config, mesh: &Mesh, _: Faults) -> anyhow::Result<Self> {
         let data = Data::new(config.data_svc.channel("data-svc", mesh)?);
         let user = User::new(config.user_svc.channel("user-svc", mesh)?);
-        let channels = Channels::new(&config.sms, &config.smtp, config.breaker)?;
+        let channels = Senders::new(&config.sms, &config.smtp, config.breaker)?;
         lease::check(config.delivery.lease, config.data_svc.timeout, config.user_svc.timeout, channels.longest())?;
         let messages = Messages::new(config.report_url, config.study_url)?;
         let delivery = Arc::new(Delivery::new(config.delivery, data.clone(), user.clone(), channels, messages));

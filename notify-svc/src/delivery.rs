@@ -1,24 +1,26 @@
+mod key;
+
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use proto::data::{self as pb, Channel as ChannelId, DueReport, Notification};
+use proto::data::{self as pb, Channel, DueReport, Notification};
 use proto::user::Contact;
 use serde::Deserialize;
-use service_kit::attribute::{DELIVERY_ATTEMPT, DELIVERY_CHANNEL};
+use service_kit::attribute::{DELIVERY_ATTEMPT, DELIVERY_CHANNEL, DELIVERY_OUTCOME};
 use service_kit::error::CallError;
 use telemetry::{Task, TraceContext};
 use tokio::sync::OwnedSemaphorePermit;
-use uuid::Uuid;
 
 use crate::backoff::Backoff;
 use crate::breaker::{Change, Circuit};
 use crate::bulkhead::Bulkhead;
-use crate::channel::{Channels, GuardedChannel, Message, Outcome};
+use crate::channel::{GuardedSender, Message, Outcome, Senders};
 use crate::clients::{Data, User};
 use crate::message::Messages;
+use key::key;
 
 /// How long a report waits for its next attempt when its nurses could not be looked up.
 const WITHOUT_CONTACTS: Duration = Duration::from_secs(5);
@@ -59,17 +61,17 @@ pub(crate) struct Delivery {
     config: Config,
     data: Data,
     user: User,
-    channels: Channels,
+    senders: Senders,
     messages: Messages,
     random: Mutex<fastrand::Rng>,
     bulkhead: Bulkhead,
 }
 
 impl Delivery {
-    pub(crate) fn new(config: Config, data: Data, user: User, channels: Channels, messages: Messages) -> Self {
+    pub(crate) fn new(config: Config, data: Data, user: User, senders: Senders, messages: Messages) -> Self {
         let random = Mutex::new(config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed));
         let bulkhead = Bulkhead::new(config.concurrency, config.queue);
-        Self { config, data, user, channels, messages, random, bulkhead }
+        Self { config, data, user, senders, messages, random, bulkhead }
     }
 
     /// From now on nothing more is claimed. What was claimed is still sent.
@@ -78,8 +80,8 @@ impl Delivery {
     }
 
     /// The channels whose providers are to be given so much now.
-    pub(crate) fn channels(&self, circuit: Circuit) -> Vec<ChannelId> {
-        self.channels.with_circuit(circuit, Instant::now())
+    pub(crate) fn channels(&self, circuit: Circuit) -> Vec<Channel> {
+        self.senders.with_circuit(circuit, Instant::now())
     }
 
     /// Starts the first attempt in the background, in the current trace. Does nothing if the queue is full or no
@@ -125,7 +127,7 @@ impl Delivery {
     pub(crate) async fn start_due(
         self: &Arc<Self>,
         overdue: Duration,
-        channels: &[ChannelId],
+        channels: &[Channel],
         circuit: Circuit,
         mut permits: OwnedSemaphorePermit,
     ) -> bool {
@@ -136,8 +138,8 @@ impl Delivery {
         let reports = claimed.unwrap_or_default();
         let found: usize = reports.iter().map(|report| report.notifications.len()).sum();
         if circuit == Circuit::HalfOpen && found > 0 {
-            let lines = channels.iter().filter_map(|channel| self.channels.get(*channel));
-            lines.for_each(|line| line.breaker.probe(Instant::now()));
+            let senders = channels.iter().filter_map(|channel| self.senders.get(*channel));
+            senders.for_each(|guarded| guarded.breaker.probe(Instant::now()));
         }
         for report in reports {
             // There are no more reports than notifications.
@@ -209,18 +211,18 @@ impl Delivery {
         contact: Option<Contact>,
         circuit: Circuit,
     ) -> Result<(), CallError> {
-        let Some(line) = self.channels.get(notification.channel()) else {
+        let Some(guarded) = self.senders.get(notification.channel()) else {
             return self.data.release(notification, self.config.lease).await;
         };
-        let outcome = match (contact, line.breaker.wait(Instant::now())) {
+        let outcome = match (contact, guarded.breaker.wait(Instant::now())) {
             (None, _) => Outcome::NoRecipient,
             // The circuit has opened since the claim.
             (_, Some(wait)) if circuit == Circuit::Closed => return self.data.release(notification, wait).await,
-            (Some(contact), _) => self.send(line, report_id, notification, contact).await,
+            (Some(contact), _) => self.send(guarded, report_id, notification, contact).await,
         };
         match outcome.provider_is_well() {
-            Some(is_well) => note(line.channel.name(), line.breaker.record(is_well, Instant::now())),
-            None if circuit == Circuit::HalfOpen => line.breaker.probe_again(Instant::now()),
+            Some(is_well) => note(guarded.sender.name(), guarded.breaker.record(is_well, Instant::now())),
+            None if circuit == Circuit::HalfOpen => guarded.breaker.probe_again(Instant::now()),
             None => {}
         }
         let wait = match outcome {
@@ -236,38 +238,26 @@ impl Delivery {
 
     async fn send(
         &self,
-        line: &GuardedChannel,
+        guarded: &GuardedSender,
         report_id: &str,
         notification: &Notification,
         contact: Contact,
     ) -> Outcome {
-        let channel = Arc::clone(&line.channel);
+        let sender = Arc::clone(&guarded.sender);
         let (key, urgent) = (key(notification), notification.urgent);
-        let Ok(text) = self.messages.render(channel.name(), report_id, notification) else { return Outcome::Panic };
+        let Ok(text) = self.messages.render(sender.name(), report_id, notification) else { return Outcome::Panic };
         let message = Message { key, contact, urgent, text };
-        let task = Task::internal(channel.task())
+        let task = Task::internal(sender.task())
             .attribute(DELIVERY_ATTEMPT, i64::from(notification.attempt))
-            .attribute(DELIVERY_CHANNEL, channel.name());
+            .attribute(DELIVERY_CHANNEL, sender.name());
         // The task has panicked if it fails; its span says so.
-        task.spawn_classified(async move { channel.send(message).await }).await.unwrap_or(Outcome::Panic)
+        let sent = task.spawn_classified(DELIVERY_OUTCOME, Outcome::class, async move { sender.send(message).await });
+        sent.await.unwrap_or(Outcome::Panic)
     }
 
     fn random(&self) -> f64 {
         self.random.lock().unwrap_or_else(PoisonError::into_inner).f64()
     }
-}
-
-/// What tells a message from others: the notification's id, or a name made of the ids of all that it is about. With other
-/// companions it is another message, which no provider may take for a repetition: they would be told of by nobody.
-fn key(notification: &Notification) -> String {
-    let Notification { notification_id, companions, .. } = notification;
-    if companions.is_empty() {
-        return notification_id.clone();
-    }
-    let ids: BTreeSet<_> =
-        companions.iter().map(|companion| &companion.notification_id).chain([notification_id]).collect();
-    let name: String = ids.into_iter().map(String::as_str).collect();
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
 }
 
 fn stored(context: Option<pb::TraceContext>) -> Option<TraceContext> {
@@ -284,26 +274,5 @@ fn note(channel: &'static str, change: Option<Change>) {
         Some(Change::Opened) => telemetry::warn!(channel, "provider is left alone"),
         Some(Change::Closed) => telemetry::info!(channel, "provider is well again"),
         None => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_is_a_repetition_only_if_it_is_about_the_same() {
-        let about = |first: &str, others: &[&str]| {
-            let companion = |id: &&str| pb::Companion { notification_id: (*id).to_owned(), attempt: 1 };
-            key(&Notification {
-                notification_id: first.to_owned(),
-                companions: others.iter().map(companion).collect(),
-                ..Notification::default()
-            })
-        };
-        assert_eq!(about("a", &[]), "a");
-        assert_eq!(about("a", &["b", "c"]), about("b", &["c", "a"]));
-        let keys = [about("a", &[]), about("a", &["b"]), about("a", &["c"]), about("a", &["b", "c"])];
-        assert_eq!(BTreeSet::from(keys).len(), 4);
     }
 }

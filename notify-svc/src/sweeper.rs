@@ -2,7 +2,7 @@ use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::data::Channel as ChannelId;
+use proto::data::Channel;
 use serde::Deserialize;
 use service_kit::Shutdown;
 use tokio::time::{MissedTickBehavior, interval};
@@ -71,7 +71,7 @@ impl Sweeper {
     async fn claim(
         &self,
         overdue: Duration,
-        channels: &[ChannelId],
+        channels: &[Channel],
         circuit: Circuit,
         limit: u32,
         shutdown: &Shutdown,

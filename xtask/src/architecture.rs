@@ -1,8 +1,10 @@
-//! `cargo xtask architecture`: checks which crates may depend on which, and where tracing may be named.
+//! `cargo xtask architecture`: checks which crates and which modules may depend on which, and where tracing may be named.
 //!
 //! Rules about single calls are in `clippy.toml` instead.
 
 mod dependencies;
+mod modules;
+mod paths;
 mod sources;
 mod workspace;
 
@@ -14,7 +16,7 @@ const SERVICES: [&str; 5] = ["gateway", "user-svc", "epro-svc", "data-svc", "not
 
 /// Prints one line for each violation.
 pub(crate) fn run() -> anyhow::Result<()> {
-    let findings = findings(&Workspace::read()?);
+    let findings = findings(&Workspace::read()?)?;
     for finding in &findings {
         println!("{finding}");
     }
@@ -25,10 +27,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn findings(workspace: &Workspace) -> Vec<String> {
+fn findings(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     let mut findings = dependencies::check(&workspace.members, &workspace.locked);
     findings.extend(sources::check(&workspace.sources));
-    findings
+    findings.extend(modules::check(&workspace.sources)?);
+    Ok(findings)
 }
 
 #[cfg(test)]
@@ -41,7 +44,7 @@ mod tests {
         assert!(SERVICES.iter().all(|service| workspace.members.iter().any(|member| member.name == *service)));
         assert!(workspace.sources.iter().any(|source| source.path == "gateway/src/main.rs"));
         assert!(workspace.locked.iter().any(|package| package.name == "tonic"));
-        assert_eq!(findings(&workspace), Vec::<String>::new());
+        assert_eq!(findings(&workspace)?, Vec::<String>::new());
         Ok(())
     }
 }

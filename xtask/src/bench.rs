@@ -116,8 +116,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         results = bench::run(&plan) => results?,
         _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
     };
-    if let (Some(file), Some(yardstick)) = (&options.plans, &results.yardstick) {
-        std::fs::write(file, report::plans(yardstick)).with_context(|| format!("write {}", file.display()))?;
+    if let (Some(file), Some(baseline)) = (&options.plans, &results.baseline) {
+        std::fs::write(file, report::plans(baseline)).with_context(|| format!("write {}", file.display()))?;
     }
     if let (Some(picture), Some(stacks)) = (&options.flamegraph, &plan.stacks) {
         flamegraph::draw(stacks, &results.recorded, picture).await?;

@@ -109,7 +109,7 @@ fn plan(options: &Options) -> Plan {
     let kills = options.kill_every.is_some();
     Plan {
         samplers: options.samplers.iter().map(|name| name.sampler(options.ratio)).collect(),
-        yardstick: Some(options.ratio),
+        baseline: Some(options.ratio),
         submissions,
         failures,
         // With kills there are no late failures, because the run does not wait for a slow provider then.

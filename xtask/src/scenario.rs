@@ -113,7 +113,7 @@ async fn run_all<S: System>(
     let mut outcomes = Vec::new();
     for scenario in scenarios {
         let outcome = runner.run(scenario).await.with_context(|| scenario.name.clone())?;
-        println!("{}", if is_quiz { outcome.riddle() } else { outcome.to_string() });
+        println!("{}", if is_quiz { outcome.quiz() } else { outcome.to_string() });
         if let Some(folder) = &options.save {
             save(folder, &outcome, is_quiz)?;
         }

@@ -15,7 +15,7 @@ use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::grpc::Balanced;
+use crate::balance::LoadBalancer;
 
 /// A server gives up this much before its caller's deadline, so that the caller still gets an answer.
 const MARGIN: Duration = Duration::from_millis(10);
@@ -86,12 +86,12 @@ where
 /// Gives every call what is left of the deadline, but at most `timeout`.
 #[derive(Debug, Clone)]
 pub struct Client {
-    inner: Balanced,
+    inner: LoadBalancer,
     timeout: Duration,
 }
 
 impl Client {
-    pub(crate) fn new(inner: Balanced, timeout: Duration) -> Self {
+    pub(crate) fn new(inner: LoadBalancer, timeout: Duration) -> Self {
         Self { inner, timeout }
     }
 }

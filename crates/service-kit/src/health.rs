@@ -19,12 +19,12 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus as Answer;
 use tonic_health::server::HealthReporter;
 
+use crate::balance::{Connector, LoadBalancer};
 use crate::database;
 use crate::deadline;
-use crate::grpc::{Balanced, Connector};
-use crate::http::Tls;
 use crate::mesh;
-use crate::service::Shutdown;
+use crate::shutdown::Shutdown;
+use crate::tls::Tls;
 
 /// How long a health check may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
@@ -111,9 +111,9 @@ impl Probe {
             Self::Grpc => {
                 let connector = match mesh {
                     None => Connector::cleartext(),
-                    Some(mesh) => Connector::Secured(mesh.own_connector()?),
+                    Some(mesh) => Connector::Secured(mesh.pinned_connector()?),
                 };
-                let service = Balanced::new(&[format!("http://{address}").parse()?], address.port(), connector);
+                let service = LoadBalancer::new(&[format!("http://{address}").parse()?], address.port(), connector);
                 if !HealthClient(deadline::Client::new(service, PATIENCE)).is_serving().await {
                     bail!("{address} is not ready");
                 }
@@ -134,7 +134,7 @@ async fn get(address: SocketAddr, path: &str, tls: Option<&Tls>) -> anyhow::Resu
     let stream = match tls {
         None => Either::Left(stream),
         Some(tls) => {
-            let connector = TlsConnector::from(Arc::new(tls.own_client()?));
+            let connector = TlsConnector::from(Arc::new(tls.pinned_client()?));
             Either::Right(connector.connect(address.ip().into(), stream).await.context("TLS handshake")?)
         }
     };

@@ -14,22 +14,22 @@ pub mod mesh;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-mod accept;
+mod balance;
 mod config;
 mod every;
-mod intake;
 mod near_miss;
 mod network;
 mod pool;
 mod reloaded;
 mod service;
+mod shutdown;
 mod tls;
 mod viewer;
-mod write_timeout;
 
 pub use config::ConfigError;
 pub use error::{note_failure, respond};
 pub use every::every;
 pub use near_miss::near_miss;
-pub use service::{Host, NoCommand, Service, Shutdown, main};
+pub use service::{Host, NoCommand, Service, main};
+pub use shutdown::Shutdown;
 pub use viewer::viewer;

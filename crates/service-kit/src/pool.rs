@@ -5,8 +5,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
+use telemetry::Counter;
 
 use crate::network::{Networks, networks_of};
+
+/// Connections closed for want of room, by the limit.
+pub(crate) static REFUSED: Counter = Counter::new("epro.connection.refusals", "{connection}");
 
 /// How many times the limit of an address a whole IPv6 subscriber has, who may use 65,536 of what counts as an address.
 const OF_SUBSCRIBER: usize = 4;

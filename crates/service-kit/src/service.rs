@@ -12,16 +12,13 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Ignored};
 use crate::fault::{self, Faults};
 use crate::health::Probe;
-use crate::http::Tls;
 use crate::mesh::{self, Mesh};
-
-/// How long a stopping service may finish what it has begun; the same again to send its last spans.
-pub(crate) const DRAIN: Duration = Duration::from_secs(10);
+use crate::shutdown::{DRAIN, Shutdown};
+use crate::tls::Tls;
 
 /// How long a service that must stop at once may take to send its last spans.
 const HASTE: Duration = Duration::from_millis(500);
@@ -32,9 +29,6 @@ const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))
 }
-
-/// Tells a running service to stop: no new work, finish what is there.
-pub type Shutdown = CancellationToken;
 
 /// What a service that runs is given.
 #[derive(Debug)]

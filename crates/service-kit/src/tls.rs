@@ -51,9 +51,9 @@ impl Tls {
         Ok(config)
     }
 
-    /// See [`own_client`].
-    pub(crate) fn own_client(&self) -> anyhow::Result<ClientConfig> {
-        own_client("tls.certificate", &self.certificate, HTTP_1)
+    /// See [`pinned_client`].
+    pub(crate) fn pinned_client(&self) -> anyhow::Result<ClientConfig> {
+        pinned_client("tls.certificate", &self.certificate, HTTP_1)
     }
 }
 
@@ -66,9 +66,9 @@ pub(crate) fn without_resumption(config: &mut ServerConfig) {
 
 /// A client that talks to one server only: the holder of the configured certificate. Names and dates do not matter to
 /// it, because it asks its own machine by address.
-pub(crate) fn own_client(setting: &str, certificate: &Path, protocol: &[u8]) -> anyhow::Result<ClientConfig> {
+pub(crate) fn pinned_client(setting: &str, certificate: &Path, protocol: &[u8]) -> anyhow::Result<ClientConfig> {
     let certificate = pem::certificates(setting, certificate)?.swap_remove(0);
-    let verifier = OwnCertificate { certificate, provider: provider() };
+    let verifier = PinnedCertificate { certificate, provider: provider() };
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&version::TLS13])
         .context("tls")?
@@ -105,12 +105,12 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 
 /// Accepts one certificate, no matter who has signed it.
 #[derive(Debug)]
-struct OwnCertificate {
+struct PinnedCertificate {
     certificate: CertificateDer<'static>,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for OwnCertificate {
+impl ServerCertVerifier for PinnedCertificate {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

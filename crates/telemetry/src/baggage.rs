@@ -3,7 +3,7 @@ use std::future::Future;
 use opentelemetry::Context;
 use opentelemetry::baggage::{Baggage, BaggageExt};
 
-use crate::span::Attached;
+use crate::attached::Attached;
 use crate::telemetry::here;
 
 /// A value of the baggage that the caller's work came with, as far as [`crate::Trust`] has let it in.

@@ -6,6 +6,7 @@ use opentelemetry::{Context, trace};
 
 use crate::Telemetry;
 use crate::propagation::{self, Traceparent};
+use crate::trace_state;
 
 /// A place in a trace, as the texts of W3C `traceparent` and `tracestate`: stored beside work that runs later,
 /// so that the work joins the trace it belongs to, whichever process picks it up.
@@ -17,7 +18,7 @@ impl TraceContext {
     pub fn current() -> Self {
         let place = Context::map_current(|context| context.span().span_context().clone());
         match Telemetry::current() {
-            Some(telemetry) if !place.is_sampled() => Self(telemetry.0.told(&place).into_owned()),
+            Some(telemetry) if !place.is_sampled() => Self(telemetry.0.as_kept(&place).into_owned()),
             _ => Self(place),
         }
     }
@@ -38,7 +39,7 @@ impl TraceContext {
 
     /// The text of `tracestate`: what tracing systems on the way have added. Mostly empty.
     pub fn trace_state(&self) -> String {
-        propagation::trace_state_text(&self.0)
+        trace_state::text(&self.0)
     }
 }
 

@@ -8,6 +8,7 @@
 #![expect(clippy::disallowed_methods, reason = "this crate is where the bare calls are wrapped")]
 #![cfg_attr(not(feature = "default"), allow(unused, unreachable_pub, reason = "what only some instruments use"))]
 
+mod attached;
 mod baggage;
 mod check;
 mod config;
@@ -24,6 +25,8 @@ mod idle;
 mod init;
 mod layers;
 mod log;
+#[cfg(feature = "metrics")]
+mod measure;
 #[cfg_attr(not(feature = "metrics"), path = "metrics/absent.rs")]
 mod metrics;
 mod panic;
@@ -43,9 +46,10 @@ mod telemetry;
 #[cfg(feature = "default")]
 #[cfg(test)]
 mod tests;
+mod trace_state;
 
 pub use baggage::{baggage, with_baggage};
-pub use check::{BrokenRule, checked};
+pub use check::checked;
 pub use config::{
     Batcher, Compression, Config, Errors, JaegerRemote, Metrics, Queue, Rule, Sampler, Share, Tls, UnknownSampler,
 };
@@ -53,7 +57,7 @@ pub use context::{InvalidTraceContext, TraceContext, TraceId, link_current};
 pub use init::{InitError, init};
 pub use log::{LogConfig, LogFormat};
 #[cfg(feature = "metrics")]
-pub use metrics::{Counter, Gauge, Histogram};
+pub use measure::{Counter, Gauge, Histogram};
 pub use panic::report_panic;
 pub use propagation::{Boundary, Continuation, Egress, Incoming, KeepConfig, Propagator, Trust};
 #[cfg(any(test, feature = "testing"))]
@@ -61,7 +65,7 @@ pub use recorder::{Recorder, TooFew};
 pub use relay::{InvalidId, Relay, RelayedPlace, RelayedRequest, RelayedTime};
 pub use retry_after::retry_after;
 pub use span::fail_current;
-pub use task::{Classified, Message, Task, step, unsampled};
+pub use task::{Message, Task, step, unsampled};
 pub use telemetry::Telemetry;
 /// Log macros: each line carries the ids of the trace it is written in.
 pub use tracing::{debug, error, info, warn};

@@ -14,8 +14,8 @@ use crate::conventions::{
     ERROR_TYPE, HTTP_REQUEST_METHOD, HTTP_REQUEST_RESEND_COUNT, HTTP_RESPONSE_STATUS_CODE, SCHEMA_URL, URL_TEMPLATE,
 };
 use crate::init::InitError;
-use crate::propagation::RANDOM;
 use crate::telemetry::Telemetry;
+use crate::trace_state::RANDOM;
 
 /// Exports what a web page tells of its own spans, under a `service.name` of its own. They join a trace that began here
 /// with [`crate::Continuation::Adopt`].

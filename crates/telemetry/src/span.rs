@@ -1,10 +1,9 @@
 //! The span of an instrument: it begins and ends where the instrument says, whatever it has spawned.
 
+mod recorded;
+
 use std::borrow::Cow;
 use std::future::Future;
-use std::pin::Pin;
-use std::task::{self, Poll};
-use std::time::SystemTime;
 
 use opentelemetry::trace::{
     self, Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, TraceState, Tracer,
@@ -12,13 +11,12 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_sdk::trace as sdk;
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SamplingDecision, ShouldSample};
-use pin_project_lite::pin_project;
 
+use crate::attached::Attached;
 use crate::conventions::ERROR_TYPE;
-use crate::export::Processor;
-use crate::propagation::RANDOM;
-use crate::sampling::{Sampling, packed, packed_threshold, unpacked};
 use crate::telemetry::{Inner, Tracing};
+use crate::trace_state::{self, RANDOM, packed, packed_threshold, unpacked};
+use recorded::Recorded;
 
 /// A span and the context in which its work runs.
 ///
@@ -61,7 +59,7 @@ impl Span {
         }
         let records = below.is_sampled() || tracing.sampling.records_undecided(&parent);
         if !records || !tracing.exports {
-            return Self::id(&parent, below.trace_id(), below.trace_flags(), Sampling::inherited(below));
+            return Self::id(&parent, below.trace_id(), below.trace_flags(), trace_state::inherited(below));
         }
         let builder = SpanBuilder::from_name(name()).with_kind(kind).with_attributes(attributes());
         let span = tracing.tracer.build_with_context(builder, &parent);
@@ -182,7 +180,7 @@ impl Span {
 
     /// A future that has the span as the current one whenever it is polled.
     pub(crate) fn attach<F>(&self, future: F) -> Attached<F> {
-        Attached { context: self.attachable(), future }
+        Attached::in_context(self.attachable(), future)
     }
 
     /// The context, unless there is nothing in it that anybody looks for.
@@ -244,95 +242,4 @@ pub(crate) fn event_current(name: &'static str, attributes: Vec<KeyValue>) {
 fn with_flags(span: &SpanContext, flags: TraceFlags) -> SpanContext {
     let flags = span.trace_flags() | flags;
     packed(SpanContext::new(span.trace_id(), span.span_id(), flags, false, span.trace_state().clone()))
-}
-
-/// An SDK span that keeps its first failure, and the flags of its trace.
-#[derive(Debug)]
-struct Recorded {
-    span: sdk::Span,
-    /// Where the SDK's own context lacks flags of the trace.
-    place: Option<SpanContext>,
-    /// Where its trace waits, if nobody has decided to keep it.
-    undecided: Option<Processor>,
-    failed: bool,
-}
-
-impl trace::Span for Recorded {
-    fn add_event_with_timestamp<T>(&mut self, name: T, timestamp: SystemTime, attributes: Vec<KeyValue>)
-    where
-        T: Into<Cow<'static, str>>,
-    {
-        self.span.add_event_with_timestamp(name, timestamp, attributes);
-    }
-
-    fn span_context(&self) -> &SpanContext {
-        self.place.as_ref().unwrap_or_else(|| self.span.span_context())
-    }
-
-    fn is_recording(&self) -> bool {
-        self.span.is_recording()
-    }
-
-    fn set_attribute(&mut self, attribute: KeyValue) {
-        if !(self.failed && attribute.key.as_str() == ERROR_TYPE) {
-            self.span.set_attribute(attribute);
-        }
-    }
-
-    fn set_status(&mut self, status: Status) {
-        if matches!(status, Status::Error { .. }) {
-            self.failed = true;
-            // Before it ends: whoever is told of it until then is told that it is kept.
-            if let Some(processor) = self.undecided.take() {
-                processor.keep(self.span.span_context().trace_id());
-            }
-        }
-        self.span.set_status(status);
-    }
-
-    fn update_name<T>(&mut self, name: T)
-    where
-        T: Into<Cow<'static, str>>,
-    {
-        self.span.update_name(name);
-    }
-
-    fn add_link(&mut self, span_context: SpanContext, attributes: Vec<KeyValue>) {
-        self.span.add_link(span_context, attributes);
-    }
-
-    fn end_with_timestamp(&mut self, timestamp: SystemTime) {
-        self.span.end_with_timestamp(timestamp);
-    }
-}
-
-pin_project! {
-    /// A future that runs in a context, attached on each poll.
-    pub struct Attached<F> {
-        context: Option<Context>,
-        #[pin]
-        future: F,
-    }
-}
-
-impl<F> Attached<F> {
-    /// Runs a future in a context that has no span of its own.
-    pub(crate) fn new(context: Context, future: F) -> Self {
-        Self { context: Some(context), future }
-    }
-
-    /// Runs a future in whatever context it is polled in.
-    pub(crate) fn nowhere(future: F) -> Self {
-        Self { context: None, future }
-    }
-}
-
-impl<F: Future> Future for Attached<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let _attached = this.context.as_ref().map(|context| context.clone().attach());
-        this.future.poll(cx)
-    }
 }

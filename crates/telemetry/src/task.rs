@@ -6,12 +6,13 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use tokio::task::JoinHandle;
 
 use crate::TraceContext;
+use crate::attached::Attached;
 use crate::conventions::{
     MESSAGING_DESTINATION_NAME, MESSAGING_MESSAGE_ID, MESSAGING_OPERATION_NAME, MESSAGING_OPERATION_TYPE,
     MESSAGING_SYSTEM,
 };
 use crate::sampling::NeverKept;
-use crate::span::{Attached, Span};
+use crate::span::Span;
 use crate::telemetry::{Telemetry, here};
 
 /// Where a task's span belongs.
@@ -23,15 +24,6 @@ enum Parent {
     Stored(TraceContext),
     /// In a trace of its own.
     Root,
-}
-
-/// A result that is one of few classes, which the span of its work shows.
-pub trait Classified {
-    /// The attribute that shows the class.
-    const ATTRIBUTE: &'static str;
-
-    /// The class: a constant of the code, never made of input.
-    fn class(&self) -> &'static str;
 }
 
 /// What is handed over between who makes a message and who works on it, in the terms of the messaging conventions.
@@ -139,16 +131,22 @@ impl Task {
         telemetry.0.tasks.spawn(span.run(future))
     }
 
-    /// Runs the future on the runtime and shows on the span which class its result is of.
-    pub fn spawn_classified<F, T>(self, future: F) -> JoinHandle<T>
+    /// Runs the future on the runtime and shows on the span, as `attribute`, which of few classes its result is of.
+    /// `class` gives constants of the code, never anything made of input.
+    pub fn spawn_classified<F, T>(
+        self,
+        attribute: &'static str,
+        class: fn(&T) -> &'static str,
+        future: F,
+    ) -> JoinHandle<T>
     where
         F: Future<Output = T> + Send + 'static,
-        T: Classified + Send + 'static,
+        T: Send + 'static,
     {
         let (telemetry, span) = self.start();
         telemetry.0.tasks.spawn(async move {
             let output = span.attach(future).await;
-            span.set(T::ATTRIBUTE, output.class());
+            span.set(attribute, class(&output));
             span.end();
             output
         })

@@ -14,12 +14,13 @@ use tokio_util::task::TaskTracker;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
+use crate::attached::Attached;
 use crate::export::Processor;
 use crate::log::Closing;
 use crate::metrics::Meters;
 use crate::propagation::{self, Boundary, Continuation, Keep, Kept, Propagators, Trust};
 use crate::sampling::{self, Sampling};
-use crate::span::Attached;
+use crate::trace_state;
 
 /// What of the time to stop belongs to the last spans, however long the tasks take.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -148,16 +149,16 @@ impl Inner {
     }
 
     /// What a caller at this boundary is believed, as the place where its work begins.
-    pub(crate) fn admit(&self, boundary: Boundary, headers: &HeaderMap, base: Context) -> Origin {
+    pub(crate) fn extract(&self, boundary: Boundary, headers: &HeaderMap, base: Context) -> Origin {
         let row = self.trust.incoming(boundary);
         let caller = if row.trace == Continuation::Ignore { None } else { self.propagators.extract(headers) };
-        let caller = caller.map(|span| if row.state { span } else { propagation::without_state(&span) });
+        let caller = caller.map(|span| if row.state { span } else { trace_state::without_state(&span) });
         let mut context = base;
         let mut link = None;
         match caller {
             Some(caller) if row.trace == Continuation::Continue => {
                 // Not before: no stranger takes up any of the few numbers that there are for thresholds.
-                context = context.with_remote_span_context(sampling::packed(caller));
+                context = context.with_remote_span_context(trace_state::packed(caller));
             }
             caller => {
                 if let Some(caller) = caller.as_ref().filter(|_| row.trace == Continuation::Adopt) {
@@ -179,24 +180,24 @@ impl Inner {
     }
 
     /// A place in a trace as others are told of it: as kept, once it is.
-    pub(crate) fn told<'s>(&self, span: &'s SpanContext) -> Cow<'s, SpanContext> {
+    pub(crate) fn as_kept<'s>(&self, span: &'s SpanContext) -> Cow<'s, SpanContext> {
         let undecided = if span.is_sampled() { None } else { self.tracing().and_then(|it| it.undecided.as_ref()) };
         match undecided {
-            Some(processor) if processor.is_kept(span.trace_id()) => Cow::Owned(sampling::kept(span)),
+            Some(processor) if processor.is_kept(span.trace_id()) => Cow::Owned(trace_state::kept(span)),
             _ => Cow::Borrowed(span),
         }
     }
 
     /// Tells the caller at this boundary that a trace is kept which was not when the call came.
-    pub(crate) fn tell(&self, boundary: Boundary, span: &SpanContext, headers: &mut HeaderMap) {
-        let told = self.told(span);
-        if told.is_sampled() && !span.is_sampled() && self.trust.shares_traces(boundary) {
-            propagation::respond_kept(&told, headers);
+    pub(crate) fn respond_if_kept(&self, boundary: Boundary, span: &SpanContext, headers: &mut HeaderMap) {
+        let kept = self.as_kept(span);
+        if kept.is_sampled() && !span.is_sampled() && self.trust.shares_traces(boundary) {
+            propagation::respond_kept(&kept, headers);
         }
     }
 
     /// Keeps a trace that was not decided on, if the answer across this boundary says that it is kept there.
-    pub(crate) fn heed(&self, boundary: Boundary, span: &SpanContext, headers: &HeaderMap) {
+    pub(crate) fn keep_if_answer_says(&self, boundary: Boundary, span: &SpanContext, headers: &HeaderMap) {
         let Some(processor) = self.tracing().and_then(|tracing| tracing.undecided.as_ref()) else { return };
         if !span.is_sampled()
             && self.trust.shares_traces(boundary)
@@ -217,12 +218,12 @@ impl Inner {
     }
 
     /// Writes a context into the headers of a request that leaves through this boundary.
-    pub(crate) fn release(&self, boundary: Boundary, context: &Context, headers: &mut HeaderMap) {
+    pub(crate) fn inject(&self, boundary: Boundary, context: &Context, headers: &mut HeaderMap) {
         let row = self.trust.outgoing(boundary);
         let span = context.span();
-        let span = &*self.told(span.span_context());
+        let span = &*self.as_kept(span.span_context());
         if row.trace && span.is_valid() {
-            let stateless = (!row.state).then(|| propagation::without_state(span));
+            let stateless = (!row.state).then(|| trace_state::without_state(span));
             self.propagators.inject(stateless.as_ref().unwrap_or(span), headers);
         }
         if !row.baggage.is_empty() {

@@ -1,9 +1,9 @@
 //! The compose stack, under a project name and on ports of its own.
 
+mod command;
+
 use std::collections::BTreeMap;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -12,6 +12,8 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::poll;
+pub use command::free_range;
+use command::{docker, free_ports, parse, repository, run};
 
 /// For a build from scratch on a small machine with a slow network.
 const BUILD: Duration = Duration::from_mins(30);
@@ -277,61 +279,4 @@ impl Compose {
         std::fs::write(&file, json!({"services": services}).to_string()).context("write an overlay")?;
         Ok(file)
     }
-}
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// In a process group of its own, so that Ctrl-C leaves it time to be cleaned up.
-fn docker(arguments: &[&str]) -> Command {
-    let mut command = Command::new("docker");
-    command.args(arguments).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
-    command
-}
-
-/// Runs a command whose output is wanted.
-async fn run(mut command: Command, deadline: Duration) -> anyhow::Result<String> {
-    let output: Output = timeout(deadline, command.output()).await.context("docker took too long")??;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn parse(line: &str) -> anyhow::Result<Container> {
-    let fields: Vec<&str> = line.split_whitespace().collect();
-    let [service, status, exit_code, restarts, image] = fields[..] else { anyhow::bail!("no container: {line}") };
-    Ok(Container {
-        service: service.to_owned(),
-        status: status.to_owned(),
-        exit_code: exit_code.parse()?,
-        restarts: restarts.parse()?,
-        image: image.to_owned(),
-    })
-}
-
-/// The first of so many ports, one after the other, that nothing listens on.
-///
-/// # Errors
-/// When none is found.
-pub fn free_range(count: u16) -> anyhow::Result<u16> {
-    for _ in 0..100 {
-        let [first] = free_ports::<1>()?;
-        let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-        if first.checked_add(count).is_some_and(|end| (first..end).all(is_free)) {
-            return Ok(first);
-        }
-    }
-    anyhow::bail!("there are no {count} free ports one after the other")
-}
-
-/// Ports that nothing listens on. All are held until all are found, so that they differ.
-fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
-    let mut ports = [0; N];
-    let mut held = Vec::with_capacity(N);
-    for port in &mut ports {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).context("find a free port")?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
-    }
-    Ok(ports)
 }

@@ -74,14 +74,14 @@ impl Proxy {
         self.network.send_modify(|network| network.generation += 1);
     }
 
-    /// As [`Proxy::silence`]; new connections are also accepted but not forwarded, until [`Proxy::heal`].
+    /// As [`Proxy::silence`]; new connections are also accepted but not forwarded, until [`Proxy::restore`].
     pub fn partition(&self) {
         self.network.send_modify(|network| {
             *network = Network { generation: network.generation + 1, partitioned: true, ..*network }
         });
     }
 
-    /// Resets new connections as soon as something is sent on them, until [`Proxy::heal`].
+    /// Resets new connections as soon as something is sent on them, until [`Proxy::restore`].
     pub fn reset(&self) {
         self.network.send_modify(|network| {
             *network = Network { generation: network.generation + 1, resetting: true, ..*network }
@@ -97,7 +97,7 @@ impl Proxy {
     }
 
     /// Forwards new connections again. Connections from before or during a partition stay silent.
-    pub fn heal(&self) {
+    pub fn restore(&self) {
         self.network
             .send_modify(|network| *network = Network { generation: network.generation + 1, ..Network::default() });
     }
@@ -190,7 +190,7 @@ mod tests {
         };
         proxy.reset();
         assert_eq!(ask().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
-        proxy.heal();
+        proxy.restore();
         let answer = async {
             let (mut stream, _) = target.accept().await?;
             stream.write_all(b"!").await

@@ -1,12 +1,14 @@
 //! A mail server that delivers nothing, with a journal.
 
+mod envelope;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
-use mailin::{Action, Handler, Response, SessionBuilder, response};
+use mailin::{Action, Response, SessionBuilder};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -14,6 +16,7 @@ use tokio::task::JoinSet;
 use crate::journal::Journal;
 use crate::script::Script;
 use crate::server_task::{ANY_PORT, ServerTask, Stopped};
+use envelope::{DISCONNECT, Envelope};
 
 /// Bytes one connection may send.
 const MAX_CONVERSATION: u64 = 16 * 1024 * 1024;
@@ -191,71 +194,6 @@ async fn send(writer: &mut (impl AsyncWriteExt + Unpin), response: &Response) ->
     let mut reply = Vec::new();
     response.write_to(&mut reply)?;
     writer.write_all(&reply).await
-}
-
-/// 421 is the code that closes a session; nothing else here answers with it.
-const DISCONNECT: u16 = 421;
-
-/// One mail on its way in.
-struct Envelope {
-    shared: Arc<Shared>,
-    from: String,
-    to: Vec<String>,
-    text: Vec<u8>,
-    behaviour: Behaviour,
-    /// How long the next answer waits.
-    delay: Arc<Mutex<Duration>>,
-}
-
-impl Envelope {
-    fn new(shared: Arc<Shared>, delay: Arc<Mutex<Duration>>) -> Self {
-        Self { delay, shared, from: String::new(), to: Vec::new(), text: Vec::new(), behaviour: Behaviour::Accept }
-    }
-}
-
-impl Handler for Envelope {
-    fn mail(&mut self, _peer: IpAddr, _domain: &str, from: &str) -> Response {
-        from.clone_into(&mut self.from);
-        self.to.clear();
-        self.text.clear();
-        response::OK
-    }
-
-    fn rcpt(&mut self, to: &str) -> Response {
-        self.behaviour = self.shared.script.answer_to(to);
-        self.to.push(to.to_owned());
-        match self.behaviour {
-            Behaviour::Accept | Behaviour::AcceptAfter(_) | Behaviour::FailForNow => response::OK,
-            Behaviour::RefuseRecipient => response::NO_MAILBOX,
-            Behaviour::Disconnect => response::NO_SERVICE,
-        }
-    }
-
-    /// Called for each line.
-    fn data(&mut self, line: &[u8]) -> io::Result<()> {
-        self.text.extend_from_slice(line);
-        Ok(())
-    }
-
-    fn data_end(&mut self) -> Response {
-        let answer = match self.behaviour {
-            Behaviour::FailForNow => response::INTERNAL_ERROR,
-            Behaviour::AcceptAfter(wait) => {
-                if let Ok(mut delay) = self.delay.lock() {
-                    *delay = wait;
-                }
-                response::OK
-            }
-            _ => response::OK,
-        };
-        self.shared.journal.record(Mail {
-            from: self.from.clone(),
-            to: self.to.clone(),
-            raw: String::from_utf8_lossy(&self.text).into_owned(),
-            answered: answer.code,
-        });
-        answer
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::{Span, Status, Trace, Tree};
+use crate::{Span, Status, Tree};
 
 /// The longest name with its place in the tree, in characters: that of a statement has all its tables.
 const LONGEST: usize = 76;
@@ -12,10 +12,10 @@ const LONGEST: usize = 76;
 ///
 /// Start counts from the first span's start. Spans without their parent come after the roots, marked as such. `remark` says
 /// something about one span.
-pub(crate) fn render(trace: &Trace, remark: Option<(&str, &str)>) -> String {
+pub(crate) fn render(spans: &[Span], remark: Option<(&str, &str)>) -> String {
     let mut rows = vec![["SERVICE", "SPAN", "KIND", "START", "DURATION", "STATUS"].map(ToOwned::to_owned)];
-    let origin = trace.spans.first().map_or(0, |span| span.start);
-    let tree = Tree::new(trace);
+    let origin = spans.first().map_or(0, |span| span.start);
+    let tree = Tree::new(spans);
     for top in tree.tops() {
         // Of each span on the way down, whether it is the last of its siblings.
         let mut lasts: Vec<bool> = Vec::new();
@@ -25,7 +25,7 @@ pub(crate) fn render(trace: &Trace, remark: Option<(&str, &str)>) -> String {
             if let Some(parent) = tree.parent(at) {
                 lasts.push(tree.children(parent).last() == Some(&at));
             }
-            let span = &trace.spans[at];
+            let span = &spans[at];
             let mut row = row(span, &line(span, &lasts), origin);
             if let Some((_, text)) = remark.filter(|(span_id, _)| *span_id == span.span_id) {
                 let status = std::mem::take(&mut row[5]);
@@ -98,6 +98,7 @@ pub(crate) fn align<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Trace;
 
     #[test]
     fn a_remark_is_on_the_line_of_its_span_alone() {

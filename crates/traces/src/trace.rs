@@ -72,7 +72,7 @@ impl Trace {
     /// A span with all that is below it.
     #[must_use]
     pub fn subtree(&self, top: &Span) -> Self {
-        let tree = Tree::new(self);
+        let tree = Tree::new(&self.spans);
         let top = self.spans.iter().position(|span| span.span_id == top.span_id);
         Self::new(top.into_iter().flat_map(|top| tree.below(top)).map(|at| self.spans[at].clone()).collect())
     }
@@ -104,7 +104,7 @@ impl Trace {
     /// own trace is such an orphan's tree, for the caller's span is not among ours. What is more than 200 levels deep is
     /// left off.
     pub fn shape(&self) -> Vec<Shape> {
-        let tree = Tree::new(self);
+        let tree = Tree::new(&self.spans);
         tree.tops().iter().map(|top| self.shape_of(&tree, *top)).collect()
     }
 
@@ -135,12 +135,12 @@ impl Trace {
 
     /// The trace as a table whose second column is the tree.
     pub fn render(&self) -> String {
-        render::render(self, None)
+        render::render(&self.spans, None)
     }
 
     /// As [`Trace::render`], with a remark on the line of one span.
     pub fn render_with_remark(&self, span_id: &str, remark: &str) -> String {
-        render::render(self, Some((span_id, remark)))
+        render::render(&self.spans, Some((span_id, remark)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::{Span, Trace};
+use crate::Span;
 
 /// The trees of a trace, by the positions of its spans.
 ///
@@ -19,8 +19,8 @@ pub struct Tree<'t> {
 }
 
 impl<'t> Tree<'t> {
-    pub fn new(trace: &'t Trace) -> Self {
-        let spans = &trace.spans[..];
+    /// `spans` are those of one trace.
+    pub fn new(spans: &'t [Span]) -> Self {
         let by_id: HashMap<&str, usize> = spans.iter().enumerate().map(|(at, span)| (&*span.span_id, at)).collect();
         let parent = |span: &Span| by_id.get(span.parent_span_id.as_deref()?).copied();
         let parents: Vec<Option<usize>> = spans.iter().map(parent).collect();
@@ -115,6 +115,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Trace;
 
     fn trace(parents: &[Option<u8>]) -> Trace {
         let spans = parents.iter().enumerate().map(|(at, parent)| Span {
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn a_ring_of_parents_is_a_tree_that_begins_at_its_earliest_span() {
         let trace = trace(&[None, Some(3), Some(1), Some(2), Some(4)]);
-        let tree = Tree::new(&trace);
+        let tree = Tree::new(&trace.spans);
         assert_eq!(tree.tops(), [0, 1, 4]);
         assert_eq!(tree.below(1).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(tree.children(4), [0; 0]);
@@ -139,7 +140,7 @@ mod tests {
         #[test]
         fn every_span_is_in_one_tree_after_its_parent(parents in prop::collection::vec(prop::option::of(0_u8..40), 0..40)) {
             let trace = trace(&parents);
-            let tree = Tree::new(&trace);
+            let tree = Tree::new(&trace.spans);
             let mut order = tree.order().to_vec();
             let place = |at: usize| tree.order().iter().position(|other| *other == at);
             for at in 0..parents.len() {

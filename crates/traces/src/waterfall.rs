@@ -26,7 +26,7 @@ text{fill:#1f2328}.paper{fill:#ffffff}.time{fill:#59636e}.mark{fill:#ffe9a8}
 /// service, and times at the right. A bar that is pale is of work that nobody waits for; a red frame is around what has
 /// failed. The span with the id of `remark` is marked, and the text of `remark` stands above, beside the same mark.
 pub fn waterfall(trace: &Trace, remark: Option<(&str, &str)>) -> String {
-    let tree = Tree::new(trace);
+    let tree = Tree::new(&trace.spans);
     let start = trace.spans.iter().map(|span| span.start).min().unwrap_or_default();
     let end = trace.spans.iter().map(|span| span.end).max().unwrap_or_default();
     let names: Vec<String> = tree.order().iter().map(|at| name(&trace.spans[*at], tree.depth(*at))).collect();

@@ -39,10 +39,7 @@ impl FromStr for NotedSeal {
 
 /// Reads 64 hexadecimal digits.
 fn sha256(digits: &str) -> Option<Vec<u8>> {
-    if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()).collect()
+    hex::decode(digits).ok().filter(|bytes| bytes.len() == 32)
 }
 
 #[cfg(test)]

@@ -3,16 +3,18 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde::Deserialize;
 use service_kit::Shutdown;
 use service_kit::error::{DomainError, ErrorKind, Reason};
 use telemetry::postgres::Db;
 use uuid::Uuid;
 
-use super::plan::PlanError;
+use super::plan::{Plan, PlanError, Window};
 use crate::error::DataError;
 use crate::store;
 use crate::store::assignment::Unmade;
+use crate::store::fill_window::Columns;
 
 /// Assignments read at a time.
 const BATCH: u8 = 100;
@@ -85,22 +87,42 @@ impl Materialiser {
     }
 
     async fn make(&self, unmade: &Unmade) -> Result<(), DataError> {
-        let plan = unmade.plan.as_ref().ok_or(PlanError::OutOfRange);
-        let planned = plan.and_then(|plan| match plan.windows()? {
+        let planned = plan_of(unmade).and_then(|plan| plan.windows()).and_then(|windows| match windows {
             windows if windows.is_empty() && !unmade.has_windows => Err(PlanError::NoWindow),
-            windows => Ok((&plan.time_zone, windows)),
+            windows => Ok(columns(&windows)),
         });
+        let (assignment_id, time_zone) = (unmade.assignment_id, &unmade.time_zone);
         match planned {
-            Ok((time_zone, windows)) if unmade.has_windows => {
-                Ok(store::fill_window::move_unopened(&self.db, unmade.assignment_id, time_zone, &windows).await?)
+            Ok(windows) if unmade.has_windows => {
+                Ok(store::fill_window::move_unopened(&self.db, assignment_id, time_zone, &windows).await?)
             }
-            Ok((time_zone, windows)) => {
-                Ok(store::fill_window::insert(&self.db, unmade.assignment_id, time_zone, &windows).await?)
-            }
+            Ok(windows) => Ok(store::fill_window::insert(&self.db, assignment_id, time_zone, &windows).await?),
             Err(source) => {
-                service_kit::note_failure(&Unplannable { assignment_id: unmade.assignment_id, source });
+                service_kit::note_failure(&Unplannable { assignment_id, source });
                 Ok(())
             }
         }
+    }
+}
+
+fn plan_of(unmade: &Unmade) -> Result<Plan, PlanError> {
+    Ok(Plan {
+        baseline_date: unmade.baseline_date,
+        time_zone: unmade.time_zone.clone(),
+        first_day: unmade.first_day,
+        every_days: unmade.every_days,
+        windows: unmade.windows,
+        opens: unmade.opens,
+        closes: unmade.closes,
+        sync_for: TimeDelta::try_seconds(unmade.sync_for).ok_or(PlanError::OutOfRange)?,
+    })
+}
+
+fn columns(windows: &[Window]) -> Columns {
+    Columns {
+        seqs: windows.iter().map(|window| window.seq).collect(),
+        opens_at: windows.iter().map(|window| window.opens_at).collect(),
+        closes_at: windows.iter().map(|window| window.closes_at).collect(),
+        sync_until: windows.iter().map(|window| window.sync_until).collect(),
     }
 }

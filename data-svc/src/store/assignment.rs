@@ -1,11 +1,10 @@
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use proto::Captured;
-use sqlx::{PgExecutor, query};
+use sqlx::{PgExecutor, query, query_as};
 use uuid::Uuid;
 
 use super::fill_window::Window;
 use super::idempotency::Stored;
-use crate::schedule::plan::Plan;
 use crate::values::{Disposition, Schedule};
 
 /// What the rules must know before a report can be stored.
@@ -49,8 +48,22 @@ pub(crate) struct Unmade {
     pub(crate) assignment_id: Uuid,
     /// Whether it has windows already, in a time zone that the patient has left.
     pub(crate) has_windows: bool,
-    /// `None` when it is longer than the calendar.
-    pub(crate) plan: Option<Plan>,
+    /// Day 0, in the patient's time zone.
+    pub(crate) baseline_date: NaiveDate,
+    /// The patient's, an IANA name.
+    pub(crate) time_zone: String,
+    /// Days from the baseline date to the first window.
+    pub(crate) first_day: i32,
+    /// Days from one window to the next.
+    pub(crate) every_days: i32,
+    /// How many there are to be.
+    pub(crate) windows: i32,
+    /// Local time of day.
+    pub(crate) opens: NaiveTime,
+    /// Local time of day; not later than `opens`: on the day after.
+    pub(crate) closes: NaiveTime,
+    /// How long after a window's end its report may still arrive, in seconds.
+    pub(crate) sync_for: i64,
 }
 
 /// A person's own assignment, with the window that contains `captured_at`, and what the idempotency key has stored
@@ -164,7 +177,8 @@ pub(crate) async fn list(
 /// patient has left. Ordered by id, from the one after `after`.
 pub(crate) async fn list_unmade(executor: impl PgExecutor<'_>, after: Uuid, limit: i64) -> sqlx::Result<Vec<Unmade>> {
     // A look into the index for each assignment, at its last window: nobody reads every window there is.
-    let rows = query!(
+    query_as!(
+        Unmade,
         r#"SELECT assignment_id, baseline_date, enrolment.time_zone, first_day AS "first_day!", every_days AS "every_days!",
                   windows AS "windows!", opens AS "opens!", closes AS "closes!", last.seq IS NOT NULL AS "has_windows!",
                   extract(epoch FROM sync_for)::bigint AS "sync_for!"
@@ -185,20 +199,5 @@ pub(crate) async fn list_unmade(executor: impl PgExecutor<'_>, after: Uuid, limi
         limit,
     )
     .fetch_all(executor)
-    .await?;
-    let unmade = rows.into_iter().map(|row| Unmade {
-        assignment_id: row.assignment_id,
-        has_windows: row.has_windows,
-        plan: TimeDelta::try_seconds(row.sync_for).map(|sync_for| Plan {
-            baseline_date: row.baseline_date,
-            time_zone: row.time_zone,
-            first_day: row.first_day,
-            every_days: row.every_days,
-            windows: row.windows,
-            opens: row.opens,
-            closes: row.closes,
-            sync_for,
-        }),
-    });
-    Ok(unmade.collect())
+    .await
 }

@@ -4,8 +4,6 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, query};
 use uuid::Uuid;
 
-use crate::schedule::plan;
-
 /// Half open: `[opens_at, closes_at)`.
 pub(crate) struct Window {
     pub(crate) window_id: Uuid,
@@ -43,22 +41,12 @@ pub(crate) struct Counts {
 }
 
 /// Windows as arrays of their columns.
-struct Columns {
-    seqs: Vec<i32>,
-    opens_at: Vec<DateTime<Utc>>,
-    closes_at: Vec<DateTime<Utc>>,
-    sync_until: Vec<DateTime<Utc>>,
-}
-
-impl Columns {
-    fn of(windows: &[plan::Window]) -> Self {
-        Self {
-            seqs: windows.iter().map(|window| window.seq).collect(),
-            opens_at: windows.iter().map(|window| window.opens_at).collect(),
-            closes_at: windows.iter().map(|window| window.closes_at).collect(),
-            sync_until: windows.iter().map(|window| window.sync_until).collect(),
-        }
-    }
+pub(crate) struct Columns {
+    /// Places in the plan, from 1.
+    pub(crate) seqs: Vec<i32>,
+    pub(crate) opens_at: Vec<DateTime<Utc>>,
+    pub(crate) closes_at: Vec<DateTime<Utc>>,
+    pub(crate) sync_until: Vec<DateTime<Utc>>,
 }
 
 /// Stores an assignment's windows, computed in a time zone. Windows that another copy of the service has stored stay as
@@ -67,9 +55,9 @@ pub(crate) async fn insert(
     executor: impl PgExecutor<'_>,
     assignment_id: Uuid,
     time_zone: &str,
-    windows: &[plan::Window],
+    windows: &Columns,
 ) -> sqlx::Result<()> {
-    let Columns { seqs, opens_at, closes_at, sync_until } = Columns::of(windows);
+    let Columns { seqs, opens_at, closes_at, sync_until } = windows;
     // No conflict target: with one, two copies that insert at the same time could wait for each other over the
     // exclusion constraint.
     query!(
@@ -78,10 +66,10 @@ pub(crate) async fn insert(
          FROM unnest($2::integer[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[]) AS made
          ON CONFLICT DO NOTHING",
         assignment_id,
-        &seqs,
-        &opens_at,
-        &closes_at,
-        &sync_until,
+        seqs,
+        opens_at,
+        closes_at,
+        sync_until,
         time_zone,
     )
     .execute(executor)
@@ -96,17 +84,17 @@ pub(crate) async fn move_unopened(
     executor: impl PgExecutor<'_>,
     assignment_id: Uuid,
     time_zone: &str,
-    windows: &[plan::Window],
+    windows: &Columns,
 ) -> sqlx::Result<()> {
-    let Columns { seqs, opens_at, closes_at, sync_until } = Columns::of(windows);
+    let Columns { seqs, opens_at, closes_at, sync_until } = windows;
     query!(
         "SELECT clinical.move_windows($1, $2, $3, $4, $5, $6)",
         assignment_id,
         time_zone,
-        &seqs,
-        &opens_at,
-        &closes_at,
-        &sync_until,
+        seqs,
+        opens_at,
+        closes_at,
+        sync_until,
     )
     .execute(executor)
     .await

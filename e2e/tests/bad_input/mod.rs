@@ -10,7 +10,7 @@ mod people;
 mod rules;
 mod surface;
 
-use e2e::{DEADLINE, NURSE, PATIENT, clinical_rows, is_whole, rows, submitted, unhurried};
+use e2e::{DEADLINE, NURSE, PATIENT, clinical_rows, is_whole, rows, submitted, with_long_timeouts};
 use serde_json::json;
 use testkit::client::report;
 use testkit::stack::{Service, Stack};
@@ -19,7 +19,7 @@ use case::Case;
 
 /// A stack without background work, so that only requests can add rows.
 async fn still() -> anyhow::Result<Stack> {
-    let mut stack = unhurried().start().await?;
+    let mut stack = with_long_timeouts().start().await?;
     stack.kill(Service::NotifySvc).await?;
     Ok(stack)
 }

@@ -1,5 +1,5 @@
 use anyhow::{Context, ensure};
-use e2e::{DEADLINE, NURSE, PATIENT, unhurried};
+use e2e::{DEADLINE, NURSE, PATIENT, with_long_timeouts};
 use serde_json::json;
 use testkit::client;
 use testkit::stack::Service;
@@ -8,7 +8,7 @@ use super::driver;
 
 #[tokio::test]
 async fn a_nurse_sees_urgent_reports_first_reviews_one_and_follows_its_trace() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let Some(browser) = driver::open(stack.url(Service::Gateway)).await? else { return Ok(()) };
     let patient = stack.client().login(PATIENT.login, PATIENT.pin).await?;
     let mut urgent = client::report(PATIENT.assignment);
@@ -41,7 +41,7 @@ async fn a_nurse_sees_urgent_reports_first_reviews_one_and_follows_its_trace() -
 
 #[tokio::test]
 async fn support_finds_a_trace_by_what_somebody_pastes() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let Some(browser) = driver::open(stack.url(Service::Gateway)).await? else { return Ok(()) };
     let patient = stack.client().login(PATIENT.login, PATIENT.pin).await?;
     let mut wrong = client::report(PATIENT.assignment);
@@ -65,7 +65,7 @@ async fn support_finds_a_trace_by_what_somebody_pastes() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_link_in_a_mail_leads_to_the_report_after_signing_in() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let Some(browser) = driver::open(stack.url(Service::Gateway)).await? else { return Ok(()) };
     let patient = stack.client().login(PATIENT.login, PATIENT.pin).await?;
     let stored = stack.client().submit_new(&patient, PATIENT.assignment).await?.expect_status(201)?;

@@ -1,5 +1,5 @@
 use anyhow::{Context, ensure};
-use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, unhurried};
+use e2e::{DEADLINE, NURSES_PER_SITE, PATIENT, with_long_timeouts};
 use serde_json::{Value, json};
 use testkit::contract;
 use testkit::stack::{Service, Stack};
@@ -9,7 +9,7 @@ use super::driver::{self, Browser};
 
 /// A stack, and a browser in which [`PATIENT`] looks at the diary.
 async fn diary() -> anyhow::Result<Option<(Stack, Browser)>> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let Some(browser) = driver::open(stack.url(Service::Gateway)).await? else { return Ok(None) };
     browser.sign_in(PATIENT.login, PATIENT.pin).await?;
     browser.go(&format!("/assignments/{}", PATIENT.assignment)).await?;
@@ -149,7 +149,7 @@ async fn what_the_gateway_refuses_is_shown_beside_the_item_with_its_trace() -> a
 
 #[tokio::test]
 async fn the_first_page_is_small_and_asks_nobody_else_for_anything() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let Some(browser) = driver::open(stack.url(Service::Gateway)).await? else { return Ok(()) };
     browser.go("/").await?;
     let loaded = "const entries = [...performance.getEntriesByType('navigation'), \

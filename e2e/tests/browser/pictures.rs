@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use e2e::{NURSE, PATIENT, unhurried};
+use e2e::{NURSE, PATIENT, with_long_timeouts};
 use migrations::demo;
 use testkit::client;
 use testkit::stack::Service;
@@ -12,7 +12,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/images/pages"
 
 #[tokio::test]
 async fn every_page_can_be_used_by_everybody_at_every_size_light_and_dark() -> anyhow::Result<()> {
-    let builder = unhurried().env(Service::Gateway, "EPRO_WEB__DEMO_LOGINS", demo::logins());
+    let builder = with_long_timeouts().env(Service::Gateway, "EPRO_WEB__DEMO_LOGINS", demo::logins());
     let stack = builder.start().await?;
     let Some(browser) = driver::open(stack.url(Service::Gateway)).await? else { return Ok(()) };
     let folder = std::env::var_os("UPDATE_PICTURES").map(|_| Path::new(FOLDER));

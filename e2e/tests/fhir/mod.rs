@@ -7,7 +7,7 @@ mod search;
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
-use e2e::{DEADLINE, NEIGHBOUR, NURSE, NURSES_PER_SITE, OTHER_NURSE, PATIENT, rows, seen, unhurried};
+use e2e::{DEADLINE, NEIGHBOUR, NURSE, NURSES_PER_SITE, OTHER_NURSE, PATIENT, rows, seen, with_long_timeouts};
 use serde_json::{Value, json};
 use testkit::client::{Client, Response, Token};
 use testkit::contract;
@@ -87,7 +87,7 @@ async fn what_goes_in_comes_out_and_a_nurse_sees_the_total() -> anyhow::Result<(
 
 #[tokio::test]
 async fn a_hundred_random_diaries_and_questionnaires_keep_every_answer() -> anyhow::Result<()> {
-    let stack = unhurried().without_rate_limits().start().await?;
+    let stack = with_long_timeouts().without_rate_limits().start().await?;
     let client = stack.client();
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;
     let mut rng = fastrand::Rng::with_seed(41);
@@ -218,7 +218,7 @@ async fn others_see_nothing_of_it() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_submission_is_one_whole_trace_and_says_nothing_of_what_is_in_it() -> anyhow::Result<()> {
-    let stack = unhurried().start().await?;
+    let stack = with_long_timeouts().start().await?;
     let client = stack.client();
     let patient = client.login(PATIENT.login, PATIENT.pin).await?;
     let mut resource = phq9(PATIENT.id, PATIENT.phq9, [0, 1, 0, 1, 0, 1, 0, 1, 0]);

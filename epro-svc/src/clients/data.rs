@@ -2,14 +2,14 @@ use proto::data as pb;
 use proto::data::data_service_client::DataServiceClient;
 use proto::domain::Principal;
 use service_kit::error::CallError;
-use service_kit::grpc::Channel;
+use service_kit::grpc::UpstreamChannel;
 
 /// data-svc.
 #[derive(Debug, Clone)]
-pub(crate) struct Data(DataServiceClient<Channel>);
+pub(crate) struct Data(DataServiceClient<UpstreamChannel>);
 
 impl Data {
-    pub(crate) fn new(channel: Channel) -> Self {
+    pub(crate) fn new(channel: UpstreamChannel) -> Self {
         Self(DataServiceClient::new(channel))
     }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use proto::notify as pb;
 use proto::notify::notify_service_client::NotifyServiceClient;
 use service_kit::error::CallError;
-use service_kit::grpc::Channel;
+use service_kit::grpc::UpstreamChannel;
 use telemetry::{Message, Task};
 use tokio::sync::Semaphore;
 
@@ -13,12 +13,12 @@ const HINTS: usize = 256;
 /// notify-svc.
 #[derive(Debug, Clone)]
 pub(crate) struct Notify {
-    client: NotifyServiceClient<Channel>,
+    client: NotifyServiceClient<UpstreamChannel>,
     permits: Arc<Semaphore>,
 }
 
 impl Notify {
-    pub(crate) fn new(channel: Channel) -> Self {
+    pub(crate) fn new(channel: UpstreamChannel) -> Self {
         Self { client: NotifyServiceClient::new(channel), permits: Arc::new(Semaphore::new(HINTS)) }
     }
 

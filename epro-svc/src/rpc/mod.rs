@@ -6,6 +6,7 @@ mod review_report;
 mod submit_report;
 
 use proto::domain::{Principal, Role};
+use service_kit::attribute::RULE_ID;
 use service_kit::error::Reason;
 use sha2::{Digest, Sha256};
 
@@ -25,7 +26,7 @@ fn principal_as(role: Role, principal: Option<Principal>) -> Result<Principal, R
 
 /// Runs the rules; the error contains all that are broken.
 fn validate(rules: impl FnOnce() -> Vec<Broken>) -> Result<(), ReportError> {
-    let broken = telemetry::checked("validate report", rules);
+    let broken = telemetry::checked("validate report", RULE_ID, Broken::rule, rules);
     if broken.is_empty() { Ok(()) } else { Err(ReportError::Invalid(broken.into_iter().map(Into::into).collect())) }
 }
 

@@ -16,9 +16,7 @@ mod retired;
 mod text;
 mod window;
 
-use service_kit::attribute::RULE_ID;
 use service_kit::error::Violation;
-use telemetry::BrokenRule;
 
 use crate::capture::Capture;
 use crate::filled_in::FilledIn;
@@ -67,12 +65,9 @@ impl Broken {
         let escaped = link_id.replace('~', "~0").replace('/', "~1");
         Self { rule, pointer: format!("/answers/{escaped}") }
     }
-}
 
-impl BrokenRule for Broken {
-    const ATTRIBUTE: &'static str = RULE_ID;
-
-    fn rule(&self) -> &'static str {
+    /// The rule's id.
+    pub(crate) fn rule(&self) -> &'static str {
         self.rule
     }
 }

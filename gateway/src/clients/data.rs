@@ -2,17 +2,17 @@ use proto::data as pb;
 use proto::data::data_service_client::DataServiceClient;
 use proto::domain::Principal;
 use service_kit::error::CallError;
-use service_kit::grpc::Channel;
+use service_kit::grpc::UpstreamChannel;
 use uuid::Uuid;
 
 use crate::extract::{EventPage, Languages, Page};
 
 /// data-svc, for reads.
 #[derive(Debug, Clone)]
-pub(crate) struct Data(DataServiceClient<Channel>);
+pub(crate) struct Data(DataServiceClient<UpstreamChannel>);
 
 impl Data {
-    pub(crate) fn new(channel: Channel) -> Self {
+    pub(crate) fn new(channel: UpstreamChannel) -> Self {
         Self(DataServiceClient::new(channel))
     }
 

@@ -1,14 +1,14 @@
 use proto::report as pb;
 use proto::report::report_service_client::ReportServiceClient;
 use service_kit::error::CallError;
-use service_kit::grpc::Channel;
+use service_kit::grpc::UpstreamChannel;
 
 /// epro-svc.
 #[derive(Debug, Clone)]
-pub(crate) struct Report(ReportServiceClient<Channel>);
+pub(crate) struct Report(ReportServiceClient<UpstreamChannel>);
 
 impl Report {
-    pub(crate) fn new(channel: Channel) -> Self {
+    pub(crate) fn new(channel: UpstreamChannel) -> Self {
         Self(ReportServiceClient::new(channel))
     }
 

@@ -2,17 +2,17 @@ use proto::domain::Principal;
 use proto::user as pb;
 use proto::user::user_service_client::UserServiceClient;
 use service_kit::error::CallError;
-use service_kit::grpc::Channel;
+use service_kit::grpc::UpstreamChannel;
 use uuid::Uuid;
 
 use crate::extract::Page;
 
 /// user-svc.
 #[derive(Debug, Clone)]
-pub(crate) struct User(UserServiceClient<Channel>);
+pub(crate) struct User(UserServiceClient<UpstreamChannel>);
 
 impl User {
-    pub(crate) fn new(channel: Channel) -> Self {
+    pub(crate) fn new(channel: UpstreamChannel) -> Self {
         Self(UserServiceClient::new(channel))
     }
 

@@ -1,8 +1,8 @@
+mod settings;
+
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 
 use governor::Quota;
-use serde::Deserialize;
 use service_kit::http::networks_of;
 use uuid::Uuid;
 
@@ -10,71 +10,7 @@ use super::budget::{Each, EachAddress, Key, Shared};
 use super::known::Known;
 use super::session;
 use crate::problem::Problem;
-
-/// The block `rate_limits`. A burst of requests may come at once; after it, the rate applies.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RateLimits {
-    address: OfAddress,
-    login: PerMinute,
-    all_logins: PerSecond,
-    access_token: PerSecond,
-    person: PerSecond,
-    refresh_token: PerMinute,
-    all_activations: PerSecond,
-}
-
-/// The limits of one address.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OfAddress {
-    logins: PerMinute,
-    activations: PerMinute,
-    refreshes: PerMinute,
-    strangers: PerMinute,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PerMinute {
-    per_minute: NonZeroU32,
-    burst: NonZeroU32,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PerSecond {
-    per_second: NonZeroU32,
-    burst: NonZeroU32,
-}
-
-impl PerMinute {
-    fn times(self, factor: NonZeroU32) -> Self {
-        let times = |number: NonZeroU32| number.saturating_mul(factor);
-        Self { per_minute: times(self.per_minute), burst: times(self.burst) }
-    }
-}
-
-/// The budget of a whole IPv6 /48, which one subscriber may have, is this many times the budget of an address.
-const OF_SUBSCRIBER: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
-
-impl From<PerMinute> for EachAddress {
-    fn from(limit: PerMinute) -> Self {
-        Self::new(limit.into(), limit.times(OF_SUBSCRIBER).into())
-    }
-}
-
-impl From<PerMinute> for Quota {
-    fn from(limit: PerMinute) -> Self {
-        Self::per_minute(limit.per_minute).allow_burst(limit.burst)
-    }
-}
-
-impl From<PerSecond> for Quota {
-    fn from(limit: PerSecond) -> Self {
-        Self::per_second(limit.per_second).allow_burst(limit.burst)
-    }
-}
+pub(crate) use settings::RateLimits;
 
 /// The owner of the budget of a request with a token: its session, or the token itself if it names no session.
 #[derive(Hash)]
@@ -202,7 +138,9 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::num::NonZeroU32;
 
+    use super::settings::{OfAddress, PerMinute, PerSecond};
     use super::*;
 
     /// A burst of `address` from one address, of `each` for one subject, of `all` for everybody.

@@ -2,7 +2,6 @@
 
 mod answers;
 mod disposition;
-mod hexadecimal;
 
 mod notification_page;
 mod questionnaire;
@@ -16,7 +15,6 @@ mod urgent_revision;
 
 pub(crate) use answers::Answers;
 pub(crate) use disposition::Disposition;
-pub(crate) use hexadecimal::hexadecimal;
 pub(crate) use notification_page::{NotificationPage, NotificationState};
 pub(crate) use questionnaire::{QuestionnaireReference, TitledQuestionnaire};
 pub(crate) use report_page::ReportPage;

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::extract::{Anyone, Languages};
 use crate::problem::Problem;
-use crate::representation::{hexadecimal, rfc3339};
+use crate::representation::rfc3339;
 use crate::router::Shared;
 
 /// Maximum number of characters of a questionnaire's name or version.
@@ -92,7 +92,7 @@ impl Questionnaire {
             version: questionnaire.version,
             url: questionnaire.url,
             language: questionnaire.language,
-            sha256: hexadecimal(&questionnaire.sha256),
+            sha256: hex::encode(&questionnaire.sha256),
             retired_at: questionnaire.retired_at.map(|time| rfc3339(Some(time))).transpose()?,
             definition: serde_json::from_str(&questionnaire.definition).map_err(|_| Problem::INTERNAL)?,
         })

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::extract::{EventCursor, EventPage, Nurse, PathId};
 use crate::problem::Problem;
-use crate::representation::{hexadecimal, rfc3339};
+use crate::representation::rfc3339;
 use crate::router::Shared;
 
 /// Some audit events of a report in all its revisions, and of the enrolment that it belongs to; oldest first.
@@ -108,9 +108,9 @@ impl TryFrom<pb::AuditEvent> for AuditEvent {
             actor_role: event.actor_role,
             action: event.action,
             object_id: event.object_id,
-            before_hash: event.before_hash.as_deref().map(hexadecimal),
-            after_hash: hexadecimal(&event.after_hash),
-            context_hash: event.context_hash.as_deref().map(hexadecimal),
+            before_hash: event.before_hash.as_deref().map(hex::encode),
+            after_hash: hex::encode(&event.after_hash),
+            context_hash: event.context_hash.as_deref().map(hex::encode),
             changes: event
                 .changes
                 .map(|text| serde_json::from_str(&text))
@@ -119,8 +119,8 @@ impl TryFrom<pb::AuditEvent> for AuditEvent {
             reason: event.reason,
             trace_id: event.trace_id,
             recorded_at: rfc3339(event.recorded_at)?,
-            prev_hash: hexadecimal(&event.prev_hash),
-            hash: hexadecimal(&event.hash),
+            prev_hash: hex::encode(&event.prev_hash),
+            hash: hex::encode(&event.hash),
         })
     }
 }

@@ -13,7 +13,7 @@ use telemetry::smtp::{Error, Mailer};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::{Channel, Message, Outcome};
+use super::{Message, Outcome, Sender};
 
 const SUBJECT: &str = "ePRO: a new report needs review";
 const URGENT_SUBJECT: &str = "URGENT ePRO: a new report needs review";
@@ -65,7 +65,7 @@ impl Email {
 }
 
 #[tonic::async_trait]
-impl Channel for Email {
+impl Sender for Email {
     fn name(&self) -> &'static str {
         "email"
     }

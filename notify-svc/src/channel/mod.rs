@@ -1,6 +1,6 @@
 //! The ways to reach a nurse.
 //!
-//! To add one, write `channel/<name>.rs` with its template and add its line to [`Channels`].
+//! To add one, write `channel/<name>.rs` with its template and add its line to [`Senders`].
 
 pub(crate) mod email;
 mod outcome;
@@ -9,7 +9,7 @@ pub(crate) mod sms;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use proto::data::Channel as ChannelId;
+use proto::data::Channel;
 use proto::user::Contact;
 
 pub(crate) use outcome::Outcome;
@@ -27,10 +27,10 @@ pub(crate) struct Message {
     pub(crate) text: String,
 }
 
-/// A way to reach a nurse.
+/// Sends messages on one channel.
 #[tonic::async_trait]
-pub(crate) trait Channel: std::fmt::Debug + Send + Sync {
-    /// Its name, also that of the message's template.
+pub(crate) trait Sender: std::fmt::Debug + Send + Sync {
+    /// The channel's name, also that of the message's template.
     fn name(&self) -> &'static str;
 
     /// Name of the span that sends, as the trace shows it.
@@ -43,42 +43,43 @@ pub(crate) trait Channel: std::fmt::Debug + Send + Sync {
     async fn send(&self, message: Message) -> Outcome;
 }
 
-/// A channel and whether its provider is to be left alone.
+/// A sender and whether its provider is to be left alone.
 #[derive(Debug)]
-pub(crate) struct GuardedChannel {
-    pub(crate) channel: Arc<dyn Channel>,
+pub(crate) struct GuardedSender {
+    pub(crate) sender: Arc<dyn Sender>,
     pub(crate) breaker: Breaker,
 }
 
-/// The registry of channels.
+/// A sender for each channel.
 #[derive(Debug)]
-pub(crate) struct Channels {
-    sms: GuardedChannel,
-    email: GuardedChannel,
+pub(crate) struct Senders {
+    sms: GuardedSender,
+    email: GuardedSender,
 }
 
-impl Channels {
+impl Senders {
     pub(crate) fn new(sms: &sms::Config, email: &email::Config, breaker: breaker::Config) -> anyhow::Result<Self> {
-        let guarded = |channel| GuardedChannel { channel, breaker: Breaker::new(breaker) };
+        let guarded = |sender| GuardedSender { sender, breaker: Breaker::new(breaker) };
         Ok(Self { sms: guarded(Arc::new(sms::Sms::new(sms)?)), email: guarded(Arc::new(email::Email::new(email)?)) })
     }
 
     /// How long the slowest message takes at most.
     pub(crate) fn longest(&self) -> Duration {
-        self.sms.channel.longest().max(self.email.channel.longest())
+        self.sms.sender.longest().max(self.email.sender.longest())
     }
 
-    pub(crate) fn get(&self, id: ChannelId) -> Option<&GuardedChannel> {
-        match id {
-            ChannelId::Sms => Some(&self.sms),
-            ChannelId::Email => Some(&self.email),
-            ChannelId::Unspecified => None,
+    pub(crate) fn get(&self, channel: Channel) -> Option<&GuardedSender> {
+        match channel {
+            Channel::Sms => Some(&self.sms),
+            Channel::Email => Some(&self.email),
+            Channel::Unspecified => None,
         }
     }
 
     /// The channels whose providers are to be given so much now.
-    pub(crate) fn with_circuit(&self, circuit: Circuit, now: Instant) -> Vec<ChannelId> {
-        let lines = [(ChannelId::Sms, &self.sms), (ChannelId::Email, &self.email)];
-        lines.into_iter().filter(|(_, line)| line.breaker.circuit(now) == circuit).map(|(id, _)| id).collect()
+    pub(crate) fn with_circuit(&self, circuit: Circuit, now: Instant) -> Vec<Channel> {
+        let senders = [(Channel::Sms, &self.sms), (Channel::Email, &self.email)];
+        let fitting = senders.into_iter().filter(|(_, guarded)| guarded.breaker.circuit(now) == circuit);
+        fitting.map(|(channel, _)| channel).collect()
     }
 }

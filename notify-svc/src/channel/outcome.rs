@@ -1,8 +1,5 @@
 use std::time::Duration;
 
-use service_kit::attribute::DELIVERY_OUTCOME;
-use telemetry::Classified;
-
 /// What an attempt came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -55,12 +52,9 @@ impl Outcome {
             Self::NoRecipient | Self::Unaddressable | Self::Busy | Self::Panic => None,
         }
     }
-}
 
-impl Classified for Outcome {
-    const ATTRIBUTE: &'static str = DELIVERY_OUTCOME;
-
-    fn class(&self) -> &'static str {
+    /// Its word on spans and in the records.
+    pub(crate) fn class(&self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
             Self::NoRecipient => "no_recipient",

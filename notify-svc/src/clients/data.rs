@@ -3,7 +3,7 @@ use std::time::Duration;
 use proto::data as pb;
 use proto::data::data_service_client::DataServiceClient;
 use service_kit::error::{CallError, DomainError as _, ErrorKind};
-use service_kit::grpc::Channel;
+use service_kit::grpc::UpstreamChannel;
 use tokio::time::sleep;
 
 use crate::channel::Outcome;
@@ -14,7 +14,7 @@ const AGAIN_AFTER: [Duration; 3] = [Duration::from_millis(200), Duration::from_s
 
 /// data-svc.
 #[derive(Debug, Clone)]
-pub(crate) struct Data(DataServiceClient<Channel>);
+pub(crate) struct Data(DataServiceClient<UpstreamChannel>);
 
 /// How long recording an outcome takes at most, if one call may take `timeout`.
 pub(crate) fn longest_record(timeout: Duration) -> Duration {
@@ -22,7 +22,7 @@ pub(crate) fn longest_record(timeout: Duration) -> Duration {
 }
 
 impl Data {
-    pub(crate) fn new(channel: Channel) -> Self {
+    pub(crate) fn new(channel: UpstreamChannel) -> Self {
         Self(DataServiceClient::new(channel))
     }
 

@@ -1,14 +1,14 @@
 use proto::user as pb;
 use proto::user::user_service_client::UserServiceClient;
 use service_kit::error::CallError;
-use service_kit::grpc::Channel;
+use service_kit::grpc::UpstreamChannel;
 
 /// user-svc.
 #[derive(Debug, Clone)]
-pub(crate) struct User(UserServiceClient<Channel>);
+pub(crate) struct User(UserServiceClient<UpstreamChannel>);
 
 impl User {
-    pub(crate) fn new(channel: Channel) -> Self {
+    pub(crate) fn new(channel: UpstreamChannel) -> Self {
         Self(UserServiceClient::new(channel))
     }
 

@@ -32,10 +32,19 @@ const EXCEPTION: &str = "disallowed_methods";
 /// The most lines of a service's `main.rs`, which only starts its library.
 const MAIN_LINES: usize = 40;
 
+/// The longest file. The longest function is in `clippy.toml`.
+const LINES: usize = 300;
+
 pub(super) fn check(sources: &[Source]) -> Vec<String> {
     let checked = sources.iter().filter(|source| !EXEMPT.iter().any(|folder| source.path.starts_with(folder)));
     let library = sources.iter().filter(|source| LIBRARIES.iter().any(|folder| source.path.starts_with(folder)));
-    checked.flat_map(check_one).chain(library.flat_map(check_library)).collect()
+    let long = sources.iter().filter_map(check_length);
+    checked.flat_map(check_one).chain(library.flat_map(check_library)).chain(long).collect()
+}
+
+fn check_length(source: &Source) -> Option<String> {
+    let (path, lines) = (&source.path, source.text.lines().count());
+    (lines > LINES).then(|| format!("{path} has {lines} lines, more than {LINES}: split it by what it does instead"))
 }
 
 fn check_library(source: &Source) -> Vec<String> {
@@ -157,6 +166,16 @@ mod tests {
         assert_eq!(told("crates/traces/src/tree.rs", "// Two nurses.").len(), 1);
         assert_eq!(told("crates/service-kit/src/lib.rs", "// The outbox."), Vec::<String>::new());
         assert_eq!(told("crates/telemetry/src/task.rs", "fn reprocess() {}"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_long_file_is_found_wherever_it_is() {
+        let longest = "//\n".repeat(LINES);
+        for path in ["crates/telemetry/src/span.rs", "e2e/tests/reads.rs"] {
+            assert_eq!(told(path, &longest), Vec::<String>::new());
+            let expected = format!("{path} has 301 lines, more than 300: split it by what it does instead");
+            assert_eq!(told(path, &format!("{longest}//\n")), [expected]);
+        }
     }
 
     #[test]

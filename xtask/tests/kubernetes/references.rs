@@ -18,7 +18,7 @@ const GIVEN: [(&str, &[&str]); 5] = [
     ("jaeger-store", &["url", "username", "password", "ca.crt"]),
 ];
 
-/// The keys of all ConfigMaps and Secrets that pods can use.
+/// The keys of all `ConfigMap`s and Secrets that pods can use.
 fn known(cluster: &Cluster, overlay: &str) -> BTreeMap<(&'static str, String), BTreeSet<String>> {
     let keys = |object: &Value, member: &str| {
         object[member].as_object().into_iter().flatten().map(|it| it.0.clone()).collect()

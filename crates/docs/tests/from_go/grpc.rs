@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use docs::stock::stock_client::StockClient;
 use docs::stock::stock_server::{Stock, StockServer};
 use docs::stock::{ReserveRequest, ReserveResponse};
-use telemetry::grpc::{Channel, ServerLayer};
+use telemetry::grpc::{ServerLayer, TracedChannel};
 use telemetry::{Telemetry, step};
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
@@ -47,7 +47,7 @@ async fn reserve(address: SocketAddr, sku: &str) -> anyhow::Result<()> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
     let sku = sku.to_owned();
     // ANCHOR: client
-    let mut stock = StockClient::new(Channel::new(&endpoint, "stock"));
+    let mut stock = StockClient::new(TracedChannel::new(&endpoint, "stock"));
     stock.reserve(ReserveRequest { sku }).await?;
     // ANCHOR_END: client
     Ok(())

@@ -20,9 +20,8 @@ use webpki::EndEntityCert;
 
 use super::Mesh;
 use crate::attribute::CONNECTION_LIMIT;
-use crate::intake::REFUSED;
 use crate::network::Networks;
-use crate::pool::{Pool, Share};
+use crate::pool::{Pool, REFUSED, Share};
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);

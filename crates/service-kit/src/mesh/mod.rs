@@ -107,9 +107,9 @@ impl Config {
     }
 
     /// What asks this service itself for its health: it expects the very certificate.
-    pub(crate) fn own_connector(&self) -> anyhow::Result<Connector> {
+    pub(crate) fn pinned_connector(&self) -> anyhow::Result<Connector> {
         let certificate = self.certificate.clone();
-        let make = move || tls::own_client("mesh.certificate", &certificate, tls::HTTP_2);
+        let make = move || tls::pinned_client("mesh.certificate", &certificate, tls::HTTP_2);
         Connector::new(Arc::new(Reloaded::new(vec![self.certificate.clone()], make)?), "localhost")
     }
 

@@ -17,7 +17,7 @@ use super::*;
 use crate::fault::Faults;
 use crate::grpc::{Upstream, serve};
 use crate::health::{Probe, Readiness};
-use crate::service::Shutdown;
+use crate::shutdown::Shutdown;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -12,8 +12,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
-use crate::propagation::{RANDOM, trace_state_text};
-use crate::sampling::{KNOWN_FLAGS, packed_threshold};
+use crate::trace_state::{self, KNOWN_FLAGS, RANDOM, packed_threshold};
 
 /// Encodes the spans of one process.
 pub(super) struct Encoder {
@@ -195,7 +194,7 @@ fn place(buffer: &mut Vec<u8>, span: &SpanContext) {
             let left = rest.len();
             bytes(buffer, 3, text.get(..text.len() - left).unwrap_or_default());
         }
-        None => text(buffer, 3, &trace_state_text(span)),
+        None => text(buffer, 3, &trace_state::text(span)),
     }
 }
 

@@ -8,7 +8,7 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::config::Errors;
-use crate::sampling;
+use crate::trace_state;
 
 /// What this process has of traces that nobody has decided to keep: they wait until something fails, or is known to have
 /// ended well.
@@ -176,7 +176,7 @@ impl State {
 
 /// A span as it is exported: sampled, with an unknown probability.
 fn kept(mut span: SpanData) -> SpanData {
-    span.span_context = sampling::kept(&span.span_context);
+    span.span_context = trace_state::kept(&span.span_context);
     span
 }
 

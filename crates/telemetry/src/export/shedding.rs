@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::trace::{SpanContext, TraceId};
 
-use crate::sampling::{self, Threshold};
+use crate::trace_state::{self, Threshold};
 
 /// How often at most the share of traces that stay is halved: of 1,024 one stays.
 const HALVINGS: u8 = 10;
@@ -66,13 +66,13 @@ impl Shedding {
         if self.halvings == 0 || self.failed.contains(&span.trace_id()) {
             return Some(0);
         }
-        threshold(self.halvings).keeps(sampling::randomness(span)).then_some(self.halvings)
+        threshold(self.halvings).keeps(trace_state::randomness(span)).then_some(self.halvings)
     }
 }
 
 /// What a span says after it has stayed while others were shed: it stands for more.
 pub(super) fn marked(span: &SpanContext, halvings: u8) -> Option<SpanContext> {
-    if halvings == 0 { None } else { sampling::raised(span, threshold(halvings)) }
+    if halvings == 0 { None } else { trace_state::raised(span, threshold(halvings)) }
 }
 
 fn threshold(halvings: u8) -> Threshold {

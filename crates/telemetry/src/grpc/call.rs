@@ -85,12 +85,12 @@ impl Call {
     /// so in them.
     pub(super) fn end_in(mut self, code: Code, headers: &mut HeaderMap) {
         if self.side == Side::Client {
-            self.telemetry.0.heed(self.boundary, &self.span.span_context(), headers);
+            self.telemetry.0.keep_if_answer_says(self.boundary, &self.span.span_context(), headers);
         }
         let place = self.span.span_context();
         self.record(code);
         if self.side == Side::Server {
-            self.telemetry.0.tell(self.boundary, &place, headers);
+            self.telemetry.0.respond_if_kept(self.boundary, &place, headers);
         }
     }
 

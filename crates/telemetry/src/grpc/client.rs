@@ -12,14 +12,15 @@ use tower_service::Service;
 
 use super::call::{Call, Side};
 use super::{GRPC, TracedBody, method};
+use crate::attached::Attached;
 use crate::conventions::{RPC_SYSTEM_NAME, SERVER_ADDRESS, SERVER_PORT, SERVICE_PEER_NAME};
 use crate::propagation::Boundary;
-use crate::span::{Attached, Span};
+use crate::span::Span;
 use crate::telemetry::Owner;
 
 /// A tonic channel whose every call is a CLIENT span and carries the trace onwards, to one's own services.
 #[derive(Debug, Clone)]
-pub struct Channel<S = transport::Channel> {
+pub struct TracedChannel<S = transport::Channel> {
     inner: S,
     server: Arc<Server>,
     boundary: Boundary,
@@ -33,7 +34,7 @@ struct Server {
     port: Option<u16>,
 }
 
-impl Channel {
+impl TracedChannel {
     /// A channel that connects when it is first used and again after every loss. `peer` is the `service.name` of
     /// the other side.
     ///
@@ -43,8 +44,8 @@ impl Channel {
     }
 }
 
-impl<S> Channel<S> {
-    /// As [`Channel::new`], over a service that sends requests to the server at `uri` in some other way. What it decides,
+impl<S> TracedChannel<S> {
+    /// As [`TracedChannel::new`], over a service that sends requests to the server at `uri` in some other way. What it decides,
     /// such as that a call has taken too long, is how the call ended to its span.
     pub fn over(inner: S, uri: &Uri, peer: &'static str) -> Self {
         Self { inner, server: Arc::new(Server::new(uri, peer)), boundary: Boundary::Mesh, owner: Owner::of_caller() }
@@ -72,7 +73,7 @@ impl Server {
     }
 }
 
-impl<S, B, R> Service<Request<B>> for Channel<S>
+impl<S, B, R> Service<Request<B>> for TracedChannel<S>
 where
     S: Service<Request<B>, Response = Response<R>, Error: std::error::Error + 'static>,
 {
@@ -89,7 +90,7 @@ where
         let method: Option<Arc<str>> = method(request.uri().path()).map(Arc::from);
         let name = || method.as_deref().unwrap_or(GRPC).to_owned();
         let span = Span::start(&telemetry.0, parent, Side::Client.kind(), name, || self.server.attributes());
-        telemetry.0.release(self.boundary, span.context(), request.headers_mut());
+        telemetry.0.inject(self.boundary, span.context(), request.headers_mut());
         let future = span.within(|| self.inner.call(request));
         let future = span.attach(future);
         Calling { future, call: Some(Call::new(telemetry, span, Side::Client, self.boundary, method)) }
@@ -97,7 +98,7 @@ where
 }
 
 pin_project! {
-    /// The answer to a call of a [`Channel`], within its span.
+    /// The answer to a call of a [`TracedChannel`], within its span.
     pub struct Calling<F> {
         #[pin]
         future: Attached<F>,

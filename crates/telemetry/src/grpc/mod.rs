@@ -8,7 +8,7 @@ mod client;
 mod server;
 
 pub use body::TracedBody;
-pub use client::{Calling, Channel};
+pub use client::{Calling, TracedChannel};
 pub use server::{Answering, Server, ServerLayer};
 
 pub use crate::grpc_status::code_name;

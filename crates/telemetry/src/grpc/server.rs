@@ -12,9 +12,10 @@ use tower_service::Service;
 
 use super::call::{Call, Side};
 use super::{GRPC, TracedBody, method};
+use crate::attached::Attached;
 use crate::conventions::RPC_SYSTEM_NAME;
 use crate::propagation::Boundary;
-use crate::span::{Attached, Span};
+use crate::span::Span;
 use crate::telemetry::Owner;
 
 /// Gives every call a SERVER span in its caller's trace, and the log a line for each.
@@ -85,7 +86,7 @@ where
         }
         let (telemetry, base) = self.layer.owner.at_entry();
         let boundary = self.layer.boundary(request.extensions());
-        let origin = telemetry.0.admit(boundary, request.headers(), base);
+        let origin = telemetry.0.extract(boundary, request.headers(), base);
         let method = method(request.uri().path());
         let name = || method.unwrap_or(GRPC).to_owned();
         let attributes = || vec![KeyValue::new(RPC_SYSTEM_NAME, GRPC)];

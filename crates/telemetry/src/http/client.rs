@@ -124,14 +124,14 @@ impl Request<'_> {
         let span = Span::start(&telemetry.0, parent, SpanKind::Client, || self.name(), || self.attributes());
         let answer = match self.builder.build() {
             Ok(mut request) => {
-                telemetry.0.release(self.client.boundary, span.context(), request.headers_mut());
+                telemetry.0.inject(self.client.boundary, span.context(), request.headers_mut());
                 span.attach(self.client.client.execute(request)).await
             }
             Err(error) => Err(error),
         };
         match &answer {
             Ok(response) => {
-                telemetry.0.heed(self.client.boundary, &span.span_context(), response.headers());
+                telemetry.0.keep_if_answer_says(self.client.boundary, &span.span_context(), response.headers());
                 let status = response.status();
                 span.set(HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16()));
                 if status.is_client_error() || status.is_server_error() {

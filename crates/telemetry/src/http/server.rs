@@ -13,12 +13,13 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::known_method;
+use crate::attached::Attached;
 use crate::conventions::{
     ERROR_TYPE, HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE, NETWORK_PROTOCOL_VERSION, OTHER, URL_PATH,
     URL_SCHEME,
 };
 use crate::propagation::{self, Boundary};
-use crate::span::{Attached, Span, cancellation_cause};
+use crate::span::{Span, cancellation_cause};
 use crate::telemetry::{Owner, Telemetry};
 
 /// Gives every request a SERVER span named `{method} {route}`, every response the headers `traceresponse` and
@@ -101,7 +102,7 @@ where
             return Answering { future: Attached::nowhere(self.inner.call(request)), call: None };
         }
         let (telemetry, base) = self.layer.owner.at_entry();
-        let origin = telemetry.0.admit(self.layer.boundary(request.headers()), request.headers(), base);
+        let origin = telemetry.0.extract(self.layer.boundary(request.headers()), request.headers(), base);
         let facts = Facts::of(&request, self.layer.over_tls);
         let span = Span::start(
             &telemetry.0,
@@ -198,7 +199,7 @@ impl Call {
         let place = self.span.span_context();
         self.telemetry.0.keep_if_slow(&place, || self.facts.name(), self.started.elapsed());
         // The caller learns where in which trace the work was done.
-        propagation::respond(&self.telemetry.0.told(&place), response.headers_mut());
+        propagation::respond(&self.telemetry.0.as_kept(&place), response.headers_mut());
         self.record(&End::Answered(response.status()));
     }
 

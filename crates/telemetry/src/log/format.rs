@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
@@ -7,7 +7,6 @@ use tracing::{Event, Level};
 
 use super::json::Json;
 use super::text::Text;
-use super::time::Timestamp;
 use super::value::message_first;
 use super::{LogFormat, value};
 
@@ -16,6 +15,11 @@ use super::{LogFormat, value};
 pub(crate) enum Format {
     Json(Arc<Json>),
     Text(Arc<Text>),
+}
+
+/// A clock that is before 1970 shows its beginning: there is no text for what was before.
+fn now() -> SystemTime {
+    SystemTime::now().max(UNIX_EPOCH)
 }
 
 impl Format {
@@ -28,7 +32,7 @@ impl Format {
 
     /// Adds an event as a line, with the ids of the trace it happens in.
     pub(super) fn event(&self, line: &mut Vec<u8>, event: &Event<'_>) {
-        let time = Timestamp::of(SystemTime::now());
+        let time = now();
         let (level, target) = (*event.metadata().level(), event.metadata().target());
         let trace = |with: &mut dyn FnMut(&SpanContext)| {
             Context::map_current(|context| {
@@ -41,14 +45,14 @@ impl Format {
         };
         match self {
             Self::Json(json) => {
-                json.begin(line, &time, level, target);
+                json.begin(line, time, level, target);
                 trace(&mut |span| Json::trace(line, span));
                 let fields = event.metadata().fields();
                 message_first(event, |field, value| Json::field(line, fields, field, value));
                 Json::end(line);
             }
             Self::Text(text) => {
-                text.begin(line, &time, level);
+                text.begin(line, time, level);
                 message_first(event, |field, value| Text::field(line, field.name(), value));
                 trace(&mut |span| Text::trace(line, span));
                 Text::end(line);
@@ -59,16 +63,16 @@ impl Format {
     /// Adds the line that tells of lines which are not there.
     pub(super) fn dropped(&self, line: &mut Vec<u8>, lines: u64) {
         const MESSAGE: value::Value<'static> = value::Value::Text("log lines were dropped");
-        let time = Timestamp::of(SystemTime::now());
+        let time = now();
         match self {
             Self::Json(json) => {
-                json.begin(line, &time, Level::WARN, module_path!());
+                json.begin(line, time, Level::WARN, module_path!());
                 Json::pair(line, value::MESSAGE, MESSAGE);
                 Json::pair(line, "lines", value::Value::Unsigned(lines));
                 Json::end(line);
             }
             Self::Text(text) => {
-                text.begin(line, &time, Level::WARN);
+                text.begin(line, time, Level::WARN);
                 Text::field(line, value::MESSAGE, MESSAGE);
                 Text::field(line, "lines", value::Value::Unsigned(lines));
                 Text::end(line);

@@ -1,11 +1,12 @@
 use std::borrow::Cow;
+use std::io::Write;
+use std::time::SystemTime;
 
 use opentelemetry::trace::SpanContext;
 use serde::Serialize;
 use tracing::Level;
 use tracing::field::{Field, FieldSet};
 
-use super::time::Timestamp;
 use super::value::Value;
 
 /// Keys that every line has. An event's own field of such a name gets an underscore at its end.
@@ -23,9 +24,10 @@ impl Json {
         Self { service: serde_json::Value::from(service).to_string() }
     }
 
-    pub(super) fn begin(&self, line: &mut Vec<u8>, time: &Timestamp, level: Level, target: &str) {
+    pub(super) fn begin(&self, line: &mut Vec<u8>, time: SystemTime, level: Level, target: &str) {
         line.extend_from_slice(b"{\"timestamp\":\"");
-        line.extend_from_slice(time.micros());
+        // Memory takes every byte.
+        let _ = write!(line, "{}", humantime::format_rfc3339_micros(time));
         line.extend_from_slice(b"\",\"level\":\"");
         line.extend_from_slice(level.as_str().as_bytes());
         line.extend_from_slice(b"\",\"service\":");
@@ -80,8 +82,8 @@ fn put(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
 }
 
 fn hex(line: &mut Vec<u8>, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        line.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    }
+    let end = line.len();
+    line.resize(end + 2 * bytes.len(), b'0');
+    // It has just been made as long as that.
+    let _ = hex::encode_to_slice(bytes, &mut line[end..]);
 }

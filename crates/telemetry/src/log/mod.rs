@@ -3,7 +3,6 @@
 mod format;
 mod json;
 mod text;
-mod time;
 mod value;
 mod writer;
 

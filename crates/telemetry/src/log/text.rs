@@ -1,10 +1,10 @@
 use std::fmt;
 use std::io::Write;
+use std::time::SystemTime;
 
 use opentelemetry::trace::SpanContext;
 use tracing::Level;
 
-use super::time::Timestamp;
 use super::value::{MESSAGE, Value};
 
 /// How much of a trace id a person needs to find the trace.
@@ -22,10 +22,10 @@ impl Text {
         Self { service: Printable(service).to_string(), coloured }
     }
 
-    pub(super) fn begin(&self, line: &mut Vec<u8>, time: &Timestamp, level: Level) {
-        line.extend_from_slice(time.millis());
+    pub(super) fn begin(&self, line: &mut Vec<u8>, time: SystemTime, level: Level) {
+        let time = humantime::format_rfc3339_millis(time);
         let (colour, end) = if self.coloured { (colour(level), "\x1b[0m") } else { ("", "") };
-        put(line, format_args!("Z {colour}{:>5}{end} {}:", level.as_str(), self.service));
+        put(line, format_args!("{time} {colour}{:>5}{end} {}:", level.as_str(), self.service));
     }
 
     pub(super) fn field(line: &mut Vec<u8>, name: &str, value: Value<'_>) {

@@ -38,7 +38,7 @@ impl Meters {
     }
 
     #[cfg(feature = "sqlx")]
-    pub(crate) fn observe_connections(&self, _: &Arc<str>, _: &Arc<crate::postgres::pool::Pool>) {
+    pub(crate) fn observe_connections(&self, _: &Arc<str>, _: u32, _: impl Fn() -> (usize, u32), _: impl Fn() -> u32) {
         match *self {}
     }
 

@@ -7,7 +7,6 @@ use crate::conventions::{
     DB_CLIENT_CONNECTION_COUNT, DB_CLIENT_CONNECTION_MAX, DB_CLIENT_CONNECTION_PENDING_REQUESTS,
     DB_CLIENT_CONNECTION_POOL_NAME, DB_CLIENT_CONNECTION_STATE,
 };
-use crate::postgres::pool::Pool;
 
 impl Meters {
     /// How long a caller has waited for a connection of a pool, and whether in vain.
@@ -20,30 +19,41 @@ impl Meters {
         }
     }
 
-    /// Shows the connections of a pool, `name`, and who waits for one.
-    pub(crate) fn observe_connections(&self, name: &Arc<str>, pool: &Arc<Pool>) {
+    /// Shows the connections of a pool, `name`, of at most `max`: `count` gives how many are idle and how many there are,
+    /// `pending` how many callers wait for one.
+    pub(crate) fn observe_connections(
+        &self,
+        name: &Arc<str>,
+        max: u32,
+        count: impl Fn() -> (usize, u32) + Send + Sync + 'static,
+        pending: impl Fn() -> u32 + Send + Sync + 'static,
+    ) {
         let of_pool = KeyValue::new(DB_CLIENT_CONNECTION_POOL_NAME, Arc::clone(name));
-        let (attributes, counted) = (of_pool.clone(), Arc::clone(pool));
-        let count = self.meter.i64_observable_up_down_counter(DB_CLIENT_CONNECTION_COUNT).with_unit("{connection}");
-        count
+        let attributes = of_pool.clone();
+        let instrument =
+            self.meter.i64_observable_up_down_counter(DB_CLIENT_CONNECTION_COUNT).with_unit("{connection}");
+        let observe = move || {
+            let (idle, all) = count();
+            let idle = i64::try_from(idle).unwrap_or(i64::MAX);
+            [("idle", idle), ("used", i64::from(all) - idle)]
+        };
+        instrument
             .with_callback(move |observer| {
-                let idle = i64::try_from(counted.count_idle()).unwrap_or(i64::MAX);
-                for (state, count) in [("idle", idle), ("used", i64::from(counted.connections.size()) - idle)] {
+                for (state, count) in observe() {
                     let state = KeyValue::new(DB_CLIENT_CONNECTION_STATE, state);
                     observer.observe(count.max(0), &[attributes.clone(), state]);
                 }
             })
             .build();
         let attributes = of_pool.clone();
-        let max = self.meter.i64_observable_up_down_counter(DB_CLIENT_CONNECTION_MAX).with_unit("{connection}");
-        let most = i64::from(pool.connections.options().get_max_connections());
-        max.with_callback(move |observer| observer.observe(most, std::slice::from_ref(&attributes))).build();
-        let pending = self.meter.i64_observable_up_down_counter(DB_CLIENT_CONNECTION_PENDING_REQUESTS);
-        let waiting = Arc::clone(pool);
-        let observe = move || i64::from(waiting.waiting());
-        pending
+        let instrument = self.meter.i64_observable_up_down_counter(DB_CLIENT_CONNECTION_MAX).with_unit("{connection}");
+        instrument
+            .with_callback(move |observer| observer.observe(i64::from(max), std::slice::from_ref(&attributes)))
+            .build();
+        let instrument = self.meter.i64_observable_up_down_counter(DB_CLIENT_CONNECTION_PENDING_REQUESTS);
+        instrument
             .with_unit("{request}")
-            .with_callback(move |observer| observer.observe(observe(), std::slice::from_ref(&of_pool)))
+            .with_callback(move |observer| observer.observe(i64::from(pending()), std::slice::from_ref(&of_pool)))
             .build();
     }
 }

@@ -22,7 +22,6 @@ use crate::conventions::{
 };
 
 use instruments::Instruments;
-pub use instruments::{Counter, Gauge, Histogram};
 
 /// Limits of the classes of durations, in seconds, as the conventions advise for HTTP and RPC.
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];

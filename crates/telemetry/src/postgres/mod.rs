@@ -64,7 +64,10 @@ impl Db {
         if let Some(telemetry) = Telemetry::current()
             && let Some(meters) = &telemetry.0.meters
         {
-            meters.observe_connections(&database.name, &pool);
+            let (counted, waited_for) = (Arc::clone(&pool), Arc::clone(&pool));
+            let count = move || (counted.count_idle(), counted.connections.size());
+            let max = pool.connections.options().get_max_connections();
+            meters.observe_connections(&database.name, max, count, move || waited_for.waiting());
         }
         Self { pool, database }
     }

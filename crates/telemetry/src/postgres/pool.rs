@@ -1,9 +1,10 @@
 //! The wait for a connection, which says whether the pool is full or the database away.
 
+mod lease;
+
 use std::borrow::Cow;
 use std::future::Future;
 use std::iter;
-use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,9 +13,7 @@ use futures_util::FutureExt;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgTransactionManager;
-use sqlx::{Connection as _, Error, PgConnection, PgPool, Postgres};
-use sqlx_core::transaction::TransactionManager;
+use sqlx::{Connection as _, Error, PgPool, Postgres};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -26,6 +25,7 @@ use crate::conventions::{
 };
 use crate::idle::Idle;
 use crate::span::Span;
+pub(crate) use lease::Lease;
 
 /// How long an idle connection may take to say that it is there; one that is given back, too, the rest of its last
 /// statement included. Longer than the busiest server needs: to connect anew costs it more.
@@ -250,105 +250,12 @@ impl Pool {
     }
 }
 
-/// A connection that is taken out of the pool. Dropped, it goes back: at hand if the server has answered everything
-/// that it was asked, and else to sqlx, which asks it, unless it does not answer in time: sqlx alone would wait for it
-/// without end, and its place in the pool with it.
-#[derive(Debug)]
-pub(crate) struct Lease {
-    /// There until it is dropped.
-    connection: Option<PoolConnection<Postgres>>,
-    pool: Arc<Pool>,
-    /// Since when sqlx has not asked it.
-    since: Instant,
-    state: State,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// The server has answered everything, and no transaction is open.
-    Answered,
-    /// Perhaps not.
-    Used,
-    /// A `BEGIN` is not answered yet.
-    Beginning,
-}
-
-impl Lease {
-    fn new(connection: PoolConnection<Postgres>, pool: &Arc<Pool>) -> Self {
-        Self { connection: Some(connection), pool: Arc::clone(pool), since: Instant::now(), state: State::Used }
-    }
-
-    /// Starts a transaction. One that is given up before it is answered takes its connection along: sqlx counts a
-    /// transaction from the answer on, so that it would not undo it, and the next user would write into it.
-    pub(super) async fn begin(&mut self) -> Result<(), Error> {
-        self.state = State::Beginning;
-        if let Some(connection) = &mut self.connection {
-            PgTransactionManager::begin(connection, None).await?;
-        }
-        self.state = State::Used;
-        Ok(())
-    }
-
-    /// Notes that the server has answered the last of what it was asked, and that no transaction is open.
-    pub(super) fn answered(&mut self) {
-        self.state = State::Answered;
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
-        let (pool, since) = (Arc::clone(&self.pool), self.since);
-        match self.state {
-            State::Beginning => connection.close_on_drop(),
-            State::Answered if since.elapsed() < UNASKED && pool.may_keep() => {
-                let kept = Self { connection: Some(connection), pool: Arc::clone(&pool), since, state: State::Used };
-                pool.at_hand.keep(kept);
-                pool.came_back.notify_one();
-                // Of those who began to wait for sqlx's meanwhile, and this: one sees the other.
-                if !pool.may_keep() {
-                    pool.release_at_hand();
-                }
-            }
-            State::Answered | State::Used => {
-                let returned = connection.return_to_pool();
-                tokio::spawn(async move {
-                    let returned = timeout(ANSWER, returned).await;
-                    pool.heard().answered = returned.is_ok().then(Instant::now);
-                    if returned.is_err() {
-                        pool.ask_idle();
-                    }
-                });
-            }
-        }
-    }
-}
-
 impl Pool {
     /// Whether a connection may be kept at hand.
     fn may_keep(&self) -> bool {
         self.bare.load(Ordering::SeqCst) == 0 && !self.connections.is_closed()
     }
 }
-
-#[expect(clippy::expect_used, reason = "only Drop takes the connection away")]
-impl Deref for Lease {
-    type Target = PgConnection;
-
-    fn deref(&self) -> &PgConnection {
-        self.connection.as_ref().expect(UNTIL_DROPPED)
-    }
-}
-
-#[expect(clippy::expect_used, reason = "only Drop takes the connection away")]
-impl DerefMut for Lease {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        self.state = State::Used;
-        self.connection.as_mut().expect(UNTIL_DROPPED)
-    }
-}
-
-const UNTIL_DROPPED: &str = "a connection is there until it is dropped";
 
 /// Somebody who waits, until it is dropped.
 struct Counted<'q>(&'q AtomicU32);

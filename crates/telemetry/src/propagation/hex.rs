@@ -19,11 +19,3 @@ pub(super) fn number(digits: &[u8]) -> Option<u128> {
 pub(super) fn exactly(length: usize, digits: &[u8]) -> Option<u128> {
     if digits.len() == length { number(digits) } else { None }
 }
-
-/// Writes two digits a byte; `to` is twice as long as `bytes`.
-pub(super) fn write(bytes: &[u8], to: &mut [u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for (byte, digits) in bytes.iter().zip(to.as_chunks_mut::<2>().0) {
-        *digits = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]];
-    }
-}

@@ -6,7 +6,6 @@ mod hex;
 mod jaeger;
 mod keep;
 mod trace_context;
-mod trace_state;
 mod trust;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue};
@@ -15,11 +14,9 @@ use opentelemetry::baggage::Baggage;
 use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
 use serde::Deserialize;
 
-use crate::sampling::{KNOWN_FLAGS, packed_threshold};
-
 pub use keep::KeepConfig;
 pub(crate) use keep::{Keep, Kept};
-pub(crate) use trace_context::{RANDOM, Traceparent, kept_by, parse, respond, respond_kept};
+pub(crate) use trace_context::{Traceparent, kept_by, parse, respond, respond_kept};
 pub use trust::{Boundary, Continuation, Egress, Incoming, Trust};
 
 /// A format of the context on the wire, by its name in `OTEL_PROPAGATORS`.
@@ -85,25 +82,6 @@ impl Propagators {
             baggage::inject(baggage, keys, headers);
         }
     }
-}
-
-/// `tracestate` of a place as text, empty if there is none.
-pub(crate) fn trace_state_text(span: &SpanContext) -> String {
-    match packed_threshold(span) {
-        Some(threshold) => format!("ot=th:{threshold}"),
-        None => trace_state::format(span.trace_state()),
-    }
-}
-
-/// The same `tracestate` with a member in front, in place of one that has its key; an empty value removes it.
-pub(crate) fn with_member(state: &TraceState, key: &str, value: &str) -> TraceState {
-    trace_state::with(state, key, value)
-}
-
-/// The same place in a trace without what other tracing systems have added.
-pub(crate) fn without_state(span: &SpanContext) -> SpanContext {
-    let flags = span.trace_flags() & KNOWN_FLAGS;
-    SpanContext::new(span.trace_id(), span.span_id(), flags, span.is_remote(), TraceState::NONE)
 }
 
 /// A caller's place in a trace, unless one of the ids is zero.

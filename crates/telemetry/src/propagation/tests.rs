@@ -96,7 +96,10 @@ fn a_strangers_threshold_takes_none_of_the_numbers_for_thresholds() {
         let threshold = format!("ot=th:{threshold:x}");
         let pairs = [("traceparent", &*parent), ("tracestate", &*threshold)];
         let place = read(Propagator::TraceContext, &pairs).unwrap();
-        assert_eq!((packed_threshold(&place), place.trace_state().get("ot")), (None, threshold.strip_prefix("ot=")));
+        assert_eq!(
+            (crate::trace_state::packed_threshold(&place), place.trace_state().get("ot")),
+            (None, threshold.strip_prefix("ot="))
+        );
     }
 }
 

@@ -6,8 +6,8 @@ use std::iter;
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::trace::{SpanContext, TraceFlags, TraceId};
 
-use super::{hex, put, remote, single, trace_state};
-use crate::sampling::{KNOWN_FLAGS, packed};
+use super::{hex, put, remote, single};
+use crate::trace_state::{self, KNOWN_FLAGS, packed};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
@@ -15,10 +15,6 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The length of version 00, and of the part of later versions that is known.
 const LENGTH: usize = 55;
-
-/// The flag of a trace id whose last seven bytes are random. It belongs to the trace: whoever continues one
-/// hands the flag on as it came, whoever begins one with a random id sets it.
-pub(crate) const RANDOM: TraceFlags = TraceFlags::new(0x02);
 
 /// Reads the context of a request, if there is a valid one. An invalid `tracestate` counts as none.
 pub(super) fn extract(headers: &HeaderMap) -> Option<SpanContext> {
@@ -28,7 +24,7 @@ pub(super) fn extract(headers: &HeaderMap) -> Option<SpanContext> {
 /// Writes the context of a valid span.
 pub(super) fn inject(span: &SpanContext, headers: &mut HeaderMap) {
     put(headers, &TRACEPARENT, &Traceparent::of(span).0);
-    put(headers, &TRACESTATE, super::trace_state_text(span).as_bytes());
+    put(headers, &TRACESTATE, trace_state::text(span).as_bytes());
 }
 
 /// Tells the caller which trace its request has become, as `traceresponse` and as the metric `trace` of
@@ -88,9 +84,10 @@ impl Traceparent {
     pub(crate) fn of(span: &SpanContext) -> Self {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
         let flags = span.trace_flags() & KNOWN_FLAGS;
-        hex::write(&span.trace_id().to_bytes(), &mut text[3..35]);
-        hex::write(&span.span_id().to_bytes(), &mut text[36..52]);
-        hex::write(&[flags.to_u8()], &mut text[53..]);
+        // Each place is as long as what is written there.
+        let _ = ::hex::encode_to_slice(span.trace_id().to_bytes(), &mut text[3..35]);
+        let _ = ::hex::encode_to_slice(span.span_id().to_bytes(), &mut text[36..52]);
+        let _ = ::hex::encode_to_slice([flags.to_u8()], &mut text[53..]);
         Self(text)
     }
 }

@@ -1,10 +1,7 @@
 //! Which traces are kept: every service decides by the same random bits of a trace, and follows who has decided before.
 
-mod packed;
 mod remote;
 mod rules;
-mod state;
-mod threshold;
 
 use std::io;
 use std::path::PathBuf;
@@ -14,18 +11,15 @@ use std::time::Duration;
 
 use futures_util::future::OptionFuture;
 
-use opentelemetry::trace::{Link, SpanContext, SpanId, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{Link, SpanContext, SpanId, SpanKind, TraceContextExt, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SamplingDecision, SamplingResult, ShouldSample};
 
 use crate::config::{Config, JaegerRemote, Sampler, Share, Tls};
-use crate::propagation::{Kept, RANDOM};
-pub(crate) use packed::{KNOWN_FLAGS, packed, packed_threshold, unpacked};
+use crate::propagation::Kept;
+use crate::trace_state::{self, RANDOM, Randomness, Threshold, with_threshold};
 use remote::{Remote, Verdict};
 use rules::Rules;
-pub(crate) use state::randomness;
-use threshold::Randomness;
-pub(crate) use threshold::Threshold;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// In a context whose trace is not kept whatever becomes of it.
@@ -106,11 +100,6 @@ impl Sampling {
         self.records_undecided && context.get::<NeverKept>().is_none()
     }
 
-    /// The `tracestate` of a span that follows its parent.
-    pub(crate) fn inherited(parent: &SpanContext) -> TraceState {
-        state::inherited(parent)
-    }
-
     fn or_undecided(&self, parent: Option<&Context>, mut result: SamplingResult) -> SamplingResult {
         let undecided = || parent.map_or(self.records_undecided, |parent| self.records_undecided(parent));
         if result.decision == SamplingDecision::Drop && undecided() {
@@ -125,7 +114,7 @@ impl Sampling {
     }
 
     fn decide(&self, parent: &SpanContext, trace_id: TraceId, name: &str) -> SamplingResult {
-        let randomness = if parent.is_valid() { state::randomness(parent) } else { Randomness::of(trace_id) };
+        let randomness = if parent.is_valid() { trace_state::randomness(parent) } else { Randomness::of(trace_id) };
         let by = |threshold: Option<Threshold>| {
             let threshold = threshold.filter(|threshold| threshold.keeps(randomness))?;
             Some(Verdict { threshold: Some(threshold), attributes: Vec::new() })
@@ -138,7 +127,7 @@ impl Sampling {
         };
         let kept = verdict.is_some();
         let Verdict { threshold, attributes } = verdict.unwrap_or_default();
-        let trace_state = state::with_threshold(parent.trace_state(), threshold);
+        let trace_state = with_threshold(parent.trace_state(), threshold);
         SamplingResult { attributes, ..result(kept, trace_state) }
     }
 }
@@ -157,10 +146,10 @@ impl ShouldSample for Sampling {
         let span = span.as_ref().map_or(&SpanContext::NONE, |span| span.span_context());
         if parent.is_some_and(|parent| parent.get::<Kept>().is_some()) {
             // Kept by hand: nobody knows how many others it stands for.
-            return result(true, state::with_threshold(span.trace_state(), None));
+            return result(true, with_threshold(span.trace_state(), None));
         }
         if self.follows_parents && span.is_valid() && !parent.is_some_and(is_adopted) {
-            return self.or_undecided(parent, result(span.is_sampled(), state::inherited(span)));
+            return self.or_undecided(parent, result(span.is_sampled(), trace_state::inherited(span)));
         }
         self.or_undecided(parent, self.decide(span, trace_id, name))
     }
@@ -180,24 +169,6 @@ pub(crate) fn adopted(context: &Context, caller: &SpanContext) -> Context {
 /// Whether what begins here is a trace of ours although it has a parent.
 fn is_adopted(context: &Context) -> bool {
     context.get::<Adopted>().is_some_and(|Adopted(span_id)| context.span().span_context().span_id() == *span_id)
-}
-
-/// A place in a trace of which others were dropped by this threshold since; `None` where that says nothing new.
-pub(crate) fn raised(span: &SpanContext, threshold: Threshold) -> Option<SpanContext> {
-    let before = packed_threshold(span).or_else(|| state::threshold(span.trace_state()))?;
-    if before >= threshold {
-        return None;
-    }
-    let flags = span.trace_flags() & KNOWN_FLAGS;
-    let state = state::with_threshold(span.trace_state(), Some(threshold));
-    Some(packed(SpanContext::new(span.trace_id(), span.span_id(), flags, span.is_remote(), state)))
-}
-
-/// A place in a trace that is kept after all: nobody knows how many others it stands for.
-pub(crate) fn kept(span: &SpanContext) -> SpanContext {
-    let flags = span.trace_flags() & KNOWN_FLAGS | TraceFlags::SAMPLED;
-    let state = state::with_threshold(span.trace_state(), None);
-    SpanContext::new(span.trace_id(), span.span_id(), flags, span.is_remote(), state)
 }
 
 fn result(kept: bool, trace_state: TraceState) -> SamplingResult {

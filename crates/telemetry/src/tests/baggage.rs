@@ -9,7 +9,7 @@ use crate::{Continuation, Task, Trust, baggage, with_baggage};
 fn carried() -> HeaderMap {
     let (telemetry, context) = here();
     let mut headers = HeaderMap::new();
-    telemetry.0.release(Boundary::Mesh, &context, &mut headers);
+    telemetry.0.inject(Boundary::Mesh, &context, &mut headers);
     headers
 }
 

@@ -2,22 +2,18 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 
 use super::{Recorder, assert_not_failed};
-use crate::{BrokenRule, checked};
+use crate::checked;
 
-pub(super) struct TooHigh;
+struct TooHigh;
 
-impl BrokenRule for TooHigh {
-    const ATTRIBUTE: &'static str = "test.rule.id";
-
-    fn rule(&self) -> &'static str {
-        "price.too-high"
-    }
+fn check(rules: impl FnOnce() -> Vec<TooHigh>) -> Vec<TooHigh> {
+    checked("validate order", "test.rule.id", |TooHigh| "price.too-high", rules)
 }
 
 #[tokio::test]
 async fn every_broken_rule_is_an_event_with_its_id_and_no_failure() {
     let mut recorder = Recorder::start();
-    assert_eq!(checked("validate order", || vec![TooHigh, TooHigh]).len(), 2);
+    assert_eq!(check(|| vec![TooHigh, TooHigh]).len(), 2);
 
     let span = recorder.only().await;
     assert_eq!((&*span.name, &span.span_kind), ("validate order", &SpanKind::Internal));
@@ -32,6 +28,6 @@ async fn every_broken_rule_is_an_event_with_its_id_and_no_failure() {
 #[tokio::test]
 async fn a_check_that_nothing_breaks_has_no_event() {
     let mut recorder = Recorder::start();
-    checked("validate order", Vec::<TooHigh>::new);
+    check(Vec::new);
     assert!(recorder.only().await.events.is_empty());
 }

@@ -24,7 +24,7 @@ use tower::{Service, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{Recorder, WORDS, assert_child, assert_failed, assert_not_failed, attributes, report_panics, text};
-use crate::grpc::{Channel, ServerLayer, TracedBody};
+use crate::grpc::{ServerLayer, TracedBody, TracedChannel};
 
 /// A call of one test has arrived and stays.
 static STALLED: Notify = Notify::const_new();
@@ -105,8 +105,8 @@ fn request(path: &str) -> Request<Body> {
     request.body(Body::empty()).unwrap()
 }
 
-fn channel(address: SocketAddr) -> Channel {
-    Channel::new(&Endpoint::from_shared(format!("http://{address}")).unwrap(), "test-svc")
+fn channel(address: SocketAddr) -> TracedChannel {
+    TracedChannel::new(&Endpoint::from_shared(format!("http://{address}")).unwrap(), "test-svc")
 }
 
 pub(super) async fn start(

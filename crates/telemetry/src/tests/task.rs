@@ -4,11 +4,10 @@ use std::time::SystemTime;
 use http::HeaderMap;
 use opentelemetry::trace::{SpanId, SpanKind};
 
-use super::check::TooHigh;
 use super::{Recorder, assert_child, assert_failed, assert_not_failed, named, text};
-use crate::propagation::trace_state_text;
 use crate::telemetry::here;
-use crate::{Boundary, Classified, Message, Task, TraceContext, checked, unsampled};
+use crate::trace_state;
+use crate::{Boundary, Message, Task, TraceContext, checked, unsampled};
 
 fn message() -> Message {
     Message { system: "test", destination: "queue", id: "7".to_owned() }
@@ -33,7 +32,7 @@ async fn a_spawned_task_is_a_child_of_where_it_was_spawned() {
 fn blocking_work_is_a_child_of_where_it_was_spawned() {
     let mut recorder = Recorder::start();
     let spans = Recorder::runtime().block_on(async {
-        let work = || checked("in it", Vec::<TooHigh>::new).len();
+        let work = || checked("in it", "test.rule.id", |rule: &&str| rule, Vec::new).len();
         let outer =
             Task::internal("outer").spawn(async move { Task::process("inner", message()).spawn_blocking(work).await });
         assert_eq!(outer.await.unwrap().unwrap(), 0);
@@ -54,7 +53,7 @@ async fn a_stored_context_keeps_the_probability_its_trace_was_kept_with() {
     let read = TraceContext::parse(&stored.to_string(), &stored.trace_state()).unwrap();
     Task::internal("late").parent(read).run(async {}).await;
     for span in recorder.ended(2).await {
-        assert_eq!(trace_state_text(&span.span_context), "ot=th:0", "{span:?}");
+        assert_eq!(trace_state::text(&span.span_context), "ot=th:0", "{span:?}");
     }
 }
 
@@ -98,9 +97,7 @@ async fn a_linked_task_is_the_root_of_a_trace_of_its_own_that_points_to_where_it
 
 struct Taken(bool);
 
-impl Classified for Taken {
-    const ATTRIBUTE: &'static str = "test.outcome";
-
+impl Taken {
     fn class(&self) -> &'static str {
         if self.0 { "delivered" } else { "rejected" }
     }
@@ -109,7 +106,8 @@ impl Classified for Taken {
 #[tokio::test]
 async fn a_classified_task_shows_the_class_of_its_result() {
     let mut recorder = Recorder::start();
-    let taken = Task::internal("send").spawn_classified(async { Taken(false) }).await.unwrap();
+    let taken =
+        Task::internal("send").spawn_classified("test.outcome", Taken::class, async { Taken(false) }).await.unwrap();
     assert!(!taken.0);
 
     let span = recorder.only().await;
@@ -141,7 +139,7 @@ async fn below_unsampled_nothing_is_kept_and_the_flag_that_travels_on_is_00() {
         let task = Task::internal("child").spawn(async {
             let (telemetry, context) = here();
             let mut headers = HeaderMap::new();
-            telemetry.0.release(Boundary::Mesh, &context, &mut headers);
+            telemetry.0.inject(Boundary::Mesh, &context, &mut headers);
             crate::info!("still has ids");
             headers
         });

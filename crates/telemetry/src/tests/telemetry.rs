@@ -17,12 +17,12 @@ fn with(variables: &[(&str, &str)]) -> Telemetry {
 /// What the next service is told by work that was called like this.
 fn told_of(telemetry: &Telemetry, traceparent: &str) -> String {
     let headers = HeaderMap::from_iter([("traceparent".parse().unwrap(), traceparent.parse().unwrap())]);
-    let origin = telemetry.0.admit(Boundary::Mesh, &headers, telemetry.outside());
+    let origin = telemetry.0.extract(Boundary::Mesh, &headers, telemetry.outside());
     let _attached = origin.context.attach();
     let task = Task::internal("work").run(async {
         let (telemetry, context) = here();
         let mut headers = HeaderMap::new();
-        telemetry.0.release(Boundary::Mesh, &context, &mut headers);
+        telemetry.0.inject(Boundary::Mesh, &context, &mut headers);
         headers.get("traceparent").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
     });
     futures_util::FutureExt::now_or_never(task).unwrap()

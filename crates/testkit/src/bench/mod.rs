@@ -25,7 +25,7 @@ use crate::postgres::Postgres;
 use crate::stack::{Service, Stack};
 use load::Load;
 use perf::{Allocations, Recording};
-pub use pgbench::Yardstick;
+pub use pgbench::PgbenchBaseline;
 pub use population::{Patient, Population, log_in, log_in_demo};
 pub(crate) use results::is_service;
 pub use results::{Footprint, Measured, Memory, Results};
@@ -106,7 +106,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Results> {
     if let (Some(statements), Some(variant)) = (&plan.statements, plan.variants.first()) {
         eprintln!("pgbench");
         let duration = plan.duration.max(WARM_UP);
-        results.yardstick =
+        results.baseline =
             Some(pgbench::run(&postgres, statements, variant.population, WARM_UP_CLIENTS, duration).await?);
     }
     for round in 1..=plan.rounds {

@@ -16,7 +16,7 @@ use crate::postgres::Postgres;
 
 /// The result of running submissions with pgbench.
 #[derive(Debug)]
-pub struct Yardstick {
+pub struct PgbenchBaseline {
     pub clients: usize,
     pub per_second: f64,
     /// CPU time in Postgres for one submission, in milliseconds.
@@ -163,7 +163,7 @@ pub(super) async fn run(
     population: Population,
     clients: usize,
     duration: Duration,
-) -> anyhow::Result<Yardstick> {
+) -> anyhow::Result<PgbenchBaseline> {
     let database = postgres.cluster().create_database().await?;
     let mut connection = database.connect().await?;
     population.store(&mut connection).await?;
@@ -195,7 +195,7 @@ pub(super) async fn run(
         line.split_whitespace().next().context("no number")?.parse::<f64>().context("no number")
     };
     let done = number("number of transactions actually processed: ")?;
-    Ok(Yardstick {
+    Ok(PgbenchBaseline {
         clients,
         per_second: number("tps = ")?,
         cpu: used.cpu.as_secs_f64() * 1e3 / done.max(1.0),

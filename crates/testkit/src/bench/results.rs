@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::{Level, Yardstick};
+use super::{Level, PgbenchBaseline};
 use crate::stack::Service;
 
 /// The results of one variant at one level, over all rounds.
@@ -143,7 +143,7 @@ pub struct Results {
     pub measured: Vec<Measured>,
     /// The footprint of each variant in the last round.
     pub footprints: Vec<Footprint>,
-    pub yardstick: Option<Yardstick>,
+    pub baseline: Option<PgbenchBaseline>,
     /// The services whose stacks were recorded: a process's id and its name.
     pub recorded: Vec<(u32, String)>,
 }
@@ -151,6 +151,6 @@ pub struct Results {
 impl Results {
     /// For levels that were measured on a server that is not ours.
     pub fn of(measured: Vec<Measured>) -> Self {
-        Self { measured, footprints: Vec::new(), yardstick: None, recorded: Vec::new() }
+        Self { measured, footprints: Vec::new(), baseline: None, recorded: Vec::new() }
     }
 }

@@ -57,13 +57,13 @@ enum Moment {
 }
 
 /// Injects faults one after the other, and repairs each before the next.
-pub(super) struct Saboteur<'l> {
+pub(super) struct FaultInjector<'l> {
     rng: Rng,
     faults: usize,
     ledger: &'l Ledger,
 }
 
-impl<'l> Saboteur<'l> {
+impl<'l> FaultInjector<'l> {
     pub(super) fn new(plan: &Plan, ledger: &'l Ledger) -> Self {
         Self { rng: Rng::with_seed(plan.seed), faults: plan.faults, ledger }
     }
@@ -74,14 +74,14 @@ impl<'l> Saboteur<'l> {
             let (moment, fault) = self.choose();
             self.wait_for(moment, &copies.stack).await;
             let at = SystemTime::now();
-            let recovery = self.inflict(fault, copies, postgres).await?;
+            let recovery = self.inject(fault, copies, postgres).await?;
             incidents.push(Incident { fault, at, recovery });
         }
         Ok(incidents)
     }
 
     /// Injects a fault and repairs it. Returns how long the recovery from a partition took.
-    async fn inflict(
+    async fn inject(
         &mut self,
         fault: Fault,
         copies: &mut Copies,
@@ -103,7 +103,7 @@ impl<'l> Saboteur<'l> {
                 let proxy = copies.proxy(service, copy, peer)?;
                 proxy.partition();
                 sleep(Duration::from_millis(self.rng.u64(SILENCE))).await;
-                proxy.heal();
+                proxy.restore();
                 return recovery::wait(copies, self.ledger, proxy, Instant::now()).await;
             }
         }

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use crate::postgres::Postgres;
 use crate::stack::{Builder, Service, Stack};
 use copies::Copies;
-use fault::Saboteur;
+use fault::FaultInjector;
 pub use fault::{Fault, Incident};
 use ledger::Ledger;
 pub use verdict::Verdict;
@@ -60,7 +60,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Verdict> {
     let start = Instant::now();
     let mut postgres = Postgres::builder().start().await?;
     postgres.cluster().create_template().await?;
-    let stack = hurried(Stack::builder().proxied().cluster(postgres.cluster()), plan.sweeper).start().await?;
+    let stack = with_short_waits(Stack::builder().proxied().cluster(postgres.cluster()), plan.sweeper).start().await?;
     let mut copies = Copies::beside(stack).await?;
 
     let ledger = Arc::new(Ledger::default());
@@ -72,7 +72,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Verdict> {
             tokio::spawn(phone::run(copies.clients(), patient, seed, Arc::clone(&ledger), stopped.clone()))
         })
         .collect();
-    let incidents = Saboteur::new(plan, &ledger).run(&mut copies, &mut postgres).await?;
+    let incidents = FaultInjector::new(plan, &ledger).run(&mut copies, &mut postgres).await?;
     copies.stack.wait_until_ready().await?;
     stop.send_replace(true);
     let ended = timeout(LAST_ANSWER, join_all(phones)).await;
@@ -86,7 +86,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Verdict> {
 }
 
 /// Sets short timeouts and leases, so that many of them end during a run.
-pub(crate) fn hurried(builder: Builder, sweeper: bool) -> Builder {
+pub(crate) fn with_short_waits(builder: Builder, sweeper: bool) -> Builder {
     // A service sweeps once at its start, whatever the interval. So without a sweeper nothing may be overdue by then.
     let (sweep, overdue) = if sweeper { ("200ms", "1s") } else { ("1h", "1h") };
     [

@@ -15,8 +15,10 @@
 mod account;
 mod backup;
 mod binaries;
+mod builder;
 mod cluster;
 mod server;
 
+pub use builder::Builder;
 pub use cluster::{Cluster, Database, ENVIRONMENT};
-pub use server::{Builder, Postgres};
+pub use server::Postgres;

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::account::Account;
-use super::binaries::find_or_fetch;
+use super::builder::Builder;
 use super::cluster::Cluster;
 use crate::reaper::Reaper;
 
@@ -23,76 +23,6 @@ const STOP_DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);
 /// Another process may take the port between our choice and the server's start.
 const PORT_ATTEMPTS: usize = 10;
-
-/// Settings of a server before its start.
-#[derive(Debug, Clone)]
-pub struct Builder {
-    fsync: bool,
-    max_connections: u16,
-    tls: bool,
-    binaries: Option<PathBuf>,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self { fsync: true, max_connections: 400, tls: false, binaries: None }
-    }
-}
-
-impl Builder {
-    /// Whether commits survive a crash of the machine, as opposed to one of the server. On unless
-    /// switched off, which is for tests and demos only. `synchronous_commit` is always on.
-    #[must_use]
-    pub fn fsync(mut self, fsync: bool) -> Self {
-        self.fsync = fsync;
-        self
-    }
-
-    /// 400 unless set.
-    #[must_use]
-    pub fn max_connections(mut self, max_connections: u16) -> Self {
-        self.max_connections = max_connections;
-        self
-    }
-
-    /// TLS for those who ask for it, with a certificate that the cluster's URLs demand to see.
-    #[must_use]
-    pub fn tls(mut self) -> Self {
-        self.tls = true;
-        self
-    }
-
-    /// The folder of `initdb` and `postgres`. Else those installed; where there are none they are fetched.
-    #[must_use]
-    pub fn binaries(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.binaries = Some(folder.into());
-        self
-    }
-
-    /// Creates an empty cluster in a temporary folder and starts a server on it, on a free port of
-    /// 127.0.0.1.
-    ///
-    /// # Errors
-    /// When there is no server to run, or it does not start; the message has its log.
-    pub async fn start(mut self) -> anyhow::Result<Postgres> {
-        let account = Account::choose()?;
-        let binaries = match self.binaries.take() {
-            Some(folder) => folder,
-            None => find_or_fetch(account).await?,
-        };
-        let folder = tempfile::Builder::new().prefix("epro-postgres-").tempdir()?;
-        account.own(folder.path())?;
-        let password = Uuid::new_v4().simple().to_string();
-        let mut postgres =
-            Postgres { settings: self, account, binaries, port: 0, password, server: None, reaper: None, folder };
-        postgres.initialize().await?;
-        if postgres.settings.tls {
-            postgres.certify()?;
-        }
-        postgres.start_on_free_port().await?;
-        Ok(postgres)
-    }
-}
 
 /// A running server with its data. Dropping it kills the one and removes the other.
 #[derive(Debug)]
@@ -120,6 +50,20 @@ impl Postgres {
     /// See [`Builder::start`].
     pub async fn start() -> anyhow::Result<Self> {
         Self::builder().start().await
+    }
+
+    /// As [`Builder::start`] says.
+    pub(super) async fn launch(settings: Builder, account: Account, binaries: PathBuf) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("epro-postgres-").tempdir()?;
+        account.own(folder.path())?;
+        let password = Uuid::new_v4().simple().to_string();
+        let mut postgres = Self { settings, account, binaries, port: 0, password, server: None, reaper: None, folder };
+        postgres.initialize().await?;
+        if postgres.settings.tls {
+            postgres.certify()?;
+        }
+        postgres.start_on_free_port().await?;
+        Ok(postgres)
     }
 
     /// Where databases can be created.
@@ -159,7 +103,7 @@ impl Postgres {
     /// When it runs already or does not start.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         ensure!(self.server.is_none(), "the server runs already");
-        self.launch().await
+        self.start_server().await
     }
 
     fn certificate(&self) -> Files {
@@ -201,20 +145,20 @@ impl Postgres {
     async fn start_on_free_port(&mut self) -> anyhow::Result<()> {
         for _ in 1..PORT_ATTEMPTS {
             self.port = free_port()?;
-            match self.launch().await {
+            match self.start_server().await {
                 Err(_) if self.port_was_taken() => {}
                 result => return result,
             }
         }
         self.port = free_port()?;
-        self.launch().await
+        self.start_server().await
     }
 
     fn port_was_taken(&self) -> bool {
         std::fs::read_to_string(self.log()).is_ok_and(|log| log.contains("could not bind"))
     }
 
-    async fn launch(&mut self) -> anyhow::Result<()> {
+    async fn start_server(&mut self) -> anyhow::Result<()> {
         let log = File::create(self.log())?;
         let fsync = if self.settings.fsync { "on" } else { "off" };
         let mut command = self.command("postgres");

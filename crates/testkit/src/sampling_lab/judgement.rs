@@ -78,7 +78,7 @@ fn is_whole(route: Route, trace: &Trace) -> bool {
         Route::Reports | Route::Assignments => vec![Service::Gateway, Service::UserSvc, Service::DataSvc],
     };
     let services: BTreeSet<&str> = trace.spans.iter().map(|span| &*span.service).collect();
-    let tree = Tree::new(trace);
+    let tree = Tree::new(&trace.spans);
     tree.tops().len() == 1 && is_root(&tree, 0) && expected.iter().all(|service| services.contains(service.name()))
 }
 
@@ -88,7 +88,7 @@ fn is_root(tree: &Tree<'_>, top: usize) -> bool {
 
 /// Whether the failed spans of the culprit have arrived, and whether all spans above them have.
 fn catch(failure: Failure, trace: &Trace) -> Caught {
-    let tree = Tree::new(trace);
+    let tree = Tree::new(&trace.spans);
     let culprit = failure.culprit().name();
     let failed = (0..trace.spans.len()).filter(|at| {
         let span = &trace.spans[*at];

@@ -59,7 +59,7 @@ pub struct Plan {
     pub samplers: Vec<Sampler>,
     /// Adds a row that is computed from the one of [`Sampler::AlwaysOn`]: an ideal collector that sees all spans and
     /// keeps this ratio of the traces without failures.
-    pub yardstick: Option<f64>,
+    pub baseline: Option<f64>,
     pub submissions: u32,
     /// How many of the submissions fail in each of these ways.
     pub failures: u32,
@@ -88,7 +88,7 @@ pub async fn run(plan: &Plan, cluster: &Cluster) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The row of a sampler. That of [`Sampler::AlwaysOn`] is followed by the row of the yardstick.
+/// The row of a sampler. That of [`Sampler::AlwaysOn`] is followed by the row of the baseline.
 async fn measure(plan: &Plan, sampler: Sampler, cluster: &Cluster) -> anyhow::Result<Vec<Row>> {
     let mut lab = Lab::start(sampler, plan.kill_every.is_some(), cluster).await?;
     let requests = load::requests(plan.submissions, plan.failures, &plan.ways, &mut Rng::with_seed(plan.seed));
@@ -119,13 +119,13 @@ struct Tally {
 
 impl Tally {
     fn new(sampler: Sampler, plan: &Plan) -> anyhow::Result<Self> {
-        let yardstick = plan.yardstick.filter(|_| sampler == Sampler::AlwaysOn);
+        let baseline = plan.baseline.filter(|_| sampler == Sampler::AlwaysOn);
         let share = |route| sampler.share(route);
         let killed = plan.kill_every.map(|_| Row::new(format!("{sampler}, during kills"), share));
         Ok(Self {
             killed,
             row: Row::new(sampler.to_string(), share),
-            ideal: yardstick.map(|ratio| (ratio, Row::new(format!("tail {ratio}, ideal"), |_| Some(ratio)))),
+            ideal: baseline.map(|ratio| (ratio, Row::new(format!("tail {ratio}, ideal"), |_| Some(ratio)))),
             cpu: Duration::ZERO,
             held: held()?,
             judged: HashSet::new(),
@@ -267,7 +267,7 @@ async fn start(
         .env_all("EPRO_TELEMETRY__ENDPOINT", receiver.endpoint())
         .receiver(metrics);
     if with_kills {
-        builder = chaos::hurried(builder, true);
+        builder = chaos::with_short_waits(builder, true);
     }
     for (name, value) in sampling {
         builder = builder.env_all(name, value);

@@ -52,12 +52,12 @@ pub(super) fn held() -> anyhow::Result<Histogram<u64>> {
 #[derive(Debug)]
 pub(super) struct Receiver {
     address: SocketAddr,
-    inlet: Arc<Inlet>,
+    shared: Arc<Shared>,
     _server: ServerTask,
 }
 
 #[derive(Debug)]
-struct Inlet {
+struct Shared {
     arrived: Mutex<Arrived>,
     /// The number of requests so far.
     requests: watch::Sender<u64>,
@@ -67,15 +67,15 @@ impl Receiver {
     pub(super) async fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind(ANY_PORT).await.context("bind the lab's receiver")?;
         let address = listener.local_addr()?;
-        let inlet = Arc::new(Inlet { arrived: Mutex::new(Arrived::new()?), requests: watch::Sender::new(0) });
-        let taking = Arc::clone(&inlet);
+        let shared = Arc::new(Shared { arrived: Mutex::new(Arrived::new()?), requests: watch::Sender::new(0) });
+        let taking = Arc::clone(&shared);
         let service = trace_service(move |request| taking.take(request));
         let server = ServerTask::spawn(|stopped| async move {
             let router = tonic::transport::Server::builder().add_service(service);
             // This fails only when the listener fails, and then the exporters see an error too.
             let _ = router.serve_with_incoming_shutdown(TcpIncoming::from(listener), stopped.wait()).await;
         });
-        Ok(Self { address, inlet, _server: server })
+        Ok(Self { address, shared, _server: server })
     }
 
     pub(super) fn endpoint(&self) -> String {
@@ -84,17 +84,17 @@ impl Receiver {
 
     /// Takes what has arrived since the last call.
     pub(super) fn take(&self) -> anyhow::Result<Arrived> {
-        Ok(std::mem::replace(&mut *self.inlet.arrived(), Arrived::new()?))
+        Ok(std::mem::replace(&mut *self.shared.arrived(), Arrived::new()?))
     }
 
     /// Waits until nothing has arrived for `quiet`.
     pub(super) async fn wait_for_quiet(&self, quiet: Duration) {
-        let mut requests = self.inlet.requests.subscribe();
+        let mut requests = self.shared.requests.subscribe();
         while let Ok(Ok(())) = timeout(quiet, requests.changed()).await {}
     }
 }
 
-impl Inlet {
+impl Shared {
     fn arrived(&self) -> MutexGuard<'_, Arrived> {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,7 +21,7 @@ const AUTHENTICATE: &str = "epro.user.v1.UserService/Authenticate";
 impl<S: System> Runner<S> {
     /// Sends the concurrent requests once in advance, so that the connection pools are fully open. While a pool opens
     /// connections, the first waiting requests would time out.
-    pub(super) async fn rehearse(&mut self, scenario: &Scenario, described: &Crowd) -> anyhow::Result<()> {
+    pub(super) async fn warm_up(&mut self, scenario: &Scenario, described: &Crowd) -> anyhow::Result<()> {
         let mut crowd = self.crowd(described);
         // A lower number is good enough here.
         poll::until(OPENING, async || self.stack.waiting().await, |now| *now >= described.waiting).await?;

@@ -172,7 +172,7 @@ impl<S: System> Runner<S> {
         let mut crowds = Vec::new();
         for fault in &scenario.faults {
             if let Fault::Crowd(described) = fault {
-                self.rehearse(scenario, described).await?;
+                self.warm_up(scenario, described).await?;
                 crowds.push(self.gather(described).await?);
             }
         }
@@ -187,10 +187,10 @@ impl<S: System> Runner<S> {
             trace_id,
         };
         let killed = scenario.faults.iter().find(|fault| matches!(fault, Fault::Killed(_)));
-        let strike = strike(&mut self.stack, killed, trace_id);
-        let (answer, struck) = tokio::join!(phone.submit(), strike);
-        self.edge.heal();
-        struck?;
+        let killing = kill_once_reached(&mut self.stack, killed, trace_id);
+        let (answer, killed_in_time) = tokio::join!(phone.submit(), killing);
+        self.edge.restore();
+        killed_in_time?;
         // Cancels the concurrent requests that still wait.
         drop(crowds);
         Ok(answer)
@@ -213,7 +213,7 @@ impl<S: System> Runner<S> {
 }
 
 /// Kills a service as soon as another one has begun the report's fault.
-async fn strike<S: System>(stack: &mut S, killed: Option<&Fault>, trace_id: Uuid) -> anyhow::Result<()> {
+async fn kill_once_reached<S: System>(stack: &mut S, killed: Option<&Fault>, trace_id: Uuid) -> anyhow::Result<()> {
     let Some(fault) = killed else { return Ok(()) };
     let Fault::Killed(Killed { when, .. }) = fault else { return Ok(()) };
     let when = when.service().context("only services have faults of the baggage")?.name();

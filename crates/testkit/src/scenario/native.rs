@@ -79,7 +79,7 @@ impl Native {
             (Part::Postgres, _) => {
                 for service in [Service::UserSvc, Service::DataSvc] {
                     let proxy = self.stack.proxy(service, Peer::Postgres)?;
-                    if silent { proxy.partition() } else { proxy.heal() }
+                    if silent { proxy.partition() } else { proxy.restore() }
                 }
                 Ok(())
             }

@@ -112,7 +112,7 @@ impl Outcome {
     }
 
     /// What a person gets who wants to find the cause: the story, the tree, the log lines and the question.
-    pub fn riddle(&self) -> String {
+    pub fn quiz(&self) -> String {
         format!("{}\n{}\n", self.story(None), self.scenario.question)
     }
 

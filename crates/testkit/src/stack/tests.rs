@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use rustix::process::Signal;
+
 use super::*;
 use crate::postgres::Postgres;
 use crate::server_task::{ANY_PORT, ServerTask};

@@ -5,30 +5,23 @@ mod clock;
 mod forward;
 mod grpc;
 mod metrics;
+mod over_http;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Json;
-use axum::body::Bytes;
 use axum::extract::Path;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
 };
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use prost::Message;
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tonic::transport::server::TcpIncoming;
@@ -38,6 +31,7 @@ use clock::Clocks;
 use forward::Forwarder;
 use grpc::MAX_REQUEST;
 use metrics::Metrics;
+use over_http::{receive_http, show};
 use store::Store;
 use traces::{Shape, Trace, diff, spans};
 
@@ -49,7 +43,7 @@ pub use store::Arrivals;
 pub struct Receiver {
     grpc: SocketAddr,
     http: SocketAddr,
-    inlet: Arc<Inlet>,
+    shared: Arc<Shared>,
     servers: Vec<ServerTask>,
 }
 
@@ -73,13 +67,13 @@ impl Receiver {
     }
 
     async fn start_with(forwarder: Option<Forwarder>) -> anyhow::Result<Self> {
-        let inlet = Arc::new(Inlet {
+        let shared = Arc::new(Shared {
             store: Store::default(),
             metrics: Metrics::default(),
             clocks: Clocks::default(),
             forwarder,
         });
-        let mut receiver = Self { grpc: ANY_PORT, http: ANY_PORT, inlet, servers: Vec::new() };
+        let mut receiver = Self { grpc: ANY_PORT, http: ANY_PORT, shared, servers: Vec::new() };
         receiver.start_again().await?;
         Ok(receiver)
     }
@@ -93,15 +87,15 @@ impl Receiver {
         let http = TcpListener::bind(self.http).await.context("bind the OTLP/HTTP receiver")?;
         (self.grpc, self.http) = (grpc.local_addr()?, http.local_addr()?);
 
-        let inlet = Arc::clone(&self.inlet);
-        let traces = trace_service(move |request| inlet.take(request));
-        let metrics = MetricsServiceServer::from_arc(Arc::clone(&self.inlet)).max_decoding_message_size(MAX_REQUEST);
+        let shared = Arc::clone(&self.shared);
+        let traces = trace_service(move |request| shared.take(request));
+        let metrics = MetricsServiceServer::from_arc(Arc::clone(&self.shared)).max_decoding_message_size(MAX_REQUEST);
         let grpc_server = ServerTask::spawn(|stopped| async move {
             let router = tonic::transport::Server::builder().add_service(traces).add_service(metrics);
             // This fails only when the listener fails, and then the exporters see an error too.
             let _ = router.serve_with_incoming_shutdown(TcpIncoming::from(grpc), stopped.wait()).await;
         });
-        let (traces, metrics, stored) = (Arc::clone(&self.inlet), Arc::clone(&self.inlet), Arc::clone(&self.inlet));
+        let (traces, metrics, stored) = (Arc::clone(&self.shared), Arc::clone(&self.shared), Arc::clone(&self.shared));
         let router = axum::Router::new()
             .route("/v1/traces", post(async move |head, body| receive_http(&head, &body, |it| traces.take(it))))
             .route(
@@ -139,39 +133,39 @@ impl Receiver {
     /// Simulates clock skew: from now on, the spans of this service arrive as if its clock were ahead by `by`. Zero
     /// ends it.
     pub fn set_clock_ahead(&self, service: &str, by: Duration) {
-        self.inlet.clocks.put_ahead(service, by);
+        self.shared.clocks.put_ahead(service, by);
     }
 
     /// The spans of one trace that have arrived so far; may be empty. The id is hexadecimal.
     pub fn trace(&self, trace_id: &str) -> Trace {
-        self.inlet.store.trace(trace_id)
+        self.shared.store.trace(trace_id)
     }
 
     /// All traces received so far, oldest first. Beyond 10,000 the oldest are forgotten.
     pub fn traces(&self) -> Vec<Trace> {
-        self.inlet.store.traces()
+        self.shared.store.traces()
     }
 
     /// Notifies of new spans, with the traces that they belong to.
     pub fn arrivals(&self) -> Arrivals {
-        self.inlet.store.arrivals()
+        self.shared.store.arrivals()
     }
 
     /// The total of the counters, or other integer sums, with this name and these attributes, over all processes; 0
     /// when none has arrived.
     pub fn sum(&self, name: &str, attributes: &[(&str, &str)]) -> i64 {
-        self.inlet.metrics.sum(name, attributes)
+        self.shared.metrics.sum(name, attributes)
     }
 
     /// The metrics that have arrived, each with the keys of its attributes.
     pub fn metrics(&self) -> BTreeMap<String, BTreeSet<String>> {
-        self.inlet.metrics.keys()
+        self.shared.metrics.keys()
     }
 
     /// Waits, up to the deadline, until all received spans are forwarded to the endpoint of
     /// [`Receiver::forwarding_to`]. Returns how many export requests have not reached that endpoint so far.
     pub async fn drain(&self, deadline: Duration) -> u64 {
-        let Some(forwarder) = &self.inlet.forwarder else { return 0 };
+        let Some(forwarder) = &self.shared.forwarder else { return 0 };
         let _ = timeout(deadline, forwarder.drain()).await;
         forwarder.drops()
     }
@@ -186,7 +180,7 @@ impl Receiver {
         deadline: Duration,
         complete: impl Fn(&Trace) -> bool,
     ) -> Result<Trace, Incomplete> {
-        timeout(deadline, self.inlet.store.wait_for(trace_id, complete)).await.map_err(|_| Incomplete {
+        timeout(deadline, self.shared.store.wait_for(trace_id, complete)).await.map_err(|_| Incomplete {
             trace_id: trace_id.to_owned(),
             deadline,
             trace: self.trace(trace_id),
@@ -241,14 +235,14 @@ impl fmt::Display for Incomplete {
 impl std::error::Error for Incomplete {}
 
 #[derive(Debug)]
-struct Inlet {
+struct Shared {
     store: Store,
     metrics: Metrics,
     clocks: Clocks,
     forwarder: Option<Forwarder>,
 }
 
-impl Inlet {
+impl Shared {
     fn take(&self, mut request: ExportTraceServiceRequest) {
         self.clocks.set(&mut request);
         if let Some(forwarder) = &self.forwarder {
@@ -259,7 +253,7 @@ impl Inlet {
 }
 
 #[tonic::async_trait]
-impl MetricsService for Inlet {
+impl MetricsService for Shared {
     async fn export(
         &self,
         request: tonic::Request<ExportMetricsServiceRequest>,
@@ -267,34 +261,6 @@ impl MetricsService for Inlet {
         self.metrics.add(request.into_inner());
         Ok(tonic::Response::new(ExportMetricsServiceResponse::default()))
     }
-}
-
-/// The answer in the format of Jaeger's HTTP API.
-fn show(trace: &Trace) -> Response {
-    if trace.is_empty() {
-        return StatusCode::NOT_FOUND.into_response();
-    }
-    Json(json!({"result": traces::write::otlp(trace)})).into_response()
-}
-
-fn receive_http<R: Message + Default>(head: &HeaderMap, body: &Bytes, take: impl FnOnce(R)) -> Response {
-    match read_http(head, body) {
-        Ok(request) => {
-            take(request);
-            // A protobuf message without fields is empty. It means that everything was accepted.
-            [(header::CONTENT_TYPE, "application/x-protobuf")].into_response()
-        }
-        Err(error) => (StatusCode::BAD_REQUEST, format!("{error:#}")).into_response(),
-    }
-}
-
-fn read_http<R: Message + Default>(head: &HeaderMap, body: &Bytes) -> anyhow::Result<R> {
-    if head.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding != "gzip") {
-        return Ok(R::decode(&body[..])?);
-    }
-    let mut unpacked = Vec::new();
-    GzDecoder::new(&body[..]).take(MAX_REQUEST as u64).read_to_end(&mut unpacked)?;
-    Ok(R::decode(&unpacked[..])?)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl Gaps {
 
 impl<'t> Case<'t> {
     pub(super) fn new(trace: &'t Trace) -> Self {
-        let tree = Tree::new(trace);
+        let tree = Tree::new(&trace.spans);
         let facts: Vec<_> = trace.spans.iter().map(Facts::of).collect();
         let timing = Timing::new(&tree, &facts);
         let is_root = |at: &&usize| trace.spans[**at].parent_span_id.is_none();

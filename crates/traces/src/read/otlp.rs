@@ -1,7 +1,5 @@
 //! OTLP as protobuf types and as JSON.
 
-use std::fmt::Write;
-
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
@@ -82,15 +80,15 @@ fn convert(span: otlp::Span, service: &str, resource: &Attributes) -> Span {
         attributes: attributes(event.attributes),
     };
     let link = |link: otlp::span::Link| Link {
-        trace_id: hex(&link.trace_id),
-        span_id: hex(&link.span_id),
+        trace_id: hex::encode(&link.trace_id),
+        span_id: hex::encode(&link.span_id),
         attributes: attributes(link.attributes),
     };
     let has_parent = span.parent_span_id.iter().any(|byte| *byte != 0);
     Span {
-        trace_id: hex(&span.trace_id),
-        span_id: hex(&span.span_id),
-        parent_span_id: has_parent.then(|| hex(&span.parent_span_id)),
+        trace_id: hex::encode(&span.trace_id),
+        span_id: hex::encode(&span.span_id),
+        parent_span_id: has_parent.then(|| hex::encode(&span.parent_span_id)),
         trace_state: span.trace_state,
         follows: false,
         service: service.to_owned(),
@@ -125,15 +123,7 @@ fn value(any: AnyValue) -> Value {
         Some(Any::DoubleValue(number)) => json!(number),
         Some(Any::ArrayValue(array)) => Value::Array(array.values.into_iter().map(value).collect()),
         Some(Any::KvlistValue(list)) => Value::Object(attributes(list.values).into_iter().collect()),
-        Some(Any::BytesValue(bytes)) => Value::String(hex(&bytes)),
+        Some(Any::BytesValue(bytes)) => Value::String(hex::encode(&bytes)),
         Some(Any::StringValueStrindex(index)) => json!(index),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

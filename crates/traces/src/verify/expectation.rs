@@ -18,7 +18,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Offence, Rule};
+use super::{Rule, Violation};
 use crate::{Kind, Span, Tree};
 
 /// Trees that are expected.
@@ -51,7 +51,7 @@ struct Expected {
 
 impl Expectation {
     /// What is not as expected in a trace that is one tree; nothing when no tree is expected for its root.
-    pub(super) fn check(&self, tree: &Tree<'_>) -> Vec<Offence> {
+    pub(super) fn check(&self, tree: &Tree<'_>) -> Vec<Violation> {
         let Some(top) = tree.tops().first() else { return Vec::new() };
         let fitting = self.trees.iter().filter(|expected| expected.fits(&tree.spans()[*top]));
         fitting.map(|expected| expected.check(tree, *top)).min_by_key(Vec::len).unwrap_or_default()
@@ -71,8 +71,8 @@ impl Expected {
     }
 
     /// What is wrong below a span that fits.
-    fn check(&self, tree: &Tree<'_>, at: usize) -> Vec<Offence> {
-        let mut offences = Vec::new();
+    fn check(&self, tree: &Tree<'_>, at: usize) -> Vec<Violation> {
+        let mut violations = Vec::new();
         let mut counts = vec![0; self.children.len()];
         for child in tree.children(at) {
             let span = &tree.spans()[*child];
@@ -81,13 +81,13 @@ impl Expected {
                 let surplus = expected.most.is_some_and(|most| counts[place] >= most);
                 (place, surplus, expected.check(tree, *child))
             });
-            match judged.min_by_key(|(_, surplus, offences)| (*surplus, offences.len())) {
+            match judged.min_by_key(|(_, surplus, violations)| (*surplus, violations.len())) {
                 Some((place, false, found)) => {
                     counts[place] += 1;
-                    offences.extend(found);
+                    violations.extend(found);
                 }
                 Some((_, true, _)) | None if !self.open => {
-                    offences.push(Offence::of(Rule::Expectation, span, "it is not expected here"));
+                    violations.push(Violation::of(Rule::Expectation, span, "it is not expected here"));
                 }
                 Some(_) | None => {}
             }
@@ -95,10 +95,10 @@ impl Expected {
         for (expected, count) in self.children.iter().zip(counts) {
             if count < expected.least {
                 let detail = format!("below it {expected} is there {count} times, not {}", expected.least);
-                offences.push(Offence::of(Rule::Expectation, &tree.spans()[at], detail));
+                violations.push(Violation::of(Rule::Expectation, &tree.spans()[at], detail));
             }
         }
-        offences
+        violations
     }
 }
 

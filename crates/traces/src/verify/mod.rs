@@ -70,7 +70,7 @@ impl Rule {
 
 /// One place where a trace breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offence {
+pub struct Violation {
     pub rule: Rule,
     pub trace_id: String,
     /// Empty where it is about the trace as a whole.
@@ -89,16 +89,16 @@ pub fn verify(traces: &[Trace], margins: Margins, expectation: Option<&Expectati
         .collect();
     let pairs = Pairs::learn(traces);
     let judged = traces.iter().map(|trace| {
-        let tree = Tree::new(trace);
-        let mut offences = rules::structure(trace, &tree, &places);
-        offences.extend(rules::kinds(&tree, &pairs));
-        offences.extend(rules::times(&tree, margins));
-        offences.extend(rules::warnings(trace));
+        let tree = Tree::new(&trace.spans);
+        let mut violations = rules::structure(trace, &tree, &places);
+        violations.extend(rules::kinds(&tree, &pairs));
+        violations.extend(rules::times(&tree, margins));
+        violations.extend(rules::warnings(trace));
         // A tree in pieces is like no other; the pieces are what to look at.
         if let Some(expectation) = expectation.filter(|_| tree.tops().len() == 1) {
-            offences.extend(expectation.check(&tree));
+            violations.extend(expectation.check(&tree));
         }
-        offences
+        violations
     });
     Report { traces: judged.collect() }
 }

@@ -17,7 +17,7 @@ impl<'t> Pairs<'t> {
     pub(super) fn learn(traces: &'t [Trace]) -> Self {
         let mut pairs = Self { services: HashSet::new(), calls: HashSet::new() };
         for trace in traces {
-            let tree = Tree::new(trace);
+            let tree = Tree::new(&trace.spans);
             for (at, span) in trace.spans.iter().enumerate().filter(|(_, span)| span.kind == Kind::Server) {
                 pairs.services.insert(&span.service);
                 if let Some(call) = tree.parent(at).map(|parent| &tree.spans()[parent])

@@ -5,16 +5,16 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::{Offence, Rule};
+use super::{Rule, Violation};
 use crate::render::align;
 
-/// How many offences of each rule are shown.
+/// How many violations of each rule are shown.
 const SHOWN: usize = 3;
 
 /// What is wrong with each trace, in the order in which they were given.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
-    pub traces: Vec<Vec<Offence>>,
+    pub traces: Vec<Vec<Violation>>,
 }
 
 impl Report {
@@ -24,50 +24,50 @@ impl Report {
     }
 
     pub fn whole(&self) -> usize {
-        self.traces.iter().filter(|offences| offences.is_empty()).count()
+        self.traces.iter().filter(|violations| violations.is_empty()).count()
     }
 
-    pub fn offences(&self, rule: Rule) -> impl Iterator<Item = &Offence> {
-        self.traces.iter().flatten().filter(move |offence| offence.rule == rule)
+    pub fn violations(&self, rule: Rule) -> impl Iterator<Item = &Violation> {
+        self.traces.iter().flatten().filter(move |violation| violation.rule == rule)
     }
 
     /// How many traces break a rule.
     pub fn broken(&self, rule: Rule) -> usize {
-        self.offences(rule).map(|offence| &offence.trace_id).collect::<BTreeSet<_>>().len()
+        self.violations(rule).map(|violation| &violation.trace_id).collect::<BTreeSet<_>>().len()
     }
 
     pub fn to_json(&self) -> Value {
         let counts = Rule::ALL.map(|rule| (rule.broken().to_owned(), json!(self.broken(rule))));
-        let offences = self.traces.iter().flatten().map(|offence| {
+        let violations = self.traces.iter().flatten().map(|violation| {
             json!({
-                "rule": offence.rule.broken(),
-                "trace_id": offence.trace_id,
-                "span_id": (!offence.span_id.is_empty()).then_some(&offence.span_id),
-                "span": offence.span,
-                "detail": offence.detail,
+                "rule": violation.rule.broken(),
+                "trace_id": violation.trace_id,
+                "span_id": (!violation.span_id.is_empty()).then_some(&violation.span_id),
+                "span": violation.span,
+                "detail": violation.detail,
             })
         });
         json!({
             "traces": self.traces.len(),
             "whole": self.whole(),
             "broken": serde_json::Map::from_iter(counts),
-            "offences": offences.collect::<Vec<_>>(),
+            "violations": violations.collect::<Vec<_>>(),
         })
     }
 }
 
-/// A table of counts, each with its first offences.
+/// A table of counts, each with its first violations.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = |what: &str, count: usize| [what.to_owned(), format!("{count:>7}"), String::new(), String::new()];
         let mut rows = vec![["", " TRACES", "SPAN", "WHY"].map(ToOwned::to_owned), row("whole", self.whole())];
         for rule in Rule::ALL {
             rows.push(row(rule.broken(), self.broken(rule)));
-            rows.extend(self.offences(rule).take(SHOWN).map(|offence| {
-                let place = format!("  {}", offence.trace_id);
-                [place, String::new(), offence.span.clone(), offence.detail.clone()]
+            rows.extend(self.violations(rule).take(SHOWN).map(|violation| {
+                let place = format!("  {}", violation.trace_id);
+                [place, String::new(), violation.span.clone(), violation.detail.clone()]
             }));
-            let more = self.offences(rule).count().saturating_sub(SHOWN);
+            let more = self.violations(rule).count().saturating_sub(SHOWN);
             if more > 0 {
                 rows.push(["  ...".to_owned(), String::new(), format!("{more} more"), String::new()]);
             }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::pairs::Pairs;
-use super::{Margins, Offence, Rule};
+use super::{Margins, Rule, Violation};
 use crate::conventions::{Facts, same_clock};
 use crate::{Kind, Span, Trace, Tree};
 
-impl Offence {
+impl Violation {
     pub(super) fn of(rule: Rule, span: &Span, detail: impl Into<String>) -> Self {
         Self {
             rule,
@@ -21,66 +21,66 @@ impl Offence {
 }
 
 /// One root, and every parent in this trace. `places` says in which trace a span is, for those of all traces.
-pub(super) fn structure(trace: &Trace, tree: &Tree<'_>, places: &HashMap<&str, &str>) -> Vec<Offence> {
-    let mut offences = Vec::new();
+pub(super) fn structure(trace: &Trace, tree: &Tree<'_>, places: &HashMap<&str, &str>) -> Vec<Violation> {
+    let mut violations = Vec::new();
     let mut roots = 0;
     for top in tree.tops().iter().map(|top| &tree.spans()[*top]) {
         let Some(parent) = &top.parent_span_id else {
             roots += 1;
             if roots > 1 {
-                offences.push(Offence::of(Rule::OneTrace, top, "another root of the same trace"));
+                violations.push(Violation::of(Rule::OneTrace, top, "another root of the same trace"));
             }
             continue;
         };
-        offences.push(match places.get(parent.as_str()) {
+        violations.push(match places.get(parent.as_str()) {
             Some(place) if *place == top.trace_id => {
-                Offence::of(Rule::OneTrace, top, format!("its parent {parent} is below itself"))
+                Violation::of(Rule::OneTrace, top, format!("its parent {parent} is below itself"))
             }
-            Some(place) => Offence::of(Rule::OneTrace, top, format!("its parent {parent} is in the trace {place}")),
-            None => Offence::of(Rule::Parent, top, format!("its parent {parent} is missing")),
+            Some(place) => Violation::of(Rule::OneTrace, top, format!("its parent {parent} is in the trace {place}")),
+            None => Violation::of(Rule::Parent, top, format!("its parent {parent} is missing")),
         });
     }
     if roots == 0
         && let Some(first) = trace.spans.first()
     {
-        let mut offence = Offence::of(Rule::Root, first, "no span is without a parent; this is the first");
-        offence.span_id.clear();
-        offences.push(offence);
+        let mut violation = Violation::of(Rule::Root, first, "no span is without a parent; this is the first");
+        violation.span_id.clear();
+        violations.push(violation);
     }
-    offences
+    violations
 }
 
-pub(super) fn kinds(tree: &Tree<'_>, pairs: &Pairs<'_>) -> Vec<Offence> {
-    let mut offences = Vec::new();
+pub(super) fn kinds(tree: &Tree<'_>, pairs: &Pairs<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
     for (at, span) in tree.spans().iter().enumerate() {
         if span.kind == Kind::Server
             && let Some(caller) = tree.parent(at).map(|parent| &tree.spans()[parent])
             && !matches!(caller.kind, Kind::Client | Kind::Producer)
         {
             let caller = format!("{} {} {}", caller.service, caller.name, caller.kind);
-            offences.push(Offence::of(Rule::Kinds, span, format!("it is called by {caller}, which is no call")));
+            violations.push(Violation::of(Rule::Kinds, span, format!("it is called by {caller}, which is no call")));
         }
         let answers = |child: &usize| matches!(tree.spans()[*child].kind, Kind::Server | Kind::Consumer);
         if pairs.is_answered(span) && !tree.children(at).iter().any(answers) {
-            offences.push(Offence::of(Rule::Kinds, span, "the service that answered it has left no span"));
+            violations.push(Violation::of(Rule::Kinds, span, "the service that answered it has left no span"));
         }
     }
-    offences
+    violations
 }
 
-pub(super) fn times(tree: &Tree<'_>, margins: Margins) -> Vec<Offence> {
-    let mut offences = Vec::new();
+pub(super) fn times(tree: &Tree<'_>, margins: Margins) -> Vec<Violation> {
+    let mut violations = Vec::new();
     for (at, span) in tree.spans().iter().enumerate() {
         if span.end < span.start {
-            offences.push(Offence::of(Rule::Times, span, "it ends before it begins"));
+            violations.push(Violation::of(Rule::Times, span, "it ends before it begins"));
         }
         if let Some(parent) = tree.parent(at)
             && let Some(detail) = outside(span, &tree.spans()[parent], margins)
         {
-            offences.push(Offence::of(Rule::Times, span, detail));
+            violations.push(Violation::of(Rule::Times, span, detail));
         }
     }
-    offences
+    violations
 }
 
 /// How a span lies outside its parent where it should not.
@@ -109,7 +109,7 @@ fn outside(span: &Span, parent: &Span, margins: Margins) -> Option<String> {
     is_late.then(|| format!("it ends {} after its parent, which should have waited for it", by(late)))
 }
 
-pub(super) fn warnings(trace: &Trace) -> Vec<Offence> {
+pub(super) fn warnings(trace: &Trace) -> Vec<Violation> {
     let remarks = trace.spans.iter().flat_map(|span| span.warnings.iter().map(move |warning| (span, warning)));
-    remarks.map(|(span, warning)| Offence::of(Rule::Warnings, span, warning)).collect()
+    remarks.map(|(span, warning)| Violation::of(Rule::Warnings, span, warning)).collect()
 }

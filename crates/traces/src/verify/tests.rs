@@ -30,7 +30,7 @@ fn chain(trace_id: &str) -> Vec<Span> {
 }
 
 /// What is wrong with a trace, beside a whole one.
-fn broken(change: impl FnOnce(&mut Vec<Span>)) -> Vec<Offence> {
+fn broken(change: impl FnOnce(&mut Vec<Span>)) -> Vec<Violation> {
     let mut spans = chain("b");
     change(&mut spans);
     let traces = [Trace::new(chain("a")), Trace::new(spans)];
@@ -39,8 +39,8 @@ fn broken(change: impl FnOnce(&mut Vec<Span>)) -> Vec<Offence> {
     report.traces.into_iter().nth(1).unwrap()
 }
 
-fn rules(offences: &[Offence]) -> Vec<Rule> {
-    offences.iter().map(|offence| offence.rule).collect()
+fn rules(violations: &[Violation]) -> Vec<Rule> {
+    violations.iter().map(|violation| violation.rule).collect()
 }
 
 #[test]
@@ -50,9 +50,9 @@ fn a_whole_trace_breaks_no_rule() {
 
 #[test]
 fn a_chain_that_is_broken_turns_red() {
-    let offences = broken(|spans| drop(spans.remove(1)));
-    assert_eq!(rules(&offences), [Rule::Parent]);
-    assert_eq!(offences[0].span, "orders orders.v1.Orders/Place SERVER");
+    let violations = broken(|spans| drop(spans.remove(1)));
+    assert_eq!(rules(&violations), [Rule::Parent]);
+    assert_eq!(violations[0].span, "orders orders.v1.Orders/Place SERVER");
     let report = verify(&[Trace::new(chain("b").split_off(1))], Margins::default(), None);
     assert!(!report.is_good());
     assert_eq!(rules(&report.traces[0]), [Rule::Parent, Rule::Root]);
@@ -65,9 +65,9 @@ fn a_span_that_begins_a_trace_of_its_own_is_another_root() {
 
 #[test]
 fn a_parent_in_another_trace_is_a_cross_link() {
-    let offences = broken(|spans| spans[1].parent_span_id = Some("a1".to_owned()));
-    assert_eq!(rules(&offences), [Rule::OneTrace]);
-    assert!(offences[0].detail.ends_with("is in the trace a"), "{offences:?}");
+    let violations = broken(|spans| spans[1].parent_span_id = Some("a1".to_owned()));
+    assert_eq!(rules(&violations), [Rule::OneTrace]);
+    assert!(violations[0].detail.ends_with("is in the trace a"), "{violations:?}");
     assert_eq!(rules(&broken(|spans| spans[1].parent_span_id = Some("b3".to_owned()))), [Rule::OneTrace]);
 }
 
@@ -112,12 +112,12 @@ fn times_must_nest_but_for_clocks_and_for_what_nobody_waits_for() {
 
 #[test]
 fn remarks_of_the_backend_are_reported() {
-    let offences = broken(|spans| spans[2].warnings.push("clock skew".to_owned()));
-    assert_eq!(rules(&offences), [Rule::Warnings]);
+    let violations = broken(|spans| spans[2].warnings.push("clock skew".to_owned()));
+    assert_eq!(rules(&violations), [Rule::Warnings]);
 }
 
 #[test]
-fn the_report_counts_traces_and_shows_the_first_offences() {
+fn the_report_counts_traces_and_shows_the_first_violations() {
     let traces: Vec<_> = (0..5).map(|at| Trace::new(chain(&at.to_string()).split_off(usize::from(at > 0)))).collect();
     let report = verify(&traces, Margins::default(), None);
     let text = report.to_string();
@@ -125,7 +125,7 @@ fn the_report_counts_traces_and_shows_the_first_offences() {
     assert!(text.contains("orphaned            4") && text.contains("1 more"), "{text}");
     let json = report.to_json();
     assert_eq!((&json["traces"], &json["whole"], &json["broken"]["rootless"]), (&json!(5), &json!(1), &json!(4)));
-    assert_eq!(json["offences"].as_array().unwrap().len(), 8);
+    assert_eq!(json["violations"].as_array().unwrap().len(), 8);
 }
 
 const EXPECTED: &str = "
@@ -143,7 +143,7 @@ fn unexpected(expectation: &str, change: impl FnOnce(&mut Vec<Span>)) -> Vec<Str
     change(&mut spans);
     let expectation: Expectation = expectation.parse().unwrap();
     let report = verify(&[Trace::new(spans)], Margins::default(), Some(&expectation));
-    report.offences(Rule::Expectation).map(|offence| format!("{}: {}", offence.span, offence.detail)).collect()
+    report.violations(Rule::Expectation).map(|violation| format!("{}: {}", violation.span, violation.detail)).collect()
 }
 
 fn again(spans: &mut Vec<Span>, id: &str, name: &str) {

@@ -1,6 +1,4 @@
-//! Text messages, through one of several providers.
-//!
-//! To add one, write `sms/<name>.rs` and add its line to [`ProviderId`] and [`provider`].
+//! Text messages, through a provider.
 
 mod twilio;
 
@@ -12,7 +10,8 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::{Channel, Message, Outcome};
+use super::{Message, Outcome, Sender};
+use twilio::Twilio;
 
 /// The `sms:` block.
 #[derive(Debug, Deserialize)]
@@ -45,13 +44,6 @@ enum ProviderId {
     Twilio,
 }
 
-/// Somebody who sends text messages for us.
-#[tonic::async_trait]
-trait Provider: std::fmt::Debug + Send + Sync {
-    /// Hands over one message to the number `to` (E.164). `key` is the same for every attempt.
-    async fn submit(&self, to: &str, text: &str, key: &str) -> Outcome;
-}
-
 impl Config {
     /// How long one message may take after the wait for its turn.
     fn limit(&self) -> Duration {
@@ -59,16 +51,10 @@ impl Config {
     }
 }
 
-fn provider(config: &Config) -> anyhow::Result<Box<dyn Provider>> {
-    match config.provider {
-        ProviderId::Twilio => Ok(Box::new(twilio::Twilio::new(config)?)),
-    }
-}
-
 /// Text messages.
 #[derive(Debug)]
 pub(crate) struct Sms {
-    provider: Box<dyn Provider>,
+    provider: Twilio,
     timeout: Duration,
     limit: Duration,
     permits: Semaphore,
@@ -77,12 +63,13 @@ pub(crate) struct Sms {
 impl Sms {
     pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
         let permits = Semaphore::new(config.concurrency.get());
-        Ok(Self { provider: provider(config)?, timeout: config.timeout, limit: config.limit(), permits })
+        let ProviderId::Twilio = config.provider;
+        Ok(Self { provider: Twilio::new(config)?, timeout: config.timeout, limit: config.limit(), permits })
     }
 }
 
 #[tonic::async_trait]
-impl Channel for Sms {
+impl Sender for Sms {
     fn name(&self) -> &'static str {
         "sms"
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use telemetry::http::{Client, Error};
 use telemetry::retry_after;
 
-use super::{Config, Outcome, Provider};
+use super::{Config, Outcome};
 
 /// A provider with Twilio's Messages API.
 #[derive(Debug)]
@@ -39,11 +39,9 @@ impl Twilio {
         let (account, token, from) = (config.account.clone(), config.token.clone(), config.from.clone());
         Ok(Self { client: client.into(), endpoint, account, token, from })
     }
-}
 
-#[tonic::async_trait]
-impl Provider for Twilio {
-    async fn submit(&self, to: &str, text: &str, key: &str) -> Outcome {
+    /// Hands over one message to the number `to` (E.164). `key` is the same for every attempt.
+    pub(super) async fn submit(&self, to: &str, text: &str, key: &str) -> Outcome {
         let form = [("To", to), ("From", &self.from), ("Body", text)];
         let request = self.client.post(self.endpoint.clone(), "/2010-04-01/Accounts/{AccountSid}/Messages.json").with(
             |request| {

@@ -3,6 +3,7 @@
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
 use prost::Message;
 
+use super::receiver::{Answer, Proxy};
 use super::*;
 
 fn with(status: &'static str) -> Answer {

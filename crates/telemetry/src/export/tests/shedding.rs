@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::ended;
 use crate::config::Queue as Limits;
 use crate::export::queue::Queue;
-use crate::propagation::{parse, trace_state_text};
-use crate::sampling::Threshold;
+use crate::propagation::parse;
+use crate::trace_state::{self, Threshold};
 
 fn queue(size: usize) -> Queue {
     Queue::new(Limits { size, batch: size, ..Limits::default() })
@@ -78,7 +78,7 @@ fn what_is_left_tells_how_much_there_was() {
         queue.push(span(trace(number.into()), "ot=th:0", Status::Unset), false);
         if number % 7_000 == 0 || number == SPANS - 1 {
             for span in queue.take() {
-                let state = trace_state_text(&span.span_context);
+                let state = trace_state::text(&span.span_context);
                 let threshold = Threshold::parse(state.strip_prefix("ot=th:").unwrap()).unwrap();
                 counted += threshold.adjusted_count();
             }
@@ -99,7 +99,7 @@ fn a_probability_that_is_unknown_or_lower_stays_as_it_is() {
     for number in 0..100 {
         queue.push(span(TraceId::from(1 << 100 | number), "", Status::Unset), false);
     }
-    let states: Vec<_> = queue.take().iter().map(|span| trace_state_text(&span.span_context)).collect();
+    let states: Vec<_> = queue.take().iter().map(|span| trace_state::text(&span.span_context)).collect();
     assert_eq!(states, ["", "a=1", "ot=th:ff", "ot=th:8"]);
 }
 
@@ -116,7 +116,7 @@ fn traces_of_failures_go_last() {
     let spans = queue.take();
     for number in (0..400).filter(|number| failed(*number)).chain([1_000]) {
         let of_trace = spans.iter().filter(|span| span.span_context.trace_id() == trace(number));
-        let states: Vec<_> = of_trace.map(|span| trace_state_text(&span.span_context)).collect();
+        let states: Vec<_> = of_trace.map(|span| trace_state::text(&span.span_context)).collect();
         let expected = if number == 1_000 { vec![""] } else { vec!["ot=th:0"; 2] };
         assert_eq!(states, expected, "none of them was in danger");
     }

@@ -70,13 +70,13 @@ impl State {
         Amount { lines: self.waiting.lines + self.taken.lines, bytes: self.waiting.bytes + self.taken.bytes }
     }
 
-    fn untold(&self) -> u64 {
+    fn unreported(&self) -> u64 {
         self.dropped - self.told
     }
 
     /// How long it takes until dropped lines are told of; `None` when there are none or nobody reads.
     fn until_notice(&self) -> Option<Duration> {
-        if self.untold() == 0 || self.refused {
+        if self.unreported() == 0 || self.refused {
             None
         } else if self.mode == Mode::Running {
             Some(self.told_at.map_or(Duration::ZERO, |at| NOTICE.saturating_sub(at.elapsed())))
@@ -165,8 +165,8 @@ impl Queue {
             let until_notice = state.until_notice();
             // A notice is no reason to take more room than there is.
             if until_notice == Some(Duration::ZERO) && state.waiting.lines < self.limit.lines {
-                let untold = state.untold();
-                notice(&mut state.lines, untold);
+                let unreported = state.unreported();
+                notice(&mut state.lines, unreported);
                 (state.told, state.told_at) = (state.dropped, Some(Instant::now()));
                 state.waiting = Amount::of(&state.lines);
             }

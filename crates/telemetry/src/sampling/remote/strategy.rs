@@ -7,7 +7,7 @@ use governor::{DefaultDirectRateLimiter, Quota};
 use opentelemetry::KeyValue;
 
 use super::wire::{self, RATE_LIMITING, Response};
-use crate::sampling::threshold::{Randomness, Threshold};
+use crate::trace_state::{Randomness, Threshold};
 
 /// Operations that have a lower bound of their own, at most: their names are not always of few values.
 const OPERATIONS: usize = 2_000;

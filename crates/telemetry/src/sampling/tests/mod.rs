@@ -1,26 +1,14 @@
-mod packed;
 mod rules;
-mod state;
-mod threshold;
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
-use super::{Sampling, adopted, unpacked};
+use super::{Sampling, adopted};
 use crate::config::{Config, Sampler};
-use crate::propagation::{Kept, RANDOM};
-
-/// A place in a trace whose random bits are `low`, as a caller has sent it.
-pub(super) fn remote(low: u64, flags: TraceFlags, state: &str) -> SpanContext {
-    let parent = format!("00-{:032x}-00000000000000aa-{:02x}", (1_u128 << 100) | u128::from(low), flags.to_u8());
-    unpacked(&crate::propagation::parse(&parent, state).unwrap())
-}
-
-pub(super) fn text(state: &TraceState) -> String {
-    let span = SpanContext::new(TraceId::INVALID, SpanId::INVALID, TraceFlags::NOT_SAMPLED, false, state.clone());
-    crate::propagation::trace_state_text(&span)
-}
+use crate::propagation::Kept;
+use crate::trace_state::RANDOM;
+use crate::trace_state::tests::{remote, text};
 
 fn sampling(sampler: Sampler, follows_parents: bool) -> Sampling {
     Sampling::new(sampler, follows_parents, &Config::new("shop"))
