@@ -1,15 +1,13 @@
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Subcommand;
 use proto::data::data_service_server::DataServiceServer;
 use serde::Deserialize;
-use service_kit::fault::Faults;
 use service_kit::health::{Probe, Readiness};
-use service_kit::mesh::{self, Mesh};
 use service_kit::{Host, Service, Shutdown, database, grpc};
 use telemetry::postgres::Db;
+use tokio::net::TcpListener;
 
 use crate::audit::{self, Sealer};
 use crate::grpc::Grpc;
@@ -26,10 +24,6 @@ const CHECK_TIMEOUT: Duration = Duration::from_hours(1);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    listen: SocketAddr,
-    telemetry: telemetry::Config,
-    mesh: Option<mesh::Config>,
-    fault_injection: bool,
     database: database::Config,
     audit: audit::Config,
     schedule: materialise::Config,
@@ -69,23 +63,7 @@ impl Service for App {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const PROBE: Probe = Probe::Grpc;
 
-    fn listen(config: &Config) -> SocketAddr {
-        config.listen
-    }
-
-    fn mesh(config: &Config) -> Option<&mesh::Config> {
-        config.mesh.as_ref()
-    }
-
-    fn telemetry(config: &Config) -> &telemetry::Config {
-        &config.telemetry
-    }
-
-    fn fault_injection(config: &Config) -> bool {
-        config.fault_injection
-    }
-
-    async fn build(config: Config, _: &Mesh, _: Faults) -> anyhow::Result<Self> {
+    async fn build(config: Config, _: &Host) -> anyhow::Result<Self> {
         let db = database::open(&config.database)?;
         let sealer = Sealer::new(&config.audit, db.clone())?;
         let materialiser = Materialiser::new(config.schedule, db.clone())?;
@@ -95,10 +73,10 @@ impl Service for App {
         Ok(Self { db, sealer, materialiser, outbox, untold, housekeeper })
     }
 
-    async fn run(self, host: Host, shutdown: Shutdown) -> anyhow::Result<()> {
+    async fn run(self, host: Host, listener: TcpListener, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = DataServiceServer::new(Grpc::new(self.db.clone()));
         let readiness = Readiness::Database(self.db.clone());
-        let serving = grpc::serve(host.listener, host.mesh, service, readiness, host.faults, shutdown.clone());
+        let serving = grpc::serve(listener, host.mesh, service, readiness, host.faults, shutdown.clone());
         tokio::try_join!(
             serving,
             self.sealer.run(shutdown.clone()),

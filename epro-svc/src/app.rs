@@ -1,14 +1,12 @@
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use proto::report::report_service_server::ReportServiceServer;
 use serde::Deserialize;
-use service_kit::fault::Faults;
 use service_kit::grpc::Upstream;
 use service_kit::health::{Probe, Readiness};
-use service_kit::mesh::{self, Mesh};
 use service_kit::{Host, NoCommand, Service, Shutdown};
+use tokio::net::TcpListener;
 
 use crate::clients::{Data, Notify};
 use crate::grpc::Grpc;
@@ -17,10 +15,6 @@ use crate::grpc::Grpc;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    listen: SocketAddr,
-    telemetry: telemetry::Config,
-    mesh: Option<mesh::Config>,
-    fault_injection: bool,
     data_svc: Upstream,
     notify_svc: Upstream,
     amendments: Amendments,
@@ -49,34 +43,18 @@ impl Service for App {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const PROBE: Probe = Probe::Grpc;
 
-    fn listen(config: &Config) -> SocketAddr {
-        config.listen
-    }
-
-    fn mesh(config: &Config) -> Option<&mesh::Config> {
-        config.mesh.as_ref()
-    }
-
-    fn telemetry(config: &Config) -> &telemetry::Config {
-        &config.telemetry
-    }
-
-    fn fault_injection(config: &Config) -> bool {
-        config.fault_injection
-    }
-
-    async fn build(config: Config, mesh: &Mesh, _: Faults) -> anyhow::Result<Self> {
+    async fn build(config: Config, host: &Host) -> anyhow::Result<Self> {
         let grpc = Grpc {
-            data: Data::new(config.data_svc.channel("data-svc", mesh)?),
-            notify: Notify::new(config.notify_svc.channel("notify-svc", mesh)?),
+            data: Data::new(config.data_svc.channel("data-svc", &host.mesh)?),
+            notify: Notify::new(config.notify_svc.channel("notify-svc", &host.mesh)?),
             max_revisions: config.amendments.max_revisions.get(),
         };
         Ok(Self { grpc })
     }
 
-    async fn run(self, host: Host, shutdown: Shutdown) -> anyhow::Result<()> {
+    async fn run(self, host: Host, listener: TcpListener, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = ReportServiceServer::new(self.grpc);
-        service_kit::grpc::serve(host.listener, host.mesh, service, Readiness::Always, host.faults, shutdown).await
+        service_kit::grpc::serve(listener, host.mesh, service, Readiness::Always, host.faults, shutdown).await
     }
 
     async fn command(_: Config, command: NoCommand) -> anyhow::Result<ExitCode> {

@@ -1,16 +1,14 @@
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use serde::Deserialize;
-use service_kit::fault::Faults;
 use service_kit::grpc::Upstream;
 use service_kit::health::Probe;
 use service_kit::http::{Acceptor, ConnectionLimits, Tls};
-use service_kit::mesh::{self, Mesh};
 use service_kit::{Host, NoCommand, Service, Shutdown};
+use tokio::net::TcpListener;
 
 use crate::clients::{Data, Peers, Report, User};
 use crate::fhir;
@@ -23,10 +21,6 @@ use crate::web::{self, Web};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    listen: SocketAddr,
-    telemetry: telemetry::Config,
-    mesh: Option<mesh::Config>,
-    fault_injection: bool,
     user_svc: Upstream,
     epro_svc: Upstream,
     data_svc: Upstream,
@@ -59,34 +53,18 @@ impl Service for App {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const PROBE: Probe = Probe::Http("/readyz");
 
-    fn listen(config: &Config) -> SocketAddr {
-        config.listen
-    }
-
     fn tls(config: &Config) -> Option<&Tls> {
         config.tls.as_ref()
     }
 
-    fn mesh(config: &Config) -> Option<&mesh::Config> {
-        config.mesh.as_ref()
-    }
-
-    fn telemetry(config: &Config) -> &telemetry::Config {
-        &config.telemetry
-    }
-
-    fn fault_injection(config: &Config) -> bool {
-        config.fault_injection
-    }
-
-    async fn build(config: Config, mesh: &Mesh, faults: Faults) -> anyhow::Result<Self> {
+    async fn build(config: Config, host: &Host) -> anyhow::Result<Self> {
         let acceptor = Acceptor::new(config.tls.as_ref(), config.connections, config.proxies.trusted.clone())?;
-        let web = Arc::new(Web::new(&config.web, config.tls.is_some(), &config.telemetry)?);
+        let web = Arc::new(Web::new(&config.web, config.tls.is_some(), &host.telemetry)?);
         let shared = Shared {
-            user: User::new(config.user_svc.channel("user-svc", mesh)?),
-            report: Report::new(config.epro_svc.channel("epro-svc", mesh)?),
-            data: Data::new(config.data_svc.channel("data-svc", mesh)?),
-            peers: Peers::new(&config.user_svc, &config.epro_svc, &config.data_svc, mesh)?,
+            user: User::new(config.user_svc.channel("user-svc", &host.mesh)?),
+            report: Report::new(config.epro_svc.channel("epro-svc", &host.mesh)?),
+            data: Data::new(config.data_svc.channel("data-svc", &host.mesh)?),
+            peers: Peers::new(&config.user_svc, &config.epro_svc, &config.data_svc, &host.mesh)?,
             rates: Arc::new(Rates::new(config.rate_limits)),
             proxies: Arc::new(Proxies::new(config.proxies)?),
             fhir: fhir::Base::new(&config.public_url, config.tls.is_some()),
@@ -94,12 +72,12 @@ impl Service for App {
             web: Arc::clone(&web),
         };
         let limits = Limits { request_timeout: config.request_timeout, body: config.body_limit };
-        let router = router::new(shared, limits, faults, config.tls.is_some())?;
+        let router = router::new(shared, limits, host.faults, config.tls.is_some())?;
         Ok(Self { acceptor, router, web })
     }
 
-    async fn run(self, host: Host, shutdown: Shutdown) -> anyhow::Result<()> {
-        let served = service_kit::http::serve(host.listener, self.acceptor, self.router, shutdown).await;
+    async fn run(self, host: Host, listener: TcpListener, shutdown: Shutdown) -> anyhow::Result<()> {
+        let served = service_kit::http::serve(listener, self.acceptor, self.router, shutdown).await;
         self.web.shutdown().await;
         served
     }

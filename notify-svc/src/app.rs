@@ -1,14 +1,12 @@
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use proto::notify::notify_service_server::NotifyServiceServer;
 use serde::Deserialize;
-use service_kit::fault::Faults;
 use service_kit::grpc::Upstream;
 use service_kit::health::{Probe, Readiness};
-use service_kit::mesh::{self, Mesh};
 use service_kit::{Host, NoCommand, Service, Shutdown};
+use tokio::net::TcpListener;
 
 use crate::breaker;
 use crate::channel::{Senders, email, sms};
@@ -24,10 +22,6 @@ use crate::sweeper::{self, Sweeper};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    listen: SocketAddr,
-    telemetry: telemetry::Config,
-    mesh: Option<mesh::Config>,
-    fault_injection: bool,
     data_svc: Upstream,
     user_svc: Upstream,
     report_url: String,
@@ -84,16 +78,10 @@ impl Service for App {
         Ok(Self { delivery, sweeper, escalator })
     }
 
-    async fn run(self, host: Host, shutdown: Shutdown) -> anyhow::Result<()> {
+    async fn run(self, host: Host, listener: TcpListener, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = NotifyServiceServer::new(Grpc { delivery: Arc::clone(&self.delivery) });
-        let serving = service_kit::grpc::serve(
-            host.listener,
-            host.mesh,
-            service,
-            Readiness::Always,
-            host.faults,
-            shutdown.clone(),
-        );
+        let serving =
+            service_kit::grpc::serve(listener, host.mesh, service, Readiness::Always, host.faults, shutdown.clone());
         let stopping = async {
             shutdown.cancelled().await;
             self.delivery.stop();

@@ -1,14 +1,12 @@
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use proto::user::user_service_server::UserServiceServer;
 use serde::Deserialize;
-use service_kit::fault::Faults;
 use service_kit::health::{Probe, Readiness};
-use service_kit::mesh::{self, Mesh};
 use service_kit::{Host, Service, Shutdown, database};
 use telemetry::postgres::Db;
+use tokio::net::TcpListener;
 
 use crate::command::Command;
 use crate::grpc::Grpc;
@@ -19,10 +17,6 @@ use crate::identity::{AccessTokens, Pins, Sessions};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    listen: SocketAddr,
-    telemetry: telemetry::Config,
-    mesh: Option<mesh::Config>,
-    fault_injection: bool,
     database: database::Config,
     sessions: Sessions,
     housekeeping: housekeeping::Config,
@@ -45,23 +39,7 @@ impl Service for App {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const PROBE: Probe = Probe::Grpc;
 
-    fn listen(config: &Config) -> SocketAddr {
-        config.listen
-    }
-
-    fn mesh(config: &Config) -> Option<&mesh::Config> {
-        config.mesh.as_ref()
-    }
-
-    fn telemetry(config: &Config) -> &telemetry::Config {
-        &config.telemetry
-    }
-
-    fn fault_injection(config: &Config) -> bool {
-        config.fault_injection
-    }
-
-    async fn build(config: Config, _: &Mesh, _: Faults) -> anyhow::Result<Self> {
+    async fn build(config: Config, _: &Host) -> anyhow::Result<Self> {
         let db = database::open(&config.database)?;
         let sessions = config.sessions;
         sessions.lockout.check()?;
@@ -71,11 +49,10 @@ impl Service for App {
         Ok(Self { db, grpc, housekeeper })
     }
 
-    async fn run(self, host: Host, shutdown: Shutdown) -> anyhow::Result<()> {
+    async fn run(self, host: Host, listener: TcpListener, shutdown: Shutdown) -> anyhow::Result<()> {
         let service = UserServiceServer::new(self.grpc);
         let readiness = Readiness::Database(self.db.clone());
-        let serving =
-            service_kit::grpc::serve(host.listener, host.mesh, service, readiness, host.faults, shutdown.clone());
+        let serving = service_kit::grpc::serve(listener, host.mesh, service, readiness, host.faults, shutdown.clone());
         tokio::try_join!(serving, self.housekeeper.run(shutdown))?;
         self.db.close().await;
         Ok(())

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{self, Ignored};
+use crate::config::{self, Ignored, Loaded};
 use crate::fault::{self, Faults};
 use crate::health::Probe;
 use crate::mesh::{self, Mesh};
@@ -30,20 +31,38 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))
 }
 
-/// What a service that runs is given.
+/// The settings that all services have, beside their own.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// Where the service listens.
+    listen: SocketAddr,
+    telemetry: telemetry::Config,
+    mesh: Option<mesh::Config>,
+    /// Whether requests may ask for faults, see [`crate::fault`].
+    fault_injection: bool,
+}
+
+impl Settings {
+    /// The fields, as a configuration names them.
+    const KEYS: [&str; 4] = ["listen", "telemetry", "mesh", "fault_injection"];
+}
+
+/// What the program gives its service.
 #[derive(Debug)]
 pub struct Host {
-    /// The socket to serve on.
-    pub listener: TcpListener,
     /// Its identity for the other services.
     pub mesh: Mesh,
     /// The faults that requests may ask for.
     pub faults: Faults,
+    /// Its telemetry block.
+    pub telemetry: telemetry::Config,
 }
 
 /// One of the five services, as [`main`] runs it.
 pub trait Service: Sized + Send {
-    /// The settings, with their names as in YAML.
+    /// The settings of its own, with their names as in YAML: `listen`, `telemetry`, `mesh` and `fault_injection` are
+    /// read for it.
     type Config: DeserializeOwned + Send;
     /// The service's own commands, besides `healthcheck`; [`NoCommand`] if it has none.
     type Command: Subcommand + Send;
@@ -57,28 +76,21 @@ pub trait Service: Sized + Send {
     /// How its health is checked.
     const PROBE: Probe;
 
-    /// Where the service listens.
-    fn listen(config: &Self::Config) -> SocketAddr;
-
     /// Its TLS block, if it has one.
     fn tls(_: &Self::Config) -> Option<&Tls> {
         None
     }
 
-    /// Its mesh block, if it has one.
-    fn mesh(config: &Self::Config) -> Option<&mesh::Config>;
-
-    /// Its telemetry block.
-    fn telemetry(config: &Self::Config) -> &telemetry::Config;
-
-    /// Its setting `fault_injection`: whether requests may ask for faults, see [`crate::fault`].
-    fn fault_injection(config: &Self::Config) -> bool;
-
     /// Creates what it needs. Peers and database need not be up yet.
-    fn build(config: Self::Config, mesh: &Mesh, faults: Faults) -> impl Future<Output = anyhow::Result<Self>> + Send;
+    fn build(config: Self::Config, host: &Host) -> impl Future<Output = anyhow::Result<Self>> + Send;
 
-    /// Serves until shutdown, then finishes what is running.
-    fn run(self, host: Host, shutdown: Shutdown) -> impl Future<Output = anyhow::Result<()>> + Send;
+    /// Serves on the port until shutdown, then finishes what is running.
+    fn run(
+        self,
+        host: Host,
+        listener: TcpListener,
+        shutdown: Shutdown,
+    ) -> impl Future<Output = anyhow::Result<()>> + Send;
 
     /// Runs one of its own commands instead of serving. The command prints to stdout and returns its exit code; after
     /// an error the code is 2. A command makes no spans and no log.
@@ -118,15 +130,16 @@ pub fn main<S: Service>() -> ExitCode {
 }
 
 fn execute<S: Service>(arguments: Arguments<S::Command>) -> anyhow::Result<ExitCode> {
-    let (config, ignored) =
-        config::load::<S::Config>(S::DEFAULTS, arguments.config.as_deref()).context("configuration")?;
+    let Loaded { host: settings, own: config, ignored } =
+        config::load::<Settings, S::Config>(&Settings::KEYS, S::DEFAULTS, arguments.config.as_deref())
+            .context("configuration")?;
     let runtime = runtime().context("start the runtime")?;
     let done = match arguments.command {
         Some(Command::Own(command)) => return runtime.block_on(S::command(config, command)),
         Some(Command::Healthcheck) => {
-            runtime.block_on(S::PROBE.ask(S::listen(&config), S::tls(&config), S::mesh(&config)))
+            runtime.block_on(S::PROBE.ask(settings.listen, S::tls(&config), settings.mesh.as_ref()))
         }
-        None => runtime.block_on(serve::<S>(config, &ignored)),
+        None => runtime.block_on(serve::<S>(settings, config, &ignored)),
     };
     done.map(|()| ExitCode::SUCCESS)
 }
@@ -147,18 +160,17 @@ fn runtime() -> anyhow::Result<Runtime> {
 }
 
 /// The fallible part is a separate function, so that the flush always runs.
-async fn serve<S: Service>(config: S::Config, ignored: &[Ignored]) -> anyhow::Result<()> {
-    let faults = S::fault_injection(&config);
-    let settings = fault::admit(faults, S::telemetry(&config))?;
+async fn serve<S: Service>(settings: Settings, config: S::Config, ignored: &[Ignored]) -> anyhow::Result<()> {
+    let admitted = fault::admit(settings.fault_injection, &settings.telemetry)?;
     let mut signals = Signals::listen()?;
-    let telemetry = telemetry::init(&settings, S::VERSION).context("start telemetry")?;
-    if faults {
+    let telemetry = telemetry::init(&admitted, S::VERSION).context("start telemetry")?;
+    if settings.fault_injection {
         telemetry::warn!("fault_injection is on: whoever can send a request can make it fail");
     }
     for Ignored { name, nearest } in ignored {
         telemetry::warn!(name, nearest, "a variable that is no setting is ignored");
     }
-    let result = build_and_run::<S>(config, &mut signals).await;
+    let result = build_and_run::<S>(settings, config, &mut signals).await;
     if let Err(error) = &result {
         telemetry::error!(error = format!("{error:#}"), "stopped by an error");
     }
@@ -195,15 +207,15 @@ impl Signals {
     }
 }
 
-async fn build_and_run<S: Service>(config: S::Config, signals: &mut Signals) -> anyhow::Result<()> {
+async fn build_and_run<S: Service>(settings: Settings, config: S::Config, signals: &mut Signals) -> anyhow::Result<()> {
     let shutdown = Shutdown::new();
-    let mesh = Mesh::open(S::mesh(&config))?;
-    let faults = Faults::new(S::fault_injection(&config), S::NAME);
-    let address = S::listen(&config);
-    let service = S::build(config, &mesh, faults).await?;
-    let listener = bind(address).await?;
+    let mesh = Mesh::open(settings.mesh.as_ref())?;
+    let faults = Faults::new(settings.fault_injection, S::NAME);
+    let host = Host { mesh, faults, telemetry: settings.telemetry };
+    let service = S::build(config, &host).await?;
+    let listener = bind(settings.listen).await?;
     telemetry::info!(address = %listener.local_addr()?, "listening");
-    let running = service.run(Host { listener, mesh, faults }, shutdown.clone());
+    let running = service.run(host, listener, shutdown.clone());
     tokio::pin!(running);
     tokio::select! {
         result = &mut running => return result,

@@ -4,13 +4,15 @@
 /// only advice for the person who configures a service: nothing is decided by it, and keys contain nothing private.
 const ALIKE: f64 = 0.8;
 
-/// Adds the nearest known key to an error that names an unknown one. It parses serde's message, "unknown field `a`,
-/// expected one of `b`, `c`" (or "unknown variant"), because a deserializer gives no more than that.
-pub(super) fn with_hint(error: &str) -> String {
+/// Adds the nearest known key to an error that names an unknown one. It goes by serde's words, "unknown field `a`,
+/// expected one of `b`, `c`", or of a variant, for they are all that a deserializer gives. Outside of all blocks the keys
+/// `also` are known too.
+pub(super) fn with_hint(error: &str, also: &[&str]) -> String {
+    let also = if error.contains(" for key `") { &[] } else { also };
     let mut quoted = error.split('`').skip(1).step_by(2);
     let nearest = match quoted.next() {
         Some(unknown) if ["unknown field", "unknown variant"].iter().any(|words| error.contains(words)) => {
-            nearest(unknown, quoted)
+            nearest(unknown, quoted.chain(also.iter().copied()))
         }
         _ => None,
     };
@@ -32,11 +34,13 @@ mod tests {
         for (error, hint) in [
             ("unknown field `samplr`, expected one of `name`, `sampler`, `spans`", "; did you mean `sampler`?"),
             ("unknown field `sise`, expected `size` or `batch` for key `queue`", "; did you mean `size`?"),
+            ("unknown field `listn`, expected `database`", "; did you mean `listen`?"),
+            ("unknown field `listn`, expected `url` for key `database`", ""),
             ("unknown field `zzz`, expected one of `name`, `sampler`", ""),
             ("missing field `name`", ""),
             ("invalid type: string \"x\", expected u64", ""),
         ] {
-            assert_eq!(with_hint(error), format!("{error}{hint}"));
+            assert_eq!(with_hint(error, &["listen"]), format!("{error}{hint}"));
         }
     }
 }
