@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use proto::data::{Recipient, UntoldReport};
-use service_kit::Shutdown;
 use service_kit::error::CallError;
+use service_kit::{Shutdown, catch_panic};
 use telemetry::Task;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -41,14 +41,18 @@ impl Escalator {
         let mut ticks = interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            let claim = self.data.claim_untold_reports(BATCH, LEASE);
-            let claimed = telemetry::unsampled(async { claim.await.inspect_err(service_kit::note_failure) }).await;
-            for report in claimed.unwrap_or_default() {
-                let escalated = Task::internal("escalate report").root().run(self.escalate(&report)).await;
-                let _ = escalated.inspect_err(service_kit::note_failure);
-            }
+            catch_panic(self.escalate_due()).await;
         }
         Ok(())
+    }
+
+    async fn escalate_due(&self) {
+        let claim = self.data.claim_untold_reports(BATCH, LEASE);
+        let claimed = telemetry::unsampled(async { claim.await.inspect_err(service_kit::note_failure) }).await;
+        for report in claimed.unwrap_or_default() {
+            let escalated = Task::internal("escalate report").root().run(self.escalate(&report)).await;
+            let _ = escalated.inspect_err(service_kit::note_failure);
+        }
     }
 
     async fn escalate(&self, report: &UntoldReport) -> Result<(), CallError> {

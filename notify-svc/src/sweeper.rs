@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proto::data::Channel;
 use serde::Deserialize;
-use service_kit::Shutdown;
+use service_kit::{Shutdown, catch_panic};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::breaker::Circuit;
@@ -51,7 +51,7 @@ impl Sweeper {
             // A hint was dropped because the queue was full, so the sweeper takes the notifications without waiting for
             // hints.
             let overdue = if self.delivery.take_overflow() { Duration::ZERO } else { self.config.overdue };
-            while self.sweep(overdue, &shutdown).await {}
+            while catch_panic(self.sweep(overdue, &shutdown)).await.unwrap_or_default() {}
         }
         Ok(())
     }

@@ -1,11 +1,13 @@
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::Shutdown;
 
-/// Runs `work` at once, and then once in every `period` until shutdown, which also cancels a running round. The work
-/// belongs to no request and mostly finds nothing to do, so it makes no spans.
+/// Runs `work` at once, and then once in every `period` until shutdown, which also cancels a running round. A round that
+/// panics is followed by the next one. The work belongs to no request and mostly finds nothing to do, so it makes no spans.
 pub async fn every<F: Future<Output = ()>>(period: Duration, shutdown: &Shutdown, mut work: impl FnMut() -> F) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -16,10 +18,16 @@ pub async fn every<F: Future<Output = ()>>(period: Duration, shutdown: &Shutdown
             if shutdown.is_cancelled() {
                 return;
             }
-            telemetry::unsampled(work()).await;
+            catch_panic(telemetry::unsampled(work())).await;
         }
     };
     shutdown.run_until_cancelled(rounds).await;
+}
+
+/// Does one round of a job that goes on as long as the service runs; None if it panics. Without this the panic would end
+/// the service, and what it had begun would be lost with its spans. The panic hook has logged it by then.
+pub async fn catch_panic<T>(round: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(round).catch_unwind().await.ok()
 }
 
 #[cfg(test)]
@@ -40,6 +48,18 @@ mod tests {
         };
         every(Duration::from_millis(1), &shutdown, work).await;
         assert_eq!(rounds.get(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_round_that_panics_is_followed_by_the_next_one() {
+        let (shutdown, rounds) = (Shutdown::new(), Cell::new(0));
+        let work = || async {
+            rounds.set(rounds.get() + 1);
+            assert!(rounds.get() > 1, "the first round");
+            shutdown.cancel();
+        };
+        every(Duration::from_millis(1), &shutdown, work).await;
+        assert_eq!(rounds.get(), 2);
     }
 
     #[tokio::test]

@@ -28,7 +28,7 @@ mod viewer;
 
 pub use config::ConfigError;
 pub use error::{note_failure, respond};
-pub use every::every;
+pub use every::{catch_panic, every};
 pub use near_miss::near_miss;
 pub use service::{Host, NoCommand, Service, main};
 pub use shutdown::Shutdown;

@@ -18,8 +18,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 
 use crate::error::chain;
 pub(crate) use subchannel::Connector;
@@ -111,9 +111,14 @@ impl LoadBalancer {
         let mut request = self.addressed(request)?;
         for _ in 0..ATTEMPTS {
             let mut subchannel = self.copies.pick().await?;
-            let _call = Arc::clone(&subchannel.calls);
+            let calls = Arc::clone(&subchannel.calls);
             match subchannel.requests.try_send_request(request).await {
-                Ok(response) => return Ok(response.map(Body::new)),
+                Ok(response) => {
+                    if is_refusal(&response) {
+                        calls.note_refusal();
+                    }
+                    return Ok(response.map(Body::new));
+                }
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
                     None => return Err(lost(&error.into_error())),
@@ -220,6 +225,13 @@ async fn resolve(lookup: impl Lookup, connector: Connector, copies: Arc<Copies>)
             () = wanted => {}
         }
     }
+}
+
+/// Whether a copy has refused a call for reasons of its own, which others may not have. Such an answer has no body, so its
+/// status is among the headers.
+fn is_refusal<B>(response: &Response<B>) -> bool {
+    let status = Status::from_header_map(response.headers());
+    status.is_some_and(|status| matches!(status.code(), Code::Unavailable | Code::ResourceExhausted))
 }
 
 fn lost(error: &hyper::Error) -> Status {

@@ -1,7 +1,7 @@
 //! One connection to one copy of a service. It is opened again whenever it is lost.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -24,6 +24,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// has lasted longer than the shortest pause is opened again at once.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a copy that has refused a call is avoided, and how many waiting calls that counts as.
+const AVOIDED_FOR: Duration = Duration::from_secs(5);
+const LOAD_OF_REFUSING: usize = 1000;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -48,7 +52,25 @@ pub(super) struct Subchannel {
     address: SocketAddr,
     pub(super) requests: SendRequest<Body>,
     /// Has a clone for every call that waits for its answer.
-    pub(super) calls: Arc<()>,
+    pub(super) calls: Arc<Calls>,
+}
+
+/// What the calls of a connection share.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    refused: Mutex<Option<Instant>>,
+}
+
+impl Calls {
+    /// The copy has refused a call: it is avoided for a while.
+    pub(super) fn note_refusal(&self) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn was_refused_lately(&self) -> bool {
+        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.is_some_and(|refused| refused.elapsed() < AVOIDED_FOR)
+    }
 }
 
 impl Subchannel {
@@ -56,9 +78,11 @@ impl Subchannel {
         !self.requests.is_closed()
     }
 
-    /// The number of calls that wait for their answers.
+    /// The number of calls that wait for their answers. A copy that refuses calls at once has few of them and would get
+    /// most of the next ones, so it counts as busier than the others for a while.
     pub(super) fn load(&self) -> usize {
-        Arc::strong_count(&self.calls)
+        let refusing = if self.calls.was_refused_lately() { LOAD_OF_REFUSING } else { 0 };
+        Arc::strong_count(&self.calls) + refusing
     }
 }
 
@@ -76,7 +100,7 @@ pub(super) async fn keep(address: SocketAddr, connector: Connector, copies: Arc<
         match opening.await.map_err(BoxError::from).and_then(|opened| opened) {
             Ok((requests, connection)) => {
                 let opened = Instant::now();
-                let subchannel = Subchannel { address, requests, calls: Arc::new(()) };
+                let subchannel = Subchannel { address, requests, calls: Arc::default() };
                 let listed = Listed::new(subchannel, &copies);
                 // It ends when the peer closes the connection, or announces that it will.
                 let _ = connection.await;

@@ -11,7 +11,6 @@ use proto::notify::{NotifyRequest, NotifyResponse};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tonic::Code;
 
 use super::*;
 use crate::deadline;
@@ -40,7 +39,8 @@ fn caller(name: &Name, timeout: Duration) -> NotifyServiceClient<deadline::Clien
     NotifyServiceClient::new(deadline::Client::new(copies, timeout))
 }
 
-/// A copy of a service with its own address. It answers a call when `may_answer` has a permit.
+/// A copy of a service with its own address. It answers a call when `may_answer` has a permit, and refuses it when that is
+/// closed.
 struct Copy {
     address: SocketAddr,
     shutdown: Shutdown,
@@ -55,7 +55,7 @@ struct Counting(Arc<AtomicUsize>, Arc<Semaphore>);
 impl NotifyService for Counting {
     async fn notify(&self, _: tonic::Request<NotifyRequest>) -> Result<tonic::Response<NotifyResponse>, Status> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        let _permit = self.1.acquire().await.unwrap();
+        let _permit = self.1.acquire().await.map_err(|_| Status::unavailable("closed"))?;
         Ok(tonic::Response::new(NotifyResponse::default()))
     }
 }
@@ -148,6 +148,23 @@ async fn a_copy_that_does_not_get_on_with_its_work_gets_no_more_of_it() {
     };
     timeout(DEADLINE, waiting).await.unwrap();
     assert!(quick.calls.load(Ordering::Relaxed) > 50);
+}
+
+#[tokio::test]
+async fn a_copy_that_refuses_calls_is_avoided_as_long_as_another_one_answers() {
+    let copies = [copy().await, copy().await];
+    let client = caller(&name(&copies), DEADLINE);
+    until_all_are_called(&client, &copies).await;
+    copies[1].may_answer.close();
+    let refused = async || {
+        let answers = join_all((0..20).map(|_| notify(&client))).await;
+        answers.into_iter().filter(|answer| *answer == Err(Code::Unavailable)).count()
+    };
+    assert!(refused().await > 0);
+    assert_eq!(refused().await, 0);
+
+    copies[0].may_answer.close();
+    assert_eq!(refused().await, 20, "when all refuse, it is they who say so");
 }
 
 #[tokio::test]
