@@ -50,29 +50,13 @@ impl Service for App {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const PROBE: Probe = Probe::Grpc;
 
-    fn listen(config: &Config) -> SocketAddr {
-        config.listen
-    }
-
-    fn mesh(config: &Config) -> Option<&mesh::Config> {
-        config.mesh.as_ref()
-    }
-
-    fn telemetry(config: &Config) -> &telemetry::Config {
-        &config.telemetry
-    }
-
-    fn fault_injection(config: &Config) -> bool {
-        config.fault_injection
-    }
-
-    async fn build(config: Config, mesh: &Mesh, _: Faults) -> anyhow::Result<Self> {
-        let data = Data::new(config.data_svc.channel("data-svc", mesh)?);
-        let user = User::new(config.user_svc.channel("user-svc", mesh)?);
-        let channels = Senders::new(&config.sms, &config.smtp, config.breaker)?;
-        lease::check(config.delivery.lease, config.data_svc.timeout, config.user_svc.timeout, channels.longest())?;
-        let messages = Messages::new(config.report_url, config.study_url)?;
-        let delivery = Arc::new(Delivery::new(config.delivery, data.clone(), user.clone(), channels, messages));
+    async fn build(config: Config, host: &Host) -> anyhow::Result<Self> {
+        let data = Data::new(config.data_svc.channel("data-svc", &host.mesh)?);
+        let user = User::new(config.user_svc.channel("user-svc", &host.mesh)?);
+        let senders = Senders::new(&config.sms, &config.smtp, config.breaker)?;
+        lease::check(config.delivery.lease, config.data_svc.timeout, config.user_svc.timeout, senders.longest())?;
+        let messages = Messages::new(senders.templates(), config.report_url, config.study_url)?;
+        let delivery = Arc::new(Delivery::new(config.delivery, data.clone(), user.clone(), senders, messages));
         let sweeper = Sweeper::new(config.sweep, Arc::clone(&delivery))?;
         let escalator = Escalator::new(sweeper.interval(), data, user, Arc::clone(&delivery));
         Ok(Self { delivery, sweeper, escalator })

@@ -12,11 +12,17 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    pub(crate) fn new(report_url: String, study_url: String) -> anyhow::Result<Self> {
+    /// With a template for each channel, by the channel's name.
+    pub(crate) fn new(
+        by_channel: impl Iterator<Item = (&'static str, &'static str)>,
+        report_url: String,
+        study_url: String,
+    ) -> anyhow::Result<Self> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        templates.add_template("sms", include_str!("../templates/sms.txt")).context("SMS template")?;
-        templates.add_template("email", include_str!("../templates/email.txt")).context("mail template")?;
+        for (channel, template) in by_channel {
+            templates.add_template(channel, template).with_context(|| format!("the template of {channel}"))?;
+        }
         Ok(Self { templates, report_url, study_url })
     }
 
@@ -44,10 +50,12 @@ mod tests {
     use proto::data::Companion;
 
     use super::*;
+    use crate::channel::{email, sms};
 
     fn messages() -> Messages {
         let url = |path| format!("https://epro.example.org/{path}/");
-        Messages::new(url("reports"), url("studies")).unwrap()
+        let templates = [("sms", sms::TEMPLATE), ("email", email::TEMPLATE)];
+        Messages::new(templates.into_iter(), url("reports"), url("studies")).unwrap()
     }
 
     #[test]

@@ -20,6 +20,9 @@ const URGENT_SUBJECT: &str = "URGENT ePRO: a new report needs review";
 
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
 
+/// What a message is made from.
+pub(crate) const TEMPLATE: &str = include_str!("../../templates/email.txt");
+
 /// The `smtp:` block.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +71,10 @@ impl Email {
 impl Sender for Email {
     fn name(&self) -> &'static str {
         "email"
+    }
+
+    fn template(&self) -> &'static str {
+        TEMPLATE
     }
 
     fn task(&self) -> &'static str {

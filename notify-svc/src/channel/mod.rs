@@ -33,6 +33,9 @@ pub(crate) trait Sender: std::fmt::Debug + Send + Sync {
     /// The channel's name, also that of the message's template.
     fn name(&self) -> &'static str;
 
+    /// The template of its messages, for minijinja.
+    fn template(&self) -> &'static str;
+
     /// Name of the span that sends, as the trace shows it.
     fn task(&self) -> &'static str;
 
@@ -52,34 +55,34 @@ pub(crate) struct GuardedSender {
 
 /// A sender for each channel.
 #[derive(Debug)]
-pub(crate) struct Senders {
-    sms: GuardedSender,
-    email: GuardedSender,
-}
+pub(crate) struct Senders(Vec<(Channel, GuardedSender)>);
 
 impl Senders {
     pub(crate) fn new(sms: &sms::Config, email: &email::Config, breaker: breaker::Config) -> anyhow::Result<Self> {
-        let guarded = |sender| GuardedSender { sender, breaker: Breaker::new(breaker) };
-        Ok(Self { sms: guarded(Arc::new(sms::Sms::new(sms)?)), email: guarded(Arc::new(email::Email::new(email)?)) })
+        let guarded = |sender: Arc<dyn Sender>| GuardedSender { sender, breaker: Breaker::new(breaker) };
+        Ok(Self(vec![
+            (Channel::Sms, guarded(Arc::new(sms::Sms::new(sms)?))),
+            (Channel::Email, guarded(Arc::new(email::Email::new(email)?))),
+        ]))
+    }
+
+    /// What the messages of each channel are made from, by its name.
+    pub(crate) fn templates(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.0.iter().map(|(_, guarded)| (guarded.sender.name(), guarded.sender.template()))
     }
 
     /// How long the slowest message takes at most.
     pub(crate) fn longest(&self) -> Duration {
-        self.sms.sender.longest().max(self.email.sender.longest())
+        self.0.iter().map(|(_, guarded)| guarded.sender.longest()).max().unwrap_or_default()
     }
 
     pub(crate) fn get(&self, channel: Channel) -> Option<&GuardedSender> {
-        match channel {
-            Channel::Sms => Some(&self.sms),
-            Channel::Email => Some(&self.email),
-            Channel::Unspecified => None,
-        }
+        self.0.iter().find(|(one, _)| *one == channel).map(|(_, guarded)| guarded)
     }
 
     /// The channels whose providers are to be given so much now.
     pub(crate) fn with_circuit(&self, circuit: Circuit, now: Instant) -> Vec<Channel> {
-        let senders = [(Channel::Sms, &self.sms), (Channel::Email, &self.email)];
-        let fitting = senders.into_iter().filter(|(_, guarded)| guarded.breaker.circuit(now) == circuit);
-        fitting.map(|(channel, _)| channel).collect()
+        let fitting = self.0.iter().filter(|(_, guarded)| guarded.breaker.circuit(now) == circuit);
+        fitting.map(|(channel, _)| *channel).collect()
     }
 }

@@ -13,6 +13,9 @@ use tokio::time::timeout;
 use super::{Message, Outcome, Sender};
 use twilio::Twilio;
 
+/// What a message is made from.
+pub(crate) const TEMPLATE: &str = include_str!("../../../templates/sms.txt");
+
 /// The `sms:` block.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +75,10 @@ impl Sms {
 impl Sender for Sms {
     fn name(&self) -> &'static str {
         "sms"
+    }
+
+    fn template(&self) -> &'static str {
+        TEMPLATE
     }
 
     fn task(&self) -> &'static str {
