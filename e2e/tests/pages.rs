@@ -45,6 +45,7 @@ async fn cookies_stand_for_a_token_in_requests_of_the_same_site_alone() -> anyho
     }
     let headers = [("cookie", &*cookies), ("origin", "https://evil.example"), ("host", "study.example.org")];
     client.raw("POST", "/sign-out", &headers, "").await?.expect_status(403)?;
+    stack.stop().await?;
     Ok(())
 }
 
@@ -70,6 +71,7 @@ async fn a_session_goes_on_when_its_access_token_has_expired_and_ends_for_good_w
     let out = client.raw("POST", "/sign-out", &[("cookie", &renewed), OURS], "").await?.expect_status(303)?;
     assert_eq!(cookies(&out), "session=; refresh=");
     client.raw("GET", "/v1/me/assignments", &[("cookie", &renewed), OURS], "").await?.expect_status(401)?;
+    stack.stop().await?;
     Ok(())
 }
 
@@ -90,6 +92,7 @@ async fn whoever_may_not_see_a_page_is_asked_to_sign_in_or_told_so_on_a_page() -
         let page = String::from_utf8_lossy(&answer.body);
         assert!(page.contains("Your role may not do this."), "{page}");
     }
+    stack.stop().await?;
     Ok(())
 }
 
@@ -104,6 +107,7 @@ async fn a_wrong_pin_is_told_on_the_page_and_guessing_is_slowed_down() -> anyhow
         assert_eq!(cookies(&wrong), "");
     }
     sign_in(&client, NURSE.login, NURSE.pin).await?.expect_status(429)?;
+    stack.stop().await?;
     Ok(())
 }
 
@@ -119,6 +123,7 @@ async fn pages_run_no_script_but_their_own_and_are_kept_by_no_cache() -> anyhow:
     assert_eq!(script.header("cache-control"), Some("public, max-age=31536000, immutable"));
     assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
     stack.client().get("/assets/none.js", None).await?.expect_status(404)?;
+    stack.stop().await?;
     Ok(())
 }
 
@@ -151,5 +156,6 @@ async fn only_who_is_signed_in_can_tell_of_spans_and_only_of_such_as_can_have_be
     }
     let headers = [OURS, ("content-type", "application/json")];
     client.raw("POST", "/web/spans", &headers, told(TRACE, now - 1000)).await?.expect_status(401)?;
+    stack.stop().await?;
     Ok(())
 }

@@ -1,9 +1,7 @@
 //! `docs/adopt.md`: the project it prints, made of its own blocks, built, run and asked.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
-use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -16,42 +14,17 @@ use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
+use super::toolchain::{BUILD, cargo, folder, succeed, target, workspace};
+
 const PAGE: &str = include_str!("../../../docs/adopt.md");
 
 /// Longer than anything but a build should take.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Longer than a build should take, on a machine that is busy otherwise.
-const BUILD: Duration = Duration::from_mins(9);
-
 /// The text of the block that is called so.
 fn block(name: &str) -> anyhow::Result<String> {
     let mut blocks = blocks(PAGE).into_iter().filter(|block| block.language.split(' ').nth(1) == Some(name));
     Ok(blocks.next().with_context(|| format!("no block is called {name}"))?.text)
-}
-
-/// A cargo of the same toolchain, which goes on with what this workspace has compiled and asks no registry.
-fn cargo(folder: &Path) -> Command {
-    let mut cargo = Command::new(env!("CARGO"));
-    // As the workspace has it, for what is compiled otherwise is compiled again.
-    let profile = ["--config", "profile.dev.debug=\"line-tables-only\""];
-    cargo.current_dir(folder).args(profile).env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target());
-    cargo.stdin(Stdio::null()).kill_on_drop(true);
-    cargo
-}
-
-fn target() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap_or(Path::new("/")).to_owned()
-}
-
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-async fn succeed(command: &mut Command) -> anyhow::Result<Output> {
-    let output = timeout(BUILD, command.output()).await.with_context(|| format!("{command:?} takes too long"))??;
-    ensure!(output.status.success(), "{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
-    Ok(output)
 }
 
 /// The project of the page, built.
@@ -69,11 +42,7 @@ impl Project {
     }
 
     async fn make() -> anyhow::Result<Self> {
-        // In the same place each time: in another one cargo would compile it anew, and keep the old one too. Outside of
-        // the workspace, as a project of somebody else's is.
-        let mut hash = DefaultHasher::new();
-        workspace().hash(&mut hash);
-        let folder = std::env::temp_dir().join(format!("docs-adopt-{:016x}", hash.finish()));
+        let folder = folder("docs-adopt");
         if folder.exists() {
             std::fs::remove_dir_all(&folder)?;
         }

@@ -1,8 +1,8 @@
 //! The pieces of source files that a page shows, and its links.
 
-use std::path::Path;
-
 use anyhow::{Context, ensure};
+
+use super::toolchain::{files, workspace};
 
 /// What a source file shows on a page: the lines between `// ANCHOR: name` and `// ANCHOR_END: name`, as far to the left
 /// as they go.
@@ -48,20 +48,21 @@ fn links(page: &str) -> Vec<(&str, Option<&str>)> {
 }
 
 #[test]
-fn every_link_of_the_pages_leads_somewhere() -> anyhow::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    for name in ["adopt.md", "from-go.md", "tutorial.md"] {
-        let page = std::fs::read_to_string(folder.join(name))?;
-        let found = links(&page);
-        ensure!(found.len() > 3, "{name} has {} links", found.len());
-        for (path, wanted) in found {
-            let path = if path.is_empty() { name } else { path };
-            ensure!(folder.join(path).exists(), "{name} links to {path}");
+fn every_link_of_every_page_leads_somewhere() -> anyhow::Result<()> {
+    let pages = files(&workspace())?.into_iter().filter(|file| file.extension().is_some_and(|ending| ending == "md"));
+    let mut found = 0;
+    for page in pages {
+        let text = std::fs::read_to_string(&page)?;
+        for (path, wanted) in links(&text) {
+            found += 1;
+            let target = if path.is_empty() { page.clone() } else { page.with_file_name(path) };
+            ensure!(target.exists(), "{} links to {path}", page.display());
             let Some(wanted) = wanted else { continue };
-            let other = std::fs::read_to_string(folder.join(path)).with_context(|| path.to_owned())?;
+            let other = std::fs::read_to_string(&target).with_context(|| path.to_owned())?;
             let headings = other.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
-            ensure!(headings.map(anchor).any(|anchor| anchor == wanted), "{name} links to {path}#{wanted}");
+            ensure!(headings.map(anchor).any(|anchor| anchor == wanted), "{} links to {path}#{wanted}", page.display());
         }
     }
+    ensure!(found > 100, "only {found} links");
     Ok(())
 }

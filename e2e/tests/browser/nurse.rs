@@ -36,7 +36,9 @@ async fn a_nurse_sees_urgent_reports_first_reviews_one_and_follows_its_trace() -
     browser.find("#verdict").await?;
     let picture = browser.script("return document.querySelector('.waterfall').naturalWidth").await?;
     ensure!(picture.as_u64().is_some_and(|width| width > 300), "the picture is {picture} pixels wide");
-    browser.close().await
+    browser.close().await?;
+    stack.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -60,7 +62,9 @@ async fn support_finds_a_trace_by_what_somebody_pastes() -> anyhow::Result<()> {
     browser.fill("#id", "my submission failed").await?;
     browser.click("form.card button").await?;
     browser.find("#unreadable").await?;
-    browser.close().await
+    browser.close().await?;
+    stack.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -77,5 +81,7 @@ async fn a_link_in_a_mail_leads_to_the_report_after_signing_in() -> anyhow::Resu
     browser.click("form.card button").await?;
     browser.find("#audit").await?;
     assert_eq!(browser.path().await?, path);
-    browser.close().await
+    browser.close().await?;
+    stack.stop().await?;
+    Ok(())
 }

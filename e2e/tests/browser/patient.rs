@@ -61,7 +61,9 @@ async fn a_report_that_is_filled_in_on_a_page_is_stored_as_it_was_answered_and_t
     let trace = stack.otlp.wait_for_shape(&id, DEADLINE, &sending).await?;
     let attempt = trace.spans.iter().find(|span| span.service == "page" && span.kind == Kind::Client);
     assert_eq!(attempt.context("the attempt")?.attributes["http.response.status_code"], json!(201));
-    browser.close().await
+    browser.close().await?;
+    stack.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -92,7 +94,9 @@ async fn a_report_that_meets_no_network_stays_in_the_browser_and_is_stored_once_
         "{trace}"
     );
     assert_eq!(last.attributes["http.request.resend_count"], json!(before.len()));
-    browser.close().await
+    browser.close().await?;
+    stack.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -110,7 +114,9 @@ async fn a_report_whose_answer_was_lost_is_sent_again_under_the_same_key() -> an
     browser.click("#send").await?;
     browser.wait_for_text("#outbox", "stored now").await?;
     assert_eq!(reports(&stack).await?.len(), 1);
-    browser.close().await
+    browser.close().await?;
+    stack.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -129,12 +135,14 @@ async fn only_what_is_asked_is_shown_and_what_is_wrong_is_told_beside_it() -> an
     browser.choose("[data-link-id=rescue] [value='false']").await?;
     assert_eq!(browser.script(doses).await?, json!(true));
     assert_eq!(reports(&stack).await?.len(), 0);
-    browser.close().await
+    browser.close().await?;
+    stack.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
 async fn what_the_gateway_refuses_is_shown_beside_the_item_with_its_trace() -> anyhow::Result<()> {
-    let Some((_stack, browser)) = diary().await? else { return Ok(()) };
+    let Some((stack, browser)) = diary().await? else { return Ok(()) };
     fill_in(&browser).await?;
     // Simulates a page with weaker checks than the gateway.
     browser.script("document.querySelector('[data-link-id=temperature]').dataset.max = 99").await?;
@@ -144,7 +152,9 @@ async fn what_the_gateway_refuses_is_shown_beside_the_item_with_its_trace() -> a
     let trace = browser.text("#summary .trace").await?;
     ensure!(trace.len() > 32, "{trace}");
     assert_eq!(browser.script("return localStorage.getItem('epro.outbox')").await?, json!("[]"));
-    browser.close().await
+    browser.close().await?;
+    stack.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -160,12 +170,14 @@ async fn the_first_page_is_small_and_asks_nobody_else_for_anything() -> anyhow::
     ensure!(loaded[0].as_u64().is_some_and(|bytes| (1_000..=60_000).contains(&bytes)), "{loaded} bytes");
     assert_eq!(loaded[1], json!(true));
     eprintln!("the first page is {} bytes over the wire", loaded[0]);
-    browser.close().await
+    browser.close().await?;
+    stack.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
 async fn a_page_speaks_the_language_that_was_chosen() -> anyhow::Result<()> {
-    let Some((_stack, browser)) = diary().await? else { return Ok(()) };
+    let Some((stack, browser)) = diary().await? else { return Ok(()) };
     browser.go("/").await?;
     browser.click("footer button[lang=de]").await?;
     browser.wait_for_text("h1", "Was ansteht").await?;
@@ -175,12 +187,16 @@ async fn a_page_speaks_the_language_that_was_chosen() -> anyhow::Result<()> {
     browser.go("/").await?;
     browser.click("footer button[lang=en]").await?;
     browser.wait_for_text("h1", "What is due").await?;
-    browser.close().await
+    browser.close().await?;
+    stack.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
 async fn no_script_can_read_a_token() -> anyhow::Result<()> {
-    let Some((_stack, browser)) = diary().await? else { return Ok(()) };
+    let Some((stack, browser)) = diary().await? else { return Ok(()) };
     assert_eq!(browser.script("return document.cookie").await?, json!(""));
-    browser.close().await
+    browser.close().await?;
+    stack.stop().await?;
+    Ok(())
 }
