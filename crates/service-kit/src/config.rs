@@ -47,7 +47,10 @@ pub(crate) fn load<H: DeserializeOwned, C: DeserializeOwned>(
 
 fn read<T: DeserializeOwned>(settings: HashMap<String, Value>, of_host: &[&str]) -> Result<T, ConfigError> {
     let read = T::deserialize(Value::from(settings));
-    read.map_err(|error| ConfigError::Message(did_you_mean::with_hint(&error.to_string(), of_host)))
+    read.map_err(|error| {
+        let error = did_you_mean::with_more_keys(&error.to_string(), of_host);
+        ConfigError::Message(did_you_mean::with_hint(&error))
+    })
 }
 
 #[cfg(test)]

@@ -4,19 +4,29 @@
 /// only advice for the person who configures a service: nothing is decided by it, and keys contain nothing private.
 const ALIKE: f64 = 0.8;
 
-/// Adds the nearest known key to an error that names an unknown one. It goes by serde's words, "unknown field `a`,
-/// expected one of `b`, `c`", or of a variant, for they are all that a deserializer gives. Outside of all blocks the keys
-/// `also` are known too.
-pub(super) fn with_hint(error: &str, also: &[&str]) -> String {
-    let also = if error.contains(" for key `") { &[] } else { also };
+/// Adds the nearest known key to an error that names an unknown one. It depends on the text of serde's error, "unknown field
+/// `a`, expected one of `b`, `c`", or of a variant, because a deserializer gives nothing else.
+pub(super) fn with_hint(error: &str) -> String {
     let mut quoted = error.split('`').skip(1).step_by(2);
     let nearest = match quoted.next() {
         Some(unknown) if ["unknown field", "unknown variant"].iter().any(|words| error.contains(words)) => {
-            nearest(unknown, quoted.chain(also.iter().copied()))
+            nearest(unknown, quoted)
         }
         _ => None,
     };
     nearest.map_or_else(|| error.to_owned(), |known| format!("{error}; did you mean `{known}`?"))
+}
+
+/// Adds keys that are known outside of all blocks to an error that names an unknown one there.
+pub(super) fn with_more_keys(error: &str, more: &[&str]) -> String {
+    let mut quoted = error.split('`').skip(1).step_by(2);
+    match quoted.next() {
+        Some(unknown) if error.starts_with("unknown field") && !error.contains(" for key `") => {
+            let known = quoted.chain(more.iter().copied()).map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+            format!("unknown field `{unknown}`, expected one of {known}")
+        }
+        _ => error.to_owned(),
+    }
 }
 
 pub(super) fn nearest<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
@@ -27,20 +37,29 @@ pub(super) fn nearest<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -
 
 #[cfg(test)]
 mod tests {
-    use super::with_hint;
+    use super::{with_hint, with_more_keys};
 
     #[test]
     fn a_misspelt_key_is_answered_with_the_nearest_one() {
         for (error, hint) in [
             ("unknown field `samplr`, expected one of `name`, `sampler`, `spans`", "; did you mean `sampler`?"),
             ("unknown field `sise`, expected `size` or `batch` for key `queue`", "; did you mean `size`?"),
-            ("unknown field `listn`, expected `database`", "; did you mean `listen`?"),
-            ("unknown field `listn`, expected `url` for key `database`", ""),
             ("unknown field `zzz`, expected one of `name`, `sampler`", ""),
             ("missing field `name`", ""),
             ("invalid type: string \"x\", expected u64", ""),
         ] {
-            assert_eq!(with_hint(error, &["listen"]), format!("{error}{hint}"));
+            assert_eq!(with_hint(error), format!("{error}{hint}"));
+        }
+    }
+
+    #[test]
+    fn outside_of_all_blocks_more_keys_are_known() {
+        for (error, expected) in [
+            ("unknown field `a`, expected `b`", "unknown field `a`, expected one of `b`, `listen`"),
+            ("unknown field `a`, expected `b` for key `c`", "unknown field `a`, expected `b` for key `c`"),
+            ("missing field `a`", "missing field `a`"),
+        ] {
+            assert_eq!(with_more_keys(error, &["listen"]), expected);
         }
     }
 }

@@ -47,6 +47,7 @@ const ENROLMENT: &str = ":enrolment_id";
 const SITE: &str = ":site_id";
 const KEY: &str = "(:key)::text";
 const HASH: &str = "sha256('a body')";
+const CHANNELS: &str = "'{sms,email}'";
 const FALSE: &str = "false";
 const TRACE_ID: &str = "'4bf92f3577b34da6a3ce929d0e0e4736'";
 const NULL: &str = "NULL";
@@ -83,7 +84,7 @@ const SAVE_REPORT: [Step; 4] = [
     ),
     step(
         "SELECT $1, site_id, recipient_id, channel, $4",
-        &[REPORT, ENROLMENT, NURSE, FALSE, "'00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'", "''"],
+        &[REPORT, ENROLMENT, NURSE, FALSE, "'00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'", "''", CHANNELS],
     ),
     step("WITH event AS MATERIALIZED", &[ENROLMENT, PATIENT, "'report.create'", REPORT, NULL, NULL, TRACE_ID]),
 ];
@@ -91,7 +92,7 @@ const CLAIM: Step = Step {
     reads: Some(
         "min(site_id::text) AS site_id, min(notification_id::text) AS sms, max(notification_id::text) AS email",
     ),
-    ..step("AND NOT gathered", &[REPORT, "'{sms,email}'", MINUTE])
+    ..step("AND NOT gathered", &[REPORT, CHANNELS, MINUTE])
 };
 const CONTACTS: Step = step("FROM identity.contact", &[SITE]);
 

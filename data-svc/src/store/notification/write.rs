@@ -6,6 +6,8 @@ use telemetry::TraceContext;
 use telemetry::postgres::Tx;
 use uuid::Uuid;
 
+use crate::values::Channel;
+
 /// What all notifications of a report have in common.
 pub(crate) struct Enqueued {
     pub(crate) due_at: DateTime<Utc>,
@@ -49,7 +51,7 @@ pub(crate) async fn insert(
                     OFFSET 0
                 ) AS gathering,
                 (SELECT DISTINCT recipient_id FROM unnest((SELECT $3::uuid[])) AS given (recipient_id)) AS recipient,
-                unnest(ARRAY['sms', 'email']) AS channel
+                unnest((SELECT $7::text[])) AS channel
            WHERE enrolment_id = $2
            RETURNING due_at, (
                SELECT ARRAY[quiet_from::text, quiet_until::text, site.time_zone]
@@ -62,6 +64,7 @@ pub(crate) async fn insert(
         urgent,
         context.to_string(),
         context.trace_state(),
+        Channel::ALL as &[Channel],
     )
     .fetch_all(tx)
     .await
@@ -84,7 +87,7 @@ pub(crate) async fn insert_escalated(
                 CASE WHEN given.site_id <> untold_report.site_id THEN study_id END, $4, $5
          FROM clinical.untold_report,
               unnest($2::uuid[], $3::uuid[]) AS given (recipient_id, site_id),
-              unnest(ARRAY['sms', 'email']) AS channel
+              unnest((SELECT $6::text[])) AS channel
          WHERE report_id = $1
          ON CONFLICT (dedupe_key) DO NOTHING
          RETURNING recipient_id",
@@ -93,6 +96,7 @@ pub(crate) async fn insert_escalated(
         site_ids,
         context.to_string(),
         context.trace_state(),
+        Channel::ALL as &[Channel],
     )
     .fetch_all(executor)
     .await?;
