@@ -76,7 +76,7 @@ impl Service for App {
         Ok(Self { acceptor, router, web })
     }
 
-    async fn run(self, host: Host, listener: TcpListener, shutdown: Shutdown) -> anyhow::Result<()> {
+    async fn run(self, _: Host, listener: TcpListener, shutdown: Shutdown) -> anyhow::Result<()> {
         let served = service_kit::http::serve(listener, self.acceptor, self.router, shutdown).await;
         self.web.shutdown().await;
         served
