@@ -11,8 +11,8 @@ use super::workspace::Source;
 /// pages and by FHIR, which have errors of their own.
 const EXCEPTIONS: [&str; 1] = ["gateway"];
 
-/// What a `store` may name of its crate: it is below everything else.
-const BELOW_STORE: [&str; 1] = ["values"];
+/// What a `store` may name of its crate: the types of its columns. It is below everything else.
+const BELOW_STORE: [&str; 2] = ["role", "values"];
 
 /// Which module names which, with a file that does.
 type Graph = BTreeMap<String, BTreeMap<String, String>>;
