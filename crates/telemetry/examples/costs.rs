@@ -1,6 +1,6 @@
-//! Does one thing as often as `TIMES` says, and ends: `span` makes a trace of ten, `request` serves an HTTP request and `call` a
-//! gRPC call without a network, `line` writes a log line. `cargo xtask costs` counts its instructions; the standard
-//! variables say whether spans are recorded and where they go.
+//! Repeats one operation `TIMES` times and exits: `span` makes a trace of ten spans, `request` serves an HTTP request
+//! and `call` a gRPC call without a network, and `line` writes a log line. `cargo xtask costs` counts the instructions.
+//! The standard `OTEL_*` variables decide whether spans are recorded and where they are exported to.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn trace() {
     for attempt in 0..9_i64 {
         let inner = Task::internal("inner").attribute("app.attempt", attempt).attribute("app.channel", "sms");
-        // Nobody here panics.
+        // The task cannot panic, so its result is ignored.
         let _ = inner.spawn(async {}).await;
     }
 }

@@ -1,4 +1,4 @@
-//! A whole service on axum and sqlx, with all that its traces need:
+//! A complete service on axum and sqlx, with all the code that its traces need:
 //!
 //! `DATABASE_URL=postgres://… cargo run --example shop`, then `curl --json '"tea"' http://127.0.0.1:3000/orders`
 
@@ -15,14 +15,14 @@ use tokio::net::TcpListener;
 
 async fn order(State(db): State<Db>, Json(item): Json<String>) -> Result<(StatusCode, String), StatusCode> {
     let order = store(&db, &item).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-    // On its own, after the answer, in the same trace.
+    // Runs in the background after the answer, in the same trace.
     Task::internal("tell the warehouse").attribute("shop.order.id", order).spawn(async move {
         telemetry::info!(order, "to be packed");
     });
     Ok((StatusCode::CREATED, order.to_string()))
 }
 
-/// A span of the application's own code has its place among those of the instruments.
+/// A `tracing` span of the application's own code is nested between the spans of the instruments.
 #[tracing::instrument(skip_all)]
 async fn store(db: &Db, item: &str) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("INSERT INTO orders (item) VALUES ($1) RETURNING id").bind(item).fetch_one(db).await

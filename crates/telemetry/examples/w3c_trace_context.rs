@@ -1,4 +1,4 @@
-//! The service that the W3C's test suite for Trace Context talks to: it calls whom it is told to call.
+//! The service that the W3C's test suite for Trace Context checks: it calls every URL that the suite sends it.
 //!
 //! `cargo xtask w3c-trace-context` starts it and runs the suite.
 
@@ -14,7 +14,7 @@ use telemetry::Config;
 use telemetry::http::{Client, ServerLayer};
 use tokio::net::TcpListener;
 
-/// Whom to call, and with what.
+/// A URL to call and the body to send.
 #[derive(Deserialize)]
 struct Call {
     url: String,
@@ -35,7 +35,7 @@ async fn test(State(client): State<Client>, Json(calls): Json<Vec<Call>>) -> Sta
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let telemetry = telemetry::init(&Config::new("w3c-trace-context"), env!("CARGO_PKG_VERSION"))?;
-    // The suite is a service of the mesh: its trace is continued, and it is told of ours.
+    // The suite counts as a service of the mesh: its trace is continued, and our context is sent to it.
     let client = Client::new(Duration::from_secs(5))?.in_mesh();
     let app = Router::new().route("/test", post(test)).with_state(client).layer(ServerLayer::new(&[]).in_mesh());
     let listener = TcpListener::bind("127.0.0.1:0").await?;

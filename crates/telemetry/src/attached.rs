@@ -22,12 +22,12 @@ impl<F> Attached<F> {
         Self { context: Some(context), future }
     }
 
-    /// Runs a future in this context, or without one in whatever it is polled in.
+    /// Runs a future in this context. `None` leaves the context in which it is polled.
     pub(crate) fn in_context(context: Option<Context>, future: F) -> Self {
         Self { context, future }
     }
 
-    /// Runs a future in whatever context it is polled in.
+    /// Runs a future in the context in which it is polled.
     pub(crate) fn nowhere(future: F) -> Self {
         Self { context: None, future }
     }

@@ -14,7 +14,7 @@ use crate::trace_state;
 pub struct TraceContext(pub(crate) SpanContext);
 
 impl TraceContext {
-    /// Where the caller is now. All zeroes outside any trace.
+    /// The caller's place in its trace; all zeroes outside of any trace.
     pub fn current() -> Self {
         let place = Context::map_current(|context| context.span().span_context().clone());
         match Telemetry::current() {
@@ -23,11 +23,11 @@ impl TraceContext {
         }
     }
 
-    /// Reads the text of a [`TraceContext`] and what [`TraceContext::trace_state`] has given. A `tracestate` that is
-    /// none is left out, as the standard says.
+    /// Reads the text of a [`TraceContext`] and that of its [`TraceContext::trace_state`]. An invalid `tracestate` is
+    /// left out, as the standard says.
     ///
     /// # Errors
-    /// When the first text is no W3C `traceparent`.
+    /// When the first text is not a valid `traceparent`.
     pub fn parse(traceparent: &str, tracestate: &str) -> Result<Self, InvalidTraceContext> {
         propagation::parse(traceparent, tracestate).map(Self).ok_or(InvalidTraceContext)
     }
@@ -43,7 +43,7 @@ impl TraceContext {
     }
 }
 
-/// Points from the work the caller is in to a place in a trace that it belongs with.
+/// Adds a link from the current span to a place in a trace.
 pub fn link_current(to: &TraceContext) {
     if to.0.is_valid() {
         Context::map_current(|context| context.span().add_link(to.0.clone(), Vec::new()));
@@ -57,7 +57,7 @@ impl fmt::Display for TraceContext {
     }
 }
 
-/// Text that is no W3C `traceparent`.
+/// The text is not a valid W3C `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a W3C traceparent")]
 pub struct InvalidTraceContext;

@@ -13,5 +13,5 @@ pub(crate) use opentelemetry_semantic_conventions::metric::{
 /// The newer name of `rpc.response.status_code`, which the conventions' release 1.45 makes stable.
 pub(crate) const RPC_STATUS_CODE: &str = "rpc.status_code";
 
-/// What the conventions call a value that is none of the known ones.
+/// The conventions' placeholder for a value that is not one of the known ones.
 pub(crate) const OTHER: &str = "_OTHER";

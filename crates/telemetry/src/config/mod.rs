@@ -31,40 +31,40 @@ pub struct Config {
     pub resource: BTreeMap<String, String>,
     /// The address of an OTLP receiver, such as `https://collector:4317`. Over HTTP the path of the signal is added.
     pub endpoint: Option<String>,
-    /// How spans travel.
+    /// How spans are exported.
     pub batcher: Batcher,
     /// Sent with every export, such as an API key.
     pub headers: BTreeMap<String, SecretString>,
     /// Whether exports are compressed.
     pub compression: Compression,
-    /// How long one export may take, its repetitions included; zero is no limit.
+    /// The timeout of one export, retries included; zero means no limit.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
-    /// What an `https` receiver is held against, and what it is shown.
+    /// Certificates for an `https` receiver: the authorities that are trusted, and the client's own certificate.
     pub tls: Tls,
-    /// What waits for export.
+    /// The queue of spans that wait for export.
     pub queue: Queue,
     /// Which traces are kept.
     pub sampler: Sampler,
-    /// What holds for single routes, above the sampler.
+    /// Rules for single routes, which take precedence over the sampler.
     pub rules: Vec<Rule>,
-    /// A file in YAML with a list `rules` that takes the place of these, and is followed when it changes.
+    /// A YAML file with a list `rules` that replaces [`Config::rules`]. It is read again when it changes.
     pub rules_file: Option<PathBuf>,
     /// Formats of the context on the wire.
     pub propagators: Vec<Propagator>,
-    /// Whose context is believed and who is told ours.
+    /// Which callers' context is trusted and who receives ours.
     pub trust: Trust,
-    /// Who may have a trace kept whatever the sampler says.
+    /// How a request can ask that its trace is kept, whatever the sampler decides.
     pub keep: Option<KeepConfig>,
     /// Which `tracing` spans of the application's own code and of libraries join the trace: targets and levels, such
     /// as `info,my_crate=debug,h2=off`.
     pub spans: String,
-    /// Whether metrics are sent, to where the spans go.
+    /// Whether metrics are exported, to the same receiver as spans.
     pub metrics: Metrics,
-    /// How often.
+    /// The interval between two exports of metrics.
     #[serde(with = "humantime_serde")]
     pub metric_interval: Duration,
-    /// How log lines look and how many may wait.
+    /// The format of log lines and the limits of their queue.
     pub log: LogConfig,
 }
 
@@ -113,7 +113,7 @@ pub enum Batcher {
     OtlpHttp,
     /// One line per span on standard output.
     Stdout,
-    /// Nowhere. Trace ids still reach logs and downstream services.
+    /// Spans are not exported. Trace ids still reach logs and downstream services.
     None,
 }
 
@@ -135,11 +135,11 @@ pub enum Metrics {
     /// No.
     #[default]
     None,
-    /// By OTLP, as spans are sent; over gRPC where those are not.
+    /// Over OTLP with the protocol of the spans, or over gRPC if spans are not exported over OTLP.
     Otlp,
 }
 
-/// Files in PEM.
+/// Certificates and keys, as paths of PEM files.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
@@ -151,19 +151,19 @@ pub struct Tls {
     pub key: Option<PathBuf>,
 }
 
-/// Spans that wait for export.
+/// The queue of spans that wait for export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Queue {
-    /// Spans that wait at most. Whole traces are shed and counted when seven eighths of it are full, those of failures
-    /// last. About 1 KiB a span, taken as they come.
+    /// The most spans that may wait. When seven eighths are in use, whole traces are shed and counted, those with
+    /// failures last. A span takes about 1 KiB, which is allocated only when it is queued.
     pub size: usize,
-    /// Spans sent at once at most.
+    /// The most spans in one export.
     pub batch: usize,
-    /// How long a span waits for company.
+    /// How long a span waits for its batch to fill.
     #[serde(with = "humantime_serde")]
     pub delay: Duration,
-    /// How long one batch may take; zero is no limit.
+    /// The timeout of one batch; zero means no limit.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
 }

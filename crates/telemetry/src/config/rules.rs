@@ -2,17 +2,18 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// What holds for traces whose root has this name, above the sampler. Of several rules the first one that matches and says
-/// something counts.
+/// A rule for traces whose root span has this name. It takes precedence over the sampler. If several rules match,
+/// `keep` and `slow` each come from the first of them that sets it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// The name of a span, such as `GET /orders/{id}` or `shop.v1.CartService/AddItem`; `*` at its end is anything.
+    /// The name of a span, such as `GET /orders/{id}` or `shop.v1.CartService/AddItem`; a `*` at its end matches any
+    /// text.
     pub span: String,
     /// Which share of the traces that begin with such a span is kept: a ratio, or `always` or `never`.
     #[serde(default)]
     pub keep: Option<Share>,
-    /// How long such a request may take until it counts as a failure to `sampler: errors`.
+    /// The duration from which such a request counts as a failure for `sampler: errors`.
     #[serde(default, with = "humantime_serde")]
     pub slow: Option<Duration>,
 }

@@ -20,27 +20,27 @@ pub enum Sampler {
     /// says: services with different ratios agree, and `ot=th:...` in `tracestate` says how many traces a kept one
     /// stands for.
     Ratio(f64),
-    /// As a server of Jaeger's says.
+    /// By the strategy of a Jaeger remote sampling server.
     JaegerRemote(JaegerRemote),
-    /// A share of all traces, and every trace that something fails in.
+    /// A share of all traces, and every trace in which something fails.
     Errors(Errors),
 }
 
-/// What is kept besides errors, and what waits to be decided on: `sampler: errors`, or
+/// Which traces are kept besides those with errors, and how undecided traces are buffered: `sampler: errors`, or
 /// `sampler: {errors: {ratio: 0.01}}`.
 ///
-/// Every span is recorded. What belongs to a trace that was not chosen waits until its last span here has ended and
-/// [`Errors::hold`] is over; if a span of it fails, all of it is exported, as are those of the callers, who learn of it
-/// with the answer, and of those that are called afterwards.
+/// Every span is recorded. The spans of a trace that the ratio did not choose are buffered until its last span in this
+/// process has ended and [`Errors::hold`] has passed. If one of them fails, all of them are exported. So are the spans
+/// of the callers, which learn of it with the answer, and those of services that are called afterwards.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Errors {
-    /// The share of traces that is kept whatever becomes of them, 0 to 1.
+    /// The share of traces that is kept whether or not they fail, 0 to 1.
     pub ratio: f64,
     /// How long a trace waits after its last span in this process has ended.
     #[serde(with = "humantime_serde")]
     pub hold: Duration,
-    /// What all that waits may take, in bytes; beyond that the oldest traces are dropped, and counted.
+    /// The size of the buffer of undecided traces, in bytes. Beyond it the oldest traces are dropped and counted.
     pub bytes: usize,
 }
 
@@ -50,13 +50,13 @@ impl Default for Errors {
     }
 }
 
-/// Where strategies come from: `sampler: jaeger_remote`, or `sampler: {jaeger_remote: {endpoint: ...}}`.
+/// The server of sampling strategies: `sampler: jaeger_remote`, or `sampler: {jaeger_remote: {endpoint: ...}}`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct JaegerRemote {
-    /// A server of gRPC, or with a path one of HTTP, such as `http://jaeger:5778/sampling`.
+    /// A gRPC server; a URL with a path is an HTTP server, such as `http://jaeger:5778/sampling`.
     pub endpoint: String,
-    /// How long after one answer it is asked again.
+    /// The pause after an answer before the next request.
     #[serde(with = "humantime_serde")]
     pub interval: Duration,
     /// The share of traces that is kept until the first answer, 0 to 1.
@@ -77,7 +77,7 @@ enum RawSampler {
     Named(Named),
 }
 
-/// By what it is given, and not by what fits, so that an unknown key is named.
+/// Chooses by the type of the value instead of trying each variant, so that an error names the unknown key.
 impl<'de> Deserialize<'de> for RawSampler {
     #[expect(clippy::cast_precision_loss, reason = "a ratio is 0 or 1 if it is whole")]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -142,7 +142,7 @@ impl FromStr for Sampler {
     }
 }
 
-/// A sampler that is none of the known ones.
+/// A name that is not one of the known samplers.
 #[derive(Debug)]
 pub struct UnknownSampler(String);
 

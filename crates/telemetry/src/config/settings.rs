@@ -1,4 +1,4 @@
-//! What the configuration and the standard variables come to, in the types the rest of the crate is built from.
+//! The result of the configuration and the standard variables, in the types that the rest of the crate uses.
 
 mod otlp;
 mod sampler;
@@ -17,7 +17,7 @@ use super::{Batcher, Config, Metrics, Queue, Sampler, Tls};
 use crate::conventions::{DEPLOYMENT_ENVIRONMENT_NAME, HOST_NAME, SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION};
 use crate::propagation::Propagator;
 
-/// Everything that is decided before anything is built.
+/// All settings, resolved before anything is built.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// No span, no metric; a caller's context passes through untouched.
@@ -25,20 +25,20 @@ pub(crate) struct Settings {
     /// Attributes of the resource, each key once.
     pub(crate) resource: Vec<KeyValue>,
     pub(crate) sampler: Sampler,
-    /// Whether the sampler is asked about roots only.
+    /// Whether the sampler decides on roots only.
     pub(crate) follows_parents: bool,
     pub(crate) limits: SpanLimits,
     /// The longest text of an attribute, in characters.
     pub(crate) value_length: Option<usize>,
     pub(crate) propagators: Vec<Propagator>,
-    /// Where spans go; `None`: nowhere, ids still travel.
+    /// How spans are exported. With `None` they are not, but ids are still propagated.
     pub(crate) spans: Option<Exporter>,
     pub(crate) queue: Queue,
-    /// Where metrics go; `None`: nothing is counted.
+    /// How metrics are exported; with `None` nothing is measured.
     pub(crate) metrics: Option<MetricExport>,
-    /// How much this crate says of itself, if not as much as everybody.
+    /// The log level of this crate, if it differs from the general one.
     pub(crate) log_level: Option<LevelFilter>,
-    /// What was set and makes no sense, one sentence each: logged once the log runs, and ignored.
+    /// One warning for each setting that is ignored because it is invalid or unsupported; logged once the log runs.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum Exporter {
     Otlp(Box<Otlp>),
 }
 
-/// Where and how the OpenTelemetry protocol is spoken.
+/// The receiver of OTLP exports and how to reach it.
 #[derive(Debug, Clone)]
 pub(crate) struct Otlp {
     pub(crate) protocol: Protocol,
@@ -58,7 +58,7 @@ pub(crate) struct Otlp {
     pub(crate) endpoint: Uri,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) gzip: bool,
-    /// How long one export may take, its repetitions included; `None`: as long as it likes.
+    /// The timeout of one export, retries included; `None` means no limit.
     pub(crate) timeout: Option<Duration>,
     pub(crate) tls: Tls,
 }
@@ -74,22 +74,22 @@ pub(crate) struct MetricExport {
     pub(crate) otlp: Otlp,
     pub(crate) interval: Duration,
     pub(crate) temporality: Temporality,
-    /// Whether the buckets of histograms are found from what is measured, instead of being the conventions'.
+    /// Whether histograms are exponential, instead of having the buckets of the conventions.
     pub(crate) exponential: bool,
 }
 
-/// What a number that is sent counts from.
+/// The time from which an exported number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Temporality {
     /// The start of the process.
     Cumulative,
-    /// The number before it.
+    /// The previous export.
     Delta,
-    /// As delta, but for what the SDK would have to remember numbers of.
+    /// As delta, except where the SDK would have to remember previous numbers for it.
     LowMemory,
 }
 
-/// What is sent, by its part in the names of variables, and where over HTTP.
+/// A signal: its part in the names of variables, and its path over HTTP.
 #[derive(Clone, Copy)]
 struct Signal {
     name: &'static str,
@@ -107,7 +107,7 @@ impl Signal {
 const TRACES: Signal = Signal { name: "TRACES", path: "v1/traces" };
 const METRICS: Signal = Signal { name: "METRICS", path: "v1/metrics" };
 
-/// Standard variables that nothing here stands for.
+/// Standard variables that this crate does not support.
 const UNSUPPORTED: [&str; 5] = [
     "OTEL_CONFIG_FILE",
     "OTEL_ENTITIES",
@@ -117,7 +117,7 @@ const UNSUPPORTED: [&str; 5] = [
 ];
 
 impl Settings {
-    /// Applies the standard variables, as `read` knows them, to a configuration. `version` is the service's.
+    /// Applies the standard variables, which `read` looks up, to a configuration. `version` is the service's.
     pub(crate) fn new(config: &Config, version: &str, read: impl Fn(&str) -> Option<String>) -> Self {
         let builder = Builder { config, variables: Variables::new(read) };
         let disabled = builder.variables.boolean("OTEL_SDK_DISABLED").unwrap_or(false);
@@ -250,7 +250,7 @@ impl<F: Fn(&str) -> Option<String>> Builder<'_, F> {
 
     fn metrics(&self) -> Option<MetricExport> {
         let words = [("none", Metrics::None), ("otlp", Metrics::Otlp)];
-        // A build without metrics does not know them.
+        // A build without metrics accepts only `none`.
         let words = if cfg!(feature = "metrics") { &words[..] } else { &words[..1] };
         let chosen = self.variables.choice("OTEL_METRICS_EXPORTER", words).unwrap_or(self.config.metrics);
         let interval = self.variables.milliseconds("OTEL_METRIC_EXPORT_INTERVAL");

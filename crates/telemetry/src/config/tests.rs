@@ -18,7 +18,7 @@ fn set(variables: &[(&str, &str)]) -> Settings {
     with(&Config::new("shop"), variables)
 }
 
-/// The warnings, of which there must be some, and the settings.
+/// The settings, which must have exactly one warning.
 fn ignored(variables: &[(&str, &str)]) -> Settings {
     let settings = set(variables);
     assert_eq!(settings.warnings.len(), 1, "{:?}", settings.warnings);

@@ -1,8 +1,8 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-/// The standard variables. What makes no sense is as if it were not set, and is remembered in a warning: a service
-/// must not stop for a typing error in its telemetry.
+/// The standard variables. An invalid value counts as not set and adds a warning: a service must not stop because of a
+/// typing error in its telemetry.
 pub(super) struct Variables<F> {
     read: F,
     warnings: RefCell<Vec<String>>,
@@ -21,12 +21,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         self.warnings.into_inner()
     }
 
-    /// To the specification an empty variable is one that is not set.
+    /// By the specification an empty variable counts as not set.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         (self.read)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
-    /// Reads a value that has a meaning, or warns that it has none.
+    /// Parses a variable. An invalid value adds a warning and gives `None`.
     pub(super) fn parsed<T>(&self, name: &str, meaning: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let text = self.text(name)?;
         let value = parse(&text);
@@ -36,7 +36,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         value
     }
 
-    /// Anything but `true` is false.
+    /// Only `true` is true. A word that is neither `true` nor `false` adds a warning.
     pub(super) fn boolean(&self, name: &str) -> Option<bool> {
         let text = self.text(name)?.to_ascii_lowercase();
         if text != "true" && text != "false" {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// What has become of the spans that have ended.
+/// Counts of ended spans, by what happened to them.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     ended: AtomicU64,
@@ -27,7 +27,7 @@ impl Counts {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Spans that were lost, by why.
+    /// Lost spans by cause.
     pub(crate) fn lost(&self) -> BTreeMap<&'static str, u64> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -36,7 +36,7 @@ impl Counts {
         self.ended.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Spans that might have been kept, had there been room for them.
+    /// Counts spans that were dropped from the buffer of undecided traces because it was full.
     pub(super) fn displace(&self, spans: u64) {
         self.ended.fetch_add(spans, Ordering::Relaxed);
         self.lose("fragments_full", spans);

@@ -1,6 +1,6 @@
 //! Spans as [OTLP](https://github.com/open-telemetry/opentelemetry-proto) messages, written straight into one buffer.
 //!
-//! Numbers are those of `opentelemetry/proto/trace/v1/trace.proto`.
+//! Field numbers are those of `opentelemetry/proto/trace/v1/trace.proto`.
 
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,7 +20,7 @@ pub(super) struct Encoder {
     resource: Vec<u8>,
     resource_schema: String,
     text: Text,
-    /// How long the last request was: the next one is about as long.
+    /// The length of the last request in bytes, as an estimate for the next one.
     length: usize,
 }
 
@@ -131,7 +131,7 @@ impl Text {
         });
     }
 
-    /// A value that is there is written even where it is the default.
+    /// A default value is written too: `AnyValue` is a `oneof`, which would be unset without it.
     fn any_value(self, buffer: &mut Vec<u8>, value: &Value) {
         match value {
             Value::String(value) => self.string(buffer, value),
@@ -189,7 +189,7 @@ fn place(buffer: &mut Vec<u8>, span: &SpanContext) {
         Some(threshold) => {
             let mut text = [0; 20];
             let mut rest = &mut text[..];
-            // There is room for the longest one.
+            // `text` has room for the longest threshold.
             let _ = write!(rest, "ot=th:{threshold}");
             let left = rest.len();
             bytes(buffer, 3, text.get(..text.len() - left).unwrap_or_default());
@@ -209,7 +209,7 @@ fn status(buffer: &mut Vec<u8>, status: &Status) {
     }
 }
 
-/// `SpanFlags`: those of the trace, and whether the parent is in another process, which is known.
+/// `SpanFlags`: the flags of the trace, one bit for a parent in another process, and one that says that this is known.
 fn flags(span: &SpanContext, is_remote: bool) -> u32 {
     const KNOWN: u32 = 0x100;
     const REMOTE: u32 = 0x200;
@@ -260,8 +260,8 @@ fn fixed32(buffer: &mut Vec<u8>, field: u32, value: u32) {
     buffer.extend_from_slice(&value.to_le_bytes());
 }
 
-/// Writes a message whose length is known only afterwards: its place is left free. A number may be written in more
-/// bytes than it needs (Protocol Buffers, "Base 128 Varints"), and four hold 256 MiB.
+/// Writes a message whose length is known only afterwards. Four bytes are reserved for the length, which is enough for
+/// 256 MiB: a varint may take more bytes than it needs (Protocol Buffers, "Base 128 Varints").
 fn message(buffer: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
     encode_key(field, WireType::LengthDelimited, buffer);
     let at = buffer.len();

@@ -10,13 +10,13 @@ use opentelemetry_sdk::trace::SpanData;
 use crate::config::Errors;
 use crate::trace_state;
 
-/// What this process has of traces that nobody has decided to keep: they wait until something fails, or is known to have
-/// ended well.
+/// A buffer for undecided traces. A fragment is the part of such a trace that this process has. It is exported if a
+/// span of the trace fails, and dropped if none has failed when its hold time is over.
 #[derive(Debug)]
 pub(super) struct Fragments {
     /// How long a fragment stays after its last span has ended.
     hold: Duration,
-    /// What all of them may take.
+    /// The limit for all fragments together, in bytes.
     limit: usize,
     state: Mutex<State>,
 }
@@ -24,10 +24,10 @@ pub(super) struct Fragments {
 #[derive(Debug, Default)]
 struct State {
     fragments: HashMap<TraceId, Fragment>,
-    /// Those that have spans, the oldest first.
+    /// Fragments that have spans, the oldest first.
     by_age: BTreeMap<u64, TraceId>,
     next: u64,
-    /// Those whose last span has ended, and when.
+    /// Fragments whose last span has ended, and when.
     ended: VecDeque<(Instant, TraceId)>,
     bytes: usize,
 }
@@ -45,11 +45,11 @@ struct Fragment {
     age: u64,
 }
 
-/// What is to be done with spans that were given.
+/// What has left the buffer.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) exported: Vec<SpanData>,
-    /// Spans that have lost their place to younger ones.
+    /// How many spans were dropped to make room for newer ones.
     pub(super) displaced: u64,
 }
 
@@ -64,12 +64,12 @@ impl Fragments {
         state
     }
 
-    /// A span of a trace that is not decided on has begun.
+    /// Notes that a span of an undecided trace has begun.
     pub(super) fn begin(&self, trace_id: TraceId) {
         self.lock().fragments.entry(trace_id).or_default().open += 1;
     }
 
-    /// It has ended. One that has failed has the whole fragment kept.
+    /// Adds an ended span. A failed span exports the whole fragment.
     pub(super) fn end(&self, span: SpanData) -> Outcome {
         let trace_id = span.span_context.trace_id();
         let failed = matches!(span.status, Status::Error { .. });
@@ -88,8 +88,8 @@ impl Fragments {
         outcome
     }
 
-    /// The trace is to be kept: what there is of it, and what comes while anything of it runs. Whether or not it has
-    /// begun here yet is the same.
+    /// Keeps a trace: returns its spans that wait here and has its later ones exported, until the fragment is removed.
+    /// Does nothing if the trace has no fragment here.
     pub(super) fn keep(&self, trace_id: TraceId) -> Vec<SpanData> {
         let mut state = self.lock();
         if state.fragments.contains_key(&trace_id) { state.keep(trace_id) } else { Vec::new() }
@@ -107,14 +107,14 @@ impl Fragments {
 }
 
 impl State {
-    /// Lets go of what has ended well, or was kept, long enough ago.
+    /// Removes fragments whose last span ended at least `hold` ago.
     fn forget(&mut self, hold: Duration) {
         while let Some((at, trace_id)) = self.ended.front().copied() {
             if at.elapsed() < hold {
                 return;
             }
             self.ended.pop_front();
-            // It may have begun again since, or ended once more.
+            // A span of the trace may have begun or ended since.
             if self.fragments.get(&trace_id).is_some_and(|fragment| fragment.open == 0 && fragment.since == Some(at)) {
                 self.take(trace_id);
                 self.fragments.remove(&trace_id);
@@ -135,7 +135,7 @@ impl State {
         self.bytes += bytes;
     }
 
-    /// Drops the oldest fragments until the rest fits; gives how many spans that were.
+    /// Drops the spans of the oldest fragments until the rest fits; returns how many they were.
     fn make_room(&mut self, limit: usize) -> u64 {
         let mut displaced = 0;
         while self.bytes > limit
@@ -146,7 +146,7 @@ impl State {
         displaced
     }
 
-    /// The spans of a fragment, which has none any more.
+    /// Takes all spans out of a fragment.
     fn take(&mut self, trace_id: TraceId) -> Vec<SpanData> {
         let Some(fragment) = self.fragments.get_mut(&trace_id) else { return Vec::new() };
         if !fragment.spans.is_empty() {
@@ -180,7 +180,7 @@ fn kept(mut span: SpanData) -> SpanData {
     span
 }
 
-/// What a span takes in memory, about. What is shared between spans counts for each of them.
+/// The approximate size of a span in memory, in bytes. Data that spans share is counted for each of them.
 fn weight(span: &SpanData) -> usize {
     let attributes = |pairs: &[KeyValue]| pairs.iter().map(pair).sum::<usize>();
     let events = span.events.events.iter().map(|event| size_of::<Event>() + attributes(&event.attributes));

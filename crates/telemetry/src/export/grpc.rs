@@ -16,9 +16,10 @@ use crate::grpc_status::code_name;
 
 /// How long a receiver may take to answer a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-/// Pings in an export's time, only while one is under way, so that a receiver which has vanished without a word is noticed
-/// and the export sent again before its own time is over. Servers made with grpc-go, which is most collectors, close a
-/// connection at the fourth ping without an answer in between, and at any while nothing is sent.
+/// The number of HTTP/2 keep-alive pings within the timeout of an export. They are sent only during an export and
+/// detect a receiver that is gone without closing the connection, early enough to retry the export. More are not
+/// possible: a grpc-go server, such as most collectors, closes the connection at the fourth ping without an answer in
+/// between, and at any ping while nothing is sent.
 const PINGS: u32 = 3;
 
 /// OTLP over gRPC.
@@ -45,7 +46,7 @@ impl Grpc {
         Ok(Self { endpoint, channel, method, headers: otlp.headers.clone(), gzip: otlp.gzip })
     }
 
-    /// Connects anew for the next request: this connection may lead nowhere any more.
+    /// Uses a new connection for the next request, because the current one may be dead.
     pub(super) fn reconnect(&self) {
         *self.channel.lock().unwrap_or_else(PoisonError::into_inner) = self.endpoint.connect_lazy();
     }
@@ -67,7 +68,7 @@ impl Grpc {
     }
 }
 
-/// What may be sent again, by <https://opentelemetry.io/docs/specs/otlp/#failures>.
+/// Classifies a failure. <https://opentelemetry.io/docs/specs/otlp/#failures> lists what may be retried.
 fn failure(status: &Status) -> Failure {
     let pause = status.get_details_retry_info().and_then(|info| info.retry_delay);
     let retry = match status.code() {
@@ -77,9 +78,9 @@ fn failure(status: &Status) -> Failure {
         | Code::OutOfRange
         | Code::Unavailable
         | Code::DataLoss => pause.map_or(Retry::Later, Retry::After),
-        // The connection has ended, because of the receiver's own end or of something else on it: no answer to the message.
+        // The connection has failed, so this is not the receiver's answer to the export.
         _ if std::error::Error::source(status).is_some() => Retry::Later,
-        // Only where the receiver says when.
+        // Retried only if the receiver says when.
         Code::ResourceExhausted => pause.map_or(Retry::Never, Retry::After),
         _ => Retry::Never,
     };

@@ -53,7 +53,7 @@ impl Http {
         let mut body = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(|error| Failure::unavailable(&error.without_url()))? {
             if body.len() + part.len() > ANSWER {
-                // The spans are taken, and what is said of them is not OTLP.
+                // The receiver has taken the spans, but a body of this length is not an OTLP response.
                 return Ok(Bytes::new());
             }
             body.extend_from_slice(&part);
@@ -69,7 +69,7 @@ fn compressed(message: &Bytes) -> Bytes {
     encoder.finish().unwrap_or_default().into()
 }
 
-/// What may be sent again, by <https://opentelemetry.io/docs/specs/otlp/#failures-1>.
+/// Classifies a failure. <https://opentelemetry.io/docs/specs/otlp/#failures-1> lists what may be retried.
 fn failure(status: StatusCode, headers: &HeaderMap) -> Failure {
     let pause = retry_after(headers, SystemTime::now());
     let (class, is_temporary) = match status {

@@ -1,6 +1,6 @@
-//! How ended spans and metrics leave the process: a bounded queue, and a thread of its own that empties it.
+//! The export of ended spans and metrics: a bounded queue, and a dedicated thread that empties it.
 //!
-//! Nothing here runs on the application's runtime, and nobody waits for it but shutdown.
+//! Nothing here runs on the application's runtime, and only shutdown waits for it.
 
 mod counts;
 mod encode;

@@ -9,16 +9,16 @@ use super::grpc::Grpc;
 use super::http::Http;
 use crate::config::settings::{Otlp, Protocol};
 
-/// How long a receiver may take to be connected to.
+/// The timeout of connecting to a receiver.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
-/// The first pause before an export is repeated, and the longest.
+/// The first pause before an export is retried, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// Sends encoded requests to an OTLP receiver, and repeats what may succeed later.
+/// Sends encoded requests to an OTLP receiver, and retries temporary failures.
 #[derive(Debug)]
 pub(crate) struct Sender {
-    /// What stands in the way of any export, if it cannot be built.
+    /// If the transport cannot be built, the reason: every export fails with it.
     transport: Result<Transport, String>,
     timeout: Option<Duration>,
 }
@@ -32,19 +32,19 @@ enum Transport {
 /// Why an export has failed.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
-    /// One of few classes: a code, a status, or what happened instead.
+    /// One of a few classes: a gRPC code, an HTTP status, or what happened instead.
     pub(crate) class: &'static str,
     /// For the log.
     pub(crate) message: String,
     pub(super) retry: Retry,
 }
 
-/// Whether the same may succeed later.
+/// Whether the same export may succeed later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Retry {
     Never,
     Later,
-    /// When the receiver wants it again.
+    /// After the pause that the receiver asks for.
     After(Duration),
 }
 
@@ -53,7 +53,7 @@ impl Failure {
         Self { class: "timeout", message: "no answer in time".to_owned(), retry: Retry::Later }
     }
 
-    /// Whether the same may succeed later.
+    /// Whether the same export may succeed later.
     pub(super) fn may_pass(&self) -> bool {
         self.retry != Retry::Never
     }
@@ -65,8 +65,8 @@ impl Failure {
 }
 
 impl Sender {
-    /// `method` is the full path of the signal's RPC; over HTTP the endpoint has the path. Must run in the runtime that
-    /// it sends on.
+    /// `method` is the full path of the signal's RPC; over HTTP the endpoint has the path. Must be called inside the
+    /// runtime that it sends on.
     pub(crate) fn new(otlp: &Otlp, method: &'static str) -> Self {
         let transport = match otlp.protocol {
             Protocol::Grpc => Grpc::new(otlp, method).map(|grpc| Transport::Grpc(Box::new(grpc))),
@@ -75,8 +75,8 @@ impl Sender {
         Self { transport, timeout: otlp.timeout }
     }
 
-    /// Sends an encoded request and returns the encoded answer. All repetitions together have the export's time, and
-    /// they end when `give_up` does.
+    /// Sends an encoded request, with retries, and returns the encoded answer. All attempts together have the timeout
+    /// of one export, and they stop when `give_up` completes.
     pub(crate) async fn send(&self, request: Bytes, give_up: impl Future<Output = ()>) -> Result<Bytes, Failure> {
         let transport = match &self.transport {
             Ok(transport) => transport,
@@ -113,7 +113,7 @@ impl Sender {
         {
             grpc.reconnect();
         }
-        // What has failed before says more than that time is over.
+        // The last failure says more than that the time is over.
         result.unwrap_or(Err(last))
     }
 
@@ -125,7 +125,7 @@ impl Sender {
     }
 }
 
-/// Where a connection goes, without user and password.
+/// Whether connections to this endpoint use TLS.
 pub(super) fn is_secure(endpoint: &Uri) -> bool {
     endpoint.scheme_str() == Some("https")
 }

@@ -20,7 +20,7 @@ use crate::config::{Errors, Queue as Limits};
 #[derive(Debug, Clone)]
 pub(crate) struct Processor {
     queue: Arc<Queue>,
-    /// What waits to be decided on, where anything does.
+    /// The buffer of undecided traces, with `sampler: errors`.
     fragments: Option<Arc<Fragments>>,
 }
 
@@ -28,7 +28,7 @@ impl Processor {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When it cannot be started. A receiver that is not there is no error, nor is a file that cannot be read.
+    /// When it cannot be started. An absent receiver and an unreadable file are no errors here.
     pub(crate) fn start(
         exporter: Exporter,
         limits: Limits,
@@ -44,24 +44,24 @@ impl Processor {
         Ok(Self { queue, fragments: errors.map(|config| Arc::new(Fragments::new(config))) })
     }
 
-    /// Whether traces wait here that nobody has decided to keep.
+    /// Whether undecided traces wait here.
     pub(crate) fn holds_undecided(&self) -> bool {
         self.fragments.is_some()
     }
 
-    /// Has a trace kept that was not decided on yet, as far as it is here.
+    /// Keeps an undecided trace and exports its spans that wait here.
     pub(crate) fn keep(&self, trace_id: TraceId) {
         if let Some(fragments) = &self.fragments {
             self.export(Outcome { exported: fragments.keep(trace_id), displaced: 0 });
         }
     }
 
-    /// Whether a trace that was not decided on when it came here is kept by now.
+    /// Whether a trace that was undecided at first has been kept since.
     pub(crate) fn is_kept(&self, trace_id: TraceId) -> bool {
         self.fragments.as_ref().is_some_and(|fragments| fragments.is_kept(trace_id))
     }
 
-    /// What waits to be decided on: traces, and bytes.
+    /// The undecided traces that wait, and their bytes.
     #[cfg(test)]
     pub(crate) fn held(&self) -> (usize, usize) {
         self.fragments.as_ref().map_or((0, 0), |fragments| fragments.held())
@@ -74,7 +74,7 @@ impl Processor {
         self.queue.counts.displace(outcome.displaced);
     }
 
-    /// What has become of the spans.
+    /// Counts of ended spans, by what happened to them.
     pub(crate) fn counts(&self) -> &Counts {
         &self.queue.counts
     }
@@ -84,13 +84,13 @@ impl Processor {
         self.queue.len()
     }
 
-    /// Spans that there is memory for now.
+    /// How many spans the allocated memory has room for.
     #[cfg(test)]
     pub(crate) fn room(&self) -> usize {
         self.queue.room()
     }
 
-    /// Spans that wait at most.
+    /// The most spans that may wait.
     pub(crate) fn queue_capacity(&self) -> usize {
         self.queue.limits().size
     }
@@ -103,7 +103,7 @@ impl SpanProcessor for Processor {
         if !span.is_sampled() {
             fragments.begin(span.trace_id());
         } else if parent.span().span_context().is_remote() {
-            // Its caller has found a reason to keep it since it was here before.
+            // The caller has decided to keep the trace since an earlier call of it came here.
             self.keep(span.trace_id());
         }
     }

@@ -17,7 +17,7 @@ pub(super) struct Queue {
     state: Mutex<State>,
     /// Wakes the thread.
     work: Notify,
-    /// Wakes who waits until everything is sent.
+    /// Wakes callers that wait until everything is sent.
     settled: Condvar,
     pub(super) counts: Counts,
 }
@@ -28,21 +28,21 @@ struct State {
     shedding: Shedding,
     /// Whether the thread is sending.
     busy: bool,
-    /// Whether somebody waits until everything is sent.
+    /// Whether a caller waits until everything is sent.
     flushing: bool,
-    /// Until when the rest may be sent; afterwards spans are lost.
+    /// Set at shutdown: until when the rest may be sent. What is left then is lost.
     closed: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Waiting {
     span: SpanData,
-    /// How often its chance to get here, and to stay, was halved.
+    /// How often the probability of keeping its trace was halved, before and since it was queued.
     halvings: u8,
 }
 
 impl State {
-    /// Makes room by the traces that are to be shed; gives how many spans that were.
+    /// Sheds traces until fewer than `high` spans wait or almost all traces are shed; returns how many spans they had.
     fn shed(&mut self, high: usize) -> u64 {
         let before = self.spans.len();
         while self.spans.len() >= high && self.shedding.raise() {
@@ -62,7 +62,7 @@ impl State {
 }
 
 impl Waiting {
-    /// The span, which stands for those that were shed, too.
+    /// The span, with a threshold that says that it also stands for spans that were shed.
     fn leave(self) -> SpanData {
         let mut span = self.span;
         if let Some(marked) = shedding::marked(&span.span_context, self.halvings) {
@@ -101,9 +101,9 @@ impl Queue {
         self.lock().spans.capacity()
     }
 
-    /// Takes a span. Where room becomes scarce whole traces are shed, those of failures last: `failed` says that it is
-    /// here because something in its trace has failed. The thread is woken for the first span and for a full batch, not
-    /// for each.
+    /// Queues a span. When the queue is nearly full whole traces are shed, those with failures last. `failed` says that
+    /// the span's trace is exported because of a failure. The thread is woken for the first span and for a full batch
+    /// only.
     pub(super) fn push(&self, span: SpanData, failed: bool) {
         self.counts.end();
         let mut state = self.lock();
@@ -177,14 +177,14 @@ impl Queue {
         state.busy = true;
         let count = state.spans.len().min(self.limits.batch);
         let batch = state.spans.drain(..count).map(Waiting::leave).collect();
-        // What a burst has taken is given back.
+        // Frees the memory that a burst has needed.
         if state.spans.len() < self.limits.batch && state.spans.capacity() > 4 * self.limits.batch {
             state.spans.shrink_to(self.limits.batch);
         }
         batch
     }
 
-    /// Ends when a batch has had its time, or the rest of the spans has.
+    /// Completes when the timeout of a batch, or that of the shutdown, has passed.
     pub(super) async fn out_of_time(&self) {
         let closed = async {
             let closed = loop {
@@ -201,13 +201,14 @@ impl Queue {
         let _ = tokio::time::timeout(self.limits.timeout, closed).await;
     }
 
-    /// Whether a batch that was not taken may be sent once more before the rest: nothing is shed for it.
+    /// Whether a failed batch may be retried before the rest is sent: not while traces are shed, and not after shutdown
+    /// began.
     pub(super) fn can_wait(&self) -> bool {
         let state = self.lock();
         state.closed.is_none() && !state.shedding.is_under_way()
     }
 
-    /// Counts what is left as lost, where the time for it is over.
+    /// Drops the rest and counts it as lost if the time of the shutdown is over.
     pub(super) fn drop_if_past_deadline(&self) {
         let mut state = self.lock();
         if state.closed.is_some_and(|closed| Instant::now() >= closed) {
@@ -231,7 +232,7 @@ impl Queue {
             state.closed = Some(Instant::now() + patience);
             self.work.notify_one();
         }
-        // The thread gives up by itself; a moment more, so that it can say what is lost.
+        // The thread gives up by itself at the deadline. It gets a moment more to report what is lost.
         self.settle(state, patience + Duration::from_millis(200))
     }
 

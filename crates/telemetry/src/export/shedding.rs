@@ -5,28 +5,29 @@ use opentelemetry::trace::{SpanContext, TraceId};
 
 use crate::trace_state::{self, Threshold};
 
-/// How often at most the share of traces that stay is halved: of 1,024 one stays.
+/// How often the share of traces that are kept is halved at most: down to one of 1,024.
 const HALVINGS: u8 = 10;
 
-/// How long there must be room before twice as many stay.
+/// The shortest time between a change of the share and its next doubling.
 const EASE: Duration = Duration::from_secs(10);
 
-/// Failed traces that are remembered.
+/// How many failed traces are remembered.
 const FAILED: usize = 1_024;
 
-/// Which traces give way where there is no room for all. Every process goes by the random bits of the trace, so that those
-/// under the same pressure keep the same traces, and one under less pressure keeps them too.
+/// Chooses the traces that are shed when there is no room for all. Every process decides by the random bits of the
+/// trace. So processes under the same pressure keep the same traces, and a process under less pressure keeps these and
+/// more.
 #[derive(Debug, Default)]
 pub(super) struct Shedding {
     halvings: u8,
-    /// When that was changed.
+    /// When `halvings` last changed.
     changed: Option<Instant>,
     failed: HashSet<TraceId>,
     failed_order: VecDeque<TraceId>,
 }
 
 impl Shedding {
-    /// The traces of failures stay as long as there is any room.
+    /// Exempts a failed trace: it is kept as long as the queue has any room.
     pub(super) fn spare(&mut self, trace_id: TraceId) {
         if self.failed.insert(trace_id) {
             self.failed_order.push_back(trace_id);
@@ -43,7 +44,7 @@ impl Shedding {
         self.halvings > 0
     }
 
-    /// Sheds more; `false` where nearly everything is shed.
+    /// Halves the share of traces that are kept; `false` if it cannot be halved further.
     pub(super) fn raise(&mut self) -> bool {
         if self.halvings == HALVINGS {
             return false;
@@ -53,7 +54,7 @@ impl Shedding {
         true
     }
 
-    /// Sheds less, where there has been room for long enough.
+    /// Doubles the share again, if the queue has room and the last change is long enough ago.
     pub(super) fn ease(&mut self, has_room: bool) {
         if self.halvings > 0 && has_room && self.changed.is_none_or(|changed| changed.elapsed() >= EASE) {
             self.halvings -= 1;
@@ -61,7 +62,7 @@ impl Shedding {
         }
     }
 
-    /// Whether a span stays, and after how many halvings of its chance.
+    /// `None` if the span is shed, else how often its probability was halved.
     pub(super) fn admit(&self, span: &SpanContext) -> Option<u8> {
         if self.halvings == 0 || self.failed.contains(&span.trace_id()) {
             return Some(0);
@@ -70,7 +71,8 @@ impl Shedding {
     }
 }
 
-/// What a span says after it has stayed while others were shed: it stands for more.
+/// The context of a span that was kept while others were shed: a higher threshold says that it stands for them too.
+/// `None` if it does not change.
 pub(super) fn marked(span: &SpanContext, halvings: u8) -> Option<SpanContext> {
     if halvings == 0 { None } else { trace_state::raised(span, threshold(halvings)) }
 }

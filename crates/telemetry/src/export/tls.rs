@@ -20,7 +20,7 @@ pub(super) fn of_grpc(tls: &Tls) -> Result<ClientTlsConfig, String> {
     })
 }
 
-/// The settings for HTTP, or what is wrong with them. They do not depend on a provider of the whole process.
+/// The settings for HTTP, or what is wrong with them. They do not depend on the process-wide crypto provider.
 pub(crate) fn of_http(tls: &Tls) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -45,7 +45,7 @@ fn roots(tls: &Tls) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// The client's certificate and key, of which there must be both or none.
+/// The client's certificate and key: either both or none must be set.
 fn client(tls: &Tls) -> Result<Option<(&PathBuf, &PathBuf)>, String> {
     match (&tls.certificate, &tls.key) {
         (Some(certificate), Some(key)) => Ok(Some((certificate, key))),

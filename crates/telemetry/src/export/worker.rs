@@ -13,7 +13,7 @@ use super::queue::Queue;
 use super::stdout;
 use crate::config::settings::Exporter;
 
-/// How often one hears of what is being lost.
+/// The shortest time between two log lines about lost spans.
 const NOTICE: Duration = Duration::from_mins(1);
 
 /// The RPC that takes spans.
@@ -24,12 +24,12 @@ pub(super) struct Worker {
     queue: Arc<Queue>,
     exporter: Exporter,
     encoder: Encoder,
-    /// Whether the last batch has failed, and since when.
+    /// Whether the last batch has failed.
     failing: bool,
     lost: Noticed,
 }
 
-/// What was told of, and when last.
+/// The losses that were logged, and when.
 #[derive(Default)]
 struct Noticed {
     spans: u64,
@@ -63,8 +63,8 @@ impl Worker {
         self.queue.counts.export(batch.len() as u64);
     }
 
-    /// Sends a batch, again and again as long as nothing is shed for it: an outage that the queue has room for costs no
-    /// span, however long it is.
+    /// Sends a batch, and retries it as long as no other trace is shed for it: an outage costs no span while the queue
+    /// has room.
     async fn send(&mut self, sender: &Sender, batch: Vec<SpanData>) {
         let spans = batch.len() as u64;
         let request = self.encoder.request(&batch);
@@ -81,7 +81,7 @@ impl Worker {
         self.queue.drop_if_past_deadline();
     }
 
-    /// Counts a batch, and logs where an outage of the receiver ends.
+    /// Counts the result of a batch, and logs when an outage of the receiver begins or ends.
     fn note(&mut self, spans: u64, result: Result<Bytes, Failure>) {
         match result {
             Ok(answer) => {
@@ -100,14 +100,14 @@ impl Worker {
         }
     }
 
-    /// Logs where an outage of the receiver begins.
+    /// Logs an outage of the receiver once, when it begins.
     fn note_outage(&mut self, failure: &Failure) {
         if !std::mem::replace(&mut self.failing, true) {
             tracing::warn!(error = failure.message, "spans cannot be sent");
         }
     }
 
-    /// Says what was lost and why: at once, and then once a minute while it goes on.
+    /// Logs lost spans by cause: at once, and then once a minute while more are lost.
     fn notice_losses(&mut self) {
         let lost = self.queue.counts.lost();
         let spans = lost.values().sum();
@@ -119,7 +119,7 @@ impl Worker {
     }
 }
 
-/// How many spans of a batch the receiver has not taken although the others are welcome.
+/// How many spans of a batch the receiver has rejected (OTLP's partial success).
 fn rejected(answer: &Bytes) -> u64 {
     let answer = ExportTraceServiceResponse::decode(answer.clone()).unwrap_or_default();
     let rejected = answer.partial_success.map(|partial| partial.rejected_spans);

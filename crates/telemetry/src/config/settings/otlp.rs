@@ -33,7 +33,7 @@ impl<F: Fn(&str) -> Option<String>> Builder<'_, F> {
         }
     }
 
-    /// A signal's own address is taken as it is; to that of all signals OTLP over HTTP adds a path.
+    /// A signal's own address is used unchanged. To the common address OTLP over HTTP appends the signal's path.
     fn endpoint(&self, signal: Signal, protocol: Protocol) -> Uri {
         let insecure = signal.own_or_general("INSECURE", |name| self.variables.boolean(name)).unwrap_or(false);
         let uri = |text: &str| {

@@ -7,7 +7,7 @@ use crate::config::{Errors, JaegerRemote, Sampler};
 
 const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
 
-/// What is sampled by, without its argument.
+/// The kind of sampler, without its argument.
 #[derive(Clone, Copy)]
 enum Kind {
     AlwaysOn,
@@ -30,7 +30,7 @@ const NAMES: [(&str, (Kind, bool)); 9] = [
 ];
 
 impl<F: Fn(&str) -> Option<String>> Builder<'_, F> {
-    /// The sampler, and whether it is asked about roots only.
+    /// The sampler, and whether it decides on roots only.
     pub(super) fn sampler(&self) -> (Sampler, bool) {
         let Some((kind, follows_parents)) = self.variables.choice("OTEL_TRACES_SAMPLER", &NAMES) else {
             return (self.config.sampler.clone(), true);

@@ -1,4 +1,4 @@
-//! Where and how exports travel.
+//! Exporters: protocol, endpoint, headers, TLS and time limits.
 
 use super::{ignored, metrics, otlp, set, with};
 use crate::config::settings::{Exporter, Protocol};

@@ -1,4 +1,4 @@
-//! What becomes of spans when a receiver fails.
+//! What happens to spans when a receiver fails.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ async fn fills_to_its_bound(otlp: Otlp, first_export: impl Future<Output = ()>) 
     let waiting = pipeline.processor.queue_size() as u64;
     assert!((1..=100).contains(&waiting), "{waiting}");
     let lost = |pipeline: &Pipeline| pipeline.processor.counts().lost();
-    // Each span is a trace of its own: some are shed, and few are left to find the queue full.
+    // Each span is a trace of its own: some are shed, so that few find the queue full.
     assert_eq!(lost(&pipeline).values().sum::<u64>(), 1_000 - waiting);
     let took = pipeline.close(Duration::from_millis(300)).await;
     assert!(took < Duration::from_secs(2), "{took:?}");
@@ -81,7 +81,7 @@ async fn a_receiver_that_is_slower_than_spans_come_costs_some_of_them_and_each_i
     for otlp in [grpc(&receiver.endpoint()), otlp(Protocol::HttpProtobuf, &http.endpoint())] {
         let queue = Queue { size: 100, batch: 10, delay: Duration::ZERO, ..Queue::default() };
         let pipeline = Pipeline::with(otlp, queue);
-        // The receiver is in the same thread: it answers nothing before they have all ended.
+        // The receiver runs on the same thread, so it answers only after all spans have ended.
         pipeline.end_spans(20_000);
         assert!(pipeline.processor.queue_size() <= 100);
         assert!(pipeline.flush().await);

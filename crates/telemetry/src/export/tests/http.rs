@@ -1,4 +1,4 @@
-//! What the pipeline makes of HTTP receivers that behave as real ones do on a bad day.
+//! The pipeline against HTTP receivers that fail in the ways real ones do.
 
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
 use prost::Message;

@@ -1,4 +1,4 @@
-//! The pipeline against receivers on real sockets that behave as real ones do on a bad day.
+//! The pipeline against receivers on real sockets that fail in the ways real ones do.
 
 mod encode;
 mod failures;
@@ -55,7 +55,7 @@ pub(crate) fn grpc(endpoint: &str) -> Otlp {
     otlp(Protocol::Grpc, endpoint)
 }
 
-/// A pipeline and what makes spans for it.
+/// A pipeline and the provider that makes spans for it.
 pub(crate) struct Pipeline {
     pub(crate) processor: Processor,
     provider: SdkTracerProvider,
@@ -85,7 +85,7 @@ impl Pipeline {
         tokio::task::spawn_blocking(move || processor.force_flush().is_ok()).await.unwrap()
     }
 
-    /// How long it took.
+    /// Shuts the pipeline down and returns how long that took.
     pub(crate) async fn close(&self, deadline: Duration) -> Duration {
         let processor = self.processor.clone();
         let started = Instant::now();
@@ -154,7 +154,7 @@ async fn both_protocols_speak_tls_with_an_authority_and_a_client_certificate_of_
         pipeline.end_spans(1);
         assert!(pipeline.flush().await);
         pipeline.assert_counts(1, &[]);
-        // Without a certificate nothing is taken.
+        // Without a client certificate the receiver takes nothing.
         let stranger = Tls { certificate: None, key: None, ..tls.clone() };
         let pipeline = Pipeline::start(Otlp { tls: stranger, ..otlp });
         pipeline.end_spans(1);

@@ -33,7 +33,7 @@ pub(crate) enum Behaviour {
     Reject(i64),
 }
 
-/// What was seen of a request.
+/// What a receiver saw of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(super) key: Option<String>,
@@ -106,7 +106,7 @@ impl Receiver {
         Self::serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), behaviour, authority)
     }
 
-    /// At the address of one that has ended, or is about to.
+    /// Starts at the address of a receiver that has ended or is about to end.
     pub(super) async fn at(address: SocketAddr, behaviour: Behaviour) -> Self {
         loop {
             match TcpListener::bind(address).await {
@@ -149,7 +149,7 @@ impl Receiver {
     }
 }
 
-/// An authority, with a certificate for the receiver and one for its client.
+/// A certificate authority, with a certificate for the receiver and one for its client.
 pub(super) struct Authority {
     files: tempfile::TempDir,
     ca: String,
@@ -206,8 +206,7 @@ impl Authority {
     }
 }
 
-/// Passes connections on, until they are silenced: then they stay open and nothing comes through any more. New ones
-/// work.
+/// A TCP proxy. Silenced connections stay open but pass nothing on any more; new connections work.
 pub(super) struct Proxy {
     address: SocketAddr,
     silent: Arc<Mutex<watch::Sender<bool>>>,
@@ -242,7 +241,7 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Silences the connections there are.
+    /// Silences the existing connections.
     pub(super) fn silence(&self) {
         let before = std::mem::replace(&mut *self.silent.lock().unwrap(), watch::Sender::new(false));
         before.send_replace(true);

@@ -14,7 +14,7 @@ fn queue(size: usize) -> Queue {
     Queue::new(Limits { size, batch: size, ..Limits::default() })
 }
 
-/// A trace whose random bits are spread as random ones are, and always the same.
+/// A trace id with pseudo-random bits: spread like random ones, but the same in every run.
 fn trace(number: u64) -> TraceId {
     let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -50,7 +50,7 @@ fn what_is_kept_is_kept_whole_and_what_is_shed_is_counted() {
     }
     let kept = kept(&queue);
     assert!((1..30).contains(&kept.len()), "{kept:?}");
-    // What has stayed to the end has stayed from the beginning.
+    // A trace that is kept at the end was kept from the beginning.
     assert!(kept.values().all(|spans| *spans == 3), "{kept:?}");
     assert_eq!(queue.counts.lost(), BTreeMap::from([("shed", 600 - 3 * kept.len() as u64)]));
 }
@@ -85,7 +85,7 @@ fn what_is_left_tells_how_much_there_was() {
         }
     }
     assert!(queue.counts.lost()["shed"] > 10_000, "{:?}", queue.counts.lost());
-    // The traces are always the same, and so is how far it is off.
+    // The traces are the same in every run, and so is the deviation.
     assert!((counted - f64::from(SPANS)).abs() < 0.05 * f64::from(SPANS), "{counted}");
 }
 

@@ -30,7 +30,7 @@ impl Http {
         Self::serve(authority, vec![Answer::With("200 OK", "", Vec::new())]).await
     }
 
-    /// One after the other, and the last one from then on.
+    /// Gives these answers in order and then repeats the last one.
     pub(in crate::export::tests) async fn answering(answers: Vec<Answer>) -> Self {
         Self::serve(None, answers).await
     }
@@ -76,7 +76,7 @@ impl Http {
     }
 }
 
-/// Takes requests, one after the other; `None` when the other side leaves.
+/// Answers requests in order; `None` when the client closes the connection.
 async fn answer(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     heads: &watch::Sender<Vec<String>>,
