@@ -1,4 +1,4 @@
-//! What is kept for its next use, and not for long.
+//! A short-lived store of resources that can be used again.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-/// Connections, mostly, that nobody uses. What was used last is used next.
+/// Idle resources, such as connections. The one that was stored last is taken first.
 pub(crate) struct Idle<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
@@ -17,14 +17,14 @@ struct Inner<T> {
 }
 
 struct Kept<T> {
-    /// The longest kept first, each with since when.
+    /// The oldest first, each with the time when it was stored.
     items: Vec<(Instant, T)>,
-    /// Whether a task disposes of what is kept too long.
+    /// Whether a task is running that disposes of expired items.
     watched: bool,
 }
 
 impl<T: Send + 'static> Idle<T> {
-    /// Keeps nothing longer than `longest`: then `dispose` has it.
+    /// Stores items for `longest` at most and then passes them to `dispose`.
     pub(crate) fn new(longest: Duration, dispose: fn(T) -> BoxFuture<'static, ()>) -> Self {
         let kept = Mutex::new(Kept { items: Vec::new(), watched: false });
         Self(Arc::new(Inner { longest, dispose, kept }))
@@ -34,7 +34,7 @@ impl<T: Send + 'static> Idle<T> {
         self.lock().items.pop().map(|(_, item)| item)
     }
 
-    /// Keeps one more; gives how many there are now.
+    /// Stores an item and returns how many there are now.
     pub(crate) fn keep(&self, item: T) -> usize {
         let mut kept = self.lock();
         kept.items.push((Instant::now(), item));
@@ -44,13 +44,13 @@ impl<T: Send + 'static> Idle<T> {
         kept.items.len()
     }
 
-    /// The one that is kept longest.
+    /// Takes the item that was stored first.
     pub(crate) fn take_oldest(&self) -> Option<T> {
         let mut kept = self.lock();
         (!kept.items.is_empty()).then(|| kept.items.remove(0).1)
     }
 
-    /// All of them.
+    /// Takes all items.
     pub(crate) fn take_all(&self) -> Vec<T> {
         self.lock().items.drain(..).map(|(_, item)| item).collect()
     }
@@ -59,7 +59,7 @@ impl<T: Send + 'static> Idle<T> {
         self.lock().items.len()
     }
 
-    /// One that is kept too long, or else until when to wait. `None` when there is none to wait for.
+    /// An expired item, or the time when the next one expires. `None` if there are no items.
     fn next(&self) -> Option<Result<T, Instant>> {
         let mut kept = self.lock();
         let Some((since, _)) = kept.items.first() else {
@@ -75,7 +75,7 @@ impl<T: Send + 'static> Idle<T> {
     }
 }
 
-/// Disposes of what is kept too long, as long as anything is kept and there is anybody to keep it for.
+/// Disposes of expired items until there are no items, or the store is dropped.
 async fn watch<T: Send + 'static>(kept: Weak<Inner<T>>) {
     while let Some(idle) = kept.upgrade().map(Idle)
         && let Some(next) = idle.next()

@@ -23,14 +23,14 @@ use crate::sampling::Sampling;
 use crate::telemetry::{Handle, Inner, Telemetry, Tracing};
 use crate::{layers, log, panic};
 
-/// Why telemetry could not start. A standard variable that makes no sense, a file that cannot be read and a receiver
-/// that is not there are no reasons.
+/// Why telemetry could not start. An invalid standard variable, an unreadable file and an absent receiver do not stop
+/// it.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
     /// `spans` is no list of targets and levels.
     #[error("telemetry.spans is no list of targets and levels: {0}")]
     Spans(#[from] tracing_subscriber::filter::ParseError),
-    /// The secret of `keep` could be guessed.
+    /// The secret of `keep` is so short that it could be guessed.
     #[error("telemetry.keep.secret is shorter than 32 bytes")]
     KeepSecret,
     /// A thread cannot be started.
@@ -41,14 +41,14 @@ pub enum InitError {
     Twice,
 }
 
-/// Starts exporters, sampler, propagation and JSON logs for this process, and takes over what there is one of in a
-/// process: the `tracing` subscriber, the panic hook and the TLS provider. An application that has its own of these
+/// Starts exporters, sampler, propagation and JSON logs for this process. It installs the parts of which a process has
+/// only one: the `tracing` subscriber, the panic hook and the TLS provider. An application that has its own of these
 /// uses [`Telemetry::start`] and [`Telemetry::layers`].
 ///
 /// `version` is the service's.
 ///
 /// # Errors
-/// When the configuration makes no sense, or there is a `tracing` subscriber already.
+/// When the configuration is invalid, or there is a `tracing` subscriber already.
 pub fn init(config: &Config, version: &str) -> Result<Telemetry, InitError> {
     // One provider for every TLS client of the process; a second start keeps the first one's.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -71,7 +71,7 @@ pub fn init(config: &Config, version: &str) -> Result<Telemetry, InitError> {
     for warning in &telemetry.0.warnings {
         tracing::warn!("{warning}");
     }
-    // It may have something to say.
+    // After the subscriber is set, because it may log.
     telemetry.watch(config)?;
     Ok(telemetry)
 }
@@ -81,18 +81,18 @@ fn settings(config: &Config, version: &str) -> Settings {
 }
 
 impl Telemetry {
-    /// Starts exporters, sampler and propagation, and takes nothing that a process has one of. What instruments do
-    /// within [`Telemetry::scope`], or under a subscriber with [`Telemetry::layers`], belongs to it.
+    /// Starts exporters, sampler and propagation, and installs nothing process-wide. It serves instruments within
+    /// [`Telemetry::scope`], or under a subscriber with [`Telemetry::layers`].
     ///
     /// # Errors
-    /// When the configuration makes no sense.
+    /// When the configuration is invalid.
     pub fn start(config: &Config, version: &str) -> Result<Self, InitError> {
         let telemetry = Self::with_settings(config, settings(config, version))?;
         telemetry.watch(config)?;
         Ok(telemetry)
     }
 
-    /// Begins to follow what may change how traces are sampled.
+    /// Starts to watch the sampling strategies and rules that may change.
     fn watch(&self, config: &Config) -> io::Result<()> {
         match &self.0.tracing {
             Some(tracing) => tracing.sampling.watch(&self.0.name, &config.tls),
@@ -142,8 +142,8 @@ impl Telemetry {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// What a `tracing` subscriber needs, so that the spans of the application's own code join the trace, and
-    /// instruments find their way here.
+    /// The layers for a `tracing` subscriber. With them the spans of the application's own code join the trace, and
+    /// instruments find this telemetry.
     pub fn layers<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
@@ -155,7 +155,7 @@ impl Telemetry {
 }
 
 impl Tracing {
-    /// Traces that nobody has decided to keep wait in `processor`, if it holds any.
+    /// Undecided traces wait in `processor`, if it buffers any.
     pub(crate) fn new(
         provider: SdkTracerProvider,
         sampling: Sampling,

@@ -1,6 +1,6 @@
-//! What listens to `tracing`: one layer makes spans, the other writes log lines.
+//! The layers of the `tracing` subscriber: one makes spans, the other writes log lines.
 //!
-//! Each has a filter of its own: one shared filter would cut spans out of the trees.
+//! Each has a filter of its own: a shared filter would remove spans from the middle of traces.
 
 use opentelemetry_sdk::trace::SdkTracer;
 use tracing::{Metadata, Subscriber};

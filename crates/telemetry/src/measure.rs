@@ -1,26 +1,26 @@
-//! What an application's own code counts and measures.
+//! Instruments for an application's own metrics.
 
 use opentelemetry::KeyValue;
 
 use crate::metrics::Meters;
 use crate::telemetry::Telemetry;
 
-/// Counts what happens, such as a message that could not be delivered: a `const` or `static` beside the code that
-/// knows. It counts for the telemetry of the work it is called in, and only where metrics are sent.
+/// Counts events, such as messages that could not be delivered. Declare it as a `const` or `static` beside the code
+/// that uses it. It counts for the telemetry of the work in which it is called, and only if metrics are exported.
 #[derive(Debug, Clone, Copy)]
 pub struct Counter {
     name: &'static str,
     unit: &'static str,
 }
 
-/// Shows how much there is of something now, such as messages that wait: as [`Counter`].
+/// Shows a current value, such as the number of waiting messages. Used as [`Counter`].
 #[derive(Debug, Clone, Copy)]
 pub struct Gauge {
     name: &'static str,
     unit: &'static str,
 }
 
-/// Shows how something is spread, such as the time that each delivery took: as [`Counter`].
+/// Shows the distribution of a value, such as the time that each delivery took. Used as [`Counter`].
 #[derive(Debug, Clone, Copy)]
 pub struct Histogram {
     name: &'static str,
@@ -29,37 +29,36 @@ pub struct Histogram {
 }
 
 impl Counter {
-    /// `unit` is one of UCUM; what is counted stands in braces, such as `{message}`.
+    /// `unit` is a UCUM unit. For a count it is the counted thing in braces, such as `{message}`.
     pub const fn new(name: &'static str, unit: &'static str) -> Self {
         Self { name, unit }
     }
 
-    /// Counts so many more. Attributes are constants of the code, so that their values are few and nobody's words.
+    /// Adds `number`. Attributes are constants of the code, so that their values are few and none is a person's words.
     pub fn add(&self, number: u64, attributes: &[(&'static str, &'static str)]) {
         with_meters(|meters| meters.counter(self.name, self.unit).add(number, &pairs(attributes)));
     }
 }
 
 impl Gauge {
-    /// `unit` is one of UCUM, such as `s` for seconds, or what is counted in braces.
+    /// `unit` is a UCUM unit, such as `s` for seconds, or the counted thing in braces.
     pub const fn new(name: &'static str, unit: &'static str) -> Self {
         Self { name, unit }
     }
 
-    /// Whether anybody is told, for what costs something to find out.
+    /// Whether values are exported. If not, a value that is expensive to compute can be left out.
     pub fn is_recorded(&self) -> bool {
         Telemetry::current().is_some_and(|telemetry| telemetry.0.meters.is_some())
     }
 
-    /// Says how much there is now. Attributes are constants of the code.
+    /// Sets the current value. Attributes are constants of the code.
     pub fn record(&self, number: f64, attributes: &[(&'static str, &'static str)]) {
         with_meters(|meters| meters.gauge(self.name, self.unit).record(number, &pairs(attributes)));
     }
 }
 
 impl Histogram {
-    /// `unit` is one of UCUM, such as `s` for seconds; `bounds` are the upper ends of its buckets, ascending, each of them
-    /// inclusive.
+    /// `unit` is a UCUM unit, such as `s` for seconds. `bounds` are the inclusive upper ends of its buckets, ascending.
     pub const fn new(name: &'static str, unit: &'static str, bounds: &'static [f64]) -> Self {
         Self { name, unit, bounds }
     }

@@ -23,7 +23,7 @@ impl<B> TracedBody<B> {
         Self { body, call: Some(call) }
     }
 
-    /// Of a call that has ended, or that has no span.
+    /// The body of a call that has ended, or that has no span.
     pub(super) fn untraced(body: B) -> Self {
         Self { body, call: None }
     }
@@ -51,7 +51,7 @@ where
         let code = match &frame {
             Some(Ok(frame)) => frame.trailers_ref().map(|trailers| code_in(trailers).unwrap_or(Code::Unknown)),
             Some(Err(error)) => Some(code_of(error)),
-            // A body without trailers says nothing of the call: gRPC calls that unknown.
+            // The body ended without trailers, so there is no status: gRPC maps that to UNKNOWN.
             None => Some(Code::Unknown),
         };
         if let Some(code) = code
@@ -74,7 +74,7 @@ where
     }
 }
 
-/// What the reader of a broken body is told: tonic has made a status of a lost connection or a reset.
+/// The code that the reader of a broken body gets: tonic turns a lost connection or a reset into a status.
 fn code_of(error: &dyn Any) -> Code {
     error.downcast_ref().map_or(Code::Unavailable, Status::code)
 }

@@ -13,25 +13,25 @@ use crate::propagation::Boundary;
 use crate::span::Span;
 use crate::telemetry::Telemetry;
 
-/// A call under way: its span stays open until the status is known. A call that is dropped before that was
+/// A call in progress: its span stays open until the status is known. A call that is dropped before that counts as
 /// cancelled.
 pub(super) struct Call {
     span: Span,
     side: Side,
     boundary: Boundary,
-    /// None where it is not one that anybody knows.
+    /// `None` if the method is unknown.
     method: Option<Arc<str>>,
     started: Instant,
     telemetry: Telemetry,
     ended: bool,
 }
 
-/// Whose view of a call a span shows.
+/// The side of the call that a span describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
-    /// This process called somebody.
+    /// This process makes the call.
     Client,
-    /// This process answers, and logs a line for it.
+    /// This process answers the call, and logs a line for it.
     Server,
 }
 
@@ -45,9 +45,9 @@ impl Side {
 
     /// Whether a call that ended with this code has failed.
     ///
-    /// A refusal (not found, invalid, unauthenticated and the like) is an answer to a caller's mistake: it must not
-    /// turn a trace into an error, on neither side. A caller that leaves is no failure of the server's, and one
-    /// that is sent away for lack of resources has been served as it should be.
+    /// A refusal (not found, invalid, unauthenticated and the like) answers a caller's mistake: it must not mark the
+    /// trace as failed, on either side. Two codes are failures of the client only: a caller may cancel a call, and a
+    /// server may reject one for lack of resources, without a failure of the server.
     fn is_failure(self, code: Code) -> bool {
         match code {
             Code::Unknown
@@ -81,8 +81,8 @@ impl Call {
         self.record(code);
     }
 
-    /// Ends the call with headers or trailers that have its status. Who has decided to keep the trace meanwhile says
-    /// so in them.
+    /// Ends the call with the headers or trailers that carry its status. They also say that the trace is kept, if that
+    /// was decided during the call.
     pub(super) fn end_in(mut self, code: Code, headers: &mut HeaderMap) {
         if self.side == Side::Client {
             self.telemetry.0.keep_if_answer_says(self.boundary, &self.span.span_context(), headers);
@@ -108,7 +108,7 @@ impl Call {
     fn record(&mut self, code: Code) {
         self.ended = true;
         if self.side == Side::Server && code == Code::Unimplemented {
-            // What this server does not know may be any word of the caller's.
+            // An unknown method may be any text of the caller's, so it is not shown.
             self.method = None;
             self.span.rename(GRPC);
         }

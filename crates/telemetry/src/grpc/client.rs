@@ -18,7 +18,7 @@ use crate::propagation::Boundary;
 use crate::span::Span;
 use crate::telemetry::Owner;
 
-/// A tonic channel whose every call is a CLIENT span and carries the trace onwards, to one's own services.
+/// A tonic channel to one's own services. Every call is a CLIENT span and carries the trace context.
 #[derive(Debug, Clone)]
 pub struct TracedChannel<S = transport::Channel> {
     inner: S,
@@ -35,7 +35,7 @@ struct Server {
 }
 
 impl TracedChannel {
-    /// A channel that connects when it is first used and again after every loss. `peer` is the `service.name` of
+    /// A channel that connects when it is first used and reconnects after every loss. `peer` is the `service.name` of
     /// the other side.
     ///
     /// Must run inside the runtime.
@@ -45,13 +45,13 @@ impl TracedChannel {
 }
 
 impl<S> TracedChannel<S> {
-    /// As [`TracedChannel::new`], over a service that sends requests to the server at `uri` in some other way. What it decides,
-    /// such as that a call has taken too long, is how the call ended to its span.
+    /// As [`TracedChannel::new`], over any service that sends requests to the server at `uri`, such as a channel with
+    /// layers. The span shows the result of that service, for example its timeout.
     pub fn over(inner: S, uri: &Uri, peer: &'static str) -> Self {
         Self { inner, server: Arc::new(Server::new(uri, peer)), boundary: Boundary::Mesh, owner: Owner::of_caller() }
     }
 
-    /// For calls to strangers, as [`crate::Trust::egress`] says.
+    /// For calls to other people's services, as [`crate::Trust::egress`] says.
     #[must_use]
     pub fn to_strangers(self) -> Self {
         Self { boundary: Boundary::Egress, ..self }
@@ -98,7 +98,7 @@ where
 }
 
 pin_project! {
-    /// The answer to a call of a [`TracedChannel`], within its span.
+    /// The future of a call of a [`TracedChannel`], which runs in the call's span.
     pub struct Calling<F> {
         #[pin]
         future: Attached<F>,
@@ -129,7 +129,7 @@ where
     }
 }
 
-/// The code tonic will report for a call that got no answer.
+/// The code that tonic reports for a call without an answer.
 fn transport_code(error: &(dyn std::error::Error + 'static)) -> Code {
     let mut source = Some(error);
     while let Some(error) = source {

@@ -20,7 +20,7 @@ use tonic::Code;
 const GRPC: &str = "grpc";
 
 /// The fully qualified method of a request's path, `shop.v1.CartService/AddItem`, if it looks like one: a caller may
-/// send any path, and as long a one as it likes.
+/// send any path, of any length.
 fn method(path: &str) -> Option<&str> {
     const LONGEST: usize = 128;
     let method = path.strip_prefix('/')?;

@@ -18,7 +18,7 @@ use crate::propagation::Boundary;
 use crate::span::Span;
 use crate::telemetry::Owner;
 
-/// Gives every call a SERVER span in its caller's trace, and the log a line for each.
+/// Gives every call a SERVER span in its caller's trace and one log line.
 #[derive(Debug, Clone)]
 pub struct ServerLayer {
     boundary: Boundary,
@@ -28,8 +28,8 @@ pub struct ServerLayer {
 }
 
 impl ServerLayer {
-    /// For calls of one's own services: what is taken of their trace is in the configuration, as
-    /// [`crate::Trust::mesh`]. Calls of the `quiet` services, such as `grpc.health.v1.Health`, make no span.
+    /// For calls of one's own services: [`crate::Trust::mesh`] says what is taken of their trace. Calls of the `quiet`
+    /// services, such as `grpc.health.v1.Health`, make no span.
     pub fn new(quiet: &'static [&'static str]) -> Self {
         Self { boundary: Boundary::Mesh, is_stranger: |_| false, quiet, owner: Owner::of_caller() }
     }
@@ -40,8 +40,8 @@ impl ServerLayer {
         Self { boundary: Boundary::Ingress, ..self }
     }
 
-    /// Which of the calls are of strangers after all, by the extensions of their requests: those whose caller has not
-    /// shown who it is, where connections can tell.
+    /// Treats some calls as calls of strangers: those for which `is_stranger` is true of their request's extensions,
+    /// for example because the connection does not prove who the caller is.
     #[must_use]
     pub fn strangers(self, is_stranger: fn(&Extensions) -> bool) -> Self {
         Self { is_stranger, ..self }
@@ -102,7 +102,7 @@ where
 }
 
 pin_project! {
-    /// The answer of a [`Server`], within its span.
+    /// The future of an answer of a [`Server`], which runs in the call's span.
     pub struct Answering<F> {
         #[pin]
         future: Attached<F>,

@@ -19,10 +19,9 @@ use crate::telemetry::Owner;
 /// Why no answer came.
 pub type Error = reqwest::Error;
 
-/// A reqwest client whose every request is a CLIENT span and carries the trace as far as it may go.
+/// A reqwest client. Every request is a CLIENT span and carries the trace context as far as that is allowed.
 ///
-/// It speaks to strangers: what they are told is in the configuration, as [`crate::Trust::egress`], and by
-/// default it is nothing.
+/// Its requests go to strangers: [`crate::Trust::egress`] says what they are told, which by default is nothing.
 #[derive(Debug, Clone)]
 pub struct Client {
     client: reqwest::Client,
@@ -47,14 +46,14 @@ impl Client {
         Self { boundary: Boundary::Mesh, ..self }
     }
 
-    /// Shows who is on the other side: its `service.name`, or what one calls it.
+    /// Sets the name of the other side that the span shows: its `service.name`, or the name of a provider.
     #[must_use]
     pub fn peer(self, name: &'static str) -> Self {
         Self { peer: Some(name), ..self }
     }
 
-    /// A request to `url`. Of the address only its `template` is shown, such as
-    /// `/accounts/{account}/messages`: the rest may hold a person's number.
+    /// A request to `url`. The span shows only the `template` of the address, such as `/accounts/{account}/messages`:
+    /// the rest may hold a person's number.
     pub fn request(&self, method: Method, url: Url, template: &'static str) -> Request<'_> {
         Request { client: self, builder: self.client.request(method.clone(), url.clone()), method, url, template }
     }
@@ -109,16 +108,16 @@ pub struct Request<'c> {
 }
 
 impl Request<'_> {
-    /// Sets method-independent parts with reqwest's own builder: headers, authentication, body.
+    /// Sets headers, authentication and body with reqwest's own builder.
     pub fn with(mut self, build: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder) -> Self {
         self.builder = build(self.builder);
         self
     }
 
-    /// Sends it and waits for the answer's head.
+    /// Sends the request and waits for the head of the response.
     ///
     /// # Errors
-    /// When no answer comes; an answer of any status is no error.
+    /// When no answer comes. An answer of any status is no error.
     pub async fn send(self) -> Result<Response, Error> {
         let (telemetry, parent) = self.client.owner.inside();
         let span = Span::start(&telemetry.0, parent, SpanKind::Client, || self.name(), || self.attributes());
@@ -166,7 +165,7 @@ fn class(error: &Error) -> &'static str {
     if error.is_timeout() {
         "timeout"
     } else if is_reset(error) {
-        // Reqwest calls it a connect or a request, depending on which of its tasks hears of it first.
+        // reqwest reports a reset as a connect or a request error, depending on which of its tasks sees it first.
         "connection_reset"
     } else if error.is_connect() {
         "connect"

@@ -25,9 +25,9 @@ use crate::telemetry::{Owner, Telemetry};
 /// Gives every request a SERVER span named `{method} {route}`, every response the headers `traceresponse` and
 /// `server-timing`, and the log a line for each.
 ///
-/// Add it with [`axum::Router::layer`], outermost, so that the route is known. What could hold a
-/// person's words stays out of the span: `url.path` is the route's template, and there is no query,
-/// no `Host`, no client address and no user agent.
+/// Add it with [`axum::Router::layer`] as the outermost layer, so that the route is known. The span has nothing that
+/// could hold a person's words: `url.path` is the route's template, and there is no query, no `Host`, no client address
+/// and no user agent.
 #[derive(Debug, Clone)]
 pub struct ServerLayer {
     boundary: Boundary,
@@ -37,8 +37,8 @@ pub struct ServerLayer {
 }
 
 impl ServerLayer {
-    /// For requests of strangers: what is taken of their trace is in the configuration, as
-    /// [`crate::Trust::ingress`]. Reads of the `quiet` paths, such as health checks, make no span.
+    /// For requests of strangers: [`crate::Trust::ingress`] says what is taken of their trace. Reads of the `quiet`
+    /// paths, such as health checks, make no span.
     pub fn new(quiet: &'static [&'static str]) -> Self {
         Self { boundary: Boundary::Ingress, over_tls: false, quiet, owner: Owner::of_caller() }
     }
@@ -49,7 +49,7 @@ impl ServerLayer {
         Self { boundary: Boundary::Mesh, ..self }
     }
 
-    /// Says whether the server speaks TLS; a request does not tell, or tells what its client likes.
+    /// Says whether the server speaks TLS, for `url.scheme`: a request does not say so reliably.
     #[must_use]
     pub fn over_tls(self, over_tls: bool) -> Self {
         Self { over_tls, ..self }
@@ -57,7 +57,7 @@ impl ServerLayer {
 }
 
 impl ServerLayer {
-    /// Browsers let no script set the header.
+    /// A script in a browser cannot set `Sec-Fetch-Site`, so a same-origin request of a browser comes from a page.
     fn boundary(&self, headers: &HeaderMap) -> Boundary {
         const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
         match self.boundary {
@@ -120,7 +120,7 @@ where
     }
 }
 
-/// What is known of a request before it is answered, and may be shown.
+/// What the span may show of a request before it is answered.
 #[derive(Debug)]
 struct Facts {
     method: &'static str,
@@ -173,7 +173,7 @@ struct Call {
 /// How a request ended.
 enum End {
     Answered(StatusCode),
-    /// `error.type` of one that was not.
+    /// There was no answer; the text is `error.type`.
     Unanswered(&'static str),
 }
 
@@ -198,7 +198,7 @@ impl Call {
         let Ok(response) = answer else { return self.record(&End::Unanswered(OTHER)) };
         let place = self.span.span_context();
         self.telemetry.0.keep_if_slow(&place, || self.facts.name(), self.started.elapsed());
-        // The caller learns where in which trace the work was done.
+        // Tells the caller the trace and the span of the work.
         propagation::respond(&self.telemetry.0.as_kept(&place), response.headers_mut());
         self.record(&End::Answered(response.status()));
     }
@@ -240,7 +240,7 @@ impl Call {
     }
 }
 
-/// The client has left, or the server has panicked.
+/// The future of a request was dropped: the client has left, or the server has panicked.
 impl Drop for Call {
     fn drop(&mut self) {
         if !self.ended {
@@ -250,7 +250,7 @@ impl Drop for Call {
 }
 
 pin_project! {
-    /// The answer of a [`Server`], within its span.
+    /// The future of an answer of a [`Server`], which runs in the request's span.
     pub struct Answering<F> {
         #[pin]
         future: Attached<F>,

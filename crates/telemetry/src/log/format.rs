@@ -60,7 +60,7 @@ impl Format {
         }
     }
 
-    /// Adds the line that tells of lines which are not there.
+    /// Adds the line that says how many lines were dropped.
     pub(super) fn dropped(&self, line: &mut Vec<u8>, lines: u64) {
         const MESSAGE: value::Value<'static> = value::Value::Text("log lines were dropped");
         let time = now();

@@ -45,7 +45,7 @@ impl Json {
         put(line, &span.is_sampled());
     }
 
-    /// Adds a field of an event that has `fields`. Of two with the same key the last one stays.
+    /// Adds a field of an event that has `fields`. If two fields have the same key, only the last one is written.
     pub(super) fn field(line: &mut Vec<u8>, fields: &FieldSet, field: &Field, value: Value<'_>) {
         let mut later = fields.iter().skip(field.index() + 1);
         if !later.any(|later| have_same_key(field.name(), later.name())) {
@@ -77,7 +77,7 @@ fn have_same_key(one: &str, other: &str) -> bool {
 }
 
 fn put(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
-    // Memory takes every byte, and no value here refuses to be written.
+    // Writing to memory cannot fail, and every value here can be serialized.
     let _ = serde_json::to_writer(line, value);
 }
 

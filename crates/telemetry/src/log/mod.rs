@@ -1,4 +1,4 @@
-//! Log lines: what may be written, how a line looks, and a way to standard output that nobody waits for.
+//! Log lines: a filter, their formats, and a non-blocking writer to standard output.
 
 mod format;
 mod json;
@@ -18,12 +18,12 @@ use tracing_subscriber::layer::Context;
 pub(crate) use format::Format;
 pub(crate) use writer::{Closing, Writer};
 
-/// Families of libraries whose detailed logs show what goes over the wire: bodies, addresses,
-/// parameters. `hyper` stands for `hyper_util` too. They are held at warnings whatever `RUST_LOG` asks for.
+/// Families of libraries whose detailed logs show what goes over the wire: bodies, addresses, parameters. `hyper`
+/// stands for `hyper_util` too. Only their warnings and errors are written, whatever `RUST_LOG` says.
 const DETAILED_LIBRARIES: [&str; 9] = ["axum", "h2", "hyper", "lettre", "reqwest", "rustls", "sqlx", "tonic", "tower"];
 
-/// What the exporters say of every single batch that fails. An outage of the collector is logged where
-/// it begins and where it ends.
+/// Events that exporters log for every failed batch. They are left out, because an outage of the collector is logged
+/// once when it begins and once when it ends.
 const EVERY_BATCH: [&str; 4] = [
     "Export.Failed.Exhausted",
     "Export.Failed.NonRetryable",
@@ -31,18 +31,18 @@ const EVERY_BATCH: [&str; 4] = [
     "PeriodicReader.ExportError",
 ];
 
-/// What of a thread's buffer is kept for its next line, in bytes.
+/// How much of a thread's buffer is kept for its next line, in bytes.
 const KEPT: usize = 16 * 1024;
 
-/// How lines look and how many may wait.
+/// The format of log lines, and the limits of their queue.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
-    /// For whom lines are written.
+    /// The format of the lines.
     pub format: LogFormat,
-    /// Lines that wait for standard output at most; more are dropped and counted.
+    /// The most lines that may wait for standard output; more are dropped and counted.
     pub lines: usize,
-    /// Bytes that wait for standard output at most. They are taken as lines come.
+    /// The most bytes that may wait for standard output. Memory is allocated as lines come.
     pub bytes: usize,
 }
 
@@ -52,20 +52,20 @@ impl Default for LogConfig {
     }
 }
 
-/// For whom lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people on a terminal, for machines elsewhere.
+    /// `Text` on a terminal, `Json` elsewhere.
     #[default]
     Auto,
     /// One JSON object a line.
     Json,
-    /// One sentence with its fields a line.
+    /// The message and its fields on one line, for people.
     Text,
 }
 
-/// The way to standard output, and how lines look there.
+/// The writer to standard output, and the format of its lines.
 ///
 /// # Errors
 /// When the thread that writes cannot be started.
@@ -110,13 +110,13 @@ where
         let write = |line: &mut Vec<u8>| {
             line.clear();
             self.format.event(line, event);
-            // A writer that fails has nobody left to be told.
+            // There is nowhere to log that the log cannot be written.
             let _ = self.writer.make_writer_for(event.metadata()).write_all(line);
             line.shrink_to(KEPT);
         };
         LINE.with(|line| match line.try_borrow_mut() {
             Ok(mut line) => write(&mut line),
-            // A value that is being shown has something to log itself.
+            // The buffer is in use: a value of the line that is being formatted logs an event itself.
             Err(_) => write(&mut Vec::new()),
         });
     }

@@ -9,7 +9,7 @@ use super::*;
 
 const SERVICE: &str = "the \"service\"";
 
-/// What is written while `work` is done.
+/// The lines that are written while `work` runs.
 fn written(format: &Format, work: impl FnOnce()) -> String {
     let lines = Kept::default();
     let writer = lines.clone();
@@ -33,7 +33,7 @@ impl Write for Kept {
 
 fn json(work: impl FnOnce()) -> String {
     let line = written(&Format::new(LogFormat::Json, SERVICE, true), work);
-    // The moment is another one each time.
+    // The time differs in each run.
     assert!(line.starts_with(r#"{"timestamp":"2"#) && line.find('Z') == Some(40), "{line}");
     line[41..].to_owned()
 }

@@ -7,10 +7,10 @@ use tracing::Level;
 
 use super::value::{MESSAGE, Value};
 
-/// How much of a trace id a person needs to find the trace.
+/// How many digits of a trace id are shown: enough for a person to find the trace.
 const SHORT: usize = 8;
 
-/// One sentence with its fields a line.
+/// The message and its fields on one line.
 #[derive(Debug)]
 pub(crate) struct Text {
     service: String,
@@ -47,7 +47,7 @@ impl Text {
     }
 }
 
-/// What switches a terminal to the level's colour.
+/// The escape sequence that switches a terminal to the level's colour.
 fn colour(level: Level) -> &'static str {
     match level {
         Level::ERROR => "\x1b[31m",
@@ -63,11 +63,11 @@ fn needs_quotes(value: &str) -> bool {
 }
 
 fn put(line: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    // Memory takes every byte.
+    // Writing to memory cannot fail.
     let _ = line.write_fmt(text);
 }
 
-/// Shows text without what would end the line or reach into the terminal.
+/// Escapes control characters, which could end the line or change the terminal.
 struct Printable<T>(T);
 
 impl<T: fmt::Display> fmt::Display for Printable<T> {

@@ -4,10 +4,10 @@ use serde::{Serialize, Serializer};
 use tracing::Event;
 use tracing::field::{Field, Visit};
 
-/// Name of the field that holds what an event says.
+/// Name of the field that holds an event's message.
 pub(super) const MESSAGE: &str = "message";
 
-/// Stands for what a value that cannot be shown would have said.
+/// Written in place of a value, or of its rest, when formatting it fails.
 const UNSHOWN: &str = "(cannot be shown)";
 
 /// A value of an event's field.
@@ -29,7 +29,7 @@ impl fmt::Display for Value<'_> {
             Self::Unsigned(value) => value.fmt(f),
             Self::Float(value) => value.fmt(f),
             Self::Truth(value) => value.fmt(f),
-            // What it has written before it failed stays.
+            // What was written before the failure stays.
             Self::Shown(value) => value.fmt(f).or_else(|_| f.write_str(UNSHOWN)),
         }
     }

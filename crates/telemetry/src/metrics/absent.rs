@@ -1,4 +1,4 @@
-//! What stands for metrics where they are not built: there are never any.
+//! Replaces the metrics in a build without the feature `metrics`: there can be no value of [`Meters`].
 
 use std::sync::Arc;
 use std::time::Duration;

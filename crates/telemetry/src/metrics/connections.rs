@@ -9,7 +9,7 @@ use crate::conventions::{
 };
 
 impl Meters {
-    /// How long a caller has waited for a connection of a pool, and whether in vain.
+    /// Counts a timed-out wait for a connection of a pool, or measures how long a successful one took.
     pub(crate) fn connection_waited(&self, name: &Arc<str>, wait: Duration, timed_out: bool) {
         let of_pool = [KeyValue::new(DB_CLIENT_CONNECTION_POOL_NAME, Arc::clone(name))];
         if timed_out {
@@ -19,8 +19,8 @@ impl Meters {
         }
     }
 
-    /// Shows the connections of a pool, `name`, of at most `max`: `count` gives how many are idle and how many there are,
-    /// `pending` how many callers wait for one.
+    /// Shows the connections of the pool `name` of at most `max` connections: `count` gives how many are idle and how
+    /// many there are, `pending` how many callers wait for one.
     pub(crate) fn observe_connections(
         &self,
         name: &Arc<str>,

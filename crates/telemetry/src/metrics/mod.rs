@@ -1,4 +1,4 @@
-//! What is counted and measured, for those who would rather be told than look through traces.
+//! Metrics: the durations of the instruments and what the application measures, exported over OTLP.
 
 #[cfg(feature = "sqlx")]
 mod connections;
@@ -23,10 +23,10 @@ use crate::conventions::{
 
 use instruments::Instruments;
 
-/// Limits of the classes of durations, in seconds, as the conventions advise for HTTP and RPC.
+/// Bucket bounds of durations, in seconds, as the conventions advise for HTTP and RPC.
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
-/// Those for databases.
+/// Bucket bounds of durations of database operations, in seconds, as the conventions advise.
 const DATABASE_SECONDS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
 /// What an application measures: the instruments' own durations, and what its code counts.
@@ -43,7 +43,8 @@ pub(crate) struct Meters {
     connection_timeouts: metrics::Counter<u64>,
 }
 
-/// Histograms with the buckets that the specification gives exponential ones: 160 of them, the finest that do.
+/// Makes histograms exponential with the defaults of the specification: at most 160 buckets, at the finest scale that
+/// fits.
 fn exponential(instrument: &Instrument) -> Option<Stream> {
     let buckets = Aggregation::Base2ExponentialHistogram { max_size: 160, max_scale: 20, record_min_max: true };
     (instrument.kind() == InstrumentKind::Histogram)
@@ -106,7 +107,7 @@ impl Meters {
     pub(crate) async fn shutdown(&self, end: Instant) {
         let (done, sent) = oneshot::channel();
         let provider = self.provider.clone();
-        // The SDK takes its own time to stop. The runtime would wait for one of its own threads.
+        // The SDK's shutdown blocks without a time limit. The runtime would wait for it on a thread of its own pool.
         std::thread::spawn(move || done.send(provider.shutdown()));
         match timeout_at(end, sent).await {
             Ok(Ok(Ok(()))) => {}

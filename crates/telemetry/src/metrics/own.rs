@@ -1,4 +1,4 @@
-//! What this crate says of itself, in the terms of the conventions for SDKs.
+//! Metrics of this crate itself, with the names of the conventions for SDKs.
 
 use opentelemetry::KeyValue;
 
@@ -11,7 +11,7 @@ use crate::conventions::{
 use crate::export::Processor;
 use crate::log::Writer;
 
-/// Causes that are the queue's, not the exporter's.
+/// Causes of loss in the queue, not in the exporter.
 const OF_QUEUE: [&str; 4] = ["queue_full", "shed", "already_shutdown", "fragments_full"];
 
 impl Meters {
@@ -34,7 +34,7 @@ impl Meters {
         self.observe_exported(processor.clone());
     }
 
-    /// Spans that were given to the exporter, and those that were not, by why.
+    /// Shows how many spans were passed to the exporter and how many were not, by cause.
     fn observe_processed(&self, processor: Processor) {
         let counter = self.meter.u64_observable_counter(OTEL_SDK_PROCESSOR_SPAN_PROCESSED).with_unit("{span}");
         counter
@@ -52,7 +52,7 @@ impl Meters {
             .build();
     }
 
-    /// Spans that the receiver has taken, and those that it has not, by why.
+    /// Shows how many spans the receiver has taken and how many it has not, by cause.
     fn observe_exported(&self, processor: Processor) {
         let counter = self.meter.u64_observable_counter(OTEL_SDK_EXPORTER_SPAN_EXPORTED).with_unit("{span}");
         counter
@@ -67,7 +67,7 @@ impl Meters {
             .build();
     }
 
-    /// Shows how many log lines were written, and how many were dropped for want of room.
+    /// Shows how many log lines were written and how many were dropped.
     pub(crate) fn observe_log(&self, writer: Writer) {
         let counter = self.meter.u64_observable_counter(OTEL_SDK_PROCESSOR_LOG_PROCESSED).with_unit("{log_record}");
         counter

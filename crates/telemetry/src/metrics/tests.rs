@@ -37,13 +37,13 @@ impl MetricsService for Taken {
     }
 }
 
-/// What is sent of one measured duration, with these variables set.
+/// The exported data of one measured duration, with these variables set.
 async fn sent(variables: &[(&str, &str)]) -> Data {
     let metrics = collected(variables, |meters| meters.http_server(Duration::from_millis(7), &[])).await;
     metrics.into_iter().find(|metric| metric.name == HTTP_SERVER_REQUEST_DURATION).unwrap().data.unwrap()
 }
 
-/// What is sent of what a test measures, with these variables set.
+/// The exported metrics of what a test measures, with these variables set.
 async fn collected(variables: &[(&str, &str)], measure: impl FnOnce(&Meters)) -> Vec<Metric> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());

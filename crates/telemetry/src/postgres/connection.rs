@@ -11,10 +11,10 @@ use super::pool::Lease;
 use super::statement::Statement;
 use super::transaction::{Held, Tx};
 
-/// A connection out of the pool whose statements are spans. It goes back when it is dropped.
+/// A connection of the pool whose statements are spans. It returns to the pool when it is dropped.
 ///
 /// `&mut connection` is the executor that makes spans. The plain connection that it dereferences to makes none: it is
-/// there for what asks for one, such as sqlx's migrator.
+/// for code that needs one, such as sqlx's migrator.
 #[derive(Debug)]
 pub struct Connection {
     pub(super) connection: Lease,
@@ -26,8 +26,9 @@ impl Connection {
         Self { connection, database }
     }
 
-    /// Starts a transaction. Dropped without [`Tx::commit`], it is rolled back; where it has not begun, because of an
-    /// error or because it was given up, the connection is not to be used any more, and is closed when it is dropped.
+    /// Starts a transaction. It is rolled back if it is dropped without [`Tx::commit`].
+    ///
+    /// If the start fails or is cancelled, the connection must not be used any more. It is closed when it is dropped.
     ///
     /// # Errors
     /// When the server refuses or is lost.
@@ -50,9 +51,9 @@ impl DerefMut for Connection {
     }
 }
 
-/// For code that is written for any sqlx pool. The wait and `BEGIN` are spans; the statements of sqlx's own
-/// transaction are not, and have no time limit but the server's; and sqlx leaves a transaction open whose `BEGIN` is
-/// given up before the answer.
+/// For code that is generic over sqlx's pools. The wait and `BEGIN` are spans. The statements of sqlx's own transaction
+/// are not, and only the server limits their time. If `BEGIN` is cancelled before its answer, sqlx leaves that
+/// transaction open.
 impl<'c> Acquire<'c> for &'c Db {
     type Database = Postgres;
     type Connection = Connection;

@@ -13,10 +13,11 @@ use crate::conventions::{
 };
 use crate::telemetry::Owner;
 
-/// Texts whose metadata are kept. A program has some hundreds; one that makes its texts up has no end of them.
+/// The most statements whose metadata are cached. A program has some hundreds, but texts made at run time are
+/// unlimited.
 const TEXTS: usize = 2_000;
 
-/// Where the database is, and what is known of its statements.
+/// The database's address, and the cached metadata of its statements.
 pub(crate) struct Database {
     pub(crate) owner: Owner,
     address: Arc<str>,
@@ -27,7 +28,7 @@ pub(crate) struct Database {
     statements: RwLock<HashMap<Place, Known>>,
 }
 
-/// Where a text lies in memory: the quickest thing to find it by.
+/// Where a text lies in memory: the fastest key to find it by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Place {
     start: usize,
@@ -60,12 +61,12 @@ impl Database {
         }
     }
 
-    /// The metadata of a text. It is shown itself only where it is `parameterised`: else it may hold values.
+    /// The metadata of a statement. Its text is included only if `parameterised`: otherwise it may hold values.
     pub(crate) fn metadata(&self, text: &str, parameterised: bool) -> Arc<Metadata> {
         let place = Place { start: text.as_ptr().addr(), length: text.len(), parameterised };
         {
             let statements = self.statements.read().unwrap_or_else(PoisonError::into_inner);
-            // Another text may have come to lie there.
+            // Another text may be at this place by now.
             if let Some(known) = statements.get(&place)
                 && *known.text == *text
             {

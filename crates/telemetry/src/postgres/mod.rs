@@ -26,15 +26,15 @@ use database::Database;
 use pool::Pool;
 use statement::Statement;
 
-/// How many connections there may be and how long one waits for one.
+/// The limits of a pool and of its statements.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolLimits {
-    /// Connections at most.
+    /// The most connections.
     pub max_connections: u32,
     /// How long a caller waits for a free one.
     pub acquire_timeout: Duration,
-    /// How long the server may take for a statement, or for the next row of one. A bit more than its own
-    /// `statement_timeout`, this one ends where a network has swallowed the answer.
+    /// How long the server may take for a statement, or for the next row of one. Set it a bit above the server's own
+    /// `statement_timeout`: it is for answers that the network has lost.
     pub statement_timeout: Duration,
 }
 
@@ -46,7 +46,7 @@ pub struct Db {
 }
 
 impl Db {
-    /// A pool that connects when it is first used and again after every loss.
+    /// A pool that connects when it is first used and reconnects after every loss.
     pub fn new(options: PgConnectOptions, limits: PoolLimits) -> Self {
         let pool = PgPoolOptions::new()
             .max_connections(limits.max_connections)
@@ -72,7 +72,7 @@ impl Db {
         Self { pool, database }
     }
 
-    /// Takes a connection out of the pool. It goes back when it is dropped.
+    /// Takes a connection out of the pool. It returns when it is dropped.
     ///
     /// # Errors
     /// When none is free in time or the server cannot be reached.
@@ -81,7 +81,7 @@ impl Db {
         Ok(Connection::new(connection, Arc::clone(&self.database)))
     }
 
-    /// Starts a transaction. Dropped without [`Tx::commit`], it is rolled back.
+    /// Starts a transaction. It is rolled back if it is dropped without [`Tx::commit`].
     ///
     /// # Errors
     /// When no connection is free in time or the server cannot be reached.
@@ -90,7 +90,7 @@ impl Db {
         Tx::begin(Held::Leased(connection), Arc::clone(&self.database)).await
     }
 
-    /// Listens to these channels, on a connection of its own. To wait for a notification makes no span.
+    /// Listens to these channels, on a connection of its own. Waiting for a notification makes no span.
     ///
     /// # Errors
     /// When no connection is free in time or the server refuses.
@@ -101,8 +101,9 @@ impl Db {
         Ok(listener)
     }
 
-    /// Whether the database answers: on an idle connection, or on a new one where that is silent. A pool that is all
-    /// in use is busy, not down, as long as connections come back to it. Makes no span.
+    /// Checks that the database answers on an idle connection, or on a new one if the idle one is silent. A pool whose
+    /// connections are all in use counts as busy and not as down, as long as the server has answered lately. Makes no
+    /// span.
     ///
     /// # Errors
     /// When it does not answer.

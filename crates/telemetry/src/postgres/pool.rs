@@ -1,4 +1,4 @@
-//! The wait for a connection, which says whether the pool is full or the database away.
+//! The wait for a connection. Its span says whether the pool is full or the database unreachable.
 
 mod lease;
 
@@ -27,42 +27,43 @@ use crate::idle::Idle;
 use crate::span::Span;
 pub(crate) use lease::Lease;
 
-/// How long an idle connection may take to say that it is there; one that is given back, too, the rest of its last
-/// statement included. Longer than the busiest server needs: to connect anew costs it more.
+/// The timeout of a ping on an idle connection. Also that of a connection's return to the pool, which includes the rest
+/// of its last statement. It is generous, because a new connection costs a busy server more than the wait.
 const ANSWER: Duration = Duration::from_secs(1);
 
-/// How long a pool that is all in use may go without an answer until its server counts as away. Longer than a
-/// statement may take.
+/// How long a pool whose connections are all in use may go without an answer before its server counts as unreachable.
+/// Longer than a statement may take.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// How long a connection that is given back is at hand without being asked whether it is there: it has just answered.
+/// How long a returned connection stays at hand, for use without a ping: it has just answered.
 const AT_HAND: Duration = Duration::from_secs(1);
 
-/// After how long a connection that is always in use is given back to sqlx, which asks it and replaces what is too old.
+/// After how long a connection that is always in use is returned to sqlx, which pings it and replaces it if it is too
+/// old.
 const UNASKED: Duration = Duration::from_secs(30);
 
-/// Connections, who waits for one, and when the server was last heard of.
+/// The connections, the callers that wait for one, and when the server last answered.
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) connections: PgPool,
-    /// Connections that were given back a moment ago and have nothing left to say. To sqlx they are in use.
+    /// Connections that were returned a moment ago and have no answer outstanding. To sqlx they are in use.
     at_hand: Idle<Lease>,
-    /// Tells one who waits that there is one at hand.
+    /// Wakes one waiting caller when a connection is at hand.
     came_back: Notify,
-    /// Callers that wait until one is given back.
+    /// Callers that wait until a connection is returned.
     waiting: AtomicU32,
-    /// Callers for whom a new one is being opened.
+    /// Callers for whom a connection is being opened.
     opening: AtomicU32,
-    /// Callers who wait for sqlx's own connections.
+    /// Callers that wait for sqlx to give them a connection, and not for one at hand.
     bare: AtomicU32,
     heard: Mutex<Heard>,
 }
 
 #[derive(Debug)]
 struct Heard {
-    /// When the server last answered, by a connection that came back or was opened; nothing once one did not.
+    /// When the server last answered on a connection that was returned or opened; `None` after one without an answer.
     answered: Option<Instant>,
-    /// When all idle connections were last asked whether they are there.
+    /// When all idle connections were last pinged.
     asked: Option<Instant>,
 }
 
@@ -86,15 +87,15 @@ impl Pool {
 
     /// Takes a connection out of the pool, as a span named `acquire connection`.
     ///
-    /// The span shows the pool as the caller found it: connections, the most there may be, and who waits. One
-    /// that had no idle connection has an event that says what it waits for, one that is given back or a new one;
-    /// and so does `error.type`, `pool_timed_out` or `connect_timed_out`.
+    /// The span shows the pool at the start of the wait: connections, their maximum and the waiting callers. If no
+    /// connection was idle, an event says whether the caller waits for one in use or for a new one. `error.type` makes
+    /// the same distinction: `pool_timed_out` or `connect_timed_out`.
     pub(super) async fn acquire(self: &Arc<Self>, database: &Database) -> Result<Lease, Error> {
         let first = || self.try_acquire();
         let wait = async {
             let leased = |connection| Lease::new(connection, self);
             if !self.is_full() {
-                // One that is being opened is not given up for one that comes back: to open it is what costs.
+                // A new connection is not given up for one that comes back: opening it is the expensive part.
                 let _bare = Counted::new(&self.bare);
                 return self.connections.acquire().await.map(leased);
             }
@@ -106,7 +107,7 @@ impl Pool {
         self.traced(database, first, wait).await
     }
 
-    /// As [`Pool::acquire`], a connection that sqlx takes back by itself.
+    /// As [`Pool::acquire`], but sqlx takes the connection back by itself.
     pub(super) async fn connection(&self, database: &Database) -> Result<PoolConnection<Postgres>, Error> {
         let bare = Counted::new(&self.bare);
         self.release_at_hand();
@@ -173,12 +174,12 @@ impl Pool {
         }
     }
 
-    /// Gives everything at hand back to sqlx.
+    /// Returns all connections at hand to sqlx.
     pub(super) fn release_at_hand(&self) {
         drop(self.at_hand.take_all());
     }
 
-    /// Connections that nobody uses.
+    /// The number of idle connections.
     pub(crate) fn count_idle(&self) -> usize {
         self.connections.num_idle() + self.at_hand.count()
     }
@@ -187,8 +188,8 @@ impl Pool {
         self.connections.size() >= self.connections.options().get_max_connections()
     }
 
-    /// Whether the server answers on a connection that is idle, or else on a new one. Where all are in use it is
-    /// enough that it has answered anything lately.
+    /// Whether the server answers on an idle connection, or else on a new one. If all are in use, it is enough that the
+    /// server has answered lately.
     pub(super) async fn ping(self: &Arc<Self>) -> Result<(), Error> {
         match self.try_acquire() {
             Some(mut connection) => {
@@ -207,8 +208,8 @@ impl Pool {
         connection.ping().await
     }
 
-    /// Gives all idle connections back anew, so that those which are silent are closed: where one is, the others
-    /// mostly are too, and each would cost somebody a statement's time limit.
+    /// Takes and returns all idle connections, so that silent ones are closed. If one is silent the others usually are
+    /// too, and each would cost a caller the time limit of a statement.
     fn ask_idle(self: &Arc<Self>) {
         let now = Instant::now();
         let asked = self.heard().asked.replace(now);
@@ -216,7 +217,7 @@ impl Pool {
             return;
         }
         self.release_at_hand();
-        // All of them before the first comes back.
+        // Takes all of them before the first is returned.
         drop(iter::from_fn(|| self.try_acquire()).collect::<Vec<_>>());
     }
 
@@ -229,12 +230,13 @@ impl Pool {
         ]
     }
 
-    /// Callers that wait until a connection is given back.
+    /// Callers that wait until a connection is returned.
     pub(crate) fn waiting(&self) -> u32 {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// A pool all of whose connections are still being opened is full of nothing: the database is away.
+    /// The `error.type` of a wait. A pool whose connections are all still being opened is not full: the database is
+    /// unreachable.
     fn why(&self, error: &Error, full: bool) -> Cow<'static, str> {
         let opening = self.opening.load(Ordering::Relaxed);
         match error {
@@ -251,13 +253,13 @@ impl Pool {
 }
 
 impl Pool {
-    /// Whether a connection may be kept at hand.
+    /// Whether a connection may be kept at hand: not while a caller waits for sqlx, and not in a closed pool.
     fn may_keep(&self) -> bool {
         self.bare.load(Ordering::SeqCst) == 0 && !self.connections.is_closed()
     }
 }
 
-/// Somebody who waits, until it is dropped.
+/// Counts a waiting caller until it is dropped.
 struct Counted<'q>(&'q AtomicU32);
 
 impl<'q> Counted<'q> {

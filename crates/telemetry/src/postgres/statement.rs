@@ -21,7 +21,7 @@ use crate::conventions::{DB_NAMESPACE, DB_QUERY_SUMMARY, DB_RESPONSE_STATUS_CODE
 use crate::span::Span;
 use crate::telemetry::Telemetry;
 
-/// A statement under way.
+/// A statement in progress.
 pub(crate) struct Statement {
     span: Span,
     measured: Option<Measured>,
@@ -102,7 +102,7 @@ impl Measured {
     }
 }
 
-/// The network has swallowed the statement or its answer.
+/// The error of an answer that did not come in time: the network has lost it, or the statement.
 fn silence() -> Error {
     Error::Io(io::ErrorKind::TimedOut.into())
 }
@@ -121,12 +121,12 @@ pub(crate) fn error_type(error: &Error) -> Cow<'static, str> {
     }
 }
 
-/// A stream of rows that holds its statement's span open. To stop reading between two rows is no
-/// failure; to leave while the server has not answered is.
+/// A stream of rows that keeps its statement's span open. A reader may stop between two rows; to stop while the
+/// server's answer is outstanding counts as a failure.
 pub(crate) struct Rows<S> {
     statement: Option<Statement>,
     rows: S,
-    /// Until when the server may take for the next row.
+    /// The deadline of the server for the next row.
     deadline: Option<Pin<Box<Sleep>>>,
     waiting: bool,
 }
@@ -150,7 +150,7 @@ impl<T, S: Stream<Item = Result<T, Error>> + Unpin> Stream for Rows<S> {
         let mut next = statement.span.within(|| Pin::new(&mut this.rows).poll_next(cx));
         if let (Some(deadline), Some(limit)) = (&mut this.deadline, statement.timeout) {
             if next.is_pending() && !this.waiting {
-                // The reader may have taken its time for the row before.
+                // The time that the reader has spent on the previous row does not count.
                 deadline.as_mut().reset(Instant::now() + limit);
             }
             if next.is_pending() && deadline.as_mut().poll(cx).is_ready() {
@@ -190,7 +190,7 @@ impl CapturedQuery {
         self.sql.as_str()
     }
 
-    /// Whether its values are kept apart from its text.
+    /// Whether its values are bound parameters, and so not in its text.
     fn is_parameterised(&self) -> bool {
         matches!(&self.arguments, Some(Ok(Some(arguments))) if arguments.len() > 0)
     }

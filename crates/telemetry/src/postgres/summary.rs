@@ -1,10 +1,10 @@
-//! What a statement does, to which tables: its low-cardinality name.
+//! The operations of a statement and their tables: its low-cardinality name.
 
 mod words;
 
 use words::{Token, Words};
 
-/// Longest summary, as the conventions have it.
+/// The length of the longest summary, by the conventions.
 const LONGEST: usize = 255;
 
 /// Operations and targets of a statement, such as `INSERT` and `shop.cart`.
@@ -30,7 +30,7 @@ impl<'a> Summary<'a> {
             reader.take(token, words.at_parenthesis());
         }
         let mut operations = reader.operations;
-        // A `SELECT` of what the statement has itself: of a list, a function, a common table expression.
+        // A `SELECT` without a target reads a list, a function or a common table expression.
         if operations.iter().any(|operation| !operation.targets.is_empty()) {
             operations.retain(|operation| operation.name != "SELECT" || !operation.targets.is_empty());
         }

@@ -9,14 +9,14 @@ use super::database::Database;
 use super::pool::Lease;
 use super::statement::Statement;
 
-/// A transaction, or a savepoint in one, whose statements are spans. Dropped without [`Tx::commit`], it is
-/// rolled back.
+/// A transaction, or a savepoint in one, whose statements are spans. It is rolled back if it is dropped without
+/// [`Tx::commit`].
 #[derive(Debug)]
 pub struct Tx<'c> {
     pub(super) connection: Held<'c>,
     pub(super) database: Arc<Database>,
     depth: Depth,
-    /// Whether it has still to be undone if nothing else ends it.
+    /// Whether it must be rolled back when it is dropped.
     open: bool,
 }
 
@@ -26,7 +26,7 @@ enum Depth {
     Savepoint,
 }
 
-/// The connection of a transaction: its own, or one that somebody else holds.
+/// The connection of a transaction: its own, or a borrowed one.
 #[derive(Debug)]
 pub(super) enum Held<'c> {
     Leased(Lease),
@@ -59,7 +59,7 @@ impl<'c> Tx<'c> {
         Ok(Self { connection, database, depth: Depth::Transaction, open: true })
     }
 
-    /// Sets a savepoint: what is done in it can be undone alone.
+    /// Sets a savepoint: its work can be rolled back without the rest of the transaction.
     ///
     /// # Errors
     /// When the server refuses or is lost.
@@ -70,10 +70,10 @@ impl<'c> Tx<'c> {
         Ok(Tx { connection: Held::Borrowed(&mut self.connection), database, depth: Depth::Savepoint, open: true })
     }
 
-    /// Makes the transaction's work last; a savepoint's, as far as the transaction's does.
+    /// Commits the transaction. A savepoint is released: its work is committed with the transaction.
     ///
     /// # Errors
-    /// When the server refuses or is lost; whether the work lasts is unknown then.
+    /// When the server refuses or is lost; then it is unknown whether the work is committed.
     pub async fn commit(mut self) -> Result<(), Error> {
         let command = match self.depth {
             Depth::Transaction => "COMMIT",
@@ -88,10 +88,10 @@ impl<'c> Tx<'c> {
         Ok(())
     }
 
-    /// Undoes the work of the transaction, or of the savepoint.
+    /// Rolls back the transaction or the savepoint.
     ///
     /// # Errors
-    /// When the server is lost; the work is undone all the same.
+    /// When the server is lost; the work is rolled back all the same.
     pub async fn rollback(mut self) -> Result<(), Error> {
         let command = match self.depth {
             Depth::Transaction => "ROLLBACK",

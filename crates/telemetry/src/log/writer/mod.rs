@@ -1,4 +1,4 @@
-//! A bounded queue before standard output: lines are handed over, and a thread of its own writes them.
+//! A bounded queue before standard output, and a dedicated thread that writes its lines.
 
 mod queue;
 
@@ -11,38 +11,39 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use queue::{Amount, Queue};
 
-/// What is written at once, in bytes, unless a line alone is longer.
+/// The most bytes of one write, unless a single line is longer.
 const CHUNK: usize = 64 * 1024;
 
-/// How long the thread lets lines come together, unless they are many: a burst costs few calls.
+/// How long the thread collects lines before the next write, unless many wait: a burst then needs few system calls.
 const LINGER: Duration = Duration::from_millis(2);
 
-/// How long a reader is left alone that is slower than the lines and was set not to be waited for.
+/// The pause before the next attempt if standard output is non-blocking and full.
 const BUSY: Duration = Duration::from_millis(5);
 
-/// How long a process may take to end for the sake of lines, where nobody has said how long.
+/// How long dropping [`Closing`] waits for the last lines.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Takes whole lines and never waits for whoever reads them: where there is no room a line is dropped and
-/// counted. Needs no runtime, and works until the last copy is gone.
+/// Takes whole lines and does not wait for the reader of standard output: a line that has no room is dropped and
+/// counted. Needs no runtime. The thread ends when the last clone is dropped.
 #[derive(Clone)]
 pub(crate) struct Writer(Arc<Producer>);
 
-/// How it went until now.
+/// Counts of a writer's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Numbers {
     /// Lines that were written.
     pub(crate) written: u64,
-    /// Lines that were not, for want of room or of a reader.
+    /// Lines that were dropped: there was no room for them, or they could not be written.
     pub(crate) dropped: u64,
     /// Lines that wait.
     pub(crate) waiting: usize,
-    /// Lines that wait at most.
+    /// The most lines that may wait.
     pub(crate) capacity: usize,
 }
 
 impl Writer {
-    /// At most `lines` of together `bytes` wait for `out`. `notice` makes the line that tells how many were dropped.
+    /// At most `lines` lines of `bytes` bytes in total wait for `out`. `notice` writes the line that says how many were
+    /// dropped.
     ///
     /// # Errors
     /// When the thread cannot be started.
@@ -62,8 +63,8 @@ impl Writer {
         self.0.0.numbers()
     }
 
-    /// Waits until everything is written, `patience` at most, and from then on a moment for each line, as the
-    /// process may end after it. `false` when lines are left: they are not waited for again.
+    /// Waits until everything is written, `patience` at most. From then on each new line is waited for briefly, because
+    /// the process may end after it. `false` if lines are left; then new ones are not waited for.
     pub(crate) fn close(&self, patience: Duration) -> bool {
         self.0.0.close(patience)
     }
@@ -75,7 +76,7 @@ impl std::fmt::Debug for Writer {
     }
 }
 
-/// A line a call.
+/// Each call writes one line.
 impl Write for &Writer {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.0.0.push(line);
@@ -95,7 +96,7 @@ impl<'writer> MakeWriter<'writer> for Writer {
     }
 }
 
-/// Closes the writer when it is dropped, for a process that ends in order though nobody has told it to.
+/// Closes the writer when it is dropped, for a process that ends without a call of [`crate::Telemetry::shutdown`].
 #[derive(Debug)]
 pub(crate) struct Closing(pub(crate) Writer);
 
@@ -105,7 +106,7 @@ impl Drop for Closing {
     }
 }
 
-/// What the copies of a writer share. The thread ends after the last of them.
+/// What the clones of a writer share. The thread ends after the last of them.
 struct Producer(Arc<Queue>);
 
 impl Drop for Producer {
@@ -127,7 +128,7 @@ fn write(queue: &Queue, mut out: impl Write, notice: impl Fn(&mut Vec<u8>, u64))
     }
 }
 
-/// The length of the next whole lines that are written at once.
+/// The length of the whole lines that go into the next write.
 fn chunk(lines: &[u8]) -> usize {
     let is_end = |byte: &u8| *byte == b'\n';
     let first = || lines.iter().position(is_end);
@@ -137,7 +138,7 @@ fn chunk(lines: &[u8]) -> usize {
     }
 }
 
-/// Writes lines and returns how many of them were not taken.
+/// Writes lines and returns how many of them could not be written.
 fn untaken(out: &mut impl Write, lines: &[u8]) -> usize {
     let mut rest = lines;
     while !rest.is_empty() {
@@ -146,11 +147,11 @@ fn untaken(out: &mut impl Write, lines: &[u8]) -> usize {
             Ok(_) | Err(_) => return Amount::of(rest).lines,
         }
     }
-    // What the standard library has kept back is the end of a line.
+    // Standard output is line-buffered: if the flush fails, only the end of one line is lost.
     usize::from(uninterrupted(|| out.flush()).is_err())
 }
 
-/// Repeats what has not failed for good.
+/// Repeats an operation until it succeeds or fails for good.
 fn uninterrupted<T>(mut operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match operation() {

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::Numbers;
 
-/// How often dropped lines are told of.
+/// The shortest time between two notices of dropped lines.
 const NOTICE: Duration = Duration::from_mins(1);
 
-/// How long each line is waited for when the process may end after it.
+/// How long each line is waited for once the queue is closed.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// What of a buffer is kept for the next lines, in bytes.
+/// How much of a buffer is kept for the next lines, in bytes.
 const KEPT: usize = 256 * 1024;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,7 +31,7 @@ pub(super) struct Queue {
     state: Mutex<State>,
     /// Wakes the thread.
     work: Condvar,
-    /// Wakes who waits until everything is written.
+    /// Wakes callers that wait until everything is written.
     settled: Condvar,
 }
 
@@ -39,16 +39,16 @@ pub(super) struct Queue {
 struct State {
     lines: Vec<u8>,
     waiting: Amount,
-    /// What the thread has taken and not written.
+    /// What the thread has taken and not written yet.
     taken: Amount,
     /// Whether the thread sleeps until it is woken.
     idle: bool,
     mode: Mode,
-    /// Whether the last lines were not taken: nobody would read a notice either.
+    /// Whether the last lines could not be written: then a notice could not be either.
     refused: bool,
     written: u64,
     dropped: u64,
-    /// How many of the dropped lines were told of, and when last.
+    /// How many of the dropped lines have been reported, and when last.
     told: u64,
     told_at: Option<Instant>,
 }
@@ -57,9 +57,9 @@ struct State {
 enum Mode {
     #[default]
     Running,
-    /// The process may end after each line, so that it is waited for.
+    /// The process may end after each line, so each line is waited for.
     Closing,
-    /// Somebody has waited in vain.
+    /// A wait has timed out, so nothing is waited for any more.
     Stuck,
     /// No more lines will come.
     Ended,
@@ -74,7 +74,7 @@ impl State {
         self.dropped - self.told
     }
 
-    /// How long it takes until dropped lines are told of; `None` when there are none or nobody reads.
+    /// The time until dropped lines are reported. `None` if there are none or they cannot be reported.
     fn until_notice(&self) -> Option<Duration> {
         if self.unreported() == 0 || self.refused {
             None
@@ -150,20 +150,20 @@ impl Queue {
         self.work.notify_one();
     }
 
-    /// Whether the thread should write at once: a good part of the room is used, or somebody waits.
+    /// Whether the thread should write at once: more than half of the room is used, or the queue is closed.
     fn is_hasty(&self, state: &State) -> bool {
         let used = state.used();
         used.lines > self.limit.lines / 2 || used.bytes > self.limit.bytes / 2 || state.mode != Mode::Running
     }
 
-    /// Moves what waits into `lines`, once there is something; `false` when there never will be.
+    /// Waits for lines and moves them into `lines`; `false` if no more will come.
     pub(super) fn take(&self, lines: &mut Vec<u8>, notice: impl Fn(&mut Vec<u8>, u64)) -> bool {
         lines.clear();
         lines.shrink_to(KEPT);
         let mut state = self.lock();
         loop {
             let until_notice = state.until_notice();
-            // A notice is no reason to take more room than there is.
+            // A notice must fit into the queue too.
             if until_notice == Some(Duration::ZERO) && state.waiting.lines < self.limit.lines {
                 let unreported = state.unreported();
                 notice(&mut state.lines, unreported);
@@ -188,7 +188,7 @@ impl Queue {
         true
     }
 
-    /// Counts lines that the thread has written, but for those that were not `taken`.
+    /// Counts lines that the thread has finished: the last `untaken` of them were dropped, the others written.
     pub(super) fn written(&self, amount: Amount, untaken: usize) {
         let mut state = self.lock();
         state.taken.lines -= amount.lines;
@@ -201,7 +201,7 @@ impl Queue {
         }
     }
 
-    /// Lets lines come together.
+    /// Waits for more lines before the next write.
     pub(super) fn linger(&self, time: Duration) {
         let _ = self.work.wait_timeout_while(self.lock(), time, |state| !self.is_hasty(state));
     }

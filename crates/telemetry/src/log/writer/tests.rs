@@ -71,7 +71,7 @@ fn room_is_a_matter_of_bytes_too() {
     assert_eq!(writer.numbers(), Numbers { written: 0, dropped: 8, waiting: 3, capacity: 1_000 });
 }
 
-/// What was read may not be counted yet.
+/// A line can be read before it is counted.
 fn until_written(writer: &Writer) {
     while writer.numbers().waiting > 0 {
         thread::yield_now();

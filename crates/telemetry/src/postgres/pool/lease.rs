@@ -14,15 +14,15 @@ use super::{ANSWER, Pool, UNASKED};
 
 const UNTIL_DROPPED: &str = "a connection is there until it is dropped";
 
-/// A connection that is taken out of the pool. Dropped, it goes back: at hand if the server has answered everything
-/// that it was asked, and else to sqlx, which asks it, unless it does not answer in time: sqlx alone would wait for it
-/// without end, and its place in the pool with it.
+/// A connection that is taken out of the pool. When it is dropped, it is kept at hand if the server has answered
+/// everything. Otherwise it returns to sqlx, which pings it. That return has a time limit: sqlx alone would wait
+/// without end, and its place in the pool would stay taken.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    /// There until it is dropped.
+    /// `Some` until it is dropped.
     connection: Option<PoolConnection<Postgres>>,
     pool: Arc<Pool>,
-    /// Since when sqlx has not asked it.
+    /// When it was taken from sqlx.
     since: Instant,
     state: State,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Lease {
 enum State {
     /// The server has answered everything, and no transaction is open.
     Answered,
-    /// Perhaps not.
+    /// An answer may be outstanding, or a transaction open.
     Used,
     /// A `BEGIN` is not answered yet.
     Beginning,
@@ -42,8 +42,8 @@ impl Lease {
         Self { connection: Some(connection), pool: Arc::clone(pool), since: Instant::now(), state: State::Used }
     }
 
-    /// Starts a transaction. One that is given up before it is answered takes its connection along: sqlx counts a
-    /// transaction from the answer on, so that it would not undo it, and the next user would write into it.
+    /// Starts a transaction. If it is cancelled before the answer, the connection is closed when it is dropped: sqlx
+    /// counts a transaction from the answer on, so it would not roll it back, and the next user would write into it.
     pub(in crate::postgres) async fn begin(&mut self) -> Result<(), Error> {
         self.state = State::Beginning;
         if let Some(connection) = &mut self.connection {
@@ -53,7 +53,7 @@ impl Lease {
         Ok(())
     }
 
-    /// Notes that the server has answered the last of what it was asked, and that no transaction is open.
+    /// Notes that the server has answered everything, and that no transaction is open.
     pub(in crate::postgres) fn answered(&mut self) {
         self.state = State::Answered;
     }
@@ -69,7 +69,8 @@ impl Drop for Lease {
                 let kept = Self { connection: Some(connection), pool: Arc::clone(&pool), since, state: State::Used };
                 pool.at_hand.keep(kept);
                 pool.came_back.notify_one();
-                // Of those who began to wait for sqlx's meanwhile, and this: one sees the other.
+                // A caller may have begun to wait for sqlx meanwhile. Either it has released this connection, or it is
+                // seen here.
                 if !pool.may_keep() {
                     pool.release_at_hand();
                 }
