@@ -37,13 +37,13 @@ pub struct Recorder {
 }
 
 impl Telemetry {
-    /// For a test: spans that have ended stay in memory and go nowhere, and the standard variables mean nothing. What
-    /// `config` says of sampling by a ratio, of trust and of `tracing` spans holds.
+    /// For tests: ended spans stay in memory and are not exported, and the standard variables are ignored. What
+    /// `config` says about sampling by a ratio, trust and `tracing` spans applies.
     ///
     /// # Errors
-    /// When the configuration makes no sense.
+    /// When the configuration is invalid.
     pub fn recorded(config: &Config) -> Result<(Self, Recorder), InitError> {
-        // Clients that are made in a test need one, as those of a service that has called `init` have.
+        // TLS clients of a test need a provider, which in a service `init` installs.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (sender, ended) = watch::channel(Vec::new());
         let settings = Settings { spans: None, metrics: None, ..Settings::new(config, "", |_| None) };
@@ -62,8 +62,8 @@ impl Telemetry {
 }
 
 impl Recorder {
-    /// Waits until `count` spans have ended and draws all there are: a line for each with kind, name and, of one that has
-    /// failed, its class; what is below a span is indented further, in the order of its start.
+    /// Waits until `count` spans have ended and draws all ended spans as a tree: one line for each with its kind, its
+    /// name and, if it failed, its error class. Children are indented, in the order of their start.
     ///
     /// # Errors
     /// When fewer have ended after ten seconds.
@@ -85,7 +85,7 @@ impl Recorder {
     }
 }
 
-/// Fewer spans than a test has waited for.
+/// Fewer spans have ended than a test has waited for.
 #[derive(Debug, thiserror::Error)]
 #[error("there are no {count} spans that have ended, but:\n{tree}")]
 pub struct TooFew {

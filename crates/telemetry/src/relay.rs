@@ -17,7 +17,7 @@ use crate::init::InitError;
 use crate::telemetry::Telemetry;
 use crate::trace_state::RANDOM;
 
-/// Exports what a web page tells of its own spans, under a `service.name` of its own. They join a trace that began here
+/// Exports the spans that a web page reports, under a `service.name` of their own. They join a trace that began here
 /// with [`crate::Continuation::Adopt`].
 #[derive(Debug)]
 pub struct Relay(Telemetry);
@@ -27,7 +27,7 @@ pub struct Relay(Telemetry);
 pub struct RelayedPlace<'a> {
     pub trace_id: &'a str,
     pub span_id: &'a str,
-    /// None for the root.
+    /// `None` for the root.
     pub parent_span_id: Option<&'a str>,
 }
 
@@ -44,27 +44,27 @@ pub struct RelayedRequest {
     pub method: &'static str,
     /// Such as `/users/{id}`.
     pub template: &'static str,
-    /// None where no answer came.
+    /// `None` if no answer came.
     pub status: Option<u16>,
-    /// Why none came.
+    /// Why no answer came.
     pub error: Option<&'static str>,
     /// How often it was sent before.
     pub resend_count: u32,
 }
 
-/// An id that is none.
+/// An invalid id of a trace or a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no id of a trace or a span")]
 pub struct InvalidId;
 
 impl Relay {
-    /// Begins to export to where `config` says, as `service.name` the `name`. Nothing is measured of it.
+    /// Starts an exporter as `config` says, with `name` as `service.name`. It measures nothing.
     ///
     /// # Errors
-    /// When the configuration makes no sense.
+    /// When the configuration is invalid.
     pub fn start(config: &Config, name: &str, version: &str) -> Result<Self, InitError> {
         let config = Config { name: name.to_owned(), metrics: Metrics::None, ..config.clone() };
-        // The name of the process is not the name of those whom it speaks for.
+        // `OTEL_SERVICE_NAME` names this process, and not the program whose spans are relayed.
         let variable = |name: &str| if name == "OTEL_SERVICE_NAME" { None } else { env::var(name).ok() };
         Telemetry::with_settings(&config, Settings::new(&config, version, variable)).map(Self)
     }
@@ -72,7 +72,7 @@ impl Relay {
     /// Exports a piece of work.
     ///
     /// # Errors
-    /// When an id of the place is none.
+    /// When an id of the place is invalid.
     pub fn work(&self, place: RelayedPlace<'_>, time: RelayedTime, name: &'static str) -> Result<(), InvalidId> {
         self.export(place, time, SpanKind::Internal, name.into(), Vec::new(), Status::Unset)
     }
@@ -80,7 +80,7 @@ impl Relay {
     /// Exports a request.
     ///
     /// # Errors
-    /// When an id of the place is none.
+    /// When an id of the place is invalid.
     pub fn request(
         &self,
         place: RelayedPlace<'_>,

@@ -3,15 +3,15 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
 
-/// How long an answer asks to wait (RFC 9110, section 10.2.3): seconds, or until a date, which is compared with
-/// `now`. `None` when it does not ask, or not in either form.
+/// How long an answer asks to wait (RFC 9110, section 10.2.3): seconds, or until a date, which is compared with `now`.
+/// `None` if the header is missing or has neither form.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(text).ok()?;
-    // One that has passed asks for no wait.
+    // A date in the past asks for no wait.
     Some(date.duration_since(now).unwrap_or_default())
 }
 

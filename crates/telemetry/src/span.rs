@@ -20,8 +20,8 @@ use recorded::Recorded;
 
 /// A span and the context in which its work runs.
 ///
-/// One that is not recorded has an id and nothing else; where telemetry is disabled there is none, and the
-/// context is the caller's.
+/// A span that is not recorded has ids and nothing else. If telemetry is disabled there is no span, and the context is
+/// the caller's.
 #[derive(Debug)]
 pub(crate) struct Span {
     context: Context,
@@ -32,15 +32,15 @@ pub(crate) struct Span {
 enum State {
     /// Its attributes are kept, and it will be exported.
     Recording,
-    /// An id, for logs and for those further down.
+    /// Ids only, for logs and for downstream services.
     Id,
-    /// Nothing: the context is that of the caller, or of the caller's caller.
+    /// There is no span, or it has ended.
     Nothing,
 }
 
 impl Span {
-    /// Begins a span below `parent`, or a trace where there is none. Name and attributes are asked for only
-    /// where they are kept.
+    /// Begins a span below `parent`, or a trace if there is none. Name and attributes are computed only if they are
+    /// kept.
     pub(crate) fn start<N>(
         telemetry: &Inner,
         parent: Context,
@@ -66,7 +66,7 @@ impl Span {
         Self::recording(tracing, &parent, span, None)
     }
 
-    /// Begins a span that the sampler decides on: that of a trace, mostly.
+    /// Begins a span that the sampler decides on: usually the root of a trace.
     fn sampled<N>(
         tracing: &Tracing,
         parent: &Context,
@@ -80,7 +80,7 @@ impl Span {
         let below = parent.span();
         let below = below.span_context();
         if packed_threshold(below).is_some() {
-            // It holds for those who follow.
+            // The sampler reads the threshold from `tracestate`.
             let parent = parent.with_remote_span_context(unpacked(below));
             return Self::sampled(tracing, &parent, kind, name, attributes);
         }
@@ -92,7 +92,7 @@ impl Span {
             let flags = random.with_sampled(sampled.decision == SamplingDecision::RecordAndSample);
             return Self::id(parent, trace_id, flags, sampled.trace_state);
         }
-        // The sampler may go by the name; the attributes are made once it has decided.
+        // The sampler may need the name. The attributes are computed only after it has decided to record.
         let mut span = tracing.tracer.build_with_context(SpanBuilder::from_name(name()).with_kind(kind), parent);
         let place = with_flags(span.span_context(), random);
         if !span.is_recording() {
@@ -124,33 +124,33 @@ impl Span {
         self.context.span().span_context().clone()
     }
 
-    /// Whether attributes are kept. What is dear to make is not made for a span that does not keep it.
+    /// Whether attributes are kept. If not, expensive ones need not be computed.
     pub(crate) fn is_recording(&self) -> bool {
         self.state == State::Recording
     }
 
-    /// Shows something on the span; each key once.
+    /// Sets an attribute, each key at most once.
     pub(crate) fn set(&self, key: &'static str, value: impl Into<Value>) {
         if self.is_recording() {
             self.context.span().set_attribute(KeyValue::new(key, value));
         }
     }
 
-    /// Says what happened within the span, and when.
+    /// Adds an event that happens now.
     pub(crate) fn event(&self, name: &'static str, attributes: Vec<KeyValue>) {
         if self.is_recording() {
             self.context.span().add_event(name, attributes);
         }
     }
 
-    /// Points to a place in another trace.
+    /// Adds a link to a place in another trace.
     pub(crate) fn link(&self, to: SpanContext) {
         if self.is_recording() && to.is_valid() {
             self.context.span().add_link(to, Vec::new());
         }
     }
 
-    /// Takes another name than the one it began with.
+    /// Replaces the name that the span began with.
     pub(crate) fn rename(&self, name: &'static str) {
         if self.is_recording() {
             self.context.span().update_name(name);
@@ -183,17 +183,17 @@ impl Span {
         Attached::in_context(self.attachable(), future)
     }
 
-    /// The context, unless there is nothing in it that anybody looks for.
+    /// The context, if it has a span. Without one there is nothing to attach.
     fn attachable(&self) -> Option<Context> {
         self.context.has_active_span().then(|| self.context.clone())
     }
 
-    /// The work is done. The span is exported now, whatever still runs below it.
+    /// Ends the span when its work is done. It is exported now, whatever still runs below it.
     pub(crate) fn end(mut self) {
         self.finish();
     }
 
-    /// As [`Span::end`], for an owner that cannot give it away.
+    /// As [`Span::end`], for an owner that only has a reference.
     pub(crate) fn finish(&mut self) {
         if self.state == State::Recording {
             self.context.span().end();
@@ -218,27 +218,27 @@ pub(crate) fn cancellation_cause() -> &'static str {
     if std::thread::panicking() { "panic" } else { "cancelled" }
 }
 
-/// Marks the span of a context as failed. The first failure is the cause and stays: a panic that is answered
-/// with a 500 is a panic.
+/// Marks the span of a context as failed. The first failure is the cause and stays: if a panic is answered with a 500,
+/// the span shows the panic.
 fn fail(context: &Context, error_type: impl Into<Value>) {
     let span = context.span();
     span.set_attribute(KeyValue::new(ERROR_TYPE, error_type));
     span.set_status(Status::error(""));
 }
 
-/// Marks the work the caller is in as failed. `error_type` is a constant of the code: what went wrong in
-/// words belongs to the log.
+/// Marks the current span as failed. `error_type` is a constant of the code; a description of the failure belongs in
+/// the log.
 pub fn fail_current(error_type: &'static str) {
     Context::map_current(|context| fail(context, error_type));
 }
 
-/// Says what happened in the work the caller is in.
+/// Adds an event to the current span.
 pub(crate) fn event_current(name: &'static str, attributes: Vec<KeyValue>) {
     Context::map_current(|context| context.span().add_event(name, attributes));
 }
 
-/// A place with these flags besides: the SDK does not say that the ids it makes are random, and forgets what it was
-/// told of others.
+/// The span context with these flags added: the SDK does not say that the ids it makes are random, and does not pass on
+/// the random flag of a parent.
 fn with_flags(span: &SpanContext, flags: TraceFlags) -> SpanContext {
     let flags = span.trace_flags() | flags;
     packed(SpanContext::new(span.trace_id(), span.span_id(), flags, false, span.trace_state().clone()))

@@ -18,7 +18,7 @@ use crate::telemetry::{Telemetry, here};
 /// Where a task's span belongs.
 #[derive(Debug)]
 enum Parent {
-    /// Where it is started.
+    /// Below the current span.
     Current,
     /// In the trace of a stored context.
     Stored(TraceContext),
@@ -26,10 +26,10 @@ enum Parent {
     Root,
 }
 
-/// What is handed over between who makes a message and who works on it, in the terms of the messaging conventions.
+/// A message between its producer and its consumer, in the terms of the messaging conventions.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// What carries it, such as `kafka`, or `postgresql` for a table that is a queue.
+    /// The messaging system, such as `kafka`, or `postgresql` for a table that is a queue.
     pub system: &'static str,
     /// The queue, topic or table.
     pub destination: &'static str,
@@ -37,10 +37,10 @@ pub struct Message {
     pub id: String,
 }
 
-/// A named piece of work: run in place, or on its own in the trace that caused it. Shutdown waits for what is
-/// spawned.
+/// A named piece of work with a span. It runs in place, or is spawned and stays in the trace that caused it. Shutdown
+/// waits for spawned tasks.
 ///
-/// The span ends when the work ends, whatever that has spawned.
+/// The span ends when the work ends, even if something that it has spawned still runs.
 ///
 /// ```no_run
 /// # async fn doc() {
@@ -69,17 +69,17 @@ impl Task {
         Self { name, kind: SpanKind::Internal, parent: Parent::Current, links: Vec::new(), attributes: Vec::new() }
     }
 
-    /// Makes a message that somebody works on later.
+    /// Creates a message that is processed later.
     pub fn create(name: &'static str, message: Message) -> Self {
         Self { kind: SpanKind::Producer, ..Self::internal(name) }.messaging("create", message)
     }
 
-    /// Hands a message to who works on it.
+    /// Sends a message to its consumer.
     pub fn send(name: &'static str, message: Message) -> Self {
         Self { kind: SpanKind::Producer, ..Self::internal(name) }.messaging("send", message)
     }
 
-    /// Works on a message that was handed over earlier.
+    /// Processes a message that was created or sent earlier.
     pub fn process(name: &'static str, message: Message) -> Self {
         Self { kind: SpanKind::Consumer, ..Self::internal(name) }.messaging("process", message)
     }
@@ -98,13 +98,13 @@ impl Task {
         self
     }
 
-    /// Begins a trace of its own, for work so late that the trace it comes from is complete to whoever keeps it.
+    /// Begins a trace of its own, for work so late that back ends take the trace it comes from as complete.
     pub fn root(mut self) -> Self {
         self.parent = Parent::Root;
         self
     }
 
-    /// Points to a place in a trace, such as where the message was made.
+    /// Adds a link to a place in a trace, such as where the message was made.
     pub fn link(mut self, origin: TraceContext) -> Self {
         self.links.push(origin);
         self
@@ -116,7 +116,7 @@ impl Task {
         self
     }
 
-    /// Runs the future where the caller is.
+    /// Runs the future in place.
     pub async fn run<F: Future>(self, future: F) -> F::Output {
         let (_, span) = self.start();
         span.run(future).await
@@ -131,8 +131,8 @@ impl Task {
         telemetry.0.tasks.spawn(span.run(future))
     }
 
-    /// Runs the future on the runtime and shows on the span, as `attribute`, which of few classes its result is of.
-    /// `class` gives constants of the code, never anything made of input.
+    /// Spawns the future and sets `attribute` on the span to the class of its result. `class` gives constants of the
+    /// code, never anything made of input.
     pub fn spawn_classified<F, T>(
         self,
         attribute: &'static str,
@@ -181,9 +181,9 @@ impl Task {
     }
 }
 
-/// Runs housekeeping that belongs to nobody's trace, such as a poll that mostly finds nothing: spans
-/// below it are not kept, here or downstream, while its log lines still share a trace id. A service that keeps errors
-/// keeps its own of what it was asked.
+/// Runs housekeeping that belongs to no request's trace, such as a poll that usually finds nothing. Spans below it are
+/// not kept, here or downstream, but its log lines share a trace id. A called service with `sampler: errors` still
+/// keeps its own spans of a call that fails.
 pub fn unsampled<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let (telemetry, here) = here();
     let context = if telemetry.0.tracing.is_some() {

@@ -22,10 +22,10 @@ use crate::propagation::{self, Boundary, Continuation, Keep, Kept, Propagators, 
 use crate::sampling::{self, Sampling};
 use crate::trace_state;
 
-/// What of the time to stop belongs to the last spans, however long the tasks take.
+/// The part of the shutdown's time that is reserved for the last spans.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// What the last log lines may take, however late it is.
+/// The least time that the last log lines get, even after the deadline.
 const LAST_LINES: Duration = Duration::from_millis(100);
 
 /// An application's telemetry: what makes its spans, where they go, and the tasks it waits for.
@@ -36,35 +36,35 @@ const LAST_LINES: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub struct Telemetry(pub(crate) Arc<Inner>);
 
-/// Leads from a `tracing` subscriber to the telemetry whose layers it has.
+/// The layer by which a `tracing` subscriber leads to its telemetry.
 pub(crate) struct Handle(pub(crate) Telemetry);
 
 impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Handle {}
 
-/// What instruments need of it.
+/// The parts that instruments need.
 #[derive(Default)]
 pub(crate) struct Inner {
-    /// None where telemetry is disabled.
+    /// `None` if telemetry is disabled.
     pub(crate) tracing: Option<Tracing>,
     pub(crate) propagators: Propagators,
     pub(crate) trust: Trust,
-    /// Who may have a trace kept; nobody where there is none.
+    /// Checks requests to keep a trace; `None` if no request may ask for it.
     pub(crate) keep: Option<Keep>,
     /// Every spawned task of the application, so that shutdown can wait for them.
     pub(crate) tasks: TaskTracker,
-    /// None where nothing is measured.
+    /// `None` if nothing is measured.
     pub(crate) meters: Option<Meters>,
-    /// None where spans go nowhere.
+    /// `None` if spans are not exported.
     pub(crate) processor: Option<Processor>,
     /// `service.name`.
     pub(crate) name: String,
     /// Which `tracing` spans join the trace.
     pub(crate) spans: Targets,
-    /// How much this crate says of itself, if not as much as everybody.
+    /// The log level of this crate, if it differs from the general one.
     pub(crate) log_level: Option<LevelFilter>,
-    /// What was set and makes no sense.
+    /// Warnings about settings that are ignored.
     pub(crate) warnings: Vec<String>,
-    /// The way of log lines to standard output, where [`crate::init`] has made one.
+    /// The writer of log lines to standard output, if [`crate::init`] has started it.
     pub(crate) log: OnceLock<Closing>,
 }
 
@@ -74,19 +74,19 @@ pub(crate) struct Tracing {
     pub(crate) provider: SdkTracerProvider,
     pub(crate) tracer: SdkTracer,
     pub(crate) sampling: Sampling,
-    /// Whether spans go anywhere.
+    /// Whether spans are recorded and passed to an exporter.
     pub(crate) exports: bool,
-    /// Where traces wait that nobody has decided to keep, if any do.
+    /// Where undecided traces wait, if the sampler leaves any undecided.
     pub(crate) undecided: Option<Processor>,
 }
 
 impl Telemetry {
-    /// The one the caller's work belongs to, if there is one.
+    /// The telemetry of the caller's work, if there is one.
     pub fn current() -> Option<Self> {
         Context::map_current(|context| context.get::<Self>().cloned()).or_else(Self::of_subscriber)
     }
 
-    /// The one whose layers the `tracing` subscriber has.
+    /// The telemetry whose layers the `tracing` subscriber has.
     fn of_subscriber() -> Option<Self> {
         tracing::dispatcher::get_default(|dispatch| dispatch.downcast_ref::<Handle>().map(|handle| handle.0.clone()))
     }
@@ -102,14 +102,14 @@ impl Telemetry {
         Context::new().with_value(self.clone())
     }
 
-    /// Where there is none: instruments work and make nothing.
+    /// A telemetry that makes nothing, for instruments that belong to none.
     fn none() -> Self {
         static NONE: LazyLock<Telemetry> = LazyLock::new(|| Telemetry(Arc::new(Inner::default())));
         NONE.clone()
     }
 
-    /// Waits for spawned tasks, then sends what is left of the spans, then of the counts. All together
-    /// take `deadline` at most. It must be the last thing that an application does.
+    /// Waits for spawned tasks, then exports the remaining spans and then the remaining metrics. All together take
+    /// `deadline` at most. It must be the last thing that an application does.
     pub async fn shutdown(self, deadline: Duration) {
         let end = Instant::now() + deadline;
         let Inner { tracing, tasks, meters, processor, log, .. } = &*self.0;
@@ -126,7 +126,7 @@ impl Telemetry {
                 tracing::warn!(%error, "the last spans may be lost");
             }
         }
-        // After the spans, for what they have cost is counted too.
+        // After the spans, because their export is counted too.
         if let Some(meters) = meters {
             meters.shutdown(end).await;
         }
@@ -136,7 +136,7 @@ impl Telemetry {
                 tracing::warn!(lost_spans, ended_spans = counts.ended(), causes = ?counts.lost(), "spans were lost in all");
             }
         }
-        // Last of all, for all that came before may have had something to say.
+        // Last of all, because every step before may log.
         if let Some(Closing(writer)) = log.get() {
             writer.close(end.saturating_duration_since(Instant::now()).max(LAST_LINES));
         }
@@ -148,7 +148,7 @@ impl Inner {
         self.tracing.as_ref()
     }
 
-    /// What a caller at this boundary is believed, as the place where its work begins.
+    /// The context in which the work of a request begins, with what this boundary trusts of its caller.
     pub(crate) fn extract(&self, boundary: Boundary, headers: &HeaderMap, base: Context) -> Origin {
         let row = self.trust.incoming(boundary);
         let caller = if row.trace == Continuation::Ignore { None } else { self.propagators.extract(headers) };
@@ -157,7 +157,7 @@ impl Inner {
         let mut link = None;
         match caller {
             Some(caller) if row.trace == Continuation::Continue => {
-                // Not before: no stranger takes up any of the few numbers that there are for thresholds.
+                // Packed only here, so that strangers cannot use up the few numbers for thresholds.
                 context = context.with_remote_span_context(trace_state::packed(caller));
             }
             caller => {
@@ -179,7 +179,7 @@ impl Inner {
         Origin { context, link }
     }
 
-    /// A place in a trace as others are told of it: as kept, once it is.
+    /// A place in a trace as others are told of it: sampled, once its trace is kept.
     pub(crate) fn as_kept<'s>(&self, span: &'s SpanContext) -> Cow<'s, SpanContext> {
         let undecided = if span.is_sampled() { None } else { self.tracing().and_then(|it| it.undecided.as_ref()) };
         match undecided {
@@ -188,7 +188,7 @@ impl Inner {
         }
     }
 
-    /// Tells the caller at this boundary that a trace is kept which was not when the call came.
+    /// Tells the caller at this boundary that a trace is kept, if that was decided during the call.
     pub(crate) fn respond_if_kept(&self, boundary: Boundary, span: &SpanContext, headers: &mut HeaderMap) {
         let kept = self.as_kept(span);
         if kept.is_sampled() && !span.is_sampled() && self.trust.shares_traces(boundary) {
@@ -196,7 +196,7 @@ impl Inner {
         }
     }
 
-    /// Keeps a trace that was not decided on, if the answer across this boundary says that it is kept there.
+    /// Keeps an undecided trace if the answer across this boundary says that it is kept there.
     pub(crate) fn keep_if_answer_says(&self, boundary: Boundary, span: &SpanContext, headers: &HeaderMap) {
         let Some(processor) = self.tracing().and_then(|tracing| tracing.undecided.as_ref()) else { return };
         if !span.is_sampled()
@@ -207,7 +207,7 @@ impl Inner {
         }
     }
 
-    /// Keeps a trace that was not decided on, if the request that it came with has taken too long.
+    /// Keeps an undecided trace if the request that it came with has taken too long.
     pub(crate) fn keep_if_slow<'n>(&self, span: &SpanContext, name: impl FnOnce() -> Cow<'n, str>, duration: Duration) {
         let Some(tracing) = self.tracing() else { return };
         if let Some(processor) = tracing.undecided.as_ref().filter(|_| !span.is_sampled())
@@ -235,7 +235,7 @@ impl Inner {
 /// Where the work of a request begins.
 pub(crate) struct Origin {
     pub(crate) context: Context,
-    /// A place in a trace that is not believed.
+    /// The caller's place in a trace that is only linked to.
     pub(crate) link: Option<SpanContext>,
 }
 
@@ -253,7 +253,7 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// The one of the caller, who makes the instrument.
+    /// The telemetry that is current where the instrument is made.
     pub(crate) fn of_caller() -> Self {
         Self { made_in: Telemetry::current().map(|telemetry| (telemetry.clone(), telemetry.outside())) }
     }
@@ -275,7 +275,7 @@ impl Owner {
             }
             let made_in = self.made_in.as_ref().map(|(telemetry, _)| telemetry.clone());
             let telemetry = made_in.or_else(Telemetry::of_subscriber).unwrap_or_else(Telemetry::none);
-            // One that is disabled attaches no context, so that nobody would find it there.
+            // A disabled telemetry attaches no context, so it would not be found there.
             let enabled = telemetry.0.tracing.is_some();
             let context = if enabled { context.with_value(telemetry.clone()) } else { context.clone() };
             (telemetry, context)

@@ -1,4 +1,4 @@
-//! What a whole process shows: this test starts itself again, as a service with telemetry of its own.
+//! Tests of a whole process: the test binary starts itself again, as a service with telemetry of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic anywhere")]
 
@@ -53,7 +53,7 @@ fn line(lines: &[Value], message: &str) -> Value {
 async fn the_service() {
     let Ok(role) = env::var(ROLE) else { return };
     let mut config: Config = serde_json::from_str(r#"{"name": "test"}"#).unwrap();
-    // Takes connections into its backlog and never says a word.
+    // Its backlog takes connections, but no answer ever comes.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     if role == "silent" {
         config.endpoint = Some(format!("http://{}", silent.local_addr().unwrap()));
@@ -97,11 +97,11 @@ fn flood() {
         telemetry::info!(line, "nobody reads this");
     }
     eprintln!("{}", started.elapsed().as_secs_f64());
-    // The test harness would wait for the reader that is not there.
+    // The test harness would wait for a reader that does not exist.
     std::process::exit(0);
 }
 
-/// A collector that keeps what is posted to it; its address.
+/// Starts a collector that keeps what is posted to it, and returns its address.
 #[expect(clippy::disallowed_methods, reason = "the other side of the test")]
 async fn collect(received: Arc<Mutex<Vec<(String, String)>>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -35,14 +35,14 @@ fn of_one(value: &[u8]) -> Option<SpanContext> {
 }
 
 fn of_several(headers: &HeaderMap) -> Option<SpanContext> {
-    // "Debug implies an accept decision"; what is written as a boolean was so in early versions.
+    // "Debug implies an accept decision". Early versions wrote the decision as a boolean.
     let sampled = single(headers, &FLAGS) == Some(b"1")
         || single(headers, &SAMPLED).is_some_and(|value| value == b"1" || value.eq_ignore_ascii_case(b"true"));
     place(single(headers, &TRACE_ID)?, single(headers, &SPAN_ID)?, sampled)
 }
 
-/// A trace id may be half as long. A caller that has left the decision to us is not sampled, as OpenTelemetry's
-/// specification has no flag for that.
+/// A trace id may have 16 digits. A caller that has not decided on sampling counts as not sampled, because
+/// OpenTelemetry has no flag for that.
 fn place(trace_id: &[u8], span_id: &[u8], sampled: bool) -> Option<SpanContext> {
     let trace_id = hex::exactly(32, trace_id).or_else(|| hex::exactly(16, trace_id))?;
     let span_id = u64::try_from(hex::exactly(16, span_id)?).ok()?;

@@ -9,13 +9,13 @@ use super::put;
 
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
-/// Bytes that are read, and written, at most: the standard's least.
+/// The most bytes that are read and written: the minimum that the standard demands.
 const LIMIT: usize = 8_192;
 
-/// What a value may not hold as it is (section 3.3.1.4), and the percent sign.
+/// What must be percent-encoded in a value (section 3.3.1.4), and the percent sign itself.
 const RESERVED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b',').add(b';').add(b'\\').add(b'%');
 
-/// Reads the members that have one of these keys; their properties are left out. What is no member is skipped.
+/// Reads the members that have one of these keys, without their properties. Invalid members are skipped.
 pub(super) fn extract(headers: &HeaderMap, keys: &[String]) -> Vec<KeyValue> {
     let values = headers.get_all(BAGGAGE).iter().map(::http::HeaderValue::as_bytes);
     let mut read = 0;

@@ -1,4 +1,4 @@
-//! Lower-case hexadecimal digits: no format of this module knows others.
+//! Lower-case hexadecimal digits: the formats of this module have no others.
 
 /// The number that 1 to 32 digits are.
 pub(super) fn number(digits: &[u8]) -> Option<u128> {

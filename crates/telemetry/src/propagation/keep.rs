@@ -1,4 +1,4 @@
-//! A signed header by which a support person has one request's trace kept.
+//! A signed header with which a support person has the trace of one request kept.
 
 use std::num::NonZeroU32;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,23 +10,23 @@ use serde::Deserialize;
 
 const TRACE_KEEP: HeaderName = HeaderName::from_static("trace-keep");
 
-/// The longest token that is looked at, in bytes.
+/// The longest token that is checked, in bytes.
 const LONGEST: usize = 512;
 
-/// How far in the future a token may expire, in seconds: one that leaks is not good for ever.
+/// How far in the future a token may expire, in seconds, so that a leaked token is not valid for long.
 const LIFETIME: u64 = 24 * 60 * 60;
 
 /// The shortest secret, in bytes (RFC 7518, section 3.2: as long as the hash).
 const SHORTEST_SECRET: usize = 32;
 
-/// Who may have a trace kept whatever the sampler says: whoever sends the header `trace-keep` with a JWT, signed with
-/// HS256 and this secret, whose `exp` is within a day.
+/// Keeps the trace of a request, whatever the sampler decides, if its header `trace-keep` is a JWT that is signed with
+/// HS256 and this secret and whose `exp` is within a day.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeepConfig {
     /// At least 32 bytes.
     pub secret: String,
-    /// Traces kept in a minute at most; further headers are ignored.
+    /// The most traces that are kept in a minute; further headers are ignored.
     pub per_minute: NonZeroU32,
 }
 
@@ -36,7 +36,7 @@ impl std::fmt::Debug for KeepConfig {
     }
 }
 
-/// In a context whose trace is to be kept.
+/// Marks a context whose trace is to be kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kept;
 

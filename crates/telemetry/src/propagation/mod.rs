@@ -1,4 +1,4 @@
-//! How a trace's context travels on the wire, and whose is believed.
+//! Trace context on the wire, and which callers' context is trusted.
 
 mod b3;
 mod baggage;
@@ -40,7 +40,7 @@ pub enum Propagator {
 pub(crate) struct Propagators(Vec<Propagator>);
 
 impl Propagators {
-    /// All of these are written; of those that are read the first one that is valid counts.
+    /// All formats are written. When reading, the first valid one counts.
     pub(crate) fn new(formats: &[Propagator]) -> Self {
         Self(formats.to_vec())
     }
@@ -55,7 +55,7 @@ impl Propagators {
         })
     }
 
-    /// What of the caller's baggage has one of these keys.
+    /// The members of the caller's baggage that have one of these keys.
     pub(crate) fn extract_baggage(&self, headers: &HeaderMap, keys: &[String]) -> Vec<KeyValue> {
         if keys.is_empty() || !self.0.contains(&Propagator::Baggage) {
             return Vec::new();
@@ -63,7 +63,7 @@ impl Propagators {
         baggage::extract(headers, keys)
     }
 
-    /// Writes a place in a trace, in place of what the request has of these formats.
+    /// Writes a place in a trace, and replaces what the request already has in these formats.
     pub(crate) fn inject(&self, span: &SpanContext, headers: &mut HeaderMap) {
         for format in &self.0 {
             match format {
@@ -90,7 +90,7 @@ fn remote(trace_id: u128, span_id: u64, flags: TraceFlags, state: TraceState) ->
     span.is_valid().then_some(span)
 }
 
-/// The value of a header that is there once. Of several none can be believed.
+/// The value of a header that occurs once. If it occurs several times, none is trusted.
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h [u8]> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;

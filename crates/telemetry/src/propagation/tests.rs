@@ -24,7 +24,7 @@ fn read(format: Propagator, pairs: &[(&'static str, &str)]) -> Option<SpanContex
     Propagators::new(&[format]).extract(&headers(pairs))
 }
 
-/// What one gets who is told what `pairs` have told us.
+/// The headers of a request that leaves, after one with the headers `pairs` has come in.
 fn handed_on(pairs: &[(&'static str, &str)]) -> HeaderMap {
     let formats = Propagators::new(&[Propagator::TraceContext]);
     let mut headers = headers(pairs);

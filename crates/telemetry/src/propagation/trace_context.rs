@@ -27,8 +27,8 @@ pub(super) fn inject(span: &SpanContext, headers: &mut HeaderMap) {
     put(headers, &TRACESTATE, trace_state::text(span).as_bytes());
 }
 
-/// Tells the caller which trace its request has become, as `traceresponse` and as the metric `trace` of
-/// `Server-Timing`, which scripts of a web page can read.
+/// Tells the caller the trace of its request, as `traceresponse` and as the metric `trace` of `Server-Timing`, which
+/// scripts of a web page can read.
 pub(crate) fn respond(span: &SpanContext, headers: &mut HeaderMap) {
     const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
     if !span.is_valid() {
@@ -37,7 +37,7 @@ pub(crate) fn respond(span: &SpanContext, headers: &mut HeaderMap) {
     let place = Traceparent::of(span);
     put(headers, &TRACERESPONSE, &place.0);
     if let Ok(metric) = HeaderValue::try_from(format!("trace;desc={place}")) {
-        // Beside the metrics of the application.
+        // Appended, because the application may have metrics of its own there.
         headers.append(SERVER_TIMING, metric);
     }
 }
@@ -53,7 +53,7 @@ pub(crate) fn kept_by(headers: &HeaderMap) -> Option<TraceId> {
     place.is_sampled().then(|| place.trace_id())
 }
 
-/// Reads a context that was stored as text. An invalid `tracestate` counts as none, an empty one is none.
+/// Reads a context that was stored as text. An invalid or empty `tracestate` counts as none.
 pub(crate) fn parse(traceparent: &str, tracestate: &str) -> Option<SpanContext> {
     read(traceparent.as_bytes(), iter::once(tracestate.as_bytes())).map(packed)
 }
@@ -65,7 +65,7 @@ fn read<'a>(traceparent: &[u8], tracestate: impl Iterator<Item = &'a [u8]>) -> O
     let [b'-', known @ ..] = known else { return None };
     let (span_id, known) = known.split_at(16);
     let [b'-', flags @ ..] = known else { return None };
-    // Of a version to come no more is known than where the ids are and which flag means sampled.
+    // Of a future version only the places of the ids and the sampled flag are known.
     let understood = match (hex::number(&[*v1, *v0])?, rest) {
         (0x00, []) => KNOWN_FLAGS,
         (0x01..=0xfe, [] | [b'-', ..]) => TraceFlags::SAMPLED,

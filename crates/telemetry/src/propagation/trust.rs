@@ -1,13 +1,13 @@
 use serde::{Deserialize, Deserializer};
 
-/// Whose context is believed, and who is told ours: one row for each boundary of a service.
+/// Which callers' context is trusted and who receives ours: one row for each boundary of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Trust {
     /// Requests of strangers: what the service takes from the open network.
     pub ingress: Incoming,
-    /// Requests that a page of the same origin makes, as its browser says in `Sec-Fetch-Site`. A stranger can say so
-    /// too, and learns nothing by it.
+    /// Requests that a page of the same origin makes, as its browser says in `Sec-Fetch-Site`. A stranger can send this
+    /// header too, but learns nothing by it.
     pub page: Incoming,
     /// Calls between services of the same owner, in both directions.
     #[serde(deserialize_with = "mesh")]
@@ -16,11 +16,11 @@ pub struct Trust {
     pub egress: Egress,
 }
 
-/// What is taken from a caller, and between services also handed on.
+/// What is taken from a caller, and between services also sent on.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Incoming {
-    /// What becomes of the caller's trace.
+    /// What happens to the caller's trace.
     pub trace: Continuation,
     /// Whether its `tracestate` is kept.
     pub state: bool,
@@ -28,7 +28,7 @@ pub struct Incoming {
     pub baggage: Vec<String>,
 }
 
-/// What a stranger is told.
+/// What is sent to a stranger.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Egress {
@@ -40,19 +40,20 @@ pub struct Egress {
     pub baggage: Vec<String>,
 }
 
-/// What becomes of a caller's trace.
+/// What happens to a caller's trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Continuation {
-    /// Ours is a part of it, and is kept if it is.
+    /// Our spans become part of it and follow its sampling decision.
     Continue,
-    /// Ours is a trace of its own that points to it.
+    /// Our spans form a trace of their own with a link to it.
     #[default]
     Link,
-    /// Ours is a trace of its own that begins with the caller's span, of which nothing but the id is taken: the caller
-    /// can neither name a trace nor have it kept. Its span is told later, to a [`crate::Relay`].
+    /// Our spans form a trace of their own below the caller's span. Nothing but the id of that span is taken: the
+    /// caller can neither choose the trace id nor have the trace kept. The span itself can be exported later by a
+    /// [`crate::Relay`].
     Adopt,
-    /// Nothing.
+    /// Nothing is taken from it.
     Ignore,
 }
 
@@ -86,7 +87,7 @@ impl Default for Trust {
     }
 }
 
-/// [`Incoming`] between services: what is not said is not what strangers get.
+/// [`Incoming`] between services: its defaults differ from those for strangers.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Mesh {
@@ -111,7 +112,7 @@ fn mesh<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Incoming, D::Error
     Mesh::deserialize(deserializer).map(Incoming::from)
 }
 
-/// What may pass a boundary inwards or outwards.
+/// What may leave through a boundary.
 pub(crate) struct Outgoing<'t> {
     /// Whether the ids of the trace leave.
     pub(crate) trace: bool,
@@ -120,7 +121,7 @@ pub(crate) struct Outgoing<'t> {
 }
 
 impl Trust {
-    /// What is taken from a caller at this boundary; nobody calls from beyond the egress.
+    /// What is taken from a caller at this boundary. No request comes in through the egress.
     pub(crate) fn incoming(&self, boundary: Boundary) -> &Incoming {
         match boundary {
             Boundary::Ingress | Boundary::Egress => &self.ingress,
@@ -129,12 +130,12 @@ impl Trust {
         }
     }
 
-    /// Whether the other side of this boundary has the same trace, and is believed to keep it for a reason.
+    /// Whether both sides of this boundary share traces, so that the other side's decision to keep one is trusted.
     pub(crate) fn shares_traces(&self, boundary: Boundary) -> bool {
         boundary == Boundary::Mesh && self.mesh.trace == Continuation::Continue
     }
 
-    /// What the other side of this boundary is told.
+    /// What is sent to the other side of this boundary.
     pub(crate) fn outgoing(&self, boundary: Boundary) -> Outgoing<'_> {
         let Self { mesh, egress, .. } = self;
         match boundary {

@@ -1,4 +1,4 @@
-//! Which traces are kept: every service decides by the same random bits of a trace, and follows who has decided before.
+//! Which traces are kept: every service decides by the same random bits of a trace, and follows its caller's decision.
 
 mod remote;
 mod rules;
@@ -22,7 +22,7 @@ use remote::{Remote, Verdict};
 use rules::Rules;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// In a context whose trace is not kept whatever becomes of it.
+/// Marks a context whose trace is not kept, even if it fails.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NeverKept;
 
@@ -30,27 +30,27 @@ pub(crate) struct NeverKept;
 #[derive(Debug, Clone)]
 pub(crate) struct Sampling {
     roots: Roots,
-    /// What goes before that, where there is or may be anything.
+    /// Rules that take precedence over `roots`, if there can be any.
     rules: Option<Rules>,
     rules_file: Option<PathBuf>,
     follows_parents: bool,
-    /// Whether what was not chosen is recorded, in case that it fails.
+    /// Whether traces that were not chosen are recorded, in case they fail.
     records_undecided: bool,
-    /// Ends what watches for changes, with the last who samples by it.
+    /// Stops the thread that watches for changes when the last clone is dropped.
     watch: Arc<DropGuard>,
 }
 
-/// How roots are decided on.
+/// How the sampler decides on roots.
 #[derive(Debug, Clone)]
 enum Roots {
-    /// By a threshold; none keeps nothing.
+    /// By a threshold; `None` keeps nothing.
     Fixed(Option<Threshold>),
-    /// As a server says.
+    /// By a remote sampling server.
     Remote(JaegerRemote, Remote),
 }
 
 impl Sampling {
-    /// One that follows parents decides on roots only, so that a trace is kept whole or not at all.
+    /// A sampler that follows parents decides on roots only, so that a trace is kept whole or not at all.
     pub(crate) fn new(sampler: Sampler, follows_parents: bool, config: &Config) -> Self {
         let records_undecided = matches!(sampler, Sampler::Errors(_));
         let roots = match sampler {
@@ -69,7 +69,7 @@ impl Sampling {
         Self { roots, rules, rules_file, follows_parents, records_undecided, watch }
     }
 
-    /// Starts the thread that watches for changes, where there may be any.
+    /// Starts the thread that watches for changes, if there can be any.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -145,7 +145,7 @@ impl ShouldSample for Sampling {
         let span = parent.map(TraceContextExt::span);
         let span = span.as_ref().map_or(&SpanContext::NONE, |span| span.span_context());
         if parent.is_some_and(|parent| parent.get::<Kept>().is_some()) {
-            // Kept by hand: nobody knows how many others it stands for.
+            // Kept by request: its probability is unknown.
             return result(true, with_threshold(span.trace_state(), None));
         }
         if self.follows_parents && span.is_valid() && !parent.is_some_and(is_adopted) {
@@ -155,18 +155,18 @@ impl ShouldSample for Sampling {
     }
 }
 
-/// In a context whose parent span is a stranger's, below which our trace begins.
+/// Marks a context whose parent span is a stranger's: our trace begins below it.
 #[derive(Debug, Clone, Copy)]
 struct Adopted(SpanId);
 
-/// A new trace below a stranger's span, of which nothing but the id is taken.
+/// The context of a new trace below a stranger's span, of which nothing but the id is taken.
 pub(crate) fn adopted(context: &Context, caller: &SpanContext) -> Context {
     let trace_id = RandomIdGenerator::default().new_trace_id();
     let parent = SpanContext::new(trace_id, caller.span_id(), RANDOM, true, TraceState::NONE);
     context.with_remote_span_context(parent).with_value(Adopted(caller.span_id()))
 }
 
-/// Whether what begins here is a trace of ours although it has a parent.
+/// Whether a span in this context begins a trace of ours although it has a parent.
 fn is_adopted(context: &Context) -> bool {
     context.get::<Adopted>().is_some_and(|Adopted(span_id)| context.span().span_context().span_id() == *span_id)
 }

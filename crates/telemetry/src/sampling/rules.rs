@@ -1,4 +1,4 @@
-//! What is said of single routes, and may be said anew in a file while the process runs.
+//! Rules for single routes. They are configured, or read from a file that is followed while the process runs.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,13 +11,13 @@ use serde::Deserialize;
 
 use crate::config::{Rule, Share};
 
-/// How often the file is looked at.
+/// How often the file is checked.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The longest file that is read, in bytes.
 const LONGEST: u64 = 1024 * 1024;
 
-/// The rules in force. They are the same ones to all who share them.
+/// The rules in force, shared by all clones.
 #[derive(Debug, Clone)]
 pub(super) struct Rules(Arc<RwLock<Arc<[Rule]>>>);
 
@@ -37,7 +37,7 @@ impl Rules {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Which share of roots with this name a rule says is kept.
+    /// The share of roots with this name that is kept, if a rule says so.
     pub(super) fn share(&self, name: &str) -> Option<Share> {
         self.current().iter().filter(|rule| rule.matches(name)).find_map(|rule| rule.keep)
     }
@@ -47,12 +47,12 @@ impl Rules {
         self.current().iter().filter(|rule| rule.matches(name)).find_map(|rule| rule.slow)
     }
 
-    /// Puts what a file says in force whenever it changes, for ever. One that cannot be used is said once and leaves the
-    /// rules as they are.
+    /// Puts the rules of a file in force whenever it changes, without end. An unusable file is logged once and changes
+    /// nothing.
     pub(super) async fn follow(self, file: PathBuf) {
         let (mut used, mut useless) = (None, None);
         loop {
-            // Before it is read: what is written in between is seen the next time.
+            // Taken before the file is read, so that a write in between is seen the next time.
             let state = state(&file);
             if used.as_ref() != Some(&state) {
                 match read(&file) {
@@ -61,7 +61,7 @@ impl Rules {
                         tracing::info!(file = %file.display(), "sampling rules are in use");
                         (used, useless) = (Some(state), None);
                     }
-                    // Half written, perhaps: it is tried again the next time.
+                    // The file may be half written: it is read again the next time.
                     Err(error) if useless.as_ref() != Some(&state) => {
                         tracing::warn!(error, file = %file.display(), "sampling rules cannot be used, the last ones hold");
                         useless = Some(state);
@@ -83,7 +83,7 @@ impl Rule {
     }
 }
 
-/// When a file was last written and how long it is; nothing if there is none.
+/// When a file was last written and how long it is; `None` if there is no file.
 fn state(file: &Path) -> Option<(SystemTime, u64)> {
     let metadata = std::fs::metadata(file).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))

@@ -1,4 +1,4 @@
-//! One mail's way to a server, command by command: only so it is known what a failure leaves open.
+//! The submission of one mail, command by command, to know whether a failed mail may have been taken.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{Command, Error, Server};
 use crate::idle::Idle;
 
-/// How long a connection is kept without a mail. Servers wait five minutes at least (RFC 5321, section 4.5.3.2.7).
+/// How long an unused connection is kept. Servers wait five minutes at least (RFC 5321, section 4.5.3.2.7).
 pub(super) const KEPT: Duration = Duration::from_secs(20);
-/// Connections that are kept.
+/// The most connections that are kept.
 const MOST_KEPT: usize = 8;
 
-/// RFC 5321, section 4.2.3: the server ends the connection, whatever it was asked for.
+/// RFC 5321, section 4.2.3: the server closes the connection. It may answer any command with this.
 const CLOSING: u16 = 421;
 
-/// How long a goodbye may take. What has become of the mail is known by then.
+/// The time limit of QUIT. By then the outcome of the mail is known.
 pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Hands a mail over; on success the server is answerable for it.
+/// Submits a mail. On success the server has taken responsibility for it.
 pub(super) async fn submit(server: &Server, idle: &Idle<AsyncSmtpConnection>, message: &Message) -> Result<(), Error> {
     let text = message.formatted();
     let deadline = Instant::now() + server.timeout;
@@ -57,16 +57,16 @@ pub(super) async fn submit(server: &Server, idle: &Idle<AsyncSmtpConnection>, me
     }
 }
 
-/// Announces the mail on a connection that has handed over another one before. `None` when that is good for nothing any
-/// more: the server has been silent on it, has closed it, or wants no more mails on it. No text is sent before the server
-/// has asked for it, so that no mail is doubtful because of an old connection.
+/// Announces the mail on a connection that has submitted another one before. `None` if the connection is no longer
+/// usable: the server is silent, has closed it, or wants no more mails on it. The text has not been sent by then, so
+/// the mail can safely be submitted on a new connection.
 async fn reuse(
     mut kept: AsyncSmtpConnection,
     server: &Server,
     message: &Message,
     text: &[u8],
 ) -> Result<Option<AsyncSmtpConnection>, Error> {
-    // The other half is for a new connection.
+    // The other half of the time is left for a new connection.
     let announced = timeout(server.timeout / 2, announce(&mut kept, message, text)).await;
     match announced.unwrap_or(Err(Error::Timeout)) {
         Ok(()) => Ok(Some(kept)),
@@ -78,7 +78,7 @@ async fn reuse(
     }
 }
 
-/// Whether it is about the mail, and would be the same on another connection.
+/// Whether the error is about the mail, and would be the same on another connection.
 fn is_of_mail(error: Error) -> bool {
     match error {
         Error::Refused { command: Command::Recipient | Command::Data, reply } => reply.code != CLOSING,
@@ -116,7 +116,7 @@ async fn connect(server: &Server) -> Result<AsyncSmtpConnection, Error> {
         return log_in(connection.map_err(refused)?, server).await;
     }
     let stream = TcpStream::connect(address).await.map_err(|_| Error::Connection)?;
-    // lettre writes a text and its end one after the other; the second would wait up to 40 ms for the receipt of the first.
+    // lettre writes a text and its end separately; the end would wait up to 40 ms until the text is acknowledged.
     stream.set_nodelay(true).map_err(|_| Error::Connection)?;
     let connection = AsyncSmtpConnection::connect_with_transport(Box::new(stream), hello_name).await;
     let mut connection = connection.map_err(refused)?;
@@ -143,7 +143,7 @@ async fn announce(connection: &mut AsyncSmtpConnection, message: &Message, text:
     let envelope = message.envelope();
     let mut addresses = envelope.from().into_iter().chain(envelope.to());
     let mut parameters = Vec::new();
-    // RFC 6531, section 3.5, and RFC 6152: not to a server that does not offer it.
+    // RFC 6531, section 3.5, and RFC 6152: only to a server that offers the extension.
     for (needed, extension, parameter) in [
         (
             !addresses.all(|address| AsRef::<str>::as_ref(address).is_ascii()),
@@ -165,11 +165,11 @@ async fn announce(connection: &mut AsyncSmtpConnection, message: &Message, text:
         connection.command(recipient).await.map_err(refused(Command::Recipient))?;
     }
     let reply = connection.command(Data).await.map_err(refused(Command::Data))?;
-    // Whoever sends the text unasked has it taken for commands.
+    // Without a 354 the server would read the text as commands.
     if reply.has_code(354) { Ok(()) } else { Err(Error::Connection) }
 }
 
-/// Says goodbye as it should be, but not at any price.
+/// Closes the session with QUIT, within a time limit.
 pub(super) async fn leave(mut connection: AsyncSmtpConnection) {
     let _ = timeout(GOODBYE, connection.abort()).await;
 }

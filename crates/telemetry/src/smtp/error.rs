@@ -2,42 +2,42 @@ use std::error::Error as _;
 
 use lettre::transport::smtp;
 
-/// Why it is not known that the server has taken a mail.
+/// Why a mail was not, or may not have been, taken by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The server has refused a command, or the text.
     #[error("the mail server answered {}", .reply.code)]
     Refused { command: Command, reply: Reply },
-    /// The server was not reached, or went away before it was told the text: it has not taken the mail.
+    /// The server was not reached, or went away before the text was sent: it has not taken the mail.
     #[error("the mail server cannot be reached")]
     Connection,
-    /// The server said nothing in time, before it was told the text: it has not taken the mail.
+    /// The server did not answer in time, before the text was sent: it has not taken the mail.
     #[error("the mail server did not answer in time")]
     Timeout,
-    /// The server cannot do what we need of it, such as TLS.
+    /// The server cannot do what the mail or the configuration needs, such as TLS.
     #[error("the mail server cannot do what is needed")]
     Unable,
-    /// The server was told the text and has not said what has become of it: it may have taken the mail, or not.
+    /// The text was sent and the server did not answer: it may have taken the mail, or not.
     #[error("the mail server did not say whether it has taken the mail")]
     Unanswered,
 }
 
-/// What a reply is to.
+/// The command that a reply answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// The connection, our name, STARTTLS or who we are.
+    /// The connection, EHLO, STARTTLS or the authentication.
     Session,
-    /// The sender's address.
+    /// MAIL, with the sender's address.
     Mail,
-    /// The recipient's address.
+    /// RCPT, with the recipient's address.
     Recipient,
-    /// The wish to send a text.
+    /// DATA, which announces the text.
     Data,
     /// The text.
     Text,
 }
 
-/// A reply without its words.
+/// A reply without its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reply {
     /// Three digits, RFC 5321, section 4.2.
@@ -45,8 +45,8 @@ pub struct Reply {
     pub enhanced: Option<EnhancedCode>,
 }
 
-/// An enhanced status code, RFC 3463: the class says whether for good (5) or for now (4), subject and detail what it
-/// is about.
+/// An enhanced status code, RFC 3463: the class says whether a failure is permanent (5) or temporary (4), subject and
+/// detail say what it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EnhancedCode {
     pub class: u16,
@@ -55,7 +55,7 @@ pub struct EnhancedCode {
 }
 
 impl Error {
-    /// What lettre says of a command that has come to nothing.
+    /// Translates lettre's error of a failed command.
     pub(super) fn new(command: Command, error: &smtp::Error) -> Self {
         match error.status() {
             Some(code) => {
@@ -72,7 +72,7 @@ impl Error {
 }
 
 impl EnhancedCode {
-    /// That with which a reply begins (RFC 2034, section 4), if it does.
+    /// The code with which a reply begins (RFC 2034, section 4), if there is one.
     fn first_of(words: &str) -> Option<Self> {
         let mut parts = words.split([' ', '\t', '\r', '\n']).next()?.split('.');
         let mut next = |longest| {

@@ -21,7 +21,7 @@ use crate::telemetry::Owner;
 
 pub use error::{Command, EnhancedCode, Error, Reply};
 
-/// A mail server and how it is spoken to.
+/// A mail server and how to reach it.
 #[derive(Debug, Clone)]
 pub struct Server {
     /// A name or an address, without brackets.
@@ -29,12 +29,12 @@ pub struct Server {
     pub port: u16,
     pub tls: Tls,
     pub credentials: Option<Credentials>,
-    /// What we call ourselves in EHLO: the machine's name in the DNS (RFC 5321, section 4.1.4).
+    /// The name in EHLO: the machine's name in the DNS (RFC 5321, section 4.1.4).
     pub hello_name: ClientId,
-    /// From the beginning until the server waits for the text.
+    /// The time limit from the beginning until the server waits for the text.
     pub timeout: Duration,
-    /// How long the text and the answer to it may take. RFC 5321, section 4.5.3.2.6, wants ten minutes: who gives up
-    /// earlier does not know whether the mail was taken.
+    /// The time limit of the text and the answer to it. RFC 5321, section 4.5.3.2.6, asks for ten minutes: after an
+    /// earlier end it is unknown whether the mail was taken.
     pub answer_timeout: Duration,
 }
 
@@ -45,8 +45,8 @@ impl Server {
     }
 }
 
-/// Hands mails to a server, each in a CLIENT span, over connections that are kept for a while. It shows the server and, when the
-/// server refuses, its reply code, never an address, a subject or the server's own words.
+/// Submits mails to a server over connections that are kept for a while. Each mail is a CLIENT span. It shows the
+/// server and, if the server refuses, its reply code, but never an address, a subject or the server's own words.
 #[derive(Debug, Clone)]
 pub struct Mailer {
     server: Server,
@@ -61,16 +61,16 @@ impl Mailer {
         Self { server, idle, peer: None, owner: Owner::of_caller() }
     }
 
-    /// Shows who is on the other side, by the name one calls it.
+    /// Sets the name of the other side that the span shows.
     #[must_use]
     pub fn peer(self, name: &'static str) -> Self {
         Self { peer: Some(name), ..self }
     }
 
-    /// Hands a mail to the server.
+    /// Submits a mail to the server.
     ///
     /// # Errors
-    /// When the server refuses it or cannot be reached, and when it does not say what has become of it.
+    /// When the server refuses it or cannot be reached, and when it is unknown whether the server has taken it.
     pub async fn send(&self, message: &Message) -> Result<(), Error> {
         let (telemetry, parent) = self.owner.inside();
         let span = Span::start(&telemetry.0, parent, SpanKind::Client, || "SMTP submit", || self.attributes());

@@ -1,4 +1,4 @@
-//! What the SDK keeps of a span.
+//! A span of the SDK, with what the SDK does not keep.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -14,9 +14,9 @@ use crate::export::Processor;
 #[derive(Debug)]
 pub(super) struct Recorded {
     pub(super) span: sdk::Span,
-    /// Where the SDK's own context lacks flags of the trace.
+    /// The span context, if the SDK's own one lacks flags of the trace.
     pub(super) place: Option<SpanContext>,
-    /// Where its trace waits, if nobody has decided to keep it.
+    /// Where the spans of its trace wait, if the trace is undecided.
     pub(super) undecided: Option<Processor>,
     pub(super) failed: bool,
 }
@@ -46,7 +46,8 @@ impl trace::Span for Recorded {
     fn set_status(&mut self, status: Status) {
         if matches!(status, Status::Error { .. }) {
             self.failed = true;
-            // Before it ends: whoever is told of it until then is told that it is kept.
+            // Now and not at the end of the span, so that services that are called until then learn that the trace is
+            // kept.
             if let Some(processor) = self.undecided.take() {
                 processor.keep(self.span.span_context().trace_id());
             }

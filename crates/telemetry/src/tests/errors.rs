@@ -1,4 +1,4 @@
-//! Several services that keep errors and nothing else, and what of a trace is kept.
+//! Which spans are kept by several services that keep only the traces of errors.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use crate::export::tests::receiver::{Behaviour, Receiver};
 use crate::http::{Client, ServerLayer};
 use crate::{Config, Task, Telemetry, TraceContext, fail_current, step, unsampled};
 
-/// Services with one receiver of what they keep.
+/// Services that export what they keep to one receiver.
 struct Fleet {
     receiver: Receiver,
     services: Vec<Telemetry>,
@@ -65,7 +65,7 @@ fn service(name: &str, endpoint: &str, ratio: f64) -> Telemetry {
     Telemetry::with_settings(&config, Settings::new(&config, "1", |_| None)).unwrap()
 }
 
-/// Serves `/ok`, `/fail`, and `/relay`, which asks `next` to fail and makes the best of it.
+/// Serves `/ok`, `/fail`, and `/relay`, which calls `/fail` of `next` and succeeds all the same.
 async fn serve(service: &Telemetry, next: Option<SocketAddr>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -204,7 +204,7 @@ async fn an_answer_of_a_stranger_has_nothing_kept() {
     let fleet = Fleet::of(&["a"]).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    // It knows the trace, and says that it is kept.
+    // This service knows the trace, and says that it is kept.
     let echo = async |headers: HeaderMap| {
         let told = headers["x-trace"].to_str().unwrap().replace("-02", "-03");
         [("traceresponse", told)]

@@ -26,10 +26,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{Recorder, WORDS, assert_child, assert_failed, assert_not_failed, attributes, report_panics, text};
 use crate::grpc::{ServerLayer, TracedBody, TracedChannel};
 
-/// A call of one test has arrived and stays.
+/// A call that never ends has arrived.
 static STALLED: Notify = Notify::const_new();
 
-/// A gRPC service by hand, so that a test decides where the status travels.
+/// A hand-written gRPC service, so that a test decides where the status is sent.
 #[derive(Clone)]
 struct Answers;
 

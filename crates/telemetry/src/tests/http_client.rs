@@ -98,7 +98,7 @@ async fn a_connection_that_is_reset_is_called_so_whoever_hears_of_it_first() {
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         stream.peek(&mut [0]).await.unwrap();
-        // Closed with something unread, it is a reset to the other side.
+        // Closing a socket with unread data resets the connection.
     });
     assert!(post_to(&client(), address, "echo").await.is_err());
     assert_failed(&recorder.only().await, "connection_reset");

@@ -20,7 +20,7 @@ use crate::{Continuation, Incoming, TraceContext, Trust};
 
 const REMOTE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// A request has arrived and stays.
+/// A request that never ends has arrived.
 static STUCK: Notify = Notify::const_new();
 
 async fn stuck() {

@@ -1,4 +1,4 @@
-//! The very layers and filters of [`crate::init`], with spans and lines kept in memory.
+//! The layers and filters of [`crate::init`] themselves, with spans and lines kept in memory.
 
 mod baggage;
 mod check;
@@ -36,7 +36,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::log::{Format, LogFormat};
 use crate::{Config, Telemetry, Trust, layers};
 
-/// What a person might type: it must turn up nowhere.
+/// What a person might type: it must not appear in any span or line.
 const WORDS: &str = "Jane-Doe-feels-bad";
 
 /// Records this thread's spans and lines until it is dropped.
@@ -56,7 +56,7 @@ impl Recorder {
         Self::with(wanted, Trust::default())
     }
 
-    /// With this table of whose context is believed.
+    /// With this table of boundaries.
     fn trusting(trust: Trust) -> Self {
         Self::with("info", trust)
     }
@@ -111,7 +111,7 @@ impl Recorder {
         String::from_utf8(bytes).unwrap()
     }
 
-    /// Nothing of what a person has typed is in any span or line.
+    /// Asserts that nothing of what a person has typed is in any span or line.
     fn assert_discreet(&self) {
         let spans = format!("{:?}", self.spans());
         assert!(!spans.contains(WORDS), "{spans}");
@@ -144,7 +144,7 @@ fn text(span: &SpanData, key: &str) -> String {
     attributes(span).get(key).map(ToString::to_string).unwrap_or_default()
 }
 
-/// The class of a failed span.
+/// Asserts that a span has failed, with this class.
 #[track_caller]
 fn assert_failed(span: &SpanData, error_type: &str) {
     assert_eq!(span.status, Status::error(""), "{span:#?}");

@@ -26,7 +26,7 @@ fn options() -> PgConnectOptions {
     PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1).username("data_svc").database("shop")
 }
 
-/// A refusal that quotes what it refuses, as the server's do.
+/// An error that quotes the refused value, as those of the server do.
 #[derive(Debug)]
 struct UniqueViolation;
 

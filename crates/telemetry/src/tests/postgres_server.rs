@@ -68,7 +68,7 @@ async fn a_transaction_that_is_given_up_before_it_has_begun_keeps_nobodys_work()
     let other = self::db().unwrap();
     let _recorder = Recorder::start();
     let mut connection = db.acquire().await.unwrap();
-    // A server may be so quick that there is no moment without an answer.
+    // Repeated, because a fast server may have answered at the first poll.
     while futures_util::poll!(std::pin::pin!(connection.begin())).is_ready() {}
     drop(connection);
     sqlx::query("CREATE TABLE kept ()").execute(&db).await.unwrap();
@@ -137,7 +137,7 @@ async fn select(db: &Db, value: i32) -> i32 {
     sqlx::query_scalar("SELECT $1").bind(value).fetch_one(db).await.unwrap()
 }
 
-/// Whether there is a connection that nobody has to wait for.
+/// Whether a connection can be had without a wait.
 fn is_at_hand(db: &Db) -> bool {
     db.acquire().now_or_never().is_some_and(|connection| connection.is_ok())
 }

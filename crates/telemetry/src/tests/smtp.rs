@@ -26,8 +26,8 @@ async fn serve(command: &'static str, reply: &'static str) -> SocketAddr {
     address
 }
 
-/// A mail server that answers `command` with `reply` from its second time on a connection on, and how many connections
-/// there were.
+/// A mail server that answers `command` with `reply` when it comes a second time on a connection, and every time after.
+/// Also the number of connections.
 async fn serve_second(command: &'static str, reply: &'static str) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -158,7 +158,7 @@ async fn mails_one_after_the_other_go_over_one_connection() {
 
 #[tokio::test]
 async fn a_kept_connection_that_is_good_for_nothing_any_more_costs_no_mail() {
-    // Closed, silent, closing, full, and not in the mood.
+    // Closed, silent, closing, full, and answering nonsense.
     for reply in ["hang up", "", "421 closing", "452 too many mails on this connection", "what?"] {
         let (address, connections) = serve_second("MAIL", reply).await;
         let mailer = Mailer::new(Server { timeout: Duration::from_millis(800), ..server(address) });

@@ -1,4 +1,4 @@
-//! Several telemetries in one process, disabled ones, and ones whose spans go nowhere.
+//! Several telemetries in one process, disabled ones, and ones that export no spans.
 
 use ::http::HeaderMap;
 use opentelemetry::trace::TraceContextExt;
@@ -14,7 +14,7 @@ fn with(variables: &[(&str, &str)]) -> Telemetry {
     Telemetry::with_settings(&config, Settings::new(&config, "1", read)).unwrap()
 }
 
-/// What the next service is told by work that was called like this.
+/// The `traceparent` that the next service gets from work that was called with this one.
 fn told_of(telemetry: &Telemetry, traceparent: &str) -> String {
     let headers = HeaderMap::from_iter([("traceparent".parse().unwrap(), traceparent.parse().unwrap())]);
     let origin = telemetry.0.extract(Boundary::Mesh, &headers, telemetry.outside());

@@ -2,20 +2,20 @@
 
 use opentelemetry::trace::TraceState;
 
-/// Members at most; a longer list is invalid.
+/// The most members; a longer list is invalid.
 const MEMBERS: usize = 32;
 
 /// The longest key and the longest value.
 const LONGEST: usize = 256;
 
-/// What is handed on at least, in characters, and here at most.
+/// The longest list that is sent on, in characters: the minimum that the standard demands.
 const LIMIT: usize = 512;
 
-/// Members longer than this go first where the whole is too long.
+/// Members longer than this are left out first if the list is too long.
 const LONG_MEMBER: usize = 128;
 
-/// Reads a list that may be spread over several headers. One that is invalid in any place counts as none. Of members
-/// with the same key the first, which is the last that was added, is kept.
+/// Reads a list that may be spread over several headers. A list that is invalid anywhere counts as none. Of members
+/// with the same key the first is kept, because it was added last.
 pub(crate) fn parse<'a>(headers: impl Iterator<Item = &'a [u8]>) -> TraceState {
     read(headers).unwrap_or(TraceState::NONE)
 }
@@ -53,8 +53,8 @@ pub(super) fn with(state: &TraceState, key: &str, value: &str) -> TraceState {
     store(&members).unwrap_or_default()
 }
 
-/// Leaves out whole members until the list is short enough, but for the first `kept`: long ones first, then from the
-/// end.
+/// Leaves out whole members until the list is short enough: long ones first, then from the end, but never the first
+/// `kept`.
 fn cut(members: &mut Vec<(&str, &str)>, kept: usize) {
     let length = |(key, value): &(&str, &str)| key.len() + 1 + value.len();
     let total = |members: &[(&str, &str)]| members.iter().map(|member| length(member) + 1).sum::<usize>();

@@ -12,8 +12,8 @@ pub(crate) use packed::{KNOWN_FLAGS, packed, packed_threshold, unpacked};
 pub(crate) use probability::{inherited, randomness, with_threshold};
 pub(crate) use threshold::{Randomness, Threshold};
 
-/// The flag of a trace id whose last seven bytes are random. It belongs to the trace: whoever continues one
-/// hands the flag on as it came, whoever begins one with a random id sets it.
+/// The flag of a trace id whose last seven bytes are random. A service that begins a trace with a random id sets it. A
+/// service that continues a trace sends the flag on unchanged.
 pub(crate) const RANDOM: TraceFlags = TraceFlags::new(0x02);
 
 /// `tracestate` of a place as text, empty if there is none.
@@ -30,7 +30,8 @@ pub(crate) fn without_state(span: &SpanContext) -> SpanContext {
     SpanContext::new(span.trace_id(), span.span_id(), flags, span.is_remote(), TraceState::NONE)
 }
 
-/// A place in a trace of which others were dropped by this threshold since; `None` where that says nothing new.
+/// The place in a trace with a higher threshold, because traces below that were shed. `None` if its own threshold is
+/// unknown or not lower.
 pub(crate) fn raised(span: &SpanContext, threshold: Threshold) -> Option<SpanContext> {
     let before = packed_threshold(span).or_else(|| probability::threshold(span.trace_state()))?;
     if before >= threshold {
@@ -41,7 +42,7 @@ pub(crate) fn raised(span: &SpanContext, threshold: Threshold) -> Option<SpanCon
     Some(packed(SpanContext::new(span.trace_id(), span.span_id(), flags, span.is_remote(), state)))
 }
 
-/// A place in a trace that is kept after all: nobody knows how many others it stands for.
+/// The place in a trace that is kept after all. Its probability is unknown, so it has no threshold.
 pub(crate) fn kept(span: &SpanContext) -> SpanContext {
     let flags = span.trace_flags() & KNOWN_FLAGS | TraceFlags::SAMPLED;
     let state = with_threshold(span.trace_state(), None);

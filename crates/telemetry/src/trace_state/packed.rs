@@ -15,11 +15,11 @@ pub(crate) const KNOWN_FLAGS: TraceFlags = TraceFlags::new(0x03);
 /// Where the number begins; zero is none.
 const SHIFT: u8 = 2;
 
-/// The thresholds, each plus one; where there is none yet, zero. Those that find no place are not packed.
+/// The numbered thresholds, each plus one; zero is a free place. Thresholds without a place are not packed.
 static NUMBERED: [AtomicU64; 63] = [const { AtomicU64::new(0) }; 63];
 
-/// The same place with its threshold as a number, where there is nothing else in its `tracestate` and it fits the
-/// decision.
+/// The same place with its threshold as a number, if its `tracestate` has nothing else and the threshold fits the
+/// sampling decision.
 pub(crate) fn packed(span: SpanContext) -> SpanContext {
     match probability::lone_threshold(&span).and_then(number) {
         None => span,

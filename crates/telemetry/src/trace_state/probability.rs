@@ -22,8 +22,7 @@ pub(super) fn threshold(state: &TraceState) -> Option<Threshold> {
     only(members(state), "th").and_then(Threshold::parse)
 }
 
-/// The same with another threshold, or with none; all else stays. A member that is no list is of no use to anybody and
-/// goes.
+/// The same with another threshold, or with none; everything else stays. An invalid member `ot` is left out.
 pub(crate) fn with_threshold(state: &TraceState, threshold: Option<Threshold>) -> TraceState {
     let present = state.get(KEY);
     if present.is_none() && threshold.is_none() {
@@ -35,14 +34,14 @@ pub(crate) fn with_threshold(state: &TraceState, threshold: Option<Threshold>) -
     if *state == TraceState::NONE {
         return TraceState::NONE.insert(KEY, value).unwrap_or_default();
     }
-    // One that has become too long cannot be written: what others have said stays, and the probability is unknown.
+    // The value would be too long. The other keys stay, and the probability is unknown.
     if value.len() > LONGEST {
         return with_threshold(state, None);
     }
     list::with(state, KEY, &value)
 }
 
-/// The threshold of a place that says nothing else, and whose decision it fits.
+/// The threshold of a place that has nothing else in its `tracestate`, if it fits the sampling decision.
 pub(super) fn lone_threshold(span: &SpanContext) -> Option<Threshold> {
     let state = span.trace_state();
     let text = state.get(KEY).filter(|_| state.into_iter().len() == 1)?.strip_prefix("th:")?;
@@ -51,8 +50,8 @@ pub(super) fn lone_threshold(span: &SpanContext) -> Option<Threshold> {
     (is_as_written_here && threshold.keeps(Randomness::of(span.trace_id())) == span.is_sampled()).then_some(threshold)
 }
 
-/// What a span below another one has, which was kept or not with it: a threshold that does not fit the decision, or is
-/// none, is left out.
+/// The `tracestate` of a child span, which shares the sampling decision of its parent. A threshold that is invalid or
+/// does not fit the decision is left out.
 pub(crate) fn inherited(parent: &SpanContext) -> TraceState {
     let state = parent.trace_state();
     if !parent.is_remote() || state.get(KEY).is_none() {
@@ -76,7 +75,7 @@ fn member(text: &str) -> Option<(&str, &str)> {
     (is_key && is_value).then_some((key, value))
 }
 
-/// The value of a key that is there once. Of several none can be believed.
+/// The value of a key that occurs once. If it occurs several times, none is trusted.
 fn only<'a>(members: impl Iterator<Item = (&'a str, &'a str)>, key: &str) -> Option<&'a str> {
     let mut values = members.filter(|(other, _)| *other == key).map(|(_, value)| value);
     let value = values.next()?;

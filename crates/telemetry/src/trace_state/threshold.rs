@@ -8,12 +8,12 @@ const VALUES: u64 = 1 << 56;
 /// Hexadecimal digits of 56 bits.
 const DIGITS: u32 = 14;
 
-/// Digits of a threshold that count, after leading `f`: what the specification recommends.
+/// The significant digits of a threshold after leading `f`s, as the specification recommends.
 const PRECISION: i32 = 4;
 
-/// The random bits of a trace, which every service that sees it decides by: its
-/// [explicit randomness](https://opentelemetry.io/docs/specs/otel/trace/tracestate-handling/#explicit-randomness-value-rv),
-/// or else the last seven bytes of its id.
+/// The random bits of a trace, by which every service decides: its [explicit
+/// randomness](https://opentelemetry.io/docs/specs/otel/trace/tracestate-handling/#explicit-randomness-value-rv), or
+/// else the last seven bytes of its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Randomness(u64);
 
@@ -30,8 +30,8 @@ impl Randomness {
 }
 
 /// How many of the 2^56 values of [`Randomness`] are rejected: the probability of being kept, as
-/// [OpenTelemetry](https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/) writes it. What a
-/// higher threshold keeps, every lower one keeps too.
+/// [OpenTelemetry](https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/) writes it. Every
+/// lower threshold also keeps what a higher one keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Threshold(u64);
 
@@ -39,13 +39,13 @@ impl Threshold {
     /// Rejects nothing.
     pub(crate) const ALL: Self = Self(0);
 
-    /// That of a ratio up to 1; `None` where it is so small that nothing is kept.
+    /// The threshold of a ratio up to 1; `None` if it is so small that nothing is kept.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number from 0 to 2^56")]
     #[expect(clippy::cast_precision_loss, reason = "a power of two")]
     pub(crate) fn of_ratio(ratio: f64) -> Option<Self> {
         let kept = (ratio.min(1.0) * VALUES as f64).round() as u64;
         let rejected = VALUES - kept;
-        // As many digits more as there are leading ones of nothing but ones.
+        // Leading digits `f` do not count as significant.
         let leading = i32::try_from((rejected << 8).leading_ones() / 4).unwrap_or_default();
         let shift = 4 * (DIGITS.cast_signed() - PRECISION - leading).max(0);
         let half = 1 << shift >> 1;
@@ -54,7 +54,7 @@ impl Threshold {
         (kept > 0).then_some(Self(rejected))
     }
 
-    /// Keeps one of two to this power.
+    /// Keeps one of 2^`halvings` traces.
     pub(crate) fn of_halvings(halvings: u8) -> Self {
         Self(VALUES - (VALUES >> halvings.min(56)))
     }

@@ -7,7 +7,8 @@ use crate::export::{chain, tls};
 /// The longest answer that is read, in bytes.
 const LONGEST: usize = 1024 * 1024;
 
-/// Asks for JSON, as Jaeger's agents and collectors answer `/sampling?service=` and `/api/sampling?service=`.
+/// A client for the JSON that Jaeger's agents and collectors answer to `/sampling?service=` and
+/// `/api/sampling?service=`.
 #[derive(Debug)]
 pub(super) struct Http {
     client: Client,

@@ -1,5 +1,5 @@
 //! Jaeger's [remote sampling](https://www.jaegertracing.io/docs/2.dev/architecture/sampling/#remote-sampling): a server
-//! says how roots are decided on, and is asked again and again.
+//! gives the strategy for roots, and is polled.
 
 mod http;
 mod strategy;
@@ -18,13 +18,13 @@ use http::Http;
 pub(super) use strategy::{Strategy, Verdict};
 use wire::{Parameters, Response};
 
-/// The RPC that is asked.
+/// The RPC that gives a strategy.
 const METHOD: &str = "/jaeger.api_v2.SamplingManager/GetSamplingStrategy";
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The strategy in force. It is the same one to all who share it.
+/// The strategy in force, shared by all clones.
 #[derive(Debug, Clone)]
 pub(super) struct Remote(Arc<RwLock<Arc<Strategy>>>);
 
@@ -37,7 +37,7 @@ impl Remote {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Asks for the strategy of `service` for ever, on a thread that is for nothing else.
+    /// Polls the strategy of `service` without end.
     pub(super) async fn follow(self, config: JaegerRemote, service: String, tls: Tls) {
         let server = Server::new(&config, &service, &tls);
         let patience = PATIENCE.min(config.interval);
@@ -65,7 +65,7 @@ impl Remote {
         }
     }
 
-    /// Puts an answer in force, if it is another one than the last.
+    /// Puts an answer in force if it differs from the last one.
     fn take(&self, response: Response, last: &mut Option<Response>) -> Result<(), String> {
         if last.as_ref() == Some(&response) {
             return Ok(());
@@ -77,14 +77,14 @@ impl Remote {
     }
 }
 
-/// Who is asked. A URL with a path is one of HTTP, without one it is a server of gRPC.
+/// The server that is polled: over HTTP if its URL has a path, else over gRPC.
 enum Server {
     Grpc {
         sender: Sender,
         request: Vec<u8>,
     },
     Http(Http),
-    /// It cannot be asked, and why.
+    /// The server cannot be polled, and why.
     None(String),
 }
 

@@ -9,14 +9,14 @@ use opentelemetry::KeyValue;
 use super::wire::{self, RATE_LIMITING, Response};
 use crate::trace_state::{Randomness, Threshold};
 
-/// Operations that have a lower bound of their own, at most: their names are not always of few values.
+/// The most operations that have a lower bound of their own: the names of operations may have a high cardinality.
 const OPERATIONS: usize = 2_000;
 
-/// Rates that are told from each other, in traces a second: one a year, and more than there are.
+/// The range of rates, in traces a second: from one a year to more than any service has.
 const SLOWEST: f64 = 1.0 / (365.0 * 24.0 * 60.0 * 60.0);
 const FASTEST: f64 = 1e6;
 
-/// How roots are decided on.
+/// How the sampler decides on roots.
 #[derive(Debug)]
 pub(in crate::sampling) enum Strategy {
     Probabilistic(Probability),
@@ -36,21 +36,22 @@ pub(in crate::sampling) struct PerOperation {
     default: Probability,
     operations: HashMap<String, Probability>,
     lower_bound: f64,
-    /// Those of the operations that were seen.
+    /// The limits of the operations that have been seen.
     limits: Arc<Mutex<HashMap<String, Limit>>>,
 }
 
-/// That a root is kept.
+/// The decision to keep a root.
 #[derive(Debug, Default)]
 pub(in crate::sampling) struct Verdict {
-    /// With which probability, if that is known.
+    /// The probability of that decision, if it is known.
     pub(in crate::sampling) threshold: Option<Threshold>,
-    /// What Jaeger's adaptive sampling goes by.
+    /// Attributes that Jaeger's adaptive sampling reads.
     pub(in crate::sampling) attributes: Vec<KeyValue>,
 }
 
 impl Strategy {
-    /// That of an answer, or what is wrong with it. What `before` still knows of each operation's rate is kept.
+    /// The strategy of an answer, or what is wrong with it. The limits of the operations in `before` stay in use if the
+    /// lower bound is the same.
     pub(super) fn new(response: &Response, before: &Self) -> Result<Self, &'static str> {
         if let Some(operations) = &response.operation_sampling {
             return PerOperation::new(operations, before).map(Self::PerOperation);
@@ -67,7 +68,7 @@ impl Strategy {
         }
     }
 
-    /// Until there is an answer.
+    /// The strategy until there is an answer.
     pub(super) fn initial(ratio: f64) -> Self {
         Self::Probabilistic(Probability { ratio, threshold: Threshold::of_ratio(ratio) })
     }
@@ -148,7 +149,7 @@ impl PerOperation {
     }
 }
 
-/// So many traces a second, and one at once if that is less than one.
+/// A rate in traces a second, with a burst of at least one trace.
 #[derive(Debug)]
 pub(in crate::sampling) struct Limit(Option<DefaultDirectRateLimiter>);
 

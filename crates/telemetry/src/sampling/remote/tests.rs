@@ -17,7 +17,7 @@ use crate::trace_state::Randomness;
 use server::{Answer, Fake, framed, probabilistic};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A poll has as long for its answer, on a machine that is busy otherwise, too.
+/// This is also the time limit of a poll, so it must be enough on a busy machine.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Follows a server until it is dropped.
@@ -34,7 +34,7 @@ impl Following {
         Self { remote, task }
     }
 
-    /// What a root of the lowest randomness comes to: its `sampler.type`, if it is kept.
+    /// The `sampler.type` of a root with the lowest randomness, if it is kept.
     fn keeps(&self, name: &str) -> Option<String> {
         kind(&self.remote.strategy(), name, 0)
     }
@@ -172,7 +172,7 @@ fn an_operation_has_its_own_ratio_and_each_one_its_lower_bound() {
     assert_eq!(kind(&first, "GET /rare", 0).as_deref(), Some("lowerbound"));
     assert_eq!(kind(&first, "GET /rare", 0), None);
     assert_eq!(kind(&first, "GET /other", 0).as_deref(), Some("lowerbound"));
-    // Jaeger's adaptive sampling answers anew every few seconds: that is no reason to begin to count again.
+    // Jaeger's adaptive sampling answers with new ratios every few seconds, which must not reset the limits.
     let adapted = PerOperation { default_sampling_probability: 0.1, ..wire };
     let adapted = Response { operation_sampling: Some(adapted), ..Response::default() };
     let second = Strategy::new(&adapted, &first).unwrap();

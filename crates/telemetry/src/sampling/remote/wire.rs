@@ -4,7 +4,7 @@ use prost::Message;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// What is asked for.
+/// The request.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Parameters {
     #[prost(string, tag = "1")]
@@ -62,7 +62,8 @@ pub(super) struct Operation {
 
 pub(super) const RATE_LIMITING: i32 = 1;
 
-/// A number, or a name that Jaeger has written in two ways. Of what is neither the strategy itself says what it is.
+/// A number, or a name that Jaeger has spelled in two ways. With any other value the fields that are set tell the
+/// strategy.
 fn strategy_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::String(name) if name == "RATE_LIMITING" || name == "RATELIMITING" => RATE_LIMITING,

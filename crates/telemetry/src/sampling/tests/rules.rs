@@ -63,12 +63,12 @@ async fn a_file_is_followed_and_one_that_cannot_be_used_leaves_the_rules_and_is_
     let file = folder.path().join("rules.yaml");
     let rules = Rules::new(&rules(r#"[{"span": "a", "slow": "1s"}]"#));
     let following = tokio::spawn(rules.clone().follow(file.clone()));
-    // The clock is paused and moves by this alone: three looks at the file, in no time. More than one, to see that nothing is
-    // said twice.
+    // The clock is paused and moves only by this sleep: the file is checked three times, without a real wait. More than
+    // once, to see that nothing is logged twice.
     let looked = async || tokio::time::sleep(Duration::from_secs(3)).await;
     looked().await;
     assert_eq!(rules.slow("a"), Some(Duration::from_secs(1)));
-    // Of other lengths: the clock of a file system may be coarse.
+    // The contents have different lengths, because the clock of a file system may be coarse.
     for (written, seconds) in [
         ("rules:\n  - {span: a, slow: 2s}\n", 2),
         ("rules: [\n", 2),

@@ -8,7 +8,7 @@ fn of(ratio: f64) -> Threshold {
     Threshold::of_ratio(ratio).unwrap()
 }
 
-/// Numbers that are spread as random ones are, and always the same.
+/// Pseudo-random numbers: spread like random ones, but the same in every run.
 fn spread(number: u64) -> u64 {
     let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -68,7 +68,7 @@ fn as_many_are_kept_as_the_ratio_says_and_those_tell_how_many_there_were() {
         let threshold = of(ratio);
         let kept = (0..TRACES).filter(|number| threshold.keeps(Randomness::of(trace((*number).into())))).count();
         let kept = f64::from(u32::try_from(kept).unwrap());
-        // The traces are always the same, and so is how far they are off: five standard deviations are far away.
+        // The traces are the same in every run, and so is the deviation. Five standard deviations are a generous bound.
         let deviation = (f64::from(TRACES) * ratio * (1.0 - ratio)).sqrt();
         assert!((kept - f64::from(TRACES) * ratio).abs() < 5.0 * deviation, "{kept} of {ratio}");
         let counted = kept * threshold.adjusted_count();
@@ -85,7 +85,7 @@ fn the_ids_that_are_made_here_are_as_random_as_the_flag_says() {
         seen[0] |= low;
         seen[1] |= !low & ((1 << 56) - 1);
     }
-    // Each bit was one and was zero: that it was not by chance has a probability of 2^-57.
+    // Each bit was both one and zero. By chance this fails with a probability of 2^-57.
     assert_eq!(seen, [(1 << 56) - 1; 2]);
 }
 
@@ -102,7 +102,7 @@ proptest! {
     #[test]
     fn a_threshold_is_as_precise_as_four_digits_are(ratio in 1e-12_f64..=1.0) {
         let error = (1.0 / of(ratio).adjusted_count() - ratio).abs();
-        // Half of the last digit: of what is kept if that is little, of all there is if it is much.
+        // Half of the last digit: relative to the kept share if it is small, and to the whole if it is large.
         prop_assert!(error <= ratio.min(1.0 / 16.0) / 2_f64.powi(12) * 1.001 , "{} off at {}", error, ratio);
     }
 

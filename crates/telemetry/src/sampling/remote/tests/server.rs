@@ -80,7 +80,7 @@ impl Fake {
         self.answer.send_replace(Answer::Bytes(answer.into()));
     }
 
-    /// Waits for this many polls more. What was answered to all but the last one is in force then.
+    /// Waits for this many more polls. All answers except the last are in force then.
     pub(super) async fn polled(&self, times: usize) {
         let mut asked = self.asked.subscribe();
         let wanted = asked.borrow().len() + times;
@@ -121,7 +121,7 @@ impl Service<Request<Body>> for Grpc {
     }
 }
 
-/// As a message of gRPC.
+/// A message in a gRPC frame.
 pub(super) fn framed(message: &[u8]) -> Bytes {
     let mut frame = BytesMut::from(&[0][..]);
     frame.put_u32(u32::try_from(message.len()).unwrap());
