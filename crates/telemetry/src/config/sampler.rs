@@ -142,7 +142,7 @@ impl FromStr for Sampler {
     }
 }
 
-/// A name that is not one of the known samplers.
+/// A text that is neither the name of a sampler nor a ratio from 0 to 1.
 #[derive(Debug)]
 pub struct UnknownSampler(String);
 
