@@ -27,8 +27,8 @@ use crate::{layers, log, panic};
 /// it.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    /// `spans` is no list of targets and levels.
-    #[error("telemetry.spans is no list of targets and levels: {0}")]
+    /// `spans` is not a list of targets and levels.
+    #[error("telemetry.spans is not a list of targets and levels: {0}")]
     Spans(#[from] tracing_subscriber::filter::ParseError),
     /// The secret of `keep` is so short that it could be guessed.
     #[error("telemetry.keep.secret is shorter than 32 bytes")]

@@ -54,7 +54,7 @@ pub struct RelayedRequest {
 
 /// An invalid id of a trace or a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no id of a trace or a span")]
+#[error("not a valid id of a trace or a span")]
 pub struct InvalidId;
 
 impl Relay {

@@ -48,7 +48,7 @@ impl Remote {
             match answer.and_then(|response| self.take(response, &mut last)) {
                 Ok(()) => {
                     if std::mem::take(&mut failing) {
-                        tracing::info!("sampling strategies can be had again");
+                        tracing::info!("sampling strategies are available again");
                     }
                 }
                 Err(error) => {
@@ -56,7 +56,7 @@ impl Remote {
                         tracing::warn!(
                             error,
                             endpoint = config.endpoint,
-                            "no sampling strategy can be had, the last one holds"
+                            "no sampling strategy is available, the last one stays in force"
                         );
                     }
                 }
@@ -70,7 +70,7 @@ impl Remote {
         if last.as_ref() == Some(&response) {
             return Ok(());
         }
-        let strategy = Strategy::new(&response, &self.strategy()).map_err(|wrong| format!("nonsense: {wrong}"))?;
+        let strategy = Strategy::new(&response, &self.strategy()).map_err(|wrong| format!("unusable: {wrong}"))?;
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(strategy);
         *last = Some(response);
         Ok(())
@@ -92,7 +92,7 @@ impl Server {
     fn new(config: &JaegerRemote, service: &str, tls: &Tls) -> Self {
         let endpoint = match config.endpoint.parse::<::http::Uri>() {
             Ok(endpoint) if endpoint.scheme().is_some() => endpoint,
-            _ => return Self::None("the endpoint is no URL".to_owned()),
+            _ => return Self::None("the endpoint is not a URL".to_owned()),
         };
         if endpoint.path() != "/" {
             return Http::new(&config.endpoint, service, tls).map_or_else(Self::None, Self::Http);
@@ -115,11 +115,11 @@ impl Server {
             Self::Grpc { sender, request } => {
                 let answer = sender.send(request.clone().into(), sleep(patience)).await;
                 let answer = answer.map_err(|failure| failure.message)?;
-                Response::decode(answer).map_err(|error| format!("nonsense: {error}"))
+                Response::decode(answer).map_err(|error| format!("invalid answer: {error}"))
             }
             Self::Http(http) => {
                 let answer = http.ask().await?;
-                serde_json::from_slice(&answer).map_err(|error| format!("nonsense: {error}"))
+                serde_json::from_slice(&answer).map_err(|error| format!("invalid answer: {error}"))
             }
         }
     }

@@ -95,7 +95,7 @@ impl Verdict {
 impl Probability {
     fn new(ratio: f64) -> Result<Self, &'static str> {
         if !(0.0..=1.0).contains(&ratio) {
-            return Err("a probability in it is none");
+            return Err("a probability is not from 0 to 1");
         }
         Ok(Self { ratio, threshold: Threshold::of_ratio(ratio) })
     }
@@ -157,13 +157,13 @@ impl Limit {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
     fn new(per_second: f64) -> Result<Self, &'static str> {
         if !per_second.is_finite() || per_second < 0.0 {
-            return Err("a rate in it is none");
+            return Err("a rate is invalid");
         }
         if per_second == 0.0 {
             return Ok(Self(None));
         }
         let per_second = per_second.clamp(SLOWEST, FASTEST);
-        let quota = Quota::with_period(Duration::from_secs_f64(1.0 / per_second)).ok_or("a rate in it is none")?;
+        let quota = Quota::with_period(Duration::from_secs_f64(1.0 / per_second)).ok_or("a rate is invalid")?;
         let burst = NonZeroU32::new(per_second as u32).unwrap_or(NonZeroU32::MIN);
         Ok(Self(Some(DefaultDirectRateLimiter::direct(quota.allow_burst(burst)))))
     }
