@@ -17,7 +17,7 @@ pub(crate) enum Format {
     Text(Arc<Text>),
 }
 
-/// A clock that is before 1970 shows its beginning: there is no text for what was before.
+/// The current time, at least the beginning of 1970: an earlier time cannot be formatted.
 fn now() -> SystemTime {
     SystemTime::now().max(UNIX_EPOCH)
 }

@@ -26,7 +26,7 @@ impl Json {
 
     pub(super) fn begin(&self, line: &mut Vec<u8>, time: SystemTime, level: Level, target: &str) {
         line.extend_from_slice(b"{\"timestamp\":\"");
-        // Memory takes every byte.
+        // Writing to memory cannot fail.
         let _ = write!(line, "{}", humantime::format_rfc3339_micros(time));
         line.extend_from_slice(b"\",\"level\":\"");
         line.extend_from_slice(level.as_str().as_bytes());
@@ -84,6 +84,6 @@ fn put(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
 fn hex(line: &mut Vec<u8>, bytes: &[u8]) {
     let end = line.len();
     line.resize(end + 2 * bytes.len(), b'0');
-    // It has just been made as long as that.
+    // The line was extended by exactly this length.
     let _ = hex::encode_to_slice(bytes, &mut line[end..]);
 }

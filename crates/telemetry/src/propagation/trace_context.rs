@@ -84,7 +84,7 @@ impl Traceparent {
     pub(crate) fn of(span: &SpanContext) -> Self {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
         let flags = span.trace_flags() & KNOWN_FLAGS;
-        // Each place is as long as what is written there.
+        // Each slice is exactly as long as the digits written into it.
         let _ = ::hex::encode_to_slice(span.trace_id().to_bytes(), &mut text[3..35]);
         let _ = ::hex::encode_to_slice(span.span_id().to_bytes(), &mut text[36..52]);
         let _ = ::hex::encode_to_slice([flags.to_u8()], &mut text[53..]);
