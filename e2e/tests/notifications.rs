@@ -1,4 +1,4 @@
-//! The nurses are told: once, at the right time, on every channel that works, whatever fails meanwhile.
+//! The nurses are notified once, at the right time and on every working channel, whatever fails in between.
 
 mod backlog;
 mod copies;
@@ -17,7 +17,7 @@ use testkit::stack::{Builder, Service, Stack};
 use testkit::trace::{Kind, Trace};
 use testkit::{contract, poll, sms};
 
-/// A stack whose sweeper is as fast as it can be.
+/// A stack whose sweeper runs as often as possible.
 fn eager() -> Builder {
     Stack::builder()
         .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "0s")
@@ -25,7 +25,7 @@ fn eager() -> Builder {
         .env(Service::NotifySvc, "EPRO_DELIVERY__BACKOFF__CAP", "100ms")
 }
 
-/// How many notifications are in this state, on a channel such as `sms`, or `%` for all.
+/// The number of notifications in this state, on a channel such as `sms`, or `%` for all.
 async fn count(stack: &Stack, channel: &str, state: &str) -> anyhow::Result<usize> {
     let count: i64 =
         sqlx::query_scalar("SELECT count(*) FROM clinical.notification WHERE channel LIKE $1 AND state = $2")
@@ -42,7 +42,7 @@ async fn wait_for_count(stack: &Stack, channel: &str, state: &str, wanted: usize
     Ok(())
 }
 
-/// Attempts recorded so far.
+/// The number of attempts that were recorded so far.
 fn recorded(trace: &Trace) -> usize {
     let recorded = trace.named("epro.data.v1.DataService/RecordDelivery");
     recorded.iter().filter(|span| span.kind == Kind::Server).count()
@@ -128,7 +128,8 @@ async fn a_provider_that_keeps_failing_is_left_alone_until_one_message_gets_thro
     let is_open = |line: &serde_json::Value| line["message"] == "provider is left alone";
     stack.wait_for_log(Service::NotifySvc, DEADLINE, is_open).await?;
     let sent = stack.sms.journal().all().len();
-    // Those of one report that were under way when the third failed, and one every two seconds.
+    // The circuit opens at the third failure. Then there are those of one report that were in flight, and a probe every
+    // two seconds.
     let probes = usize::try_from(down.elapsed().as_secs() / 2)? + 1;
     assert!(sent <= 3 + NURSES_PER_SITE + probes, "{sent} requests");
     assert_eq!(count(&stack, "sms", "pending").await?, REPORTS * NURSES_PER_SITE);
@@ -153,7 +154,7 @@ async fn a_provider_that_is_down_is_tried_again_while_the_other_works_off_a_back
     let mut stack = eager()
         .env(Service::NotifySvc, "EPRO_DELIVERY__CONCURRENCY", "1")
         .env(Service::NotifySvc, "EPRO_BREAKER__FAILURES", "1")
-        // The mails take longer than this.
+        // Shorter than the delivery of the mails takes.
         .env(Service::NotifySvc, "EPRO_BREAKER__OPEN_FOR", "200ms")
         .start()
         .await?;
@@ -228,7 +229,7 @@ async fn a_late_delivery_in_a_young_trace_has_the_shape_of_one() -> anyhow::Resu
     let trace_id = client.submit_new(&token, PATIENT.assignment).await?.expect_status(201)?.trace_id();
     stack.restart(Service::NotifySvc).await?;
     let late = contract::deliver_late(NURSES_PER_SITE);
-    // Each service sends its spans on its own, so that the delivery's may be the last to come.
+    // Services export separately, so the spans of the delivery may arrive last.
     let has_late = |trace: &Trace| {
         let deliver = trace.one("notify-svc", "deliver notification", Kind::Consumer);
         deliver.is_ok_and(|deliver| trace.subtree(deliver).has_shape(&late))

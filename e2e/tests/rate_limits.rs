@@ -1,4 +1,4 @@
-//! Limits that cannot be walked around, and floods that keep nobody else out.
+//! Rate limits cannot be bypassed, and a flood does not lock out other clients.
 
 mod flood;
 
@@ -12,20 +12,20 @@ use testkit::stack::{Builder, Service, Stack};
 
 const WRONG: &str = "975310";
 
-/// Checks that an answer is a 429 and gives its Retry-After, in seconds.
+/// Checks that an answer is a 429. Returns its `Retry-After` in seconds.
 fn wait_of(answer: &Response) -> anyhow::Result<u64> {
     problem(answer, 429, "throttled")?;
     Ok(answer.header("retry-after").unwrap_or_default().parse()?)
 }
 
-/// A gateway with these settings of its own.
+/// A stack whose gateway has these settings.
 fn gateway(settings: &[(&str, &str)]) -> Builder {
     settings
         .iter()
         .fold(Stack::builder(), |builder, (name, value)| builder.env(Service::Gateway, &format!("EPRO_{name}"), *value))
 }
 
-/// Five attempts to log in from one address, and ten from all together.
+/// Five login attempts from one address, and ten from all addresses together.
 const FEW_LOGINS: [(&str, &str); 4] = [
     ("RATE_LIMITS__ADDRESS__LOGINS__PER_MINUTE", "1"),
     ("RATE_LIMITS__ADDRESS__LOGINS__BURST", "5"),
@@ -33,13 +33,13 @@ const FEW_LOGINS: [(&str, &str); 4] = [
     ("RATE_LIMITS__ALL_LOGINS__BURST", "10"),
 ];
 
-/// [`FEW_LOGINS`], and proxies that are to be believed.
+/// [`FEW_LOGINS`] with trusted proxies.
 fn behind_proxies(trusted: &str) -> Builder {
     let proxies = [("PROXIES__HEADER", "x-forwarded-for"), ("PROXIES__TRUSTED", trusted)];
     gateway(&[&FEW_LOGINS[..], &proxies].concat())
 }
 
-/// How many of 40 guesses at as many logins were not throttled, each sent as `headers` say.
+/// Tries 40 logins with these headers. Returns how many attempts were not throttled.
 async fn flood(client: &Client, headers: impl Fn(usize) -> Vec<(&'static str, String)>) -> anyhow::Result<usize> {
     let guesses = (0..40).map(|number| {
         let headers = headers(number);
@@ -54,7 +54,7 @@ async fn flood(client: &Client, headers: impl Fn(usize) -> Vec<(&'static str, St
     Ok(answers.iter().filter(|answer| answer.status != 429).count())
 }
 
-/// Logs in as `headers` say.
+/// Logs in with these headers.
 async fn log_in(client: &Client, headers: &[(&str, &str)]) -> anyhow::Result<Response> {
     let body = json!({"login": PATIENT.login, "pin": PATIENT.pin}).to_string();
     client.raw("POST", "/v1/sessions", &[&[("content-type", "application/json")], headers].concat(), body).await
@@ -89,7 +89,7 @@ async fn nobody_gets_more_by_a_header_that_no_trusted_proxy_has_sent() -> anyhow
 async fn behind_a_trusted_proxy_each_client_is_counted_by_its_own_address() -> anyhow::Result<()> {
     let stack = behind_proxies("127.0.0.1, 10.0.0.0/8").start().await?;
     let client = stack.client();
-    // What the client itself had sent stands before the proxies' entries.
+    // The first entry is what the client itself sent. The others are from the proxies.
     let flooded =
         flood(&client, |number| vec![("x-forwarded-for", format!("192.0.2.{number}, 198.51.100.1, 10.0.0.9"))]);
     assert_eq!(flooded.await?, 5);
@@ -113,7 +113,7 @@ async fn a_refresh_gives_a_session_no_new_budget() -> anyhow::Result<()> {
     let tokens = sessions.iter().flat_map(|session| [&session.access; 10]);
     let answers = try_join_all(tokens.map(|token| client.get("/v1/me/assignments", Some(token)))).await?;
     let answered = answers.iter().filter(|answer| answer.status == 200).count();
-    // Some more than the burst, if that took some seconds.
+    // A few more than the burst, if it took a few seconds.
     assert!((5..20).contains(&answered), "{answered} of 60");
     stack.stop().await?;
     Ok(())
@@ -201,7 +201,7 @@ async fn a_token_whose_session_has_ended_is_counted_by_its_address_again() -> an
     sqlx::query("UPDATE identity.session SET revoked_at = now() WHERE revoked_at IS NULL")
         .execute(&mut stack.database.connect().await?)
         .await?;
-    // Two of the address's four are left; the revoked one is found out by the first request with it.
+    // Two of the address's four attempts are left. The first request with the revoked token uses one.
     let mut answers = vec![ask(&revoked).await?];
     for token in [&revoked, &logged_out, &revoked, &logged_out] {
         answers.push(ask(token).await?);

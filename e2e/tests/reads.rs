@@ -39,7 +39,7 @@ async fn a_report_is_seen_by_its_patient_and_the_nurses_of_its_site_alone() -> a
     Ok(())
 }
 
-/// The study as one nurse sees it: her only site.
+/// The only site of the study that this nurse sees.
 async fn site(client: &Client, nurse: &Token) -> anyhow::Result<Value> {
     let study = seen(client, nurse, &format!("/v1/studies/{STUDY}")).await?;
     assert_eq!((&study["study_id"], &study["code"]), (&json!(STUDY), &json!("DEMO-1")));
@@ -158,7 +158,7 @@ async fn compliance_is_the_share_of_closed_windows_with_a_report() -> anyhow::Re
         body["captured_at"] = json!(setup::text(window.opens_at));
         let id =
             client.submit(&patient, &Uuid::new_v4().to_string(), &body).await?.expect_status(201)?.text("report_id")?;
-        // A revision more is no answer more.
+        // Another revision does not count as another report.
         client.amend(&patient, &id, "\"1\"", &amendment()).await?.expect_status(201)?;
     }
     let after = site(&client, &nurse).await?;

@@ -1,4 +1,4 @@
-//! A report is stored once, told once, and never lost.
+//! A report is stored once, notified once, and never lost.
 
 mod idempotency;
 
@@ -13,7 +13,7 @@ use testkit::contract;
 use testkit::stack::Stack;
 use uuid::Uuid;
 
-/// What one delivered submission leaves behind.
+/// The rows of one delivered submission.
 const ONE: Rows = Rows { reports: 1, keys: 1, audit_events: 1, notifications: 4, delivered: 4, attempts: 4 };
 
 #[tokio::test]

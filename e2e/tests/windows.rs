@@ -15,7 +15,7 @@ use uuid::Uuid;
 mod moves;
 mod plan;
 
-/// Submits a report of the diary as captured at a time.
+/// Submits a diary with this time of capture.
 async fn capture(client: &Client, token: &Token, assignment_id: Uuid, captured_at: &str) -> anyhow::Result<Response> {
     let mut body = report(assignment_id);
     body["captured_at"] = json!(captured_at);
@@ -27,7 +27,7 @@ async fn a_window_is_half_open() -> anyhow::Result<()> {
     let stack = Stack::start().await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
-    // Two that touch: the end of the one is the beginning of the other.
+    // Two adjacent windows: the end of the first is the start of the second.
     let windows = [Window::minutes(-60, -30, 60), Window::minutes(-30, 30, 60)];
     let assignment_id = setup::schedule(&stack, PATIENT.assignment, &windows).await?;
     let at_opening = capture(&client, &token, assignment_id, &text(windows[1].opens_at)).await?.expect_status(201)?;
@@ -35,7 +35,7 @@ async fn a_window_is_half_open() -> anyhow::Result<()> {
     let last = windows[0].closes_at - TimeDelta::milliseconds(1);
     capture(&client, &token, assignment_id, &text(last)).await?.expect_status(201)?;
 
-    // Each has its report now.
+    // Each window has its report now.
     for window in windows {
         let inside = window.opens_at + TimeDelta::minutes(1);
         let refused = capture(&client, &token, assignment_id, &text(inside)).await?;
@@ -68,11 +68,11 @@ async fn what_was_captured_in_time_is_kept_however_late_it_comes() -> anyhow::Re
     assert_eq!(held.text("disposition")?, "held");
     assert_eq!(held.json()["trace_id"].as_str(), held.trace_id().as_deref());
     assert!(held.header("location").is_some());
-    // The retry gets the same answer, not that of a used window.
+    // A retry gets the first answer again, and not the error for a used window.
     let again = client.submit(&patient, "late", &late).await?.expect_status(202)?;
     assert_eq!((again.text("report_id")?, again.text("disposition")?), (held.text("report_id")?, "held".to_owned()));
 
-    // After the window, before its reports are late.
+    // Arrives after the window has closed, but before its reports count as late.
     let in_time = capture(&client, &patient, assignment_id, &text(windows[1].opens_at)).await?.expect_status(201)?;
     let path = |answer: &Response| answer.header("location").unwrap_or_default().to_owned();
     let kept = seen(&client, &nurse, &path(&held)).await?;
@@ -177,7 +177,7 @@ async fn a_patients_assignments_show_what_can_be_filled_in_now() -> anyhow::Resu
     let ids: BTreeSet<_> = assignments.iter().map(|assignment| assignment["assignment_id"].to_string()).collect();
     assert_eq!((ids.len(), assignments.len()), (7, 7));
 
-    // A window with a report says which.
+    // A window with a report has the report's id.
     let diary = setup::schedule(&stack, PATIENT.assignment, &[Window::open()]).await?;
     let report_id = client.submit_new(&token, diary).await?.expect_status(201)?.text("report_id")?;
     let assignments = seen(&client, &token, "/v1/me/assignments").await?["assignments"].clone();

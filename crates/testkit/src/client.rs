@@ -1,4 +1,4 @@
-//! The API as a phone uses it.
+//! A client of the API that behaves like a phone.
 
 mod response;
 
@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-/// Longer than any deadline of the services, so that theirs is what a test sees.
+/// Longer than any deadline of the services, so that tests see the services' timeouts.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An access token.
@@ -38,15 +38,15 @@ impl Client {
         Self { base_url: base_url.into(), http: plain_http() }
     }
 
-    /// A client with another address of the loopback network than 127.0.0.1, such as 127.0.0.2.
+    /// A client with this address in the loopback network, such as 127.0.0.2.
     ///
     /// # Errors
-    /// When an HTTP client cannot be made.
+    /// When the HTTP client cannot be built.
     pub fn from_address(base_url: impl Into<String>, address: IpAddr) -> anyhow::Result<Self> {
         Ok(Self { base_url: base_url.into(), http: http_builder().local_address(address).build()? })
     }
 
-    /// A client that trusts one certificate authority, or self-signed certificate, and no other.
+    /// A client that only trusts this certificate authority or self-signed certificate.
     ///
     /// # Errors
     /// When `certificate` is not PEM.
@@ -77,7 +77,7 @@ impl Client {
     /// Exchanges a refresh token for new tokens; see [`Session::of`].
     ///
     /// # Errors
-    /// When no answer arrives. A refusal is an answer.
+    /// When no answer arrives. An error status is an answer.
     pub async fn refresh(&self, refresh_token: &str) -> anyhow::Result<Response> {
         self.post("/v1/sessions/refresh", &json!({"refresh_token": refresh_token})).await
     }
@@ -85,7 +85,7 @@ impl Client {
     /// Ends the token's session.
     ///
     /// # Errors
-    /// When no answer arrives. A refusal is an answer.
+    /// When no answer arrives. An error status is an answer.
     pub async fn log_out(&self, token: &Token) -> anyhow::Result<Response> {
         receive(self.request(Method::DELETE, "/v1/sessions/current").bearer_auth(&token.0)).await
     }
@@ -93,7 +93,7 @@ impl Client {
     /// Chooses a PIN with an activation code.
     ///
     /// # Errors
-    /// When no answer arrives. A refusal is an answer.
+    /// When no answer arrives. An error status is an answer.
     pub async fn activate(&self, activation_code: &str, pin: &str) -> anyhow::Result<Response> {
         self.post("/v1/activations", &json!({"activation_code": activation_code, "pin": pin})).await
     }
@@ -101,7 +101,7 @@ impl Client {
     /// Unlocks a patient's login, as a nurse.
     ///
     /// # Errors
-    /// When no answer arrives. A refusal is an answer.
+    /// When no answer arrives. An error status is an answer.
     pub async fn free_login(&self, nurse: &Token, site_id: Uuid, person_id: Uuid) -> anyhow::Result<Response> {
         let path = format!("/v1/sites/{site_id}/patients/{person_id}/lockout");
         receive(self.request(Method::DELETE, &path).bearer_auth(&nurse.0)).await
@@ -110,16 +110,16 @@ impl Client {
     /// Submits a report; see [`report`] for a valid one.
     ///
     /// # Errors
-    /// When no answer arrives. A refusal is an answer.
+    /// When no answer arrives. An error status is an answer.
     pub async fn submit(&self, token: &Token, idempotency_key: &str, report: &Value) -> anyhow::Result<Response> {
         let request = self.request(Method::POST, "/v1/reports").bearer_auth(&token.0);
         receive(request.header("Idempotency-Key", idempotency_key).json(report)).await
     }
 
-    /// Submits a valid report of one assignment under a key of its own.
+    /// Submits a valid report of an assignment with a new idempotency key.
     ///
     /// # Errors
-    /// When no answer arrives. A refusal is an answer.
+    /// When no answer arrives. An error status is an answer.
     pub async fn submit_new(&self, token: &Token, assignment_id: Uuid) -> anyhow::Result<Response> {
         self.submit(token, &Uuid::new_v4().to_string(), &report(assignment_id)).await
     }
@@ -135,7 +135,7 @@ impl Client {
         .await
     }
 
-    /// Gets what somebody reads who wants these languages.
+    /// Sends a GET with this `Accept-Language`.
     ///
     /// # Errors
     /// When no answer arrives.
@@ -144,7 +144,7 @@ impl Client {
         receive(request.header("Accept-Language", languages)).await
     }
 
-    /// Posts JSON without credentials.
+    /// Posts JSON without a token.
     ///
     /// # Errors
     /// When no answer arrives.
@@ -152,7 +152,7 @@ impl Client {
         receive(self.request(Method::POST, path).json(body)).await
     }
 
-    /// Posts JSON as somebody.
+    /// Posts JSON with a token.
     ///
     /// # Errors
     /// When no answer arrives.
@@ -160,10 +160,10 @@ impl Client {
         receive(self.request(Method::POST, path).bearer_auth(&token.0).json(body)).await
     }
 
-    /// Replaces a report's revision, if the report has this tag, such as `"1"` with its quotes, under a key of its own.
+    /// Amends a report if it has this tag, such as `"1"` with its quotes, with a new idempotency key.
     ///
     /// # Errors
-    /// When no answer arrives. A refusal is an answer.
+    /// When no answer arrives. An error status is an answer.
     pub async fn amend(
         &self,
         token: &Token,
@@ -174,10 +174,10 @@ impl Client {
         self.amend_under(token, &Uuid::new_v4().to_string(), report_id, if_match, amendment).await
     }
 
-    /// As [`amend`](Self::amend), under this key.
+    /// As [`amend`](Self::amend), with this idempotency key.
     ///
     /// # Errors
-    /// When no answer arrives. A refusal is an answer.
+    /// When no answer arrives. An error status is an answer.
     pub async fn amend_under(
         &self,
         token: &Token,
@@ -191,18 +191,18 @@ impl Client {
         receive(request.header("If-Match", if_match).json(amendment)).await
     }
 
-    /// Gives a nurse's verdict on a report, under a key of its own.
+    /// Reviews a report as a nurse, with a new idempotency key.
     ///
     /// # Errors
-    /// When no answer arrives. A refusal is an answer.
+    /// When no answer arrives. An error status is an answer.
     pub async fn review(&self, token: &Token, report_id: &str, outcome: &str) -> anyhow::Result<Response> {
         self.review_under(token, &Uuid::new_v4().to_string(), report_id, outcome).await
     }
 
-    /// As [`review`](Self::review), under this key.
+    /// As [`review`](Self::review), with this idempotency key.
     ///
     /// # Errors
-    /// When no answer arrives. A refusal is an answer.
+    /// When no answer arrives. An error status is an answer.
     pub async fn review_under(
         &self,
         token: &Token,
@@ -214,10 +214,10 @@ impl Client {
         receive(request.header("Idempotency-Key", idempotency_key).json(&json!({"outcome": outcome}))).await
     }
 
-    /// Sends exactly these headers and bytes, for input that no phone would send.
+    /// Sends exactly these headers and bytes, for input that a phone would not send.
     ///
     /// # Errors
-    /// When the method or a header cannot be put on the wire, or no answer arrives.
+    /// When the method or a header cannot be sent, or no answer arrives.
     pub async fn raw(
         &self,
         method: &str,
@@ -232,15 +232,15 @@ impl Client {
         receive(self.request(method.parse()?, path).headers(map).body(body.into())).await
     }
 
-    /// Sends exactly these bytes on a connection of their own, for requests that no HTTP client would
-    /// make. They have to ask for `Connection: close`, unless they make the server close it anyway.
+    /// Sends exactly these bytes on a new connection, for requests that an HTTP client would not make. They must
+    /// contain `Connection: close`, unless the server closes the connection anyway.
     ///
     /// # Errors
-    /// When the connection fails, or what comes is no whole answer with a length.
+    /// When the connection fails, or the answer is not complete or has no length.
     pub async fn wire(&self, request: &[u8]) -> anyhow::Result<Response> {
         let address = self.base_url.strip_prefix("http://").context("the wire is plain HTTP")?;
         let mut connection = TcpStream::connect(address).await?;
-        // The server may have answered and hung up before it read everything.
+        // The server may answer and close the connection before it has read everything.
         let _ = connection.write_all(request).await;
         let mut answer = Vec::new();
         let read = timeout(TIMEOUT, connection.read_to_end(&mut answer)).await.context("the answer does not end")?;
@@ -252,7 +252,7 @@ impl Client {
     }
 }
 
-/// A valid report of the demo's diary for one assignment, captured just now.
+/// A valid report of the demo's diary for an assignment, captured just now.
 pub fn report(assignment_id: Uuid) -> Value {
     json!({
         "assignment_id": assignment_id,
@@ -262,15 +262,15 @@ pub fn report(assignment_id: Uuid) -> Value {
     })
 }
 
-/// An HTTP client for the loopback interface: no proxy, no redirect followed, a deadline.
+/// An HTTP client for the loopback interface: without a proxy and without redirects, but with a timeout.
 pub fn plain_http() -> reqwest::Client {
-    // Fails only when TLS cannot be set up.
+    // This fails only when TLS cannot be set up.
     http_builder().build().unwrap_or_default()
 }
 
 fn http_builder() -> reqwest::ClientBuilder {
-    // reqwest comes with TLS but without cryptography where the archive of Postgres is fetched with it,
-    // and refuses to make a client then. An earlier choice of the process stands.
+    // The downloader of Postgres turns on reqwest's TLS without a cryptography provider, and without one no client can
+    // be built. A provider that is installed already stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT)
 }

@@ -1,4 +1,4 @@
-//! The compose stack, under a project name and on ports of its own.
+//! The compose stack with its own project name and ports.
 
 mod command;
 
@@ -15,37 +15,37 @@ use crate::poll;
 pub use command::free_range;
 use command::{docker, free_ports, parse, repository, run};
 
-/// For a build from scratch on a small machine with a slow network.
+/// Enough for a build from scratch on a small machine with a slow network.
 const BUILD: Duration = Duration::from_mins(30);
-/// For containers to become healthy once they exist.
+/// The most time for created containers to become healthy.
 const START: Duration = Duration::from_mins(3);
-/// For anything else; more than every container's grace period.
+/// The most time for other commands: longer than every container's grace period.
 const SHORT: Duration = Duration::from_mins(2);
 
 const ERASE_LINE: &str = "\u{1b}[2K";
 
-/// The stack under test. Nothing is started by making one.
+/// The stack under test. Making this value starts nothing.
 #[derive(Debug)]
 pub struct Compose {
     project: &'static str,
-    /// Where services publish what, as base URLs.
+    /// The base URLs of the published ports.
     pub gateway: String,
     pub jaeger: String,
     pub mailpit: String,
     pub sms_provider: String,
-    /// Files above `docker-compose.yml`.
+    /// Compose files in addition to `docker-compose.yml`.
     overlays: Vec<PathBuf>,
-    /// Each variable that names a port, and the port.
+    /// The variables for ports, with their values.
     ports: Vec<(&'static str, u16)>,
     /// Other variables of the compose files.
     variables: Vec<(&'static str, String)>,
-    /// Variables that services have been given besides, by service.
+    /// Additional environment variables, by service.
     environment: BTreeMap<String, BTreeMap<String, String>>,
-    /// Has the overlay with them.
+    /// The folder of the overlay with these variables.
     folder: tempfile::TempDir,
 }
 
-/// A container of ours, running or not.
+/// A container of the project, running or stopped.
 #[derive(Debug)]
 pub struct Container {
     pub service: String,
@@ -83,7 +83,7 @@ impl Compose {
         })
     }
 
-    /// With a file above `docker-compose.yml`, and free ports for its variables; gives the ports.
+    /// Adds a compose file, and free ports for its variables. Returns the ports.
     ///
     /// # Errors
     /// When no port is free.
@@ -115,7 +115,7 @@ impl Compose {
         self.show(&["up", "--wait"], START).await.context("start the stack")
     }
 
-    /// Stops services in their own time and leaves their containers.
+    /// Stops services gracefully and keeps their containers.
     ///
     /// # Errors
     /// When they do not stop.
@@ -123,15 +123,15 @@ impl Compose {
         self.show(&[&["stop"], services].concat(), SHORT).await
     }
 
-    /// Does something to a service's container: `kill`, `pause` or `unpause`.
+    /// Runs `kill`, `pause` or `unpause` on a service's container.
     ///
     /// # Errors
-    /// When that cannot be done.
+    /// When that is not possible.
     pub async fn control(&self, verb: &str, service: &str) -> anyhow::Result<()> {
         run(self.compose(&[verb, service])?, SHORT).await.map(drop)
     }
 
-    /// Starts a service that does not run, or one whose variables have changed, and waits until it is ready.
+    /// Starts a service that is stopped, or whose variables have changed, and waits until it is ready.
     ///
     /// # Errors
     /// When it does not become ready.
@@ -139,7 +139,7 @@ impl Compose {
         run(self.compose(&["up", "--no-deps", "--wait", service])?, START).await.map(drop)
     }
 
-    /// Gives a service another value of a variable, or takes it away, and starts it anew.
+    /// Sets or removes an environment variable of a service, and restarts the service.
     ///
     /// # Errors
     /// When it does not become ready.
@@ -152,7 +152,7 @@ impl Compose {
         self.start_again(service).await
     }
 
-    /// Removes containers, network, volumes and images. The build's cache stays.
+    /// Removes containers, network, volumes and images. Keeps the build cache.
     ///
     /// # Errors
     /// When something cannot be removed.
@@ -160,7 +160,7 @@ impl Compose {
         self.show(&["down", "--volumes", "--remove-orphans", "--rmi", "local"], SHORT).await.context("remove the stack")
     }
 
-    /// Runs a command in a service's container; gives what it said.
+    /// Runs a command in a service's container. Returns its output.
     ///
     /// # Errors
     /// When it does not exit with 0.
@@ -168,7 +168,7 @@ impl Compose {
         run(self.exec_command(service, command)?, SHORT).await
     }
 
-    /// A command that runs another one in a service's container, with its standard streams, for as long as it is wanted.
+    /// A command that runs another one in a service's container and connects its standard streams.
     ///
     /// # Errors
     /// When the overlay cannot be written.
@@ -176,20 +176,20 @@ impl Compose {
         self.compose(&[&["exec", "-T", service], command].concat())
     }
 
-    /// The log lines of these services, of all when none is named.
+    /// The log lines of these services, or of all if the list is empty.
     ///
     /// # Errors
-    /// When Docker cannot say.
+    /// When Docker fails.
     pub async fn logs(&self, services: &[&str]) -> anyhow::Result<String> {
         let text = run(self.compose(&[&["logs", "--no-color", "--no-log-prefix"], services].concat())?, SHORT).await?;
-        // Some releases of Compose start every line with it, terminal or not.
+        // Some releases of Compose begin every line with this, even without a terminal.
         Ok(text.replace(ERASE_LINE, ""))
     }
 
     /// All containers of the project.
     ///
     /// # Errors
-    /// When Docker cannot say.
+    /// When Docker fails.
     pub async fn containers(&self) -> anyhow::Result<Vec<Container>> {
         const FORMAT: &str = r#"{{index .Config.Labels "com.docker.compose.service"}} {{.State.Status}} {{.State.ExitCode}} {{.RestartCount}} {{.Image}}"#;
         let ids = run(self.compose(&["ps", "--all", "--quiet"])?, SHORT).await?;
@@ -201,16 +201,16 @@ impl Compose {
     /// The ids of a service's containers.
     ///
     /// # Errors
-    /// When Docker cannot say.
+    /// When Docker fails.
     pub async fn copies(&self, service: &str) -> anyhow::Result<Vec<String>> {
         let ids = run(self.compose(&["ps", "--quiet", service])?, SHORT).await?;
         Ok(ids.split_whitespace().map(str::to_owned).collect())
     }
 
-    /// Stops one container in its own time, starts it again and waits until it is ready.
+    /// Stops one container gracefully, starts it again and waits until it is ready.
     ///
     /// # Errors
-    /// When it does not end well, does not start or is not ready in time.
+    /// When it does not exit with 0, does not start or is not ready in time.
     pub async fn roll(&self, id: &str) -> anyhow::Result<()> {
         run(docker(&["stop", id]), SHORT).await?;
         let code = run(docker(&["inspect", "--format", "{{.State.ExitCode}}", id]), SHORT).await?;
@@ -222,30 +222,30 @@ impl Compose {
         Ok(())
     }
 
-    /// Bytes that a container's image has, unpacked.
+    /// The unpacked size of a container's image, in bytes.
     ///
     /// # Errors
-    /// When Docker cannot say.
+    /// When Docker fails.
     pub async fn image_size(&self, container: &Container) -> anyhow::Result<u64> {
         let inspect = docker(&["image", "inspect", "--format", "{{.Size}}", &container.image]);
         run(inspect, SHORT).await?.trim().parse().context("read an image's size")
     }
 
-    /// Prints what runs and the last log lines.
+    /// Prints the state of the containers and the last log lines.
     pub async fn show_state(&self) {
         for arguments in [["ps", "--all"].as_slice(), &["logs", "--no-color", "--tail", "20"]] {
-            // There is an error already, which this one must not hide.
+            // This error must not hide the one that is being reported.
             let _ = self.show(arguments, SHORT).await;
         }
     }
 
-    /// How to look at the stack when it is kept.
+    /// Tells how to inspect a stack that is kept.
     pub fn hint(&self) -> String {
         let ports: Vec<String> = self.ports.iter().map(|(name, port)| format!("{name}={port}")).collect();
         format!("{} docker compose --project-name {} ps", ports.join(" "), self.project)
     }
 
-    /// Runs a command whose output is for the reader.
+    /// Runs a command and shows its output.
     async fn show(&self, arguments: &[&str], deadline: Duration) -> anyhow::Result<()> {
         let mut command = self.compose(arguments)?;
         let status = timeout(deadline, command.status()).await;
@@ -266,12 +266,12 @@ impl Compose {
         command.current_dir(repository());
         command.envs(self.ports.iter().map(|(name, port)| (name, port.to_string())));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        // A sampler of the user's own would lose the traces that are to be judged.
+        // The user's own sampler could drop traces that are needed here.
         command.env("EPRO_TELEMETRY__SAMPLER", "1.0");
         Ok(command)
     }
 
-    /// An overlay with the variables that services have been given. JSON is YAML.
+    /// Writes an overlay with the additional variables. JSON is valid YAML.
     fn write_environment(&self) -> anyhow::Result<PathBuf> {
         let file = self.folder.path().join("environment.yml");
         let services: BTreeMap<_, _> =

@@ -1,4 +1,4 @@
-//! The trace contract: the tree of one submission, and what every span must say.
+//! The trace contract: the tree of one submission, and the required attributes of every span.
 
 mod attributes;
 mod conventions;
@@ -12,7 +12,7 @@ const EPRO: &str = "epro-svc";
 const DATA: &str = "data-svc";
 const NOTIFY: &str = "notify-svc";
 
-/// The whole trace of one `POST /v1/reports`, delivery to `nurses` nurses of the site included.
+/// The complete trace of one `POST /v1/reports`, including the delivery to `nurses` nurses of the site.
 pub fn submit_report(nurses: usize) -> Shape {
     span(GATEWAY, "POST /v1/reports", Kind::Server).child(authenticate()).child(call(
         GATEWAY,
@@ -32,7 +32,7 @@ const GET_ASSIGNMENT: &str = "SELECT clinical.assignment clinical.enrolment clin
                               clinical.questionnaire_version clinical.fill_window clinical.idempotency clinical.report \
                               SELECT clinical.report SELECT clinical.fill_window";
 
-/// One stored report, in one transaction.
+/// Stores a report in one transaction.
 fn save_report() -> Shape {
     let statement = |summary| span(DATA, summary, Kind::Client);
     call(EPRO, DATA, "epro.data.v1.DataService/SaveReport", |server| {
@@ -55,10 +55,10 @@ fn save_report() -> Shape {
     })
 }
 
-/// One statement stores the attempt and moves its notification on.
+/// One statement stores the attempt and updates the state of its notification.
 const RECORD_DELIVERY: [&str; 1] = ["INSERT clinical.delivery_attempt UPDATE clinical.notification"];
 
-/// The gateway asking who the caller is.
+/// The gateway authenticates the caller.
 pub fn authenticate() -> Shape {
     call(GATEWAY, USER, "epro.user.v1.UserService/Authenticate", |server| {
         server.children(database(USER, &["SELECT identity.session identity.person identity.site_membership SELECT identity.site_membership identity.person"]))
@@ -69,7 +69,7 @@ fn notify(nurses: usize) -> Shape {
     call(EPRO, NOTIFY, "epro.notify.v1.NotifyService/Notify", |server| server.child(deliver_notification(nurses)))
 }
 
-/// The first delivery of one report's notifications: a message by each channel to each nurse.
+/// The first delivery of a report's notifications: a message on each channel to each nurse.
 pub fn deliver_notification(nurses: usize) -> Shape {
     deliver_late(nurses).child(data_call(
         NOTIFY,
@@ -78,8 +78,8 @@ pub fn deliver_notification(nurses: usize) -> Shape {
     ))
 }
 
-/// A delivery of what no hint has reached, or of a later attempt. It was claimed before, with others, in a
-/// question that belongs to no trace.
+/// A delivery by the sweep: its hint was lost, or it is a later attempt. The sweep claims notifications in batches, and
+/// that call is not part of this trace.
 pub fn deliver_late(nurses: usize) -> Shape {
     let channel = |name, request| span(NOTIFY, name, Kind::Internal).child(span(NOTIFY, request, Kind::Client));
     span(NOTIFY, "deliver notification", Kind::Consumer)
@@ -166,7 +166,7 @@ mod tests {
             all[0].attributes.insert("http.response.status_code".to_owned(), json!(201));
             let judge = |all: Vec<Span>| verify(&[Trace::new(all)], Margins::default(), Some(&expectation));
             assert_eq!(judge(all.clone()).violations(Rule::Expectation).count(), 0, "{}", judge(all));
-            // The last is a statement of an attempt that is recorded.
+            // The last one is a statement that records an attempt.
             all.pop();
             assert_eq!(judge(all).violations(Rule::Expectation).count(), 1);
         }

@@ -92,7 +92,7 @@ impl Client {
     /// Creates a response, with these additional headers.
     ///
     /// # Errors
-    /// When no answer arrives. A refusal is an answer.
+    /// When no answer arrives. An error status is an answer.
     pub async fn create_response(
         &self,
         token: &Token,

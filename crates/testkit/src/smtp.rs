@@ -1,4 +1,4 @@
-//! A mail server that delivers nothing, with a journal.
+//! A test double of a mail server. It delivers nothing and keeps a journal.
 
 mod envelope;
 
@@ -18,10 +18,10 @@ use crate::script::Script;
 use crate::server_task::{ANY_PORT, ServerTask, Stopped};
 use envelope::{DISCONNECT, Envelope};
 
-/// Bytes one connection may send.
+/// The most bytes that one connection may send.
 const MAX_CONVERSATION: u64 = 16 * 1024 * 1024;
 
-/// One mail whose text was received, accepted or not.
+/// One mail whose text was received, accepted or refused.
 #[derive(Debug, Clone)]
 pub struct Mail {
     pub from: String,
@@ -61,16 +61,16 @@ impl Mail {
     }
 }
 
-/// What the sink does with a mail.
+/// How the sink handles a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
     /// 250 after the text.
     Accept,
     /// 250, but this long after the text.
     AcceptAfter(Duration),
-    /// 451 after the text: worth another try.
+    /// 451 after the text: a temporary failure.
     FailForNow,
-    /// 550 for the recipient: hopeless.
+    /// 550 for the recipient: a permanent failure.
     RefuseRecipient,
     /// Closes the connection instead of answering the recipient's command.
     Disconnect,
@@ -114,19 +114,19 @@ impl Sink {
         Ok(())
     }
 
-    /// Closes the port and every connection: the mail server is down. The journal stays.
+    /// Closes the port and all connections, as if the mail server were down. The journal stays.
     pub async fn stop(&mut self) {
         if let Some(server) = self.server.take() {
             server.stop().await;
         }
     }
 
-    /// The server's URL, as `EPRO_SMTP__URL` wants it.
+    /// The server's URL, for `EPRO_SMTP__URL`.
     pub fn url(&self) -> String {
         format!("smtp://{}", self.address)
     }
 
-    /// Every mail whose text arrived, the refused ones too.
+    /// All mails whose text arrived, including the refused ones.
     pub fn journal(&self) -> &Journal<Mail> {
         &self.shared.journal
     }
@@ -138,17 +138,17 @@ impl Sink {
         mails
     }
 
-    /// From now on, behaves like this.
+    /// Sets the behaviour from now on.
     pub fn respond_with(&self, behaviour: Behaviour) {
         self.shared.script.always(behaviour);
     }
 
-    /// Behaves like this for as many recipients as there are items, then as usual.
+    /// Uses each of these behaviours for one recipient, then the usual one again.
     pub fn respond_next(&self, behaviours: impl IntoIterator<Item = Behaviour>) {
         self.shared.script.next(behaviours);
     }
 
-    /// Behaves like this for one recipient.
+    /// Sets the behaviour for one recipient.
     pub fn respond_to(&self, recipient: &str, behaviour: Behaviour) {
         self.shared.script.recipient(recipient, behaviour);
     }

@@ -1,23 +1,23 @@
-//! A trace for people: one line a span.
+//! A trace as text with one line for each span.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use crate::{Span, Status, Tree};
 
-/// The longest name with its place in the tree, in characters: that of a statement has all its tables.
+/// The most characters of a name with its indentation. A statement's name lists all its tables.
 const LONGEST: usize = 76;
 
-/// The columns service, span (indented as a tree), kind, start, duration and status.
+/// A table with the columns service, span (indented as a tree), kind, start, duration and status.
 ///
-/// Start counts from the first span's start. Spans without their parent come after the roots, marked as such. `remark` says
-/// something about one span.
+/// The start is relative to the start of the first span. Spans whose parent is missing come after the roots, with a
+/// mark. `remark` adds a text to one span.
 pub(crate) fn render(spans: &[Span], remark: Option<(&str, &str)>) -> String {
     let mut rows = vec![["SERVICE", "SPAN", "KIND", "START", "DURATION", "STATUS"].map(ToOwned::to_owned)];
     let origin = spans.first().map_or(0, |span| span.start);
     let tree = Tree::new(spans);
     for top in tree.tops() {
-        // Of each span on the way down, whether it is the last of its siblings.
+        // For each span on the way down, whether it is the last of its siblings.
         let mut lasts: Vec<bool> = Vec::new();
         for at in tree.below(*top) {
             let depth = tree.depth(at);
@@ -43,7 +43,7 @@ fn line(span: &Span, lasts: &[bool]) -> String {
         let mark = if span.parent_span_id.is_some() { "(parent missing) " } else { "" };
         return format!("{mark}{}", span.name);
     };
-    // What is indented further than a line is long is not seen.
+    // Indentation beyond this would not be visible.
     let above = above.iter().take(LONGEST / 4).map(|last| if *last { "    " } else { "│   " });
     above.chain([if *last { "└── " } else { "├── " }, &span.name]).collect()
 }

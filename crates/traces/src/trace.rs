@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::{Kind, Shape, Span, Tree, diff, render, span};
 
-/// How deep a shape goes; nothing that anybody expects is deeper.
+/// The greatest depth of a shape. No test expects a deeper one.
 const DEEPEST: usize = 200;
 
 /// The spans of one trace, by start time.
@@ -14,7 +14,7 @@ pub struct Trace {
     pub spans: Vec<Span>,
 }
 
-/// A trace is not what it was expected to be; the text shows it.
+/// A trace differs from the expected one. The text shows the difference.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub struct Mismatch(String);
@@ -26,7 +26,8 @@ impl Trace {
         let mut seen = BTreeSet::new();
         spans.retain(|span| seen.insert(span.span_id.clone()));
         for span in &mut spans {
-            // Its parent is a stranger's span, of which only the link is sure: if it was never told, the trace begins here.
+            // The parent is untrusted and may not exist; only the link is certain. If it was not received, the trace
+            // begins here.
             if span.is_adopted() && span.parent_span_id.as_ref().is_some_and(|parent| !seen.contains(parent)) {
                 span.parent_span_id = None;
             }
@@ -34,7 +35,7 @@ impl Trace {
         Self { spans }
     }
 
-    /// Spans of any traces, each with its own, by trace id.
+    /// Groups spans of any traces by trace id.
     pub fn group(spans: Vec<Span>) -> Vec<Self> {
         let mut traces: BTreeMap<String, Vec<Span>> = BTreeMap::new();
         for span in spans {
@@ -47,7 +48,7 @@ impl Trace {
         self.spans.is_empty()
     }
 
-    /// The trace's id; empty where there is no span.
+    /// The trace's id; empty without spans.
     pub fn id(&self) -> &str {
         self.spans.first().map_or("", |span| &span.trace_id)
     }
@@ -64,12 +65,12 @@ impl Trace {
         self.spans.iter().filter(is_orphan).collect()
     }
 
-    /// Children of a span, by start time. Who asks for those of many spans makes a [`Tree`].
+    /// Children of a span, by start time. To get those of many spans, make a [`Tree`].
     pub fn children(&self, span_id: &str) -> Vec<&Span> {
         self.spans.iter().filter(|span| span.parent_span_id.as_deref() == Some(span_id)).collect()
     }
 
-    /// A span with all that is below it.
+    /// A span with all its descendants.
     #[must_use]
     pub fn subtree(&self, top: &Span) -> Self {
         let tree = Tree::new(&self.spans);
@@ -100,9 +101,8 @@ impl Trace {
         self.spans.iter().filter(|span| span.status.is_error()).collect()
     }
 
-    /// The trees of the trace: one for each root and each orphan. A request that continues a caller's
-    /// own trace is such an orphan's tree, for the caller's span is not among ours. What is more than 200 levels deep is
-    /// left off.
+    /// The trees of the trace, one for each root and each orphan. A request that continues a caller's trace is such an
+    /// orphan, because the caller's span is not here. Levels beyond 200 are left out.
     pub fn shape(&self) -> Vec<Shape> {
         let tree = Tree::new(&self.spans);
         tree.tops().iter().map(|top| self.shape_of(&tree, *top)).collect()

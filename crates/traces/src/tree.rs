@@ -1,13 +1,13 @@
-//! Who is below whom, worked out once for all spans.
+//! Parents and children, computed once for all spans.
 
 use std::collections::HashMap;
 
 use crate::Span;
 
-/// The trees of a trace, by the positions of its spans.
+/// The trees of a trace. Spans are referred to by position.
 ///
-/// Every span is in exactly one tree. A tree begins with a root, with a span whose parent is not there, or, where
-/// parents form a ring, with the earliest span of the ring. Made in time that grows as the number of spans.
+/// Every span is in exactly one tree. The top of a tree is a root, a span whose parent is missing, or, if parents form
+/// a cycle, the earliest span of the cycle. Making it takes linear time.
 #[derive(Debug)]
 pub struct Tree<'t> {
     spans: &'t [Span],
@@ -38,7 +38,7 @@ impl<'t> Tree<'t> {
         tree
     }
 
-    /// Puts the spans in the order in which they are drawn, and opens rings.
+    /// Puts the spans into drawing order, and breaks cycles.
     fn walk(&mut self) {
         let mut seen = vec![false; self.spans.len()];
         for top in self.tops.clone() {
@@ -65,12 +65,12 @@ impl<'t> Tree<'t> {
         }
     }
 
-    /// The spans, as positions refer to them.
+    /// The spans that positions refer to.
     pub fn spans(&self) -> &'t [Span] {
         self.spans
     }
 
-    /// The first span of each tree: roots by start time, then orphans, then one of each ring.
+    /// The top of each tree: roots by start time, then orphans, then one span of each cycle.
     pub fn tops(&self) -> &[usize] {
         &self.tops
     }
@@ -79,17 +79,17 @@ impl<'t> Tree<'t> {
         self.parents[at]
     }
 
-    /// By start time.
+    /// The children by start time.
     pub fn children(&self, at: usize) -> &[usize] {
         &self.children[at]
     }
 
-    /// All spans, parents before children: the reverse has children before parents.
+    /// All spans, parents before children. In reverse order, children come before parents.
     pub fn order(&self) -> &[usize] {
         &self.order
     }
 
-    /// How many spans are above it.
+    /// The number of ancestors.
     pub fn depth(&self, at: usize) -> usize {
         self.depths[at]
     }
@@ -99,7 +99,7 @@ impl<'t> Tree<'t> {
         std::iter::successors(self.parents[at], |at| self.parents[*at])
     }
 
-    /// The span and all that is below it, parents before children.
+    /// The span and its descendants, parents before children.
     pub fn below(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
         let mut next = vec![at];
         std::iter::from_fn(move || {

@@ -1,30 +1,30 @@
-//! A trace as a picture: a line a span, with a bar from its start to its end.
+//! A trace as a picture: a line for each span, with a bar from its start to its end.
 
 use std::fmt::Write;
 
 use crate::{Kind, Span, Trace, Tree};
 
 const LINE: usize = 18;
-/// The width of a character of the monospaced font.
+/// The width of a character in the monospaced font.
 const CHARACTER: usize = 7;
 const BARS: usize = 440;
-/// Right of the bars, for the time of the longest.
+/// The space to the right of the bars for the longest duration.
 const TIMES: usize = 100;
 const MARGIN: usize = 16;
-/// Names that are longer would leave the bars no room.
+/// Longer names would leave too little space for the bars.
 const LONGEST: usize = 60;
-/// Well told apart by people who see colours differently (Okabe and Ito, 2008).
+/// Colours that people with colour blindness can distinguish (Okabe and Ito, 2008).
 const COLOURS: [&str; 7] = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999"];
-/// The paper is a part of the picture, so that it can be read on a page of either colour.
+/// The background is a part of the picture, so that it is readable on a light and on a dark page.
 const STYLE: &str = "\
 text{fill:#1f2328}.paper{fill:#ffffff}.time{fill:#59636e}.mark{fill:#ffe9a8}
 .failed{stroke:#c00000;stroke-width:2}.apart{fill-opacity:.45}
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.paper{fill:#0d1117}.time{fill:#9198a1}.mark{fill:#5a4300}
 .failed{stroke:#ff6b6b}}";
 
-/// The trace as a document in SVG, light or dark as its reader's screen is: spans as a tree at the left, a colour for each
-/// service, and times at the right. A bar that is pale is of work that nobody waits for; a red frame is around what has
-/// failed. The span with the id of `remark` is marked, and the text of `remark` stands above, beside the same mark.
+/// The trace as an SVG document, light or dark as the reader's screen. Spans are a tree at the left, each service has a
+/// colour, and durations are at the right. Bars of asynchronous work are pale, and failed spans have a red frame. The
+/// span whose id is in `remark` is marked, and the text of `remark` is at the top with the same mark.
 pub fn waterfall(trace: &Trace, remark: Option<(&str, &str)>) -> String {
     let tree = Tree::new(&trace.spans);
     let start = trace.spans.iter().map(|span| span.start).min().unwrap_or_default();
@@ -60,12 +60,12 @@ pub fn waterfall(trace: &Trace, remark: Option<(&str, &str)>) -> String {
 
 const MARK: char = '▶';
 
-/// Whether nobody waits for it.
+/// Whether its parent does not wait for it.
 fn is_apart(span: &Span) -> bool {
     matches!(span.kind, Kind::Producer | Kind::Consumer)
 }
 
-/// A span's name in its place of the tree.
+/// A span's name with its indentation in the tree.
 fn name(span: &Span, depth: usize) -> String {
     let name = format!("{}{}", "  ".repeat(depth.min(LONGEST / 4)), span.name);
     if name.chars().count() <= LONGEST {
@@ -82,7 +82,7 @@ struct Scale {
 }
 
 impl Scale {
-    /// Where a moment is, from the left end of the picture.
+    /// The horizontal position of a time.
     fn at(&self, moment: u64) -> usize {
         let share = u128::from(moment.saturating_sub(self.start)) * BARS as u128 / u128::from(self.length);
         self.left + usize::try_from(share).unwrap_or(BARS).min(BARS)
@@ -105,7 +105,7 @@ fn legend(services: &[&str]) -> String {
     text
 }
 
-/// How a span is drawn.
+/// The bar of a span.
 struct Bar<'b> {
     top: usize,
     colour: &'b str,
@@ -162,7 +162,7 @@ mod tests {
     fn a_bar_is_where_and_as_long_as_its_span_was() {
         let trace = Trace::new(vec![span("a", None, 1_000, 5_000), span("b", Some("a"), 2_000, 3_000)]);
         let picture = waterfall(&trace, None);
-        // The longer name is "  work <b>".
+        // The longest name is "  work <b>".
         let start = 2 * MARGIN + 10 * CHARACTER;
         let bar = |left: usize, top: usize, width: usize| format!("x=\"{left}\" y=\"{top}\" width=\"{width}\"");
         assert!(picture.contains(&bar(start, 39, BARS)), "{picture}");

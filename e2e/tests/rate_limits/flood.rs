@@ -20,8 +20,8 @@ async fn guessing_pins_is_throttled_for_that_login_and_for_a_time() -> anyhow::R
         problem(answer, 401, "wrong-credentials")?;
     }
     for answer in refused {
-        // One attempt in ten seconds, counted from the latest: a request that read the clock a moment before
-        // another that was let through is told that moment more, and whole seconds are rounded up.
+        // One attempt in ten seconds, counted from the latest one. A request that read the clock a little before an
+        // accepted one waits that much longer, and the seconds are rounded up.
         let wait = wait_of(answer)?;
         assert!((1..=11).contains(&wait), "wait for {wait} s");
     }
@@ -52,7 +52,7 @@ async fn a_flood_of_submissions_is_throttled_and_a_retry_gets_through() -> anyho
     assert!((3..keys.len()).contains(&stored), "{stored} were stored");
     assert_eq!(rows(&stack).await?.reports, i64::try_from(stored)?);
 
-    // Another session has a budget of its own.
+    // Another session has its own budget.
     let other = client.login(PATIENT.login, PATIENT.pin).await?;
     submitted(&client, &other, PATIENT).await?;
     let ask = async || client.submit(&token, refused[0].0, &body).await;

@@ -9,7 +9,7 @@ use testkit::client::report;
 use testkit::stack::Stack;
 use uuid::Uuid;
 
-/// The ids of a page, and where the next one starts.
+/// The ids on a page, and the cursor of the next page.
 fn page(body: &Value) -> (Vec<String>, Option<String>) {
     let reports = body["reports"].as_array().cloned().unwrap_or_default();
     let ids = reports.iter().map(|report| report["report_id"].as_str().unwrap_or_default().to_owned()).collect();
@@ -26,7 +26,7 @@ async fn pages_have_every_report_once_even_when_new_ones_arrive() -> anyhow::Res
     for _ in 0..20 {
         written.push(submitted(&client, &patient, PATIENT).await?);
     }
-    // Five that arrived at the same moment.
+    // Five reports that arrived at the same time.
     let twins: Vec<Uuid> = sqlx::query_scalar(
         "INSERT INTO clinical.report (assignment_id, enrolment_id, captured_at, captured_offset_seconds, received_at,
                                       answers, raw_body, raw_sha256)
@@ -46,7 +46,7 @@ async fn pages_have_every_report_once_even_when_new_ones_arrive() -> anyhow::Res
     {
         let (mut ids, mut next) = page(&seen(&client, token, &format!("{path}limit=10")).await?);
         let mut sizes = vec![ids.len()];
-        // What was there when the first page was read; earlier rounds have added some.
+        // Reports that earlier rounds have added, and that were already there when the first page was read.
         let mut newer: BTreeSet<_> = ids.iter().filter(|id| !expected.contains(*id)).cloned().collect();
         while let Some(cursor) = next {
             newer.insert(submitted(&client, &patient, PATIENT).await?);
@@ -97,7 +97,7 @@ async fn a_page_has_twenty_unless_asked_and_its_cursor_is_not_for_changing() -> 
         let answer = client.get(&format!("/v1/reports?cursor={changed}"), Some(&patient)).await?;
         e2e::problem(&answer, 400, "malformed-cursor").with_context(|| format!("{changed} instead of {cursor}"))?;
     }
-    // Another's cursor shows nothing that is not one's own.
+    // The cursor of another person does not give access to that person's reports.
     let neighbour = client.login(NEIGHBOUR.login, NEIGHBOUR.pin).await?;
     let (ids, _) = page(&seen(&client, &neighbour, &format!("/v1/reports?cursor={cursor}")).await?);
     assert!(ids.is_empty());

@@ -116,7 +116,7 @@ async fn a_key_that_is_still_in_use_is_refused_for_now() -> anyhow::Result<()> {
     let stack = Stack::builder().env(Service::DataSvc, "EPRO_DATABASE__STATEMENT_TIMEOUT", "500ms").start().await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
-    // Another request with the key that has got as far as to take it.
+    // Simulates a concurrent request that has inserted the key and not committed yet.
     let mut database = stack.database.connect().await?;
     let mut other = database.begin().await?;
     sqlx::query(

@@ -30,7 +30,7 @@ async fn windows_are_made_once_in_the_patients_time_zone() -> anyhow::Result<()>
     .fetch_one(&mut stack.database.connect().await?)
     .await?;
     assert_eq!((windows, at_six, days), (365, 365, 365));
-    // In the night of the spring there is no half past two.
+    // When the clocks go forward in spring, there is no half past two.
     assert!(at_three <= 1 && at_half_past_two + at_three == 365, "{at_half_past_two} and {at_three}");
     stack.stop().await?;
     Ok(())
@@ -41,7 +41,7 @@ async fn an_assignment_whose_windows_are_refused_holds_up_no_other() -> anyhow::
     let builder = Stack::builder().env(Service::DataSvc, "EPRO_SCHEDULE__MATERIALISE_EVERY", "100ms");
     let stack = builder.start().await?;
     let mut database = stack.database.connect().await?;
-    // The first one in order of ids is the one that fails.
+    // The assignment with the lower id fails, and it is processed first.
     let (refused, other) = (Uuid::from_u128(1), Uuid::max());
     sqlx::raw_sql(
         "ALTER TABLE clinical.fill_window ADD CHECK (assignment_id <> '00000000-0000-0000-0000-000000000001')",
@@ -79,7 +79,7 @@ async fn who_submits_before_the_windows_are_made_is_asked_to_come_again() -> any
     setup::windows_made(&stack).await?;
     let client = stack.client();
     let token = client.login(PATIENT.login, PATIENT.pin).await?;
-    // The next look for assignments without windows is an hour away.
+    // data-svc looks for assignments without windows only once an hour here.
     let assignment_id = setup::schedule(&stack, PATIENT.assignment, &[]).await?;
     let body = report(assignment_id);
     let refused = client.submit(&token, "key", &body).await?;
@@ -124,7 +124,7 @@ async fn every_plan_that_is_let_in_has_its_windows_in_the_calendar() -> anyhow::
     let stack = builder.start().await?;
     let mut database = stack.database.connect().await?;
     let set = |changes: &str| format!("UPDATE clinical.assignment SET {changes} WHERE schedule = 'scheduled'");
-    // Without the triggers, which refuse any change of an assignment in use.
+    // With triggers off, because they refuse changes of an assignment in use.
     sqlx::raw_sql("SET session_replication_role = replica").execute(&mut database).await?;
     for changes in [
         "first_day = 36601, windows = 1",

@@ -47,7 +47,7 @@ pub(super) struct Workspace {
 impl Workspace {
     /// Reads the workspace of the current directory.
     pub(super) fn read() -> anyhow::Result<Self> {
-        // Needs neither the network nor a download: only the workspace's own manifests are read.
+        // Needs neither the network nor a download, because it only reads the workspace's own manifests.
         let offline = ["--offline".to_owned()];
         let metadata = MetadataCommand::new().no_deps().other_options(offline).exec().context("cargo metadata")?;
         let root = metadata.workspace_root.as_std_path();

@@ -7,23 +7,23 @@ use serde_json::Value;
 
 use super::Token;
 
-/// What a login gives, and a refresh again.
+/// The tokens from a login or a refresh.
 #[derive(Debug, Clone)]
 pub struct Session {
     pub access: Token,
-    /// Good for one refresh.
+    /// Can be used for one refresh.
     pub refresh: String,
 }
 
 impl Session {
     /// # Errors
-    /// When the answer has no tokens; the message shows it.
+    /// When the answer has no tokens. The message shows the answer.
     pub fn of(answer: &Response) -> anyhow::Result<Self> {
         Ok(Self { access: Token(answer.text("access_token")?), refresh: answer.text("refresh_token")? })
     }
 }
 
-/// An answer, read to its end.
+/// An answer with its complete body.
 #[derive(Debug, Clone)]
 pub struct Response {
     pub status: u16,
@@ -32,7 +32,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// The body as JSON; null when it is something else.
+    /// The body as JSON; null when it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -47,19 +47,19 @@ impl Response {
         Some(self.header("traceresponse")?.split('-').nth(1)?.to_owned())
     }
 
-    /// A text of the JSON body.
+    /// A string in the JSON body.
     ///
     /// # Errors
-    /// When there is none of that name; the message shows the answer.
+    /// When there is no string with this name. The message shows the answer.
     pub fn text(&self, name: &str) -> anyhow::Result<String> {
         let text = self.json()[name].as_str().map(str::to_owned);
         text.with_context(|| format!("no {name} in {}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// The answer itself when it has this status.
+    /// Returns the answer if it has this status.
     ///
     /// # Errors
-    /// When it has another; the message shows the answer.
+    /// When it has another status. The message shows the answer.
     pub fn expect_status(self, status: u16) -> anyhow::Result<Self> {
         let body = String::from_utf8_lossy(&self.body);
         ensure!(self.status == status, "status {} instead of {status}: {body}", self.status);
@@ -73,7 +73,7 @@ pub(super) async fn receive(request: RequestBuilder) -> anyhow::Result<Response>
     Ok(Response { status, headers, body: response.bytes().await?.to_vec() })
 }
 
-/// An answer that is not chunked.
+/// Parses an answer without a chunked body.
 pub(crate) fn parse(answer: &[u8]) -> anyhow::Result<Response> {
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").context("no end of a head")?;
     let (head, body) = (std::str::from_utf8(&answer[..end])?, &answer[end + 4..]);

@@ -15,14 +15,14 @@ pub(super) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// In a process group of its own, so that Ctrl-C leaves it time to be cleaned up.
+/// A process group of its own, so that Ctrl-C does not interrupt it and leaves time to clean up.
 pub(super) fn docker(arguments: &[&str]) -> Command {
     let mut command = Command::new("docker");
     command.args(arguments).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
     command
 }
 
-/// Runs a command whose output is wanted.
+/// Runs a command and returns its output.
 pub(super) async fn run(mut command: Command, deadline: Duration) -> anyhow::Result<String> {
     let output: Output = timeout(deadline, command.output()).await.context("docker took too long")??;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
@@ -41,7 +41,7 @@ pub(super) fn parse(line: &str) -> anyhow::Result<Container> {
     })
 }
 
-/// The first of so many ports, one after the other, that nothing listens on.
+/// The first of `count` consecutive free ports.
 ///
 /// # Errors
 /// When none is found.
@@ -56,7 +56,7 @@ pub fn free_range(count: u16) -> anyhow::Result<u16> {
     anyhow::bail!("there are no {count} free ports one after the other")
 }
 
-/// Ports that nothing listens on. All are held until all are found, so that they differ.
+/// Free ports. All stay bound until the last one is found, so that they differ.
 pub(super) fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
     let mut ports = [0; N];
     let mut held = Vec::with_capacity(N);

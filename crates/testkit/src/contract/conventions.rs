@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{attributes, submit_report};
 use crate::trace::{Kind, Link, Span, Trace};
 
-/// What kind of work a span describes; each has its own semantic conventions.
+/// The kind of work of a span. Each has its own semantic conventions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Convention {
     HttpServer,
@@ -18,7 +18,7 @@ enum Convention {
 pub(super) const RESOURCE: [&str; 4] =
     ["service.name", "service.version", "service.instance.id", "deployment.environment.name"];
 
-/// Names that the current conventions have replaced.
+/// Attribute names that the current conventions have replaced.
 const REPLACED: [&str; 12] = [
     "http.method",
     "http.status_code",
@@ -34,12 +34,12 @@ const REPLACED: [&str; 12] = [
     "db.operation",
 ];
 
-/// Every place where a span's attributes or resource break the conventions; empty when none does.
+/// All violations of the conventions in a span's attributes or resource. Empty when there are none.
 pub fn check_attributes(trace: &Trace) -> Vec<String> {
     trace.spans.iter().flat_map(check_span).collect()
 }
 
-/// Everything that is wrong with the trace of one submission; empty when it keeps the contract.
+/// All violations of the contract in the trace of one submission. Empty when there are none.
 pub fn check_submission(trace: &Trace, nurses: usize) -> Vec<String> {
     let mut violations: Vec<String> =
         trace.assert_shape(&submit_report(nurses)).err().iter().map(ToString::to_string).collect();
@@ -53,7 +53,7 @@ pub fn check_submission(trace: &Trace, nurses: usize) -> Vec<String> {
     violations
 }
 
-/// A delivery points to where its notifications were created.
+/// A delivery must have a link to the span that created its notifications.
 fn check_links(trace: &Trace) -> Vec<String> {
     let created: Vec<_> = trace.spans.iter().filter(|span| span.name == "create notification").collect();
     let points_to = |delivery: &Span| {
@@ -67,7 +67,7 @@ fn check_links(trace: &Trace) -> Vec<String> {
         .collect()
 }
 
-/// Every key of these traces' attributes that is neither OpenTelemetry's nor ours.
+/// All attribute keys in these traces that are neither OpenTelemetry's nor ours.
 pub fn unknown_attributes(traces: &[Trace]) -> BTreeSet<String> {
     let spans = traces.iter().flat_map(|trace| &trace.spans);
     spans.flat_map(attributes::unknown).map(ToOwned::to_owned).collect()
@@ -114,7 +114,7 @@ fn required(span: &Span, convention: Convention) -> Vec<&'static str> {
         Convention::Other => vec![],
     };
     match (convention, span.kind) {
-        // A request that matches no route is named by its method alone.
+        // The name of a request without a matching route is only its method.
         (Convention::HttpServer, _) if span.name.contains(' ') => names.push("http.route"),
         (Convention::HttpClient, _) if !span.status.is_error() => names.push("http.response.status_code"),
         (Convention::Rpc, Kind::Client) => names.push("server.address"),

@@ -6,7 +6,7 @@ use super::account::Account;
 use super::binaries::find_or_fetch;
 use super::server::Postgres;
 
-/// Settings of a server before its start.
+/// The settings of a server before its start.
 #[derive(Debug, Clone)]
 pub struct Builder {
     pub(super) fsync: bool,
@@ -22,8 +22,8 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Whether commits survive a crash of the machine, as opposed to one of the server. On unless
-    /// switched off, which is for tests and demos only. `synchronous_commit` is always on.
+    /// Whether commits survive a crash of the machine. They always survive a crash of the server, because
+    /// `synchronous_commit` is on. The default is true; turn it off only for tests and demos.
     #[must_use]
     pub fn fsync(mut self, fsync: bool) -> Self {
         self.fsync = fsync;
@@ -37,14 +37,14 @@ impl Builder {
         self
     }
 
-    /// TLS for those who ask for it, with a certificate that the cluster's URLs demand to see.
+    /// Offers TLS. The cluster's URLs then require TLS and verify the certificate.
     #[must_use]
     pub fn tls(mut self) -> Self {
         self.tls = true;
         self
     }
 
-    /// The folder of `initdb` and `postgres`. Else those installed; where there are none they are fetched.
+    /// The folder of `initdb` and `postgres`. By default installed ones are used, or downloaded ones if there are none.
     #[must_use]
     pub fn binaries(mut self, folder: impl Into<PathBuf>) -> Self {
         self.binaries = Some(folder.into());
@@ -55,7 +55,7 @@ impl Builder {
     /// 127.0.0.1.
     ///
     /// # Errors
-    /// When there is no server to run, or it does not start; the message has its log.
+    /// When there are no binaries, or the server does not start. The message has its log.
     pub async fn start(mut self) -> anyhow::Result<Postgres> {
         let account = Account::choose()?;
         let binaries = match self.binaries.take() {

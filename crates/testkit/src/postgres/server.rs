@@ -1,4 +1,4 @@
-//! A Postgres server of our own, as a process.
+//! A private Postgres server as a process.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -21,10 +21,10 @@ use crate::reaper::Reaper;
 const START_DEADLINE: Duration = Duration::from_secs(30);
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);
-/// Another process may take the port between our choice and the server's start.
+/// Another process may take the chosen port before the server starts.
 const PORT_ATTEMPTS: usize = 10;
 
-/// A running server with its data. Dropping it kills the one and removes the other.
+/// A running server with its data. Dropping it kills the server and removes the data.
 #[derive(Debug)]
 pub struct Postgres {
     settings: Builder,
@@ -34,12 +34,12 @@ pub struct Postgres {
     password: String,
     server: Option<Child>,
     reaper: Option<Reaper>,
-    // Last, so that it goes after the server.
+    // The last field, so that it is dropped after the server.
     folder: TempDir,
 }
 
 impl Postgres {
-    /// Settings, such as `fsync`.
+    /// Starts with settings such as `fsync`.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -66,41 +66,41 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// Where databases can be created.
+    /// The server, for creating databases.
     pub fn cluster(&self) -> Cluster {
         let tls = || format!("?sslmode=verify-full&sslrootcert={}", self.certificate().ca.display());
         let query = self.settings.tls.then(tls).unwrap_or_default();
         let url = format!("postgres://postgres:{}@127.0.0.1:{}/postgres{query}", self.password, self.port);
-        // The parts are a port and hexadecimal digits.
+        // The port and the hexadecimal password need no escaping, so this is a URL.
         Cluster::parse(&url).unwrap_or_else(|_| unreachable!("{url} is a URL"))
     }
 
-    /// Where a program of the server's is, or would be.
+    /// The path of one of the server's programs, which may not exist.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.binaries.join(name)
     }
 
-    /// Stops the server as an administrator would: it cuts the connections and writes everything down.
+    /// Stops the server with a fast shutdown: it closes all connections and writes a checkpoint.
     ///
     /// # Errors
-    /// When it does not run or does not end.
+    /// When it is not running or does not exit.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
         // SIGINT is Postgres's "fast" shutdown, SIGQUIT its "immediate" one.
         self.end(Signal::INT).await
     }
 
-    /// Ends the server at once; its next start recovers from the log.
+    /// Stops the server at once, like a crash. Its next start recovers from the write-ahead log.
     ///
     /// # Errors
-    /// When it does not run or does not end.
+    /// When it is not running or does not exit.
     pub async fn crash(&mut self) -> anyhow::Result<()> {
         self.end(Signal::QUIT).await
     }
 
-    /// Starts the server on its old port and data.
+    /// Starts the server again with its old port and data.
     ///
     /// # Errors
-    /// When it runs already or does not start.
+    /// When it is running already or does not start.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         ensure!(self.server.is_none(), "the server runs already");
         self.start_server().await
@@ -113,7 +113,7 @@ impl Postgres {
     fn certify(&self) -> anyhow::Result<()> {
         certificates::issue(self.folder.path(), &["postgres"], &["127.0.0.1"])?;
         let Files { ca, certificate, key } = self.certificate();
-        // The folder, too: who runs the server reads in it.
+        // The folder too, because the server's account must read it.
         let folder = key.parent().context("a folder")?.to_owned();
         [ca, certificate, key, folder].iter().try_for_each(|path| self.account.own(path))
     }
@@ -126,7 +126,7 @@ impl Postgres {
         self.folder.path().join("server.log")
     }
 
-    /// Creates the cluster: superuser `postgres`, passwords checked, UTF-8.
+    /// Creates the cluster, with the superuser `postgres`, password authentication and UTF-8.
     async fn initialize(&self) -> anyhow::Result<()> {
         let password_file = self.folder.path().join("password");
         std::fs::write(&password_file, &self.password)?;
@@ -174,7 +174,7 @@ impl Postgres {
             format!("fsync={fsync}"),
             "synchronous_commit=on".to_owned(),
             "listen_addresses=127.0.0.1".to_owned(),
-            // No socket file: its path may be too long, and nobody looks for it.
+            // No socket file, because its path could be too long and nothing needs it.
             "unix_socket_directories=".to_owned(),
         ] {
             command.args(["-c", &setting]);
@@ -189,8 +189,8 @@ impl Postgres {
         ready.with_context(|| format!("its log:\n{}", std::fs::read_to_string(self.log()).unwrap_or_default()))
     }
 
-    /// The server writes its state into a file of its own data folder, so this cannot take another
-    /// server on the same port for ours.
+    /// Reads the state from a file in the server's data folder, so that another server on the same port is not mistaken
+    /// for this one.
     async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let server = self.server.as_mut().context("no server was started")?;
         let state = self.folder.path().join("data/postmaster.pid");
@@ -222,7 +222,7 @@ impl Postgres {
         Ok(())
     }
 
-    /// Ends the server without asking, and waits: within the deadline by its own means, then by force.
+    /// Stops the server and waits, with SIGQUIT and after a deadline with SIGKILL.
     fn kill(&mut self) {
         let Some(mut server) = self.server.take() else { return };
         send(&server, Signal::QUIT);
@@ -230,13 +230,13 @@ impl Postgres {
         while matches!(server.try_wait(), Ok(None)) && since.elapsed() < Duration::from_secs(5) {
             std::thread::sleep(POLL);
         }
-        // An error means that it has ended already.
+        // An error means that it has exited already.
         let _ = server.kill();
         let _ = server.wait();
         drop(self.reaper.take());
     }
 
-    /// One of the server's programs, on our data, as its account.
+    /// A command for one of the server's programs, with its data folder and account.
     fn command(&self, program: &str) -> Command {
         use std::os::unix::process::CommandExt;
         let mut command = Command::new(self.program(program));
@@ -244,13 +244,13 @@ impl Postgres {
         command
             .arg("-D")
             .arg(self.data())
-            // Ours may be closed to the account.
+            // The account may have no access to the current folder.
             .current_dir(self.folder.path())
-            // Saves initdb the search for the name of the local time zone.
+            // Otherwise initdb would search for the name of the local time zone, which takes time.
             .env("TZ", "UTC")
             .env("LC_ALL", "C")
             .stdin(Stdio::null())
-            // Ctrl-C at the terminal is for us; a server ends after those who use it.
+            // A process group of its own, so that Ctrl-C does not stop the server before its clients.
             .process_group(0);
         command
     }
@@ -266,7 +266,7 @@ fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0").context("find a free port")?.local_addr()?.port())
 }
 
-/// `postmaster.pid`: the process id in the first line, the state in the eighth.
+/// Reads `postmaster.pid`: the process id is in the first line, the state in the eighth.
 fn is_ready(state: &Path, pid: u32) -> bool {
     let text = std::fs::read_to_string(state).unwrap_or_default();
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
@@ -275,7 +275,7 @@ fn is_ready(state: &Path, pid: u32) -> bool {
 
 fn send(server: &Child, signal: Signal) {
     if let Some(pid) = i32::try_from(server.id()).ok().and_then(Pid::from_raw) {
-        // Fails only when the server has ended; we have not reaped it, so the id is still its own.
+        // This fails only when the server has exited. It is not reaped yet, so no other process can have its id.
         let _ = kill_process(pid, signal);
     }
 }

@@ -9,17 +9,17 @@ use mailin::{Handler, Response, response};
 
 use super::{Behaviour, Mail, Shared};
 
-/// 421 is the code that closes a session; nothing else here answers with it.
+/// The SMTP code that closes a session. Nothing else here answers with it.
 pub(super) const DISCONNECT: u16 = 421;
 
-/// One mail on its way in.
+/// A mail that is being received.
 pub(super) struct Envelope {
     shared: Arc<Shared>,
     from: String,
     to: Vec<String>,
     text: Vec<u8>,
     behaviour: Behaviour,
-    /// How long the next answer waits.
+    /// The delay of the next answer.
     delay: Arc<Mutex<Duration>>,
 }
 

@@ -87,7 +87,7 @@ impl Replica {
     /// Waits for a log line; see [`Stack::wait_for_log`].
     ///
     /// # Errors
-    /// When the deadline passes first; the message has the last lines.
+    /// When the deadline passes first. The message has the last lines.
     pub async fn wait_for_log(&self, deadline: Duration, wanted: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
         self.0.log.wait_for(deadline, wanted).await
     }

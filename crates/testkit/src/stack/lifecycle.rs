@@ -11,7 +11,7 @@ use super::{READY_DEADLINE, Replica, Service, Stack};
 use crate::contract;
 
 impl Stack {
-    /// Kills a service at once, as a crash would.
+    /// Kills a service at once, like a crash.
     ///
     /// # Errors
     /// When it does not run.
@@ -20,7 +20,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Asks a service to end, and waits for it.
+    /// Stops a service gracefully and waits for its exit.
     ///
     /// # Errors
     /// When it does not run, or still runs after 30 s.
@@ -28,7 +28,7 @@ impl Stack {
         self.instance_mut(service)?.end(Signal::TERM).await
     }
 
-    /// Asks a service twice to end, which means at once, and waits for it.
+    /// Sends SIGTERM twice, which stops a service at once, and waits for its exit.
     ///
     /// # Errors
     /// When it does not run, or still runs after 30 s.
@@ -38,10 +38,10 @@ impl Stack {
         self.terminate(service).await
     }
 
-    /// Starts a service on its old port, after ending it if it runs. The gateway may not be ready yet.
+    /// Starts a service on its old port, and stops it first if it is running. The gateway may not be ready yet.
     ///
     /// # Errors
-    /// When it does not end or does not start.
+    /// When it does not exit or does not start.
     pub async fn restart(&mut self, service: Service) -> anyhow::Result<()> {
         let instance = self.instance_mut(service)?;
         if instance.process.is_some() {
@@ -50,7 +50,7 @@ impl Stack {
         instance.start_again().await.with_context(|| format!("restart {service}"))
     }
 
-    /// Restarts a service with another value of an environment variable, or without it.
+    /// Restarts a service with an environment variable set or removed.
     ///
     /// # Errors
     /// See [`Stack::restart`].
@@ -63,7 +63,7 @@ impl Stack {
         self.restart(service).await
     }
 
-    /// Starts one more copy of a service, which has everything but the port and these settings from the first.
+    /// Starts one more copy of a service. Only its port and these settings differ from the first.
     ///
     /// # Errors
     /// When it does not start.
@@ -76,7 +76,7 @@ impl Stack {
         Ok(Replica(Instance::start(service, instance.program.clone(), environment, network).await?))
     }
 
-    /// Freezes a service: its port takes connections and answers none.
+    /// Freezes a service: its port accepts connections but nothing answers.
     ///
     /// # Errors
     /// When it does not run.
@@ -84,7 +84,7 @@ impl Stack {
         self.signal(service, Signal::STOP)
     }
 
-    /// Lets a frozen service go on.
+    /// Continues a frozen service.
     ///
     /// # Errors
     /// When it does not run.
@@ -97,10 +97,10 @@ impl Stack {
         process.with_context(|| format!("{service} does not run"))?.signal(signal)
     }
 
-    /// Ends all services, callers first, and drops the database.
+    /// Stops all services, callers first, and drops the database.
     ///
     /// # Errors
-    /// When one does not end or does not exit with 0; the others are ended nevertheless.
+    /// When one does not exit, or not with 0. The others are stopped nevertheless.
     pub async fn stop(mut self) -> anyhow::Result<Vec<(Service, ExitStatus)>> {
         let mut ends = Vec::new();
         for (service, instance) in self.instances.iter_mut().rev() {

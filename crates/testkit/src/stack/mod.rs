@@ -1,4 +1,4 @@
-//! The five services as processes, with everything around them.
+//! The five services as processes, with everything they need.
 
 mod builder;
 mod copies;
@@ -37,23 +37,23 @@ pub(crate) use log::{in_order, of_trace};
 pub use service::{Peer, Service};
 pub use sidecar::Sidecar;
 
-/// From the gateway's start to its readiness.
+/// The most time from the gateway's start to its readiness.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
 const READY_POLL: Duration = Duration::from_millis(10);
 
-/// A running stack. Nothing of it outlives this value.
+/// A running stack. Dropping it ends everything.
 #[derive(Debug)]
 pub struct Stack {
-    // Before the sinks, so that the services are gone when their database and ports go.
+    // Dropped before the sinks, so that the services end before their database and ports.
     instances: BTreeMap<Service, Instance>,
-    /// Copies beside the first.
+    /// The copies in addition to the first.
     further: BTreeMap<Service, Vec<Replica>>,
     proxied: bool,
     sinks: Sinks,
     mesh: Mesh,
 }
 
-/// What the services talk to.
+/// The test doubles and the database that the services use.
 #[derive(Debug)]
 pub struct Sinks {
     pub otlp: otlp::Receiver,
@@ -62,7 +62,7 @@ pub struct Sinks {
     pub database: Database,
 }
 
-/// The sinks are the stack's: `stack.sms.accepted()`.
+/// Gives access to the sinks: `stack.sms.accepted()`.
 impl std::ops::Deref for Stack {
     type Target = Sinks;
 
@@ -78,7 +78,7 @@ impl std::ops::DerefMut for Stack {
 }
 
 impl Stack {
-    /// Choices, such as ports and settings.
+    /// Starts with settings such as ports.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -123,7 +123,7 @@ impl Stack {
         if self.proxied { Network::before(service, environment).await } else { Ok(Network::default()) }
     }
 
-    /// What the connections of a service to something lead through, where they are [`Builder::proxied`].
+    /// The proxy between a service and one of its peers, if the stack is [`Builder::proxied`].
     ///
     /// # Errors
     /// When there is no proxy.
@@ -131,7 +131,7 @@ impl Stack {
         self.instances[&service].network.to(peer).with_context(|| service.to_string())
     }
 
-    /// The authority that the services believe, in PEM.
+    /// The certificate of the authority that the services trust, in PEM.
     ///
     /// # Errors
     /// When its file cannot be read.
@@ -139,7 +139,7 @@ impl Stack {
         self.mesh.ca()
     }
 
-    /// Gives every service a new certificate, of a new authority.
+    /// Gives every service a new certificate of a new authority.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -147,10 +147,10 @@ impl Stack {
         self.mesh.certify()
     }
 
-    /// Waits until the gateway says it is ready, as after a restart.
+    /// Waits until the gateway reports that it is ready, for example after a restart.
     ///
     /// # Errors
-    /// When it does not within 20 s; the message has its last answer and log lines.
+    /// When it is not ready within 20 s. The message has its last answer and log lines.
     pub async fn wait_until_ready(&self) -> anyhow::Result<()> {
         let client = match self.instances[&Service::Gateway].environment.get(instance::CERTIFICATE) {
             Some(file) => Client::trusting(self.url(Service::Gateway), &std::fs::read(file)?)?,
@@ -175,12 +175,12 @@ impl Stack {
         Ok(())
     }
 
-    /// A client of the gateway; one that serves TLS needs a [`Client::trusting`].
+    /// A client of the gateway. If the gateway serves TLS, use [`Client::trusting`].
     pub fn client(&self) -> Client {
         Client::new(self.url(Service::Gateway))
     }
 
-    /// Where a service listens.
+    /// The address of a service.
     pub fn address(&self, service: Service) -> SocketAddr {
         self.instances[&service].address
     }
@@ -194,16 +194,16 @@ impl Stack {
         self.instances.get_mut(&service).with_context(|| format!("{service} was never started"))
     }
 
-    /// Runs a sub-command of a service's program to its end, with the service's own settings.
+    /// Runs a sub-command of a service's program, with the service's settings, and waits for its exit.
     ///
     /// # Errors
-    /// When it cannot be started, or does not end within a minute. Another exit than 0 is no error.
+    /// When it cannot be started, or does not end within a minute. An exit code other than 0 is no error.
     pub async fn command(&self, service: Service, arguments: &[&str]) -> anyhow::Result<Output> {
         let instance = &self.instances[&service];
         process::run(&instance.program, arguments, &instance.environment).await
     }
 
-    /// A service's log lines, over its restarts.
+    /// A service's log lines, including those from before restarts.
     pub fn logs(&self, service: Service) -> Vec<Value> {
         self.instances[&service].log.all()
     }
@@ -214,10 +214,10 @@ impl Stack {
         Logs(self.instances.values().chain(further).map(|instance| Arc::clone(&instance.log)).collect())
     }
 
-    /// Waits for a log line, one written before the call included.
+    /// Waits for a log line. Lines from before the call count too.
     ///
     /// # Errors
-    /// When the deadline passes first; the message has the last lines.
+    /// When the deadline passes first. The message has the last lines.
     pub async fn wait_for_log(
         &self,
         service: Service,

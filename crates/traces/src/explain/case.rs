@@ -1,4 +1,4 @@
-//! A trace with everything worked out that the detectors ask for.
+//! A trace with all the facts that the detectors use.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,25 +11,25 @@ pub(super) struct Case<'t> {
     pub(super) tree: Tree<'t>,
     pub(super) facts: Vec<Facts<'t>>,
     pub(super) timing: Timing,
-    /// What the caller has seen of it: the first root, where there is one.
+    /// The request as the caller saw it: the first root, if there is one.
     pub(super) request: Option<usize>,
     pub(super) gaps: Gaps,
-    /// Whether it, or what it did and says nothing of, has failed.
+    /// Whether the span failed, or a span below it whose failure it does not report.
     bears: Vec<bool>,
-    /// Whether the same was tried again and went well.
+    /// Whether a later attempt of the same work succeeded.
     recovered: Vec<bool>,
-    /// Services that have answered a call in this trace.
+    /// Services with a SERVER span in this trace.
     answering: HashSet<&'t str>,
 }
 
-/// What is missing of a trace, as far as it shows.
+/// The visible gaps of a trace.
 #[derive(Debug, Default)]
 pub(super) struct Gaps {
-    /// Spans whose parent is not there.
+    /// Spans whose parent is missing.
     pub(super) orphans: Vec<usize>,
-    /// Roots beside the first.
+    /// Additional roots.
     pub(super) roots: Vec<usize>,
-    /// Calls that went well, and whose callee has answered others and left no span here.
+    /// Successful calls without a SERVER span, although the callee makes such spans.
     pub(super) unanswered: Vec<usize>,
 }
 
@@ -70,7 +70,7 @@ impl<'t> Case<'t> {
         }
     }
 
-    /// Marks the failed children of a span after which the same was done again and went well.
+    /// Marks failed children if a later sibling of the same name succeeded.
     fn mark_recovered(&mut self, at: usize) {
         let children = self.tree.children(at);
         if !children.iter().any(|child| self.bears[*child]) {
@@ -88,7 +88,7 @@ impl<'t> Case<'t> {
         }
     }
 
-    /// Whether a call that went well has a callee of ours that left no span.
+    /// Whether a successful call should have a SERVER span but has none.
     fn should_be_answered(&self, at: usize) -> bool {
         self.span(at).kind == Kind::Client
             && matches!(self.role(at), Role::Rpc | Role::Http)
@@ -99,7 +99,7 @@ impl<'t> Case<'t> {
 
     fn has_failed(&self, at: usize) -> bool {
         let refused = || {
-            // Nobody is told of it any more: a message that is refused is lost.
+            // Nothing waits for this call, so a refused message is lost.
             self.timing.detached[at]
                 && self.facts[at].is_error
                 && self.span(at).kind == Kind::Client
@@ -133,7 +133,7 @@ impl<'t> Case<'t> {
         conventions::peer_service(self.span(at)).is_some_and(|peer| self.answering.contains(peer))
     }
 
-    /// Whether its time is nobody's but that of whom it names: such a one makes no spans that may have been lost.
+    /// Whether its time was spent in a dependency that makes no spans, so that none can be missing.
     pub(super) fn is_outside(&self, at: usize) -> bool {
         let is_known = self.request == Some(at) || self.peer(at).is_some_and(|peer| self.answering.contains(peer));
         let is_named = conventions::peer_service(self.span(at)).is_some();
@@ -145,17 +145,17 @@ impl<'t> Case<'t> {
         }
     }
 
-    /// The SERVER span that answers a call.
+    /// The SERVER span of a call.
     pub(super) fn callee(&self, at: usize) -> Option<usize> {
         self.tree.children(at).iter().copied().find(|child| self.span(*child).kind == Kind::Server)
     }
 
-    /// The call that a SERVER span answers.
+    /// The call of a SERVER span.
     pub(super) fn caller(&self, at: usize) -> Option<usize> {
         self.tree.parent(at).filter(|parent| self.span(*parent).kind == Kind::Client)
     }
 
-    /// The span in which the service was asked for what this span is a part of.
+    /// The SERVER or CONSUMER span that this span belongs to.
     pub(super) fn served(&self, at: usize) -> usize {
         let is_entry = |at: &usize| matches!(self.span(*at).kind, Kind::Server | Kind::Consumer);
         let service = &self.span(at).service;
@@ -163,19 +163,19 @@ impl<'t> Case<'t> {
         std::iter::once(at).chain(own).find(is_entry).unwrap_or(at)
     }
 
-    /// The children that a span waited for; below what runs on its own, all.
+    /// The children that a span waited for. All children if the span itself is asynchronous.
     pub(super) fn waited(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
         let apart = self.timing.detached[at];
         let children = self.tree.children(at).iter().copied();
         children.filter(move |child| apart || !self.timing.detached[*child])
     }
 
-    /// Those of them that failed for good.
+    /// The failed children among them without a successful later attempt.
     pub(super) fn failures_below(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
         self.waited(at).filter(|child| self.bears[*child] && !self.recovered[*child])
     }
 
-    /// Who is to blame when it is this span: a service that makes no spans by its call.
+    /// Who is to blame if this span is guilty: its service, or its callee if that one makes no spans.
     pub(super) fn blamed(&self, at: usize) -> &'t str {
         let span = self.span(at);
         let is_foreign = span.kind == Kind::Client && !matches!(self.role(at), Role::Database | Role::Pool);
@@ -183,7 +183,7 @@ impl<'t> Case<'t> {
         peer.unwrap_or(&span.service)
     }
 
-    /// Whether anything was stored, where the trace shows statements: in the part that was waited for.
+    /// Whether the synchronous part has stored data. `None` if the trace shows no statements.
     pub(super) fn stored(&self) -> Option<bool> {
         let statements = || (0..self.facts.len()).filter(|at| self.facts[*at].is_database());
         statements().next()?;

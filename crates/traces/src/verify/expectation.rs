@@ -21,13 +21,13 @@ use std::str::FromStr;
 use super::{Rule, Violation};
 use crate::{Kind, Span, Tree};
 
-/// Trees that are expected.
+/// The expected trees.
 #[derive(Debug, Clone, Default)]
 pub struct Expectation {
     trees: Vec<Expected>,
 }
 
-/// A line is not one of an expectation.
+/// A line of an expectation cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct Invalid {
@@ -40,17 +40,17 @@ struct Expected {
     service: String,
     name: String,
     kind: Kind,
-    /// How often, and how often at most; without end when there is no most.
+    /// The least and the most repetitions; unlimited if there is no most.
     least: usize,
     most: Option<usize>,
     attributes: Vec<(String, String)>,
     children: Vec<Expected>,
-    /// Whether other children may be there.
+    /// Whether other children are allowed.
     open: bool,
 }
 
 impl Expectation {
-    /// What is not as expected in a trace that is one tree; nothing when no tree is expected for its root.
+    /// The differences from the expectation in a trace that is one tree. Empty if no tree is expected for its root.
     pub(super) fn check(&self, tree: &Tree<'_>) -> Vec<Violation> {
         let Some(top) = tree.tops().first() else { return Vec::new() };
         let fitting = self.trees.iter().filter(|expected| expected.fits(&tree.spans()[*top]));
@@ -70,7 +70,7 @@ impl Expected {
             && self.attributes.iter().all(has)
     }
 
-    /// What is wrong below a span that fits.
+    /// The differences below a span that matches.
     fn check(&self, tree: &Tree<'_>, at: usize) -> Vec<Violation> {
         let mut violations = Vec::new();
         let mut counts = vec![0; self.children.len()];
@@ -112,7 +112,7 @@ impl fmt::Display for Expected {
     }
 }
 
-/// How deep an expectation may go.
+/// The greatest depth of an expectation.
 const DEEPEST: usize = 100;
 
 impl FromStr for Expectation {
@@ -120,7 +120,7 @@ impl FromStr for Expectation {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let mut trees = Vec::new();
-        // The lines that are still open, each with its indentation.
+        // The lines that may still get children, with their indentation.
         let mut open: Vec<(usize, Expected)> = Vec::new();
         for (line, text) in (1..).zip(text.lines()) {
             let content = text.trim();
@@ -146,7 +146,7 @@ impl FromStr for Expectation {
     }
 }
 
-/// Puts what nothing more can be below of into its parent.
+/// Moves lines that can get no more children to their parents.
 fn close(open: &mut Vec<(usize, Expected)>, trees: &mut Vec<Expected>, indentation: usize) {
     while let Some((_, done)) = open.pop_if(|(other, _)| *other >= indentation) {
         match open.last_mut() {

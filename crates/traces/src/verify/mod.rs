@@ -1,4 +1,4 @@
-//! Whether traces are whole: rules that hold for every instrumented system, and trees that are expected of one.
+//! Checks that traces are complete, with rules for every instrumented system and with expected trees of one system.
 
 mod expectation;
 mod pairs;
@@ -15,12 +15,12 @@ pub use report::Report;
 
 use pairs::Pairs;
 
-/// What is tolerated.
+/// Tolerances.
 #[derive(Debug, Clone, Copy)]
 pub struct Margins {
-    /// How far the clocks of two machines may differ.
+    /// The clock skew between two machines.
     pub skew: Duration,
-    /// How far times may be apart that one clock has told, for rounding: Jaeger's own format has microseconds.
+    /// The rounding of times from the same clock. Jaeger's own format has microseconds.
     pub rounding: Duration,
 }
 
@@ -31,22 +31,22 @@ impl Default for Margins {
     }
 }
 
-/// What is asked of a trace.
+/// A requirement for a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
     /// It has a root.
     Root,
-    /// It has one root only, and none of its spans has its parent in another trace.
+    /// It has only one root, and no span has a parent in another trace.
     OneTrace,
-    /// The parent of every span is there.
+    /// The parent of every span is present.
     Parent,
-    /// A server is called by a client or a producer, and a call that an instrumented service answers has its span.
+    /// A server span has a client or producer as its parent, and a call to an instrumented service has a server span.
     Kinds,
-    /// A span lies within its parent, or does not keep it waiting.
+    /// A span lies within its parent, or is asynchronous.
     Times,
-    /// Whoever stored it has no remark.
+    /// The storage has no warnings about it.
     Warnings,
-    /// It is what the expectation says of traces with such a root.
+    /// It matches the expectation for traces with such a root.
     Expectation,
 }
 
@@ -54,7 +54,7 @@ impl Rule {
     pub const ALL: [Self; 7] =
         [Self::Root, Self::OneTrace, Self::Parent, Self::Kinds, Self::Times, Self::Warnings, Self::Expectation];
 
-    /// What a trace is called that breaks it.
+    /// The description of a trace that breaks the rule.
     pub fn broken(self) -> &'static str {
         match self {
             Self::Root => "rootless",
@@ -73,14 +73,14 @@ impl Rule {
 pub struct Violation {
     pub rule: Rule,
     pub trace_id: String,
-    /// Empty where it is about the trace as a whole.
+    /// Empty if it is about the whole trace.
     pub span_id: String,
     /// The span as `service name KIND`.
     pub span: String,
     pub detail: String,
 }
 
-/// Judges traces, which are looked at together: a parent may have got into another one.
+/// Checks traces. They are checked together, because a parent may be in another trace.
 pub fn verify(traces: &[Trace], margins: Margins, expectation: Option<&Expectation>) -> Report {
     let places: HashMap<&str, &str> = traces
         .iter()
@@ -94,7 +94,7 @@ pub fn verify(traces: &[Trace], margins: Margins, expectation: Option<&Expectati
         violations.extend(rules::kinds(&tree, &pairs));
         violations.extend(rules::times(&tree, margins));
         violations.extend(rules::warnings(trace));
-        // A tree in pieces is like no other; the pieces are what to look at.
+        // A trace in pieces would match no tree, and the pieces are reported already.
         if let Some(expectation) = expectation.filter(|_| tree.tops().len() == 1) {
             violations.extend(expectation.check(&tree));
         }

@@ -1,15 +1,15 @@
-//! Which calls are answered by a service that makes spans: learnt from the traces themselves.
+//! Learns from the traces which calls go to services that make spans.
 
 use std::collections::HashSet;
 
 use crate::conventions::{self, Facts};
 use crate::{Kind, Span, Trace, Tree};
 
-/// Callees that were seen to answer.
+/// Callees with SERVER spans.
 #[derive(Debug)]
 pub(super) struct Pairs<'t> {
     services: HashSet<&'t str>,
-    /// The calls, as who calls what, that have a SERVER span below them somewhere.
+    /// Caller and name of the calls that have a SERVER span below them.
     calls: HashSet<(&'t str, &'t str)>,
 }
 
@@ -30,8 +30,8 @@ impl<'t> Pairs<'t> {
         pairs
     }
 
-    /// Whether a call should have a SERVER span below it: it went well, and whom it names, or the same call elsewhere,
-    /// makes such spans.
+    /// Whether a call should have a SERVER span: it was successful, and its named callee, or the same call elsewhere,
+    /// has such spans.
     pub(super) fn is_answered(&self, call: &Span) -> bool {
         let facts = Facts::of(call);
         if call.kind != Kind::Client || facts.failed() || facts.is_database() {

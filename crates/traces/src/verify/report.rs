@@ -1,4 +1,4 @@
-//! What came of it, for people and for programs.
+//! The result as text and as JSON.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,14 +11,14 @@ use crate::render::align;
 /// How many violations of each rule are shown.
 const SHOWN: usize = 3;
 
-/// What is wrong with each trace, in the order in which they were given.
+/// The violations of each trace, in the order of the traces.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     pub traces: Vec<Vec<Violation>>,
 }
 
 impl Report {
-    /// Whether every trace is whole.
+    /// Whether every trace is complete.
     pub fn is_good(&self) -> bool {
         self.traces.iter().all(Vec::is_empty)
     }

@@ -1,4 +1,4 @@
-//! The rules that hold for every instrumented system.
+//! The rules for every instrumented system.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,7 +20,8 @@ impl Violation {
     }
 }
 
-/// One root, and every parent in this trace. `places` says in which trace a span is, for those of all traces.
+/// Checks that there is one root, and that every parent is in this trace. `places` has the trace of every span, over
+/// all traces.
 pub(super) fn structure(trace: &Trace, tree: &Tree<'_>, places: &HashMap<&str, &str>) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut roots = 0;
@@ -83,10 +84,10 @@ pub(super) fn times(tree: &Tree<'_>, margins: Margins) -> Vec<Violation> {
     violations
 }
 
-/// How a span lies outside its parent where it should not.
+/// How a span lies outside its parent, if that is not allowed.
 ///
-/// A span may end after its parent when nobody waits for it: it works on a message, or is a piece of work of its own
-/// (INTERNAL, PRODUCER), or belongs to one that handles messages, or its caller has given up.
+/// A span may end after its parent if the parent does not wait for it: it processes a message, is a separate piece of
+/// work (INTERNAL, PRODUCER), belongs to a message handler, or its caller has given up.
 fn outside(span: &Span, parent: &Span, margins: Margins) -> Option<String> {
     let margin = if same_clock(span, parent) { margins.rounding } else { margins.skew };
     let margin = u64::try_from(margin.as_nanos()).unwrap_or(u64::MAX);

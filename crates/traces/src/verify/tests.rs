@@ -5,7 +5,7 @@ use crate::{Kind, Span, Status};
 
 const MS: u64 = 1_000_000;
 
-/// A call of one service by another, with a statement: a root, its call, the answer, the statement.
+/// A call from one service to another with a statement: root, call, answer, statement.
 fn chain(trace_id: &str) -> Vec<Span> {
     let span = |id: &str, parent: Option<&str>, service: &str, name: &str, kind, start: u64, end: u64| Span {
         trace_id: trace_id.to_owned(),
@@ -29,7 +29,7 @@ fn chain(trace_id: &str) -> Vec<Span> {
     spans
 }
 
-/// What is wrong with a trace, beside a whole one.
+/// The violations of a changed trace that is checked together with a complete one.
 fn broken(change: impl FnOnce(&mut Vec<Span>)) -> Vec<Violation> {
     let mut spans = chain("b");
     change(&mut spans);
@@ -137,7 +137,7 @@ shop  POST /orders  SERVER  [http.response.status_code=201]
       orders  audit  INTERNAL  {0..1}
 ";
 
-/// What an expectation says of the chain, changed.
+/// The differences between an expectation and the changed chain.
 fn unexpected(expectation: &str, change: impl FnOnce(&mut Vec<Span>)) -> Vec<String> {
     let mut spans = chain("a");
     change(&mut spans);
