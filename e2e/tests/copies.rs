@@ -50,7 +50,7 @@ async fn all_copies_of_all_services_are_replaced_under_load_and_no_submission_fa
         .env(Service::NotifySvc, "EPRO_SWEEP__OVERDUE", "2s")
         .start()
         .await?;
-    // No more than a machine of two cores can do beside fifteen processes, so that copies end within their time.
+    // A load that two cores can handle together with fifteen processes, so that copies stop within their deadline.
     let load = Load::start(Caller::several(&stack.clients(), 6).await?, Duration::from_millis(500));
     let started = Instant::now();
     for service in Service::ALL {

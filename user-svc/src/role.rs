@@ -1,8 +1,8 @@
-//! What a person is, as a word in SQL: the same words stand in the CHECK of the migration, which a test compares.
+//! The role of a person as a text in SQL. A test compares the texts with the CHECK in the migration.
 
 use proto::domain;
 
-/// What a person is in the study.
+/// The role of a person in the study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub(crate) enum Role {

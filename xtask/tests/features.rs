@@ -1,11 +1,11 @@
-//! What cargo builds for tests it has built for programs.
+//! Checks that tests use the same builds of crates as the programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-/// The features of each crate that is built for these kinds of dependencies.
+/// The features of each crate with these kinds of dependencies.
 fn features(kinds: &str) -> anyhow::Result<BTreeMap<String, BTreeSet<String>>> {
     let arguments = ["tree", "--workspace", "--offline", "--prefix", "none", "--format", "{p}|{f}", "--edges", kinds];
     let output = Command::new(env!("CARGO")).args(arguments).output().context("run cargo tree")?;

@@ -1,4 +1,4 @@
-//! A flood is throttled, and keeps nobody else out.
+//! A flood is throttled and does not lock out other clients.
 
 use e2e::{DEADLINE, NURSE, PATIENT, problem, rows, submitted};
 use futures_util::future::try_join_all;

@@ -1,4 +1,4 @@
-//! Lists come in pages.
+//! Lists in pages.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! An idempotency key stands for one submission.
+//! An idempotency key identifies one submission.
 
 use std::collections::BTreeSet;
 

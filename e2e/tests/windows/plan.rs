@@ -1,4 +1,4 @@
-//! An assignment has its windows by its plan.
+//! The windows of an assignment follow from its plan.
 
 use e2e::setup::Window;
 use e2e::{DEADLINE, PATIENT, seen, setup};

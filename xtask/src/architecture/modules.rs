@@ -1,4 +1,4 @@
-//! The top-level modules of a crate know each other in one direction: there is no cycle among them.
+//! Checks that the top-level modules of a crate have no dependency cycle.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -7,18 +7,18 @@ use anyhow::Context;
 use super::paths::{self, Named};
 use super::workspace::Source;
 
-/// The gateway's state holds what its pages and FHIR share, and their handlers take that state; its errors are shown by the
-/// pages and by FHIR, which have errors of their own.
+/// Crates with an accepted cycle. The gateway's state has the data that pages and FHIR share, and their handlers use
+/// that state. Pages and FHIR also convert the gateway's errors to errors of their own.
 const EXCEPTIONS: [&str; 1] = ["gateway"];
 
-/// What a `store` may name of its crate: the types of its columns. It is below everything else.
+/// The modules that `store` may use: the types of its columns. It is the lowest layer.
 const BELOW_STORE: [&str; 2] = ["role", "values"];
 
-/// Which module names which, with a file that does.
+/// The modules that each module uses, with a file that uses them.
 type Graph = BTreeMap<String, BTreeMap<String, String>>;
 
 /// # Errors
-/// When a file is no Rust.
+/// When a file is not valid Rust.
 pub(super) fn check(sources: &[Source]) -> anyhow::Result<Vec<String>> {
     let mut crates: BTreeMap<&str, Vec<(Vec<&str>, &Source)>> = BTreeMap::new();
     for source in sources {
@@ -45,7 +45,7 @@ fn above_store(folder: &str, graph: &Graph) -> Vec<String> {
         .collect()
 }
 
-/// The module that a file below `src` is, from the root down; the root itself is empty.
+/// The module path of a file below `src`. The path of the root is empty.
 fn module(path: &str) -> Vec<&str> {
     let mut names: Vec<&str> = path.trim_end_matches(".rs").split('/').collect();
     if matches!(names[..], [.., "mod"] | ["lib" | "main"]) {
@@ -69,7 +69,7 @@ fn graph(files: &[(Vec<&str>, &Source)]) -> anyhow::Result<Graph> {
     let is_test = |module: &[&str]| (1..=module.len()).any(|length| tests.contains(&module[..length]));
     let production = || named.iter().filter(|(module, _, _)| !is_test(module));
     let modules: BTreeSet<&str> = production().filter_map(|(module, _, _)| module.first().copied()).collect();
-    // What the root names by another module's path, it hands on under its own.
+    // Names that the root imports from a module may be used through the root, so they count as that module's.
     let exported: BTreeMap<&str, &str> = production()
         .filter(|(module, _, _)| module.is_empty())
         .flat_map(|(_, _, Named { uses, .. })| uses)
@@ -91,7 +91,7 @@ fn graph(files: &[(Vec<&str>, &Source)]) -> anyhow::Result<Graph> {
     Ok(graph)
 }
 
-/// The shortest cycle through each module that is in one, without those that meet a cycle found before.
+/// The shortest cycle through each module, without modules that are in a cycle found before.
 fn cycles(graph: &Graph) -> Vec<Vec<(String, String)>> {
     let mut found: Vec<Vec<(String, String)>> = Vec::new();
     for start in graph.keys() {
@@ -102,7 +102,7 @@ fn cycles(graph: &Graph) -> Vec<Vec<(String, String)>> {
     found
 }
 
-/// The modules from `start` back to it, each with the file that names the next one.
+/// The modules from `start` back to `start`, each with the file that uses the next one.
 fn shortest_cycle(graph: &Graph, start: &str) -> Option<Vec<(String, String)>> {
     let mut before: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
     let mut queue = VecDeque::from([start]);

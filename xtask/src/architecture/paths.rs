@@ -1,4 +1,4 @@
-//! What a Rust file names of its own crate.
+//! Finds the modules of its own crate that a Rust file uses.
 
 use std::collections::BTreeSet;
 use std::iter::Peekable;
@@ -7,21 +7,21 @@ use std::vec::IntoIter;
 use anyhow::anyhow;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// What a file names, without its tests.
+/// The names that a file uses, without those in tests.
 #[derive(Debug, Default)]
 pub(super) struct Named {
-    /// Names that are looked up in the crate's root: `x` of `crate::x`, or of `super::x` right below the root.
+    /// Names in the crate's root: `x` of `crate::x`, or of `super::x` directly below the root.
     pub(super) roots: BTreeSet<String>,
-    /// What is imported from which module: `x` and `y` of `use x::y;`.
+    /// Imports, as module and name: `x` and `y` of `use x::y;`.
     pub(super) uses: Vec<(String, String)>,
-    /// Modules in files of their own that are for tests alone.
+    /// Modules in separate files that are only for tests.
     pub(super) tests: Vec<String>,
 }
 
-/// Reads a file that is so many modules below the root of its crate.
+/// Reads a file that is `depth` modules below the root of its crate.
 ///
 /// # Errors
-/// When it is no Rust.
+/// When it is not valid Rust.
 pub(super) fn named(text: &str, depth: usize) -> anyhow::Result<Named> {
     let tokens: TokenStream = text.parse().map_err(|error| anyhow!("{error}"))?;
     let mut named = Named::default();
@@ -66,12 +66,12 @@ fn is_cfg_test(token: Option<&TokenTree>) -> bool {
     matches!(token, Some(TokenTree::Group(group)) if group.stream().to_string().replace(' ', "") == "cfg(test)")
 }
 
-/// Up to a semicolon or a body in braces; those of an import are a part of its path.
+/// The tokens up to the semicolon. Braces in an import are part of its path.
 fn item(rest: &mut Tokens) -> Vec<TokenTree> {
     rest.by_ref().take_while(|token| !is(token, ';')).collect()
 }
 
-/// Passes over what is for tests, and remembers it where it is in a file of its own.
+/// Skips an item for tests. If it is a module in a separate file, records its name.
 fn skip_item(rest: &mut Tokens, named: &mut Named) {
     let mut words: Vec<String> = Vec::new();
     for token in rest.by_ref() {
@@ -93,7 +93,7 @@ fn skip_item(rest: &mut Tokens, named: &mut Named) {
     }
 }
 
-/// The first names of the paths after `crate` or `super`: one, or those of a group.
+/// The first name after `crate` or `super`, or the first names of each path in a group.
 fn heads(rest: &mut Tokens) -> Vec<String> {
     if !skip_colons(rest) {
         return Vec::new();
@@ -116,7 +116,7 @@ fn heads(rest: &mut Tokens) -> Vec<String> {
     }
 }
 
-/// As [`heads`], where so many `super` lead to the root.
+/// As [`heads`], if the number of `super` leads to the root.
 fn above(rest: &mut Tokens, depth: usize) -> Vec<String> {
     let mut left = depth - 1;
     loop {
@@ -136,7 +136,7 @@ fn skip_colons(rest: &mut Tokens) -> bool {
     rest.next_if(|token| is(token, ':')).is_some() && rest.next_if(|token| is(token, ':')).is_some()
 }
 
-/// The module that an import begins with, and every name in it.
+/// The first module of an import, with every name in it.
 fn imports(statement: TokenStream) -> Vec<(String, String)> {
     let mut names = Vec::new();
     collect(statement, &mut names);

@@ -32,7 +32,7 @@ const EXCEPTION: &str = "disallowed_methods";
 /// The most lines of a service's `main.rs`, which only starts its library.
 const MAIN_LINES: usize = 40;
 
-/// The longest file. The longest function is in `clippy.toml`.
+/// The most lines of a file. The limit for functions is in `clippy.toml`.
 const LINES: usize = 300;
 
 pub(super) fn check(sources: &[Source]) -> Vec<String> {

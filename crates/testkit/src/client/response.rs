@@ -1,4 +1,4 @@
-//! What the gateway answers.
+//! Answers of the gateway.
 
 use anyhow::{Context, ensure};
 use reqwest::RequestBuilder;
@@ -37,7 +37,7 @@ impl Response {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// A header's text.
+    /// The value of a header, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

@@ -1,4 +1,4 @@
-//! What is asked of Docker.
+//! Docker commands and free ports.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ pub(super) fn parse(line: &str) -> anyhow::Result<Container> {
 /// The first of `count` consecutive free ports.
 ///
 /// # Errors
-/// When none is found.
+/// When there is no such range.
 pub fn free_range(count: u16) -> anyhow::Result<u16> {
     for _ in 0..100 {
         let [first] = free_ports::<1>()?;

@@ -1,4 +1,4 @@
-//! What the spans of a trace show of themselves.
+//! Checks of the attributes and links of spans against the conventions.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The settings of a server.
+//! The settings of a server before its start.
 
 use std::path::PathBuf;
 
@@ -30,7 +30,7 @@ impl Builder {
         self
     }
 
-    /// 400 unless set.
+    /// The default is 400.
     #[must_use]
     pub fn max_connections(mut self, max_connections: u16) -> Self {
         self.max_connections = max_connections;

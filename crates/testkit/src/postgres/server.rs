@@ -52,7 +52,7 @@ impl Postgres {
         Self::builder().start().await
     }
 
-    /// As [`Builder::start`] says.
+    /// See [`Builder::start`].
     pub(super) async fn launch(settings: Builder, account: Account, binaries: PathBuf) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("epro-postgres-").tempdir()?;
         account.own(folder.path())?;

@@ -1,4 +1,4 @@
-//! One mail as it comes in.
+//! Receives one mail.
 
 use std::io;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! Services that end, begin again and hold still.
+//! Stops, restarts and freezes services.
 
 use std::process::ExitStatus;
 use std::sync::Arc;
