@@ -20,7 +20,7 @@ macro_rules! value {
         }
 
         impl $name {
-            /// All there are.
+            /// All values.
             #[allow(dead_code, reason = "not all of them are enumerated")]
             pub(crate) const ALL: &[Self] = &[$(Self::$variant),+];
 
@@ -121,7 +121,8 @@ mod tests {
 
     use super::*;
 
-    /// The words that the CHECKs let in, by table and column. A later migration replaces what an earlier one has checked.
+    /// The words that the CHECK constraints allow, by table and column. A later migration replaces the constraint of an
+    /// earlier one.
     fn checks() -> HashMap<(String, String), Vec<String>> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations/clinical");
         let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

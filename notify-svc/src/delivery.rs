@@ -79,7 +79,7 @@ impl Delivery {
         self.bulkhead.close();
     }
 
-    /// The channels whose providers are to be given so much now.
+    /// The channels whose circuit is in this state now.
     pub(crate) fn channels(&self, circuit: Circuit) -> Vec<Channel> {
         self.senders.with_circuit(circuit, Instant::now())
     }
@@ -250,7 +250,7 @@ impl Delivery {
         let task = Task::internal(sender.task())
             .attribute(DELIVERY_ATTEMPT, i64::from(notification.attempt))
             .attribute(DELIVERY_CHANNEL, sender.name());
-        // The task has panicked if it fails; its span says so.
+        // The task fails only if it has panicked; its span records the panic.
         let sent = task.spawn_classified(DELIVERY_OUTCOME, Outcome::class, async move { sender.send(message).await });
         sent.await.unwrap_or(Outcome::Panic)
     }

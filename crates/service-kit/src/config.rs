@@ -15,16 +15,16 @@ pub type ConfigError = config::ConfigError;
 /// A service's configuration.
 #[derive(Debug)]
 pub(crate) struct Loaded<H, C> {
-    /// What all services have.
+    /// The settings that all services have.
     pub(crate) host: H,
-    /// What this one has besides.
+    /// The other settings of this service.
     pub(crate) own: C,
     /// Variables that are ignored.
     pub(crate) ignored: Vec<Ignored>,
 }
 
-/// Reads a service's configuration: its defaults, then the file if one is given, then variables such
-/// as `EPRO_DATABASE__URL` for `database.url`. The keys `of_host` are read as `H`, all others as `C`.
+/// Reads a service's configuration: its defaults, then the file if one is given, then environment variables such as
+/// `EPRO_DATABASE__URL` for `database.url`. The keys `of_host` are read as `H`, all others as `C`.
 pub(crate) fn load<H: DeserializeOwned, C: DeserializeOwned>(
     of_host: &[&str],
     defaults: &str,

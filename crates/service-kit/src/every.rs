@@ -6,8 +6,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::Shutdown;
 
-/// Runs `work` at once, and then once in every `period` until shutdown, which also cancels a running round. A round that
-/// panics is followed by the next one. The work belongs to no request and mostly finds nothing to do, so it makes no spans.
+/// Runs `work` at once, and then once in every `period` until shutdown, which also cancels a running round. A round
+/// that panics is followed by the next one. The work belongs to no request and mostly finds nothing to do, so it makes
+/// no spans.
 pub async fn every<F: Future<Output = ()>>(period: Duration, shutdown: &Shutdown, mut work: impl FnMut() -> F) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -24,8 +25,8 @@ pub async fn every<F: Future<Output = ()>>(period: Duration, shutdown: &Shutdown
     shutdown.run_until_cancelled(rounds).await;
 }
 
-/// Does one round of a job that goes on as long as the service runs; None if it panics. Without this the panic would end
-/// the service, and what it had begun would be lost with its spans. The panic hook has logged it by then.
+/// Runs one round of a background job; `None` if it panics. Without this, the panic would end the service, and its
+/// running work and spans would be lost. The panic hook has logged the panic before.
 pub async fn catch_panic<T>(round: impl Future<Output = T>) -> Option<T> {
     AssertUnwindSafe(round).catch_unwind().await.ok()
 }

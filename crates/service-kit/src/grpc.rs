@@ -50,7 +50,7 @@ impl Upstream {
     /// Must run inside the runtime.
     ///
     /// # Errors
-    /// When the URL is none, or its scheme is not what the mesh demands.
+    /// When the URL is invalid, or its scheme is not the one that the mesh demands.
     pub fn channel(&self, name: &'static str, mesh: &Mesh) -> anyhow::Result<UpstreamChannel> {
         let (copies, uri) = self.connect(name, mesh)?;
         // Inside the span, so that the span shows that a call has timed out.
@@ -66,7 +66,7 @@ impl Upstream {
         Ok(HealthClient(deadline::Client::new(self.connect(name, mesh)?.0, health::PATIENCE)))
     }
 
-    /// An address that says one thing and settings that say another are an error, not cleartext without a word.
+    /// A scheme that contradicts the mesh settings is an error, so that no call is in cleartext by mistake.
     fn connect(&self, name: &'static str, mesh: &Mesh) -> anyhow::Result<(LoadBalancer, Uri)> {
         let setting = name.replace('-', "_");
         let hosts = self.hosts().with_context(|| format!("{setting}.url: {} is no URL", self.url))?;

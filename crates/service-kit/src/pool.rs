@@ -9,10 +9,11 @@ use telemetry::Counter;
 
 use crate::network::{Networks, networks_of};
 
-/// Connections closed for want of room, by the limit.
+/// Connections that were closed because of a limit, by limit.
 pub(crate) static REFUSED: Counter = Counter::new("epro.connection.refusals", "{connection}");
 
-/// How many times the limit of an address a whole IPv6 subscriber has, who may use 65,536 of what counts as an address.
+/// A whole IPv6 subscriber has this many times the limit of an address, although it has 65,536 networks that count as
+/// one.
 const OF_SUBSCRIBER: usize = 4;
 
 /// Counts what is taken. It has entries only for clients that have taken something.

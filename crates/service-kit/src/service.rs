@@ -31,7 +31,7 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))
 }
 
-/// The settings that all services have, beside their own.
+/// The settings that all services have.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
@@ -48,7 +48,7 @@ impl Settings {
     const KEYS: [&str; 4] = ["listen", "telemetry", "mesh", "fault_injection"];
 }
 
-/// What the program gives its service.
+/// What a service gets from the program.
 #[derive(Debug)]
 pub struct Host {
     /// Its identity for the other services.
@@ -61,8 +61,8 @@ pub struct Host {
 
 /// One of the five services, as [`main`] runs it.
 pub trait Service: Sized + Send {
-    /// The settings of its own, with their names as in YAML: `listen`, `telemetry`, `mesh` and `fault_injection` are
-    /// read for it.
+    /// The service's own settings, with their names as in YAML. `listen`, `telemetry`, `mesh` and `fault_injection` are
+    /// not among them: [`main`] reads them.
     type Config: DeserializeOwned + Send;
     /// The service's own commands, besides `healthcheck`; [`NoCommand`] if it has none.
     type Command: Subcommand + Send;
@@ -84,7 +84,7 @@ pub trait Service: Sized + Send {
     /// Creates what it needs. Peers and database need not be up yet.
     fn build(config: Self::Config, host: &Host) -> impl Future<Output = anyhow::Result<Self>> + Send;
 
-    /// Serves on the port until shutdown, then finishes what is running.
+    /// Serves on the listener until shutdown, then finishes what is running.
     fn run(
         self,
         host: Host,

@@ -64,8 +64,8 @@ pub(crate) fn without_resumption(config: &mut ServerConfig) {
     config.send_tls13_tickets = 0;
 }
 
-/// A client that talks to one server only: the holder of the configured certificate. Names and dates do not matter to
-/// it, because it asks its own machine by address.
+/// A client that accepts one server only: the one with the configured certificate. It checks neither names nor dates,
+/// because it connects to its own machine by address.
 pub(crate) fn pinned_client(setting: &str, certificate: &Path, protocol: &[u8]) -> anyhow::Result<ClientConfig> {
     let certificate = pem::certificates(setting, certificate)?.swap_remove(0);
     let verifier = PinnedCertificate { certificate, provider: provider() };

@@ -50,17 +50,17 @@ pub(crate) struct Unmade {
     pub(crate) has_windows: bool,
     /// Day 0, in the patient's time zone.
     pub(crate) baseline_date: NaiveDate,
-    /// The patient's, an IANA name.
+    /// The patient's time zone, an IANA name.
     pub(crate) time_zone: String,
     /// Days from the baseline date to the first window.
     pub(crate) first_day: i32,
     /// Days from one window to the next.
     pub(crate) every_days: i32,
-    /// How many there are to be.
+    /// How many windows there should be.
     pub(crate) windows: i32,
     /// Local time of day.
     pub(crate) opens: NaiveTime,
-    /// Local time of day; not later than `opens`: on the day after.
+    /// Local time of day. If it is not later than `opens`, it is on the next day.
     pub(crate) closes: NaiveTime,
     /// How long after a window's end its report may still arrive, in seconds.
     pub(crate) sync_for: i64,
@@ -176,7 +176,7 @@ pub(crate) async fn list(
 /// Scheduled assignments without windows, and those with windows that have not opened and are in a time zone that the
 /// patient has left. Ordered by id, from the one after `after`.
 pub(crate) async fn list_unmade(executor: impl PgExecutor<'_>, after: Uuid, limit: i64) -> sqlx::Result<Vec<Unmade>> {
-    // A look into the index for each assignment, at its last window: nobody reads every window there is.
+    // Reads one index entry for each assignment, its last window, not all windows.
     query_as!(
         Unmade,
         r#"SELECT assignment_id, baseline_date, enrolment.time_zone, first_day AS "first_day!", every_days AS "every_days!",

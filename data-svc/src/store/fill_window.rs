@@ -42,7 +42,7 @@ pub(crate) struct Counts {
 
 /// Windows as arrays of their columns.
 pub(crate) struct Columns {
-    /// Places in the plan, from 1.
+    /// Numbers in the plan, from 1.
     pub(crate) seqs: Vec<i32>,
     pub(crate) opens_at: Vec<DateTime<Utc>>,
     pub(crate) closes_at: Vec<DateTime<Utc>>,

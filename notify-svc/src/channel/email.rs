@@ -20,7 +20,7 @@ const URGENT_SUBJECT: &str = "URGENT ePRO: a new report needs review";
 
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
 
-/// What a message is made from.
+/// The template of a message.
 pub(crate) const TEMPLATE: &str = include_str!("../../templates/email.txt");
 
 /// The `smtp:` block.

@@ -1,4 +1,4 @@
-//! The ways to reach a nurse.
+//! The channels on which nurses are notified.
 //!
 //! To add one, write `channel/<name>.rs` with its template and add its line to [`Senders`].
 
@@ -46,7 +46,7 @@ pub(crate) trait Sender: std::fmt::Debug + Send + Sync {
     async fn send(&self, message: Message) -> Outcome;
 }
 
-/// A sender and whether its provider is to be left alone.
+/// A sender, with the circuit breaker of its provider.
 #[derive(Debug)]
 pub(crate) struct GuardedSender {
     pub(crate) sender: Arc<dyn Sender>,
@@ -66,7 +66,7 @@ impl Senders {
         ]))
     }
 
-    /// What the messages of each channel are made from, by its name.
+    /// The template of each channel, by the channel's name.
     pub(crate) fn templates(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.0.iter().map(|(_, guarded)| (guarded.sender.name(), guarded.sender.template()))
     }
@@ -80,7 +80,7 @@ impl Senders {
         self.0.iter().find(|(one, _)| *one == channel).map(|(_, guarded)| guarded)
     }
 
-    /// The channels whose providers are to be given so much now.
+    /// The channels whose circuit is in this state now.
     pub(crate) fn with_circuit(&self, circuit: Circuit, now: Instant) -> Vec<Channel> {
         let fitting = self.0.iter().filter(|(_, guarded)| guarded.breaker.circuit(now) == circuit);
         fitting.map(|(channel, _)| *channel).collect()

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// What an attempt came to.
+/// The outcome of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The provider has accepted the message.
@@ -53,7 +53,7 @@ impl Outcome {
         }
     }
 
-    /// Its word on spans and in the records.
+    /// The word for it on spans and in the records.
     pub(crate) fn class(&self) -> &'static str {
         match self {
             Self::Delivered => "delivered",

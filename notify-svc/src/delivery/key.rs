@@ -1,12 +1,12 @@
-//! What a provider tells a repetition by.
+//! The idempotency key of a message, by which a provider recognises a duplicate.
 
 use std::collections::BTreeSet;
 
 use proto::data::Notification;
 use uuid::Uuid;
 
-/// What tells a message from others: the notification's id, or a name made of the ids of all that it is about. With other
-/// companions it is another message, which no provider may take for a repetition: they would be told of by nobody.
+/// The notification's id, or a UUID made from the ids of all notifications in the message. With other companions it is
+/// another message: if a provider took it for a duplicate, nobody would be notified of them.
 pub(super) fn key(notification: &Notification) -> String {
     let Notification { notification_id, companions, .. } = notification;
     if companions.is_empty() {

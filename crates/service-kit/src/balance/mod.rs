@@ -25,8 +25,8 @@ use crate::error::chain;
 pub(crate) use subchannel::Connector;
 use subchannel::Subchannel;
 
-/// How often either end of a connection is asked whether it is still there, and how long it may take to say
-/// so. One that has vanished without a word would be kept for ever.
+/// How often each end of a connection checks that the other is still there, and how long the answer may take. Without
+/// this, a connection whose peer has vanished silently would be kept for ever.
 pub(crate) const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(2);
 pub(crate) const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -68,8 +68,8 @@ struct State {
 }
 
 impl LoadBalancer {
-    /// Looks the hosts up and connects, again and again until the last clone is dropped. Requests are addressed to the
-    /// first of them.
+    /// Looks up the hosts and connects to them, repeatedly until the last clone is dropped. Requests are addressed to
+    /// the first host.
     pub(crate) fn new(hosts: &[Uri], default_port: u16, connector: Connector) -> Self {
         let targets = hosts.iter().map(|host| {
             // In a URL, an IPv6 address has brackets.
@@ -169,7 +169,7 @@ impl Copies {
         open.take(2).min_by_key(|subchannel| subchannel.load()).cloned()
     }
 
-    /// Resolves when a call has no connection, even if that was before it is polled.
+    /// Resolves when a call has no connection, even if that happens before the first poll.
     fn wanted(&self) -> Notified<'_> {
         self.wanted.notified()
     }
@@ -227,7 +227,7 @@ async fn resolve(lookup: impl Lookup, connector: Connector, copies: Arc<Copies>)
     }
 }
 
-/// Whether a copy has refused a call for reasons of its own, which others may not have. Such an answer has no body, so its
+/// Whether a copy has refused a call for reasons that other copies may not have. Such an answer has no body, so its
 /// status is among the headers.
 fn is_refusal<B>(response: &Response<B>) -> bool {
     let status = Status::from_header_map(response.headers());

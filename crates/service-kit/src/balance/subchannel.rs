@@ -25,7 +25,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long a copy that has refused a call is avoided, and how many waiting calls that counts as.
+/// How long a copy that has refused a call is avoided, and as how many waiting calls that counts.
 const AVOIDED_FOR: Duration = Duration::from_secs(5);
 const LOAD_OF_REFUSING: usize = 1000;
 
@@ -62,7 +62,7 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// The copy has refused a call: it is avoided for a while.
+    /// Notes that the copy has refused a call, so that it is avoided for a while.
     pub(super) fn note_refusal(&self) {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }

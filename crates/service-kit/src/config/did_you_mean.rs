@@ -4,8 +4,8 @@
 /// only advice for the person who configures a service: nothing is decided by it, and keys contain nothing private.
 const ALIKE: f64 = 0.8;
 
-/// Adds the nearest known key to an error that names an unknown one. It depends on the text of serde's error, "unknown field
-/// `a`, expected one of `b`, `c`", or of a variant, because a deserializer gives nothing else.
+/// Adds the nearest known key to an error that names an unknown one. It parses serde's message, "unknown field `a`,
+/// expected one of `b`, `c`" (or "unknown variant"), because a deserializer gives nothing else.
 pub(super) fn with_hint(error: &str) -> String {
     let mut quoted = error.split('`').skip(1).step_by(2);
     let nearest = match quoted.next() {
@@ -17,7 +17,7 @@ pub(super) fn with_hint(error: &str) -> String {
     nearest.map_or_else(|| error.to_owned(), |known| format!("{error}; did you mean `{known}`?"))
 }
 
-/// Adds keys that are known outside of all blocks to an error that names an unknown one there.
+/// Adds the known top-level keys to an error that names an unknown top-level key.
 pub(super) fn with_more_keys(error: &str, more: &[&str]) -> String {
     let mut quoted = error.split('`').skip(1).step_by(2);
     match quoted.next() {

@@ -17,7 +17,7 @@ const OWN: usize = 16 * 1024;
 /// is read before the answer.
 const AT_ONCE: usize = 8 * 1024;
 
-/// What one connection has sent and has no answer to.
+/// The bytes that one connection has sent and that are not answered yet.
 #[derive(Debug)]
 pub(crate) struct Intake(Mutex<Held>);
 

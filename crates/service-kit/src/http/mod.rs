@@ -27,7 +27,7 @@ pub use crate::tls::Tls;
 pub use accept::{Acceptor, ConnectionLimits};
 pub use unreadable::Unreadable;
 
-/// How long a connection may take to send a request's head, and may wait between two requests.
+/// How long a connection may take to send a request's head, and how long it may be idle between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes and most headers of a request's head. Larger heads, and bytes that are not HTTP, are answered by the
 /// router with 431, 414 or 400: [`Unreadable`].

@@ -106,7 +106,7 @@ impl Config {
         Ok(config)
     }
 
-    /// What asks this service itself for its health: it expects the very certificate.
+    /// Connects to this service itself, for its health check. It accepts only this service's own certificate.
     pub(crate) fn pinned_connector(&self) -> anyhow::Result<Connector> {
         let certificate = self.certificate.clone();
         let make = move || tls::pinned_client("mesh.certificate", &certificate, tls::HTTP_2);

@@ -1,4 +1,4 @@
-//! What an item takes as its answer.
+//! Which answers are valid for an item.
 
 use proto::domain::Coding;
 use proto::domain::answer::Value;

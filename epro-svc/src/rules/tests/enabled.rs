@@ -1,4 +1,4 @@
-//! Items that are asked only after certain answers.
+//! Items that are enabled only by certain answers.
 
 use proto::domain::answer::Value;
 use serde_json::json;
@@ -18,7 +18,7 @@ fn the_difficulty_item_is_asked_if_anything_was_a_problem() {
     }
 }
 
-/// Boolean items `a`, `b`, ..., all answered with true, each enabled by the truth of another, if any.
+/// Boolean items `a`, `b`, ..., all answered with true. Each is enabled when another one, if any, is true.
 fn chained(enabled_by: &[(&str, Option<&str>)]) -> Report {
     let items: Vec<_> = enabled_by
         .iter()

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{Message, Outcome, Sender};
 use twilio::Twilio;
 
-/// What a message is made from.
+/// The template of a message.
 pub(crate) const TEMPLATE: &str = include_str!("../../../templates/sms.txt");
 
 /// The `sms:` block.

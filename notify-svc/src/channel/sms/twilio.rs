@@ -40,7 +40,7 @@ impl Twilio {
         Ok(Self { client: client.into(), endpoint, account, token, from })
     }
 
-    /// Hands over one message to the number `to` (E.164). `key` is the same for every attempt.
+    /// Sends one message to the number `to` (E.164). `key` is the same for every attempt.
     pub(super) async fn submit(&self, to: &str, text: &str, key: &str) -> Outcome {
         let form = [("To", to), ("From", &self.from), ("Body", text)];
         let request = self.client.post(self.endpoint.clone(), "/2010-04-01/Accounts/{AccountSid}/Messages.json").with(
