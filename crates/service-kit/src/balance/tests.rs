@@ -39,8 +39,8 @@ fn caller(name: &Name, timeout: Duration) -> NotifyServiceClient<deadline::Clien
     NotifyServiceClient::new(deadline::Client::new(copies, timeout))
 }
 
-/// A copy of a service with its own address. It answers a call when `may_answer` has a permit, and refuses it when that is
-/// closed.
+/// A copy of a service with its own address. It answers a call when `may_answer` has a permit, and refuses it when that
+/// is closed.
 struct Copy {
     address: SocketAddr,
     shutdown: Shutdown,
