@@ -5,6 +5,7 @@
 mod dependencies;
 mod modules;
 mod paths;
+mod purity;
 mod sources;
 mod workspace;
 
@@ -30,6 +31,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 fn findings(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     let mut findings = dependencies::check(&workspace.members, &workspace.locked);
     findings.extend(sources::check(&workspace.sources));
+    findings.extend(purity::check(&workspace.sources));
     findings.extend(modules::check(&workspace.sources)?);
     Ok(findings)
 }
