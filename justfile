@@ -66,16 +66,7 @@ study ID=study:
 
 # Prints a trace as a tree, with the link to its page, once no more spans arrive.
 trace ID:
-    #!/usr/bin/env bash
-    for try in {1..15}; do
-        before=${tree:-}
-        tree=$({{ curl }} {{ jaeger }}/api/traces/{{ ID }} 2>&- | jq -r -f deploy/jaeger/tree.jq 2>&-)
-        [[ -n $tree && $tree == "$before" && $tree != *'(parent missing)'* ]] && break
-        # Services export their spans every second.
-        sleep 1.1
-    done
-    echo "${tree:-no such trace}"
-    echo {{ jaeger }}/trace/{{ ID }}
+    cargo xtask trace --jaeger {{ jaeger }} {{ ID }}
 
 # Explains what went wrong in a trace, and where: `just explain ID`.
 explain *ARGS:

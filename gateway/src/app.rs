@@ -7,10 +7,11 @@ use serde::Deserialize;
 use service_kit::grpc::Upstream;
 use service_kit::health::Probe;
 use service_kit::http::{Acceptor, ConnectionLimits, Tls};
-use service_kit::{Host, NoCommand, Service, Shutdown};
+use service_kit::{Host, Service, Shutdown};
 use tokio::net::TcpListener;
 
 use crate::clients::{Data, Peers, Report, User};
+use crate::command::Command;
 use crate::fhir;
 use crate::limit::{RateLimits, Rates};
 use crate::proxies::{self, Proxies};
@@ -40,13 +41,13 @@ pub struct Config {
 #[derive(Debug)]
 pub struct App {
     acceptor: Acceptor,
-    router: Router,
+    pub(crate) router: Router,
     web: Arc<Web>,
 }
 
 impl Service for App {
     type Config = Config;
-    type Command = NoCommand;
+    type Command = Command;
 
     const NAME: &'static str = "gateway";
     const DEFAULTS: &'static str = include_str!("../config.yaml");
@@ -82,7 +83,7 @@ impl Service for App {
         served
     }
 
-    async fn command(_: Config, command: NoCommand) -> anyhow::Result<ExitCode> {
-        match command {}
+    async fn command(_: Config, command: Command) -> anyhow::Result<ExitCode> {
+        command.run()
     }
 }

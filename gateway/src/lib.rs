@@ -3,6 +3,7 @@
 mod accept;
 mod app;
 mod clients;
+mod command;
 mod extract;
 mod fhir;
 mod limit;
@@ -13,6 +14,8 @@ mod representation;
 mod router;
 mod routes;
 mod security_headers;
+#[cfg(test)]
+mod testing;
 mod web;
 
 pub use app::{App, Config};

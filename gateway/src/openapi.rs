@@ -50,8 +50,11 @@ pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
     problems::add_components(components);
     add_deprecated(&mut document.paths);
     for (path, item) in &mut document.paths.paths {
-        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
-            problems::add_to(operation, path);
+        let operations = [(&mut item.get, true), (&mut item.post, false), (&mut item.delete, false)];
+        for (operation, is_safe) in operations {
+            if let Some(operation) = operation {
+                problems::add_to(operation, path, is_safe);
+            }
         }
     }
     document

@@ -80,6 +80,11 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(routes::readyz::readyz))
 }
 
+/// The API's description.
+pub(crate) fn description() -> utoipa::openapi::OpenApi {
+    openapi::complete(api().into_openapi())
+}
+
 /// All routes of the gateway with their layers.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! `cargo xtask architecture`: checks which crates and which modules may depend on which, and where tracing may be named.
+//! `cargo xtask architecture`: checks which crates and which modules may depend on which, and what sources must not contain.
 //!
 //! Rules about single calls are in `clippy.toml` instead.
 

@@ -40,7 +40,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 }
 
 async fn find(options: &Options) -> anyhow::Result<Vec<Trace>> {
-    let id = options.trace_id.as_deref().map(str::to_lowercase);
+    let id = options.trace_id.as_deref().map(trace_id).transpose()?;
     if let Some(file) = &options.file {
         let mut traces = read(file)?;
         traces.retain(|trace| id.as_ref().is_none_or(|id| trace.id() == id));
@@ -48,8 +48,16 @@ async fn find(options: &Options) -> anyhow::Result<Vec<Trace>> {
         return Ok(traces);
     }
     let id = id.context("name a trace or a file")?;
-    let is_id = !id.is_empty() && id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    ensure!(is_id, "{id} is no trace id: 32 hexadecimal digits");
     // A missing trace gets an explanation too, which says where to look.
     Ok(vec![Jaeger::new(options.jaeger.trim_end_matches('/')).trace(&id).await?])
+}
+
+/// A trace's id in lower case.
+///
+/// # Errors
+/// When it is none.
+pub(crate) fn trace_id(text: &str) -> anyhow::Result<String> {
+    let is_id = !text.is_empty() && text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    ensure!(is_id, "{text} is no trace id: 32 hexadecimal digits");
+    Ok(text.to_lowercase())
 }

@@ -18,6 +18,7 @@ mod sampling_lab;
 mod scenario;
 mod sqlx;
 mod test;
+mod trace;
 mod verify_traces;
 mod w3c_trace_context;
 
@@ -65,6 +66,8 @@ enum Command {
     W3cTraceContext(w3c_trace_context::Options),
     /// Checks that each trace in Jaeger or in a file is complete; exits with 1 if one is not.
     VerifyTraces(verify_traces::Options),
+    /// Prints a trace as a tree, as soon as no more of its spans arrive.
+    Trace(trace::Options),
     /// Explains what went wrong in a trace, and where: in a sentence, with the evidence and where the time went.
     Explain(explain::Options),
     /// Makes a failure on purpose, and prints its trace and what the trace says about it.
@@ -101,6 +104,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Costs(options) => costs::run(options).await,
         Command::W3cTraceContext(options) => w3c_trace_context::run(options).await,
         Command::VerifyTraces(options) => verify_traces::run(options).await,
+        Command::Trace(options) => trace::run(options).await,
         Command::Explain(options) => explain::run(options).await,
         Command::Scenario(options) => scenario::run(options).await,
         Command::Architecture => architecture::run(),

@@ -4,6 +4,7 @@
 mod answer;
 mod captured;
 mod leap_second;
+mod outcome;
 
 pub use captured::{Captured, NotATime};
 

@@ -2,7 +2,10 @@
 
 mod response;
 
+mod operations;
+
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,6 +21,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+pub use operations::Operations;
+
 /// Longer than any deadline of the services, so that tests see the services' timeouts.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -30,12 +35,13 @@ pub struct Token(pub String);
 pub struct Client {
     base_url: String,
     http: reqwest::Client,
+    operations: Option<Arc<Operations>>,
 }
 
 impl Client {
     /// `base_url` is the gateway's, such as `http://127.0.0.1:8080`.
     pub fn new(base_url: impl Into<String>) -> Self {
-        Self { base_url: base_url.into(), http: plain_http() }
+        Self::with(base_url.into(), plain_http())
     }
 
     /// A client with this address in the loopback network, such as 127.0.0.2.
@@ -43,7 +49,7 @@ impl Client {
     /// # Errors
     /// When the HTTP client cannot be built.
     pub fn from_address(base_url: impl Into<String>, address: IpAddr) -> anyhow::Result<Self> {
-        Ok(Self { base_url: base_url.into(), http: http_builder().local_address(address).build()? })
+        Ok(Self::with(base_url.into(), http_builder().local_address(address).build()?))
     }
 
     /// A client that only trusts this certificate authority or self-signed certificate.
@@ -52,7 +58,18 @@ impl Client {
     /// When `certificate` is not PEM.
     pub fn trusting(base_url: impl Into<String>, certificate: &[u8]) -> anyhow::Result<Self> {
         let certificates = reqwest::Certificate::from_pem_bundle(certificate)?;
-        Ok(Self { base_url: base_url.into(), http: http_builder().tls_certs_only(certificates).build()? })
+        Ok(Self::with(base_url.into(), http_builder().tls_certs_only(certificates).build()?))
+    }
+
+    fn with(base_url: String, http: reqwest::Client) -> Self {
+        Self { base_url, http, operations: None }
+    }
+
+    /// From now on an answer is an error when it is a problem that its operation does not list.
+    #[must_use]
+    pub fn holding(mut self, operations: Arc<Operations>) -> Self {
+        self.operations = Some(operations);
+        self
     }
 
     /// Exchanges a login and PIN for a token.
@@ -87,7 +104,7 @@ impl Client {
     /// # Errors
     /// When no answer arrives. An error status is an answer.
     pub async fn log_out(&self, token: &Token) -> anyhow::Result<Response> {
-        receive(self.request(Method::DELETE, "/v1/sessions/current").bearer_auth(&token.0)).await
+        self.receive(self.request(Method::DELETE, "/v1/sessions/current").bearer_auth(&token.0)).await
     }
 
     /// Chooses a PIN with an activation code.
@@ -104,7 +121,7 @@ impl Client {
     /// When no answer arrives. An error status is an answer.
     pub async fn free_login(&self, nurse: &Token, site_id: Uuid, person_id: Uuid) -> anyhow::Result<Response> {
         let path = format!("/v1/sites/{site_id}/patients/{person_id}/lockout");
-        receive(self.request(Method::DELETE, &path).bearer_auth(&nurse.0)).await
+        self.receive(self.request(Method::DELETE, &path).bearer_auth(&nurse.0)).await
     }
 
     /// Submits a report; see [`report`] for a valid one.
@@ -113,7 +130,7 @@ impl Client {
     /// When no answer arrives. An error status is an answer.
     pub async fn submit(&self, token: &Token, idempotency_key: &str, report: &Value) -> anyhow::Result<Response> {
         let request = self.request(Method::POST, "/v1/reports").bearer_auth(&token.0);
-        receive(request.header("Idempotency-Key", idempotency_key).json(report)).await
+        self.receive(request.header("Idempotency-Key", idempotency_key).json(report)).await
     }
 
     /// Submits a valid report of an assignment with a new idempotency key.
@@ -128,7 +145,7 @@ impl Client {
     /// When no answer arrives.
     pub async fn get(&self, path: &str, token: Option<&Token>) -> anyhow::Result<Response> {
         let request = self.request(Method::GET, path);
-        receive(match token {
+        self.receive(match token {
             Some(token) => request.bearer_auth(&token.0),
             None => request,
         })
@@ -141,7 +158,7 @@ impl Client {
     /// When no answer arrives.
     pub async fn get_in(&self, path: &str, token: &Token, languages: &str) -> anyhow::Result<Response> {
         let request = self.request(Method::GET, path).bearer_auth(&token.0);
-        receive(request.header("Accept-Language", languages)).await
+        self.receive(request.header("Accept-Language", languages)).await
     }
 
     /// Posts JSON without a token.
@@ -149,7 +166,7 @@ impl Client {
     /// # Errors
     /// When no answer arrives.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Response> {
-        receive(self.request(Method::POST, path).json(body)).await
+        self.receive(self.request(Method::POST, path).json(body)).await
     }
 
     /// Posts JSON with a token.
@@ -157,7 +174,7 @@ impl Client {
     /// # Errors
     /// When no answer arrives.
     pub async fn post_as(&self, token: &Token, path: &str, body: &Value) -> anyhow::Result<Response> {
-        receive(self.request(Method::POST, path).bearer_auth(&token.0).json(body)).await
+        self.receive(self.request(Method::POST, path).bearer_auth(&token.0).json(body)).await
     }
 
     /// Amends a report if it has this tag, such as `"1"` with its quotes, with a new idempotency key.
@@ -188,7 +205,7 @@ impl Client {
     ) -> anyhow::Result<Response> {
         let request = self.request(Method::POST, &format!("/v1/reports/{report_id}/amendments"));
         let request = request.bearer_auth(&token.0).header("Idempotency-Key", idempotency_key);
-        receive(request.header("If-Match", if_match).json(amendment)).await
+        self.receive(request.header("If-Match", if_match).json(amendment)).await
     }
 
     /// Reviews a report as a nurse, with a new idempotency key.
@@ -211,7 +228,7 @@ impl Client {
         outcome: &str,
     ) -> anyhow::Result<Response> {
         let request = self.request(Method::POST, &format!("/v1/reports/{report_id}/reviews")).bearer_auth(&token.0);
-        receive(request.header("Idempotency-Key", idempotency_key).json(&json!({"outcome": outcome}))).await
+        self.receive(request.header("Idempotency-Key", idempotency_key).json(&json!({"outcome": outcome}))).await
     }
 
     /// Sends exactly these headers and bytes, for input that a phone would not send.
@@ -229,7 +246,7 @@ impl Client {
         for (name, value) in headers {
             map.append(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_bytes(value.as_bytes())?);
         }
-        receive(self.request(method.parse()?, path).headers(map).body(body.into())).await
+        self.receive(self.request(method.parse()?, path).headers(map).body(body.into())).await
     }
 
     /// Sends exactly these bytes on a new connection, for requests that an HTTP client would not make. They must
@@ -245,6 +262,10 @@ impl Client {
         let mut answer = Vec::new();
         let read = timeout(TIMEOUT, connection.read_to_end(&mut answer)).await.context("the answer does not end")?;
         parse(&answer).with_context(|| format!("{read:?}: {}", String::from_utf8_lossy(&answer)))
+    }
+
+    async fn receive(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        receive(request, self.operations.as_deref()).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

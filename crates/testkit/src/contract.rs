@@ -109,6 +109,8 @@ fn database(service: &str, statements: &[&str]) -> Vec<Shape> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::conventions::{RESOURCE, check_span};
     use super::*;
     use crate::trace::diff;
@@ -155,6 +157,33 @@ mod tests {
         let parent_span_id = parent.map(ToOwned::to_owned);
         all.push(Span { span_id: span_id.clone(), parent_span_id, service, name, kind: shape.kind, ..Span::default() });
         shape.within().iter().for_each(|child| spans(child, Some(&span_id), all));
+    }
+
+    /// The way from the root to each span of a tree that was printed.
+    fn paths(printed: &str) -> BTreeSet<Vec<String>> {
+        let mut lines = printed.lines().skip_while(|line| !line.starts_with("SERVICE"));
+        let header = lines.next().unwrap();
+        let [span, kind, start] = ["SPAN", "KIND", "START"].map(|column| header.find(column).unwrap());
+        let (mut paths, mut above) = (BTreeSet::new(), Vec::<String>::new());
+        for line in lines.take_while(|line| !line.starts_with("```")) {
+            let line: Vec<char> = line.chars().collect();
+            let cell = |from: usize, to: usize| line[from..to].iter().collect::<String>().trim_end().to_owned();
+            let tree = cell(span, kind);
+            let name = tree.trim_start_matches(['│', '├', '└', '─', ' ']);
+            above.truncate((tree.chars().count() - name.chars().count()) / 4);
+            above.push(format!("{} {name} {}", cell(0, span), cell(kind, start)));
+            paths.insert(above.clone());
+        }
+        paths
+    }
+
+    /// Which are as often as nurses are told is said below it.
+    #[test]
+    fn the_tree_of_the_readme_is_the_contract() {
+        let mut all = Vec::new();
+        spans(&submit_report(1), None, &mut all);
+        let contract = paths(&Trace::new(all).to_string());
+        assert_eq!(paths(include_str!("../../../README.md")), contract);
     }
 
     #[test]

@@ -64,31 +64,30 @@ fn announce(transition: &Transition, verdict: &Verdict) {
     }
 }
 
-/// The outcome of an attempt that may have delivered the message.
-const UNKNOWN: &str = "uncertain";
-
 /// What an attempt's outcome means for its notification.
 fn verdict(request: &pb::RecordDeliveryRequest) -> Result<Verdict, DataError> {
-    let last = |outcome, state| {
+    let outcome = request.outcome();
+    let last = |state| {
         let (retry_after, give_up_after) = (Duration::ZERO, Duration::ZERO);
-        Ok(Verdict { outcome, state, uncertain: false, retry_after, give_up_after })
+        Ok(Verdict { outcome: outcome.as_str(), state, uncertain: false, retry_after, give_up_after })
     };
-    let temporary = |outcome| {
-        let retry_after = parse::duration("retry_after", request.retry_after)?;
-        let give_up_after = parse::duration("give_up_after", request.give_up_after)?;
-        Ok(Verdict { outcome, state: State::Pending, uncertain: outcome == UNKNOWN, retry_after, give_up_after })
-    };
-    match request.outcome() {
-        pb::Outcome::Delivered => last("delivered", State::Delivered),
-        pb::Outcome::Rejected => last("rejected", State::Dead),
-        pb::Outcome::NoRecipient => last("no_recipient", State::Cancelled),
-        pb::Outcome::Timeout => temporary("timeout"),
-        pb::Outcome::Throttled => temporary("throttled"),
-        pb::Outcome::ProviderError => temporary("provider_error"),
-        pb::Outcome::Connection => temporary("connection"),
-        pb::Outcome::Deferred => temporary("deferred"),
-        pb::Outcome::Uncertain => temporary(UNKNOWN),
-        pb::Outcome::Panic => temporary("panic"),
+    match outcome {
+        pb::Outcome::Delivered => last(State::Delivered),
+        pb::Outcome::Rejected => last(State::Dead),
+        pb::Outcome::NoRecipient => last(State::Cancelled),
+        pb::Outcome::Timeout
+        | pb::Outcome::Throttled
+        | pb::Outcome::ProviderError
+        | pb::Outcome::Connection
+        | pb::Outcome::Deferred
+        | pb::Outcome::Uncertain
+        | pb::Outcome::Panic => Ok(Verdict {
+            outcome: outcome.as_str(),
+            state: State::Pending,
+            uncertain: outcome == pb::Outcome::Uncertain,
+            retry_after: parse::duration("retry_after", request.retry_after)?,
+            give_up_after: parse::duration("give_up_after", request.give_up_after)?,
+        }),
         pb::Outcome::Unspecified => Err(DataError::Malformed("outcome")),
     }
 }

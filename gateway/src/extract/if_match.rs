@@ -63,7 +63,7 @@ fn entity_tags(text: &str) -> Option<Vec<EntityTag<'_>>> {
 /// The number of the state that has this tag for a patient, see [`report_tag`](crate::representation::report_tag). A
 /// weak tag matches no state (RFC 9110, section 13.1.1). Tags are compared byte by byte, so that `"01"` is not `"1"`.
 fn state_number(tag: &EntityTag<'_>) -> Option<u32> {
-    let number: u32 = tag.opaque.parse().ok()?;
+    let number = tag.opaque.parse::<u32>().ok()?;
     (!tag.weak && number.to_string() == tag.opaque).then_some(number)
 }
 

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use service_kit::error::Reason;
 use utoipa::PartialSchema;
 use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::header::{Header, HeaderBuilder};
@@ -26,13 +27,11 @@ pub(super) fn add_components(components: &mut Components) {
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
 }
 
-/// Adds an answer for every status that the route's problems have.
-pub(super) fn add_to(operation: &mut Operation, path: &str) {
+/// Adds an answer for every status that the route's problems have. `is_safe` says that its method only reads.
+pub(super) fn add_to(operation: &mut Operation, path: &str, is_safe: bool) {
     let mut by_status = BTreeMap::<u16, Vec<ProblemType>>::new();
-    for name in names(operation, path) {
-        if let Some(problem_type) = ProblemType::named(&name) {
-            by_status.entry(problem_type.status.as_u16()).or_default().push(problem_type);
-        }
+    for problem_type in problem_types(operation, path, is_safe) {
+        by_status.entry(problem_type.status.as_u16()).or_default().push(problem_type);
     }
     for (status, problem_types) in by_status {
         // An answer that the route itself describes stays.
@@ -49,33 +48,38 @@ pub(super) fn add_to(operation: &mut Operation, path: &str) {
 }
 
 /// The problem types that a route may answer with.
-fn names(operation: &mut Operation, path: &str) -> Vec<String> {
+fn problem_types(operation: &mut Operation, path: &str, is_safe: bool) -> Vec<ProblemType> {
     let own = operation.extensions.as_mut().and_then(|extensions| extensions.remove(OWN));
     let own = own.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let mut names: Vec<_> = own.map(str::to_owned).collect();
-    let mut add = |more: &[&str]| names.extend(more.iter().map(|&name| name.to_owned()));
-    add(&["method-not-allowed", "uri-too-long", "head-too-large"]);
+    let mut all: Vec<_> = own.filter_map(ProblemType::named).collect();
+    all.extend([ProblemType::BAD_REQUEST, ProblemType::METHOD_NOT_ALLOWED]);
+    all.extend([ProblemType::URI_TOO_LONG, ProblemType::HEAD_TOO_LARGE]);
     if path.starts_with("/v1/") {
-        add(&["not-acceptable", "throttled", "internal", "unavailable", "timeout"]);
+        all.extend([ProblemType::NOT_ACCEPTABLE, ProblemType::THROTTLED, ProblemType::INTERNAL]);
+        all.extend([ProblemType::UNAVAILABLE, ProblemType::TIMEOUT]);
+    }
+    if !is_safe {
+        all.push(ProblemType::CROSS_SITE);
     }
     if operation.security.is_some() {
-        add(&["unauthenticated", "invalid-token", "inactive"]);
+        all.extend([ProblemType::UNAUTHENTICATED, ProblemType::of(Reason::InvalidToken)]);
     }
     if operation.request_body.is_some() {
-        add(&["malformed-json", "slow-body", "too-large", "unsupported-media-type", "invalid-body", "cross-site"]);
+        all.extend([ProblemType::MALFORMED_JSON, ProblemType::SLOW_BODY, ProblemType::TOO_LARGE]);
+        all.extend([ProblemType::UNSUPPORTED_MEDIA_TYPE, ProblemType::INVALID_BODY]);
     }
     for parameter in operation.parameters.iter().flatten() {
         let RefOr::T(parameter) = parameter else { continue };
         match parameter.name.as_str() {
-            "Idempotency-Key" => add(&["idempotency-key"]),
-            "If-Match" => add(&["if-match", "precondition-required"]),
-            "limit" => add(&["malformed-parameter"]),
-            "cursor" => add(&["malformed-cursor"]),
-            _ if is_path_id(parameter) => add(&["malformed-id"]),
+            "Idempotency-Key" => all.push(ProblemType::IDEMPOTENCY_KEY),
+            "If-Match" => all.extend([ProblemType::IF_MATCH, ProblemType::PRECONDITION_REQUIRED]),
+            "limit" => all.push(ProblemType::MALFORMED_PARAMETER),
+            "cursor" => all.push(ProblemType::MALFORMED_CURSOR),
+            _ if is_path_id(parameter) => all.push(ProblemType::MALFORMED_ID),
             _ => {}
         }
     }
-    names
+    all
 }
 
 fn is_path_id(parameter: &Parameter) -> bool {
@@ -126,14 +130,10 @@ fn example(problem_type: ProblemType) -> Example {
         "instance": "/traces/4bf92f3577b34da6a3ce929d0e0e4736",
         "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
     });
-    match problem_type.name {
-        "report-invalid" => {
-            value["errors"] = json!([{"pointer": "/answers/pain", "link_id": "pain", "code": "range"}]);
-        }
-        "invalid-body" => {
-            value["errors"] = json!([{"pointer": "/atested", "code": "unknown-field", "allowed": ["attested"]}]);
-        }
-        _ => {}
+    if problem_type == ProblemType::of(Reason::ReportInvalid) {
+        value["errors"] = json!([{"pointer": "/answers/pain", "link_id": "pain", "code": "range"}]);
+    } else if problem_type == ProblemType::INVALID_BODY {
+        value["errors"] = json!([{"pointer": "/atested", "code": "unknown-field", "allowed": ["attested"]}]);
     }
     ExampleBuilder::new().summary(problem_type.title).value(Some(value)).build()
 }

@@ -1,4 +1,5 @@
 use http::StatusCode;
+use serde::{Serialize, Serializer};
 use service_kit::error::{ErrorKind, Reason};
 
 use super::Problem;
@@ -13,10 +14,17 @@ pub(crate) struct ProblemType {
     pub(crate) detail: &'static str,
 }
 
+/// As its name, for the lists of the routes.
+impl Serialize for ProblemType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name)
+    }
+}
+
 macro_rules! own {
     ($($constant:ident = $name:literal, $status:ident, $title:literal, $detail:literal;)+) => {
         impl ProblemType {
-            $(const $constant: Self =
+            $(pub(crate) const $constant: Self =
                 Self { name: $name, status: StatusCode::$status, title: $title, detail: $detail };)+
 
             /// The problem types of the gateway itself.
@@ -86,7 +94,8 @@ impl ProblemType {
         format!("/problems/{}", self.name)
     }
 
-    const fn of(reason: Reason) -> Self {
+    /// The type of what a service refuses.
+    pub(crate) const fn of(reason: Reason) -> Self {
         match (reason.words(), reason.kind()) {
             (Some((title, detail)), _) => Self { name: reason.as_str(), status: reason.http_status(), title, detail },
             (None, ErrorKind::Unauthenticated) => Self::UNAUTHENTICATED,

@@ -4,6 +4,7 @@ use http::header::LOCATION;
 use http::{HeaderName, StatusCode};
 use proto::report::AmendReportRequest;
 use serde::Serialize;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 
 use crate::extract::{Body, Fields, IdempotencyKey, IfMatch, JsonBody, PathId, Patient};
@@ -66,9 +67,9 @@ pub(crate) struct Amended {
         headers(("location" = String, description = "Path of the new revision.")),
     )),
     extensions(("x-problems" = json!([
-        "wrong-role", "report-not-found", "revision-mismatch", "report-superseded", "revision-limit", "study-closed",
-        "too-many-reports",
-        "idempotency-key-in-progress", "idempotency-key-reused", "report-invalid",
+        Reason::Inactive, Reason::WrongRole, Reason::ReportNotFound, Reason::RevisionMismatch,
+        Reason::ReportSuperseded, Reason::RevisionLimit, Reason::StudyClosed, Reason::TooManyReports,
+        Reason::IdempotencyKeyInProgress, Reason::IdempotencyKeyReused, Reason::ReportInvalid,
     ]))),
 )]
 pub(crate) async fn amend_report(
@@ -94,4 +95,40 @@ pub(crate) async fn amend_report(
     let trace = TraceReference::current(shared.trace_url.as_deref());
     let body = Amended { report_id: amended.report_id, revision: amended.revision, disposition, trace };
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(body)))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use proto::domain::{self, Role};
+    use proto::report as pb;
+    use serde_json::json;
+    use service_kit::error::Reason;
+
+    use crate::testing::{Answer, Gateway, ID};
+
+    async fn amend(gateway: &Gateway, if_match: Option<&'static str>) -> Answer {
+        let headers: Vec<_> =
+            [("idempotency-key", "1")].into_iter().chain(if_match.map(|tags| ("if-match", tags))).collect();
+        let body = json!({"answers": {}, "reason": "Mistyped."});
+        gateway.send(Method::POST, &format!("/v1/reports/{ID}/amendments"), &headers, &body).await
+    }
+
+    #[tokio::test]
+    async fn a_new_revision_has_a_location_of_its_own() {
+        let disposition = domain::Disposition::Accepted.into();
+        let stored = pb::AmendReportResponse { report_id: ID.to_owned(), revision: 2, disposition };
+        let gateway = Gateway::asked_by(Role::Patient).await.answering("AmendReport", &stored);
+        let answer = amend(&gateway, Some("\"1\"")).await;
+        assert_eq!((answer.status, answer.body["revision"].as_u64()), (201, Some(2)));
+        assert_eq!(answer.headers["location"], format!("/v1/reports/{ID}"));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_amended_that_was_not_read() {
+        let gateway = Gateway::asked_by(Role::Patient).await.refusing("AmendReport", Reason::RevisionMismatch);
+        assert_eq!(amend(&gateway, None).await.problem(), (428, "precondition-required"));
+        assert_eq!(amend(&gateway, Some("1")).await.problem(), (400, "if-match"));
+        assert_eq!(amend(&gateway, Some("\"1\"")).await.problem(), (412, "revision-mismatch"));
+    }
 }

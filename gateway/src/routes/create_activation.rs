@@ -3,6 +3,7 @@ use axum::extract::State;
 use http::StatusCode;
 use proto::user::ActivateRequest;
 use serde::Serialize;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 
 use crate::extract::{Body, ClientAddress, Fields, JsonBody};
@@ -47,7 +48,7 @@ pub(crate) struct Activated {
     tag = "sessions",
     request_body = Activation,
     responses((status = 201, description = "The PIN is set.", body = Activated)),
-    extensions(("x-problems" = json!(["invalid-activation-code", "pin-too-simple"]))),
+    extensions(("x-problems" = json!([Reason::InvalidActivationCode, Reason::PinTooSimple]))),
 )]
 pub(crate) async fn create_activation(
     State(shared): State<Shared>,

@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 use proto::user::CreateSessionRequest;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 
 use crate::extract::{Body, ClientAddress, Fields, JsonBody};
@@ -33,7 +34,7 @@ impl Body for Credentials {
     tag = "sessions",
     request_body = Credentials,
     responses((status = 200, description = "The session has begun.", body = Tokens)),
-    extensions(("x-problems" = json!(["wrong-credentials", "inactive"]))),
+    extensions(("x-problems" = json!([Reason::WrongCredentials, Reason::Inactive]))),
 )]
 pub(crate) async fn create_session(
     State(shared): State<Shared>,
@@ -45,4 +46,25 @@ pub(crate) async fn create_session(
     let tokens = shared.user.create_session(request).await?;
     shared.rates.logged_in(address);
     Ok(Json(tokens.try_into()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use proto::domain::Role;
+    use serde_json::json;
+    use service_kit::error::Reason;
+
+    use crate::testing::Gateway;
+
+    #[tokio::test]
+    async fn wrong_credentials_are_told_from_what_is_no_login_at_all() {
+        let gateway = Gateway::asked_by(Role::Patient).await.refusing("CreateSession", Reason::WrongCredentials);
+        let answer = gateway.send(Method::POST, "/v1/sessions", &[], &json!({"login": "x", "pin": "1"})).await;
+        assert_eq!(answer.problem(), (401, "wrong-credentials"));
+        assert_eq!(answer.headers["www-authenticate"], "Bearer");
+        let answer = gateway.send(Method::POST, "/v1/sessions", &[], &json!({"login": "x"})).await;
+        assert_eq!(answer.problem(), (422, "invalid-body"));
+        assert_eq!(answer.body["errors"], json!([{"pointer": "/pin", "code": "required"}]));
+    }
 }

@@ -37,7 +37,7 @@ pub(crate) struct ProblemDescription {
         description = "Its description; for a browser as a page.",
         content((ProblemDescription = "application/json"), (String = "text/html")),
     )),
-    extensions(("x-problems" = json!(["not-found"]))),
+    extensions(("x-problems" = json!([ProblemType::NOT_FOUND]))),
 )]
 pub(crate) async fn get_problem_type(
     name: Result<Path<String>, PathRejection>,

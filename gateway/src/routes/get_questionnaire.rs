@@ -62,7 +62,7 @@ pub(crate) struct Questionnaire {
         body = Questionnaire,
         headers(("Content-Language" = String, description = "Of the definition's texts.")),
     )),
-    extensions(("x-problems" = json!(["questionnaire-not-found"]))),
+    extensions(("x-problems" = json!([Reason::Inactive, Reason::QuestionnaireNotFound]))),
 )]
 pub(crate) async fn get_questionnaire(
     State(shared): State<Shared>,
@@ -103,4 +103,42 @@ impl Questionnaire {
 /// character.
 fn can_be_a_name(text: &str) -> bool {
     text.chars().count() <= NAME_LENGTH && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::data::GetQuestionnaireResponse;
+    use proto::domain::Role;
+    use service_kit::error::Reason;
+
+    use crate::testing::Gateway;
+
+    const PATH: &str = "/v1/questionnaires/diary/versions/1.0";
+
+    #[tokio::test]
+    async fn a_questionnaire_says_its_language_and_that_it_depends_on_the_request() {
+        let questionnaire = GetQuestionnaireResponse {
+            questionnaire_id: "diary".to_owned(),
+            language: "de".to_owned(),
+            definition: "{\"title\": \"Tagebuch\"}".to_owned(),
+            ..Default::default()
+        };
+        let gateway = Gateway::asked_by(Role::Patient).await.answering("GetQuestionnaire", &questionnaire);
+        let answer = gateway.get(PATH).await;
+        assert_eq!((answer.status, answer.body["definition"]["title"].as_str()), (200, Some("Tagebuch")));
+        assert_eq!(answer.headers["content-language"], "de");
+        assert!(answer.headers.get_all("vary").iter().any(|name| name == "accept-language"));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_none_can_have_is_not_asked_for() {
+        // Were a service asked, it would be a defect.
+        let gateway = Gateway::asked_by(Role::Nurse).await;
+        for name in ["%00", &"x".repeat(101)] {
+            let answer = gateway.get(&format!("/v1/questionnaires/{name}/versions/1.0")).await;
+            assert_eq!(answer.problem(), (404, "questionnaire-not-found"));
+        }
+        let gateway = gateway.refusing("GetQuestionnaire", Reason::QuestionnaireNotFound);
+        assert_eq!(gateway.get(PATH).await.problem(), (404, "questionnaire-not-found"));
+    }
 }

@@ -5,6 +5,7 @@ use http::header::ETAG;
 use proto::data as pb;
 use proto::domain::Role;
 use serde::Serialize;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 
 use crate::extract::{Anyone, PathId};
@@ -107,7 +108,7 @@ struct Alert {
         status = 200, description = "The report.", body = Report,
         headers(("etag" = String, description = "Another one after every revision and review: what If-Match asks for.")),
     )),
-    extensions(("x-problems" = json!(["report-not-found"]))),
+    extensions(("x-problems" = json!([Reason::Inactive, Reason::ReportNotFound]))),
 )]
 pub(crate) async fn get_report(
     State(shared): State<Shared>,

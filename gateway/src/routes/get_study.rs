@@ -2,6 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use proto::data as pb;
 use serde::Serialize;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 
 use crate::extract::{Nurse, PathId};
@@ -54,7 +55,7 @@ struct Site {
     security(("bearer" = [])),
     params(("id" = Uuid, Path, example = "5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e00")),
     responses((status = 200, description = "The study.", body = Study)),
-    extensions(("x-problems" = json!(["wrong-role", "study-not-found"]))),
+    extensions(("x-problems" = json!([Reason::Inactive, Reason::WrongRole, Reason::StudyNotFound]))),
 )]
 pub(crate) async fn get_study(
     State(shared): State<Shared>,

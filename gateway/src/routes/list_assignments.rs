@@ -2,6 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use proto::data as pb;
 use serde::Serialize;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -80,7 +81,7 @@ struct Window {
     tag = "reports",
     security(("bearer" = [])),
     responses((status = 200, description = "The patient's assignments.", body = Assignments)),
-    extensions(("x-problems" = json!(["wrong-role"]))),
+    extensions(("x-problems" = json!([Reason::Inactive, Reason::WrongRole]))),
 )]
 pub(crate) async fn list_assignments(
     State(shared): State<Shared>,

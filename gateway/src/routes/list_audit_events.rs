@@ -3,6 +3,7 @@ use axum::extract::State;
 use proto::data as pb;
 use serde::Serialize;
 use serde_json::Value;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 
 use crate::extract::{EventCursor, EventPage, Nurse, PathId};
@@ -84,7 +85,7 @@ struct AuditEvent {
     security(("bearer" = [])),
     params(("id" = Uuid, Path, description = "Any revision."), EventPage),
     responses((status = 200, description = "A page of events.", body = AuditTrail)),
-    extensions(("x-problems" = json!(["wrong-role", "report-not-found"]))),
+    extensions(("x-problems" = json!([Reason::Inactive, Reason::WrongRole, Reason::ReportNotFound]))),
 )]
 pub(crate) async fn list_audit_events(
     State(shared): State<Shared>,

@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 use proto::domain::Role;
+use service_kit::error::Reason;
 
 use crate::extract::{Languages, Page, Patient};
 use crate::problem::Problem;
@@ -17,7 +18,7 @@ use crate::router::Shared;
     security(("bearer" = [])),
     params(Page),
     responses((status = 200, description = "A page of reports.", body = ReportPage)),
-    extensions(("x-problems" = json!(["wrong-role"]))),
+    extensions(("x-problems" = json!([Reason::Inactive, Reason::WrongRole]))),
 )]
 pub(crate) async fn list_reports(
     State(shared): State<Shared>,

@@ -2,6 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use proto::{domain, user as pb};
 use serde::Serialize;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 
 use crate::extract::{Cursor, Nurse, Page, PathId};
@@ -73,7 +74,7 @@ enum Role {
         Page,
     ),
     responses((status = 200, description = "A page of events.", body = SecurityEventPage)),
-    extensions(("x-problems" = json!(["wrong-role", "site-not-found"]))),
+    extensions(("x-problems" = json!([Reason::Inactive, Reason::WrongRole, Reason::SiteNotFound]))),
 )]
 pub(crate) async fn list_security_events(
     State(shared): State<Shared>,

@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 use proto::domain::Role;
+use service_kit::error::Reason;
 
 use crate::extract::{Languages, Nurse, Page, PathId, Review};
 use crate::problem::Problem;
@@ -22,7 +23,7 @@ use crate::router::Shared;
         Page,
     ),
     responses((status = 200, description = "A page of reports.", body = ReportPage)),
-    extensions(("x-problems" = json!(["wrong-role", "site-not-found"]))),
+    extensions(("x-problems" = json!([Reason::Inactive, Reason::WrongRole, Reason::SiteNotFound]))),
 )]
 pub(crate) async fn list_site_reports(
     State(shared): State<Shared>,

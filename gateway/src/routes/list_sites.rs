@@ -2,6 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use proto::data as pb;
 use serde::Serialize;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 
 use crate::extract::Nurse;
@@ -44,7 +45,7 @@ struct StudyReference {
     tag = "reviews",
     security(("bearer" = [])),
     responses((status = 200, description = "The nurse's sites, by study and code.", body = Sites)),
-    extensions(("x-problems" = json!(["wrong-role"]))),
+    extensions(("x-problems" = json!([Reason::Inactive, Reason::WrongRole]))),
 )]
 pub(crate) async fn list_sites(State(shared): State<Shared>, Nurse(principal): Nurse) -> Result<Json<Sites>, Problem> {
     let sites = shared.data.list_sites(principal).await?;

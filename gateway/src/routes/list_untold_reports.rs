@@ -2,6 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use proto::data as pb;
 use serde::Serialize;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 
 use crate::extract::{Cursor, Nurse, Page, PathId};
@@ -48,7 +49,7 @@ struct UntoldReport {
         Page,
     ),
     responses((status = 200, description = "A page of reports.", body = UntoldReportPage)),
-    extensions(("x-problems" = json!(["wrong-role", "study-not-found"]))),
+    extensions(("x-problems" = json!([Reason::Inactive, Reason::WrongRole, Reason::StudyNotFound]))),
 )]
 pub(crate) async fn list_untold_reports(
     State(shared): State<Shared>,

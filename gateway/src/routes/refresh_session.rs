@@ -1,5 +1,6 @@
 use axum::Json;
 use axum::extract::State;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 
 use crate::extract::{Body, ClientAddress, Fields, JsonBody};
@@ -32,7 +33,7 @@ impl Body for Continuation {
     tag = "sessions",
     request_body = Continuation,
     responses((status = 200, description = "The session goes on.", body = Tokens)),
-    extensions(("x-problems" = json!(["invalid-refresh-token", "inactive"]))),
+    extensions(("x-problems" = json!([Reason::InvalidRefreshToken, Reason::Inactive]))),
 )]
 pub(crate) async fn refresh_session(
     State(shared): State<Shared>,

@@ -3,6 +3,7 @@ use axum::extract::State;
 use http::StatusCode;
 use proto::report as pb;
 use serde::Serialize;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 
 use crate::extract::{Nurse, PathId};
@@ -27,7 +28,9 @@ pub(crate) struct Resent {
     security(("bearer" = [])),
     params(("id" = Uuid, Path, description = "A notification of one of the nurse's sites.")),
     responses((status = 202, description = "It will be tried again.", body = Resent)),
-    extensions(("x-problems" = json!(["wrong-role", "notification-not-found", "nothing-to-resend"]))),
+    extensions(("x-problems" = json!([
+        Reason::Inactive, Reason::WrongRole, Reason::NotificationNotFound, Reason::NothingToResend,
+    ]))),
 )]
 pub(crate) async fn resend_notification(
     State(shared): State<Shared>,
@@ -37,4 +40,29 @@ pub(crate) async fn resend_notification(
     let request = pb::ResendNotificationRequest { principal: Some(principal), notification_id: id.to_string() };
     shared.report.resend_notification(request).await?;
     Ok((StatusCode::ACCEPTED, Json(Resent { trace: TraceReference::current(shared.trace_url.as_deref()) })))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use proto::domain::Role;
+    use proto::report::ResendNotificationResponse;
+    use serde_json::Value;
+    use service_kit::error::Reason;
+
+    use crate::testing::{Answer, Gateway, ID};
+
+    async fn resend(gateway: &Gateway, id: &str) -> Answer {
+        gateway.send(Method::POST, &format!("/v1/notifications/{id}/retries"), &[], &Value::Null).await
+    }
+
+    #[tokio::test]
+    async fn a_notification_is_sent_again_unless_it_is_on_its_way() {
+        let gateway =
+            Gateway::asked_by(Role::Nurse).await.answering("ResendNotification", &ResendNotificationResponse {});
+        assert_eq!(resend(&gateway, ID).await.status, 202);
+        assert_eq!(resend(&gateway, "1").await.problem(), (400, "malformed-id"));
+        let gateway = gateway.refusing("ResendNotification", Reason::NothingToResend);
+        assert_eq!(resend(&gateway, ID).await.problem(), (409, "nothing-to-resend"));
+    }
 }

@@ -3,6 +3,7 @@ use axum::extract::State;
 use http::StatusCode;
 use proto::{domain, report as pb};
 use serde::Serialize;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 
 use crate::extract::{Body, Fields, IdempotencyKey, JsonBody, Nurse, PathId};
@@ -50,8 +51,8 @@ pub(crate) struct Reviewed {
     request_body = Verdict,
     responses((status = 201, description = "Stored.", body = Reviewed)),
     extensions(("x-problems" = json!([
-        "wrong-role", "report-not-found", "already-reviewed", "report-superseded", "idempotency-key-in-progress",
-        "idempotency-key-reused",
+        Reason::Inactive, Reason::WrongRole, Reason::ReportNotFound, Reason::AlreadyReviewed,
+        Reason::ReportSuperseded, Reason::IdempotencyKeyInProgress, Reason::IdempotencyKeyReused,
     ]))),
 )]
 pub(crate) async fn review_report(
@@ -70,4 +71,33 @@ pub(crate) async fn review_report(
     let review_id = shared.report.review(request).await?.review_id;
     let trace = TraceReference::current(shared.trace_url.as_deref());
     Ok((StatusCode::CREATED, Json(Reviewed { review_id, trace })))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use proto::domain::Role;
+    use proto::report::ReviewReportResponse;
+    use serde_json::json;
+    use service_kit::error::Reason;
+
+    use crate::testing::{Answer, Gateway, ID};
+
+    async fn review(gateway: &Gateway, outcome: &str) -> Answer {
+        let path = format!("/v1/reports/{ID}/reviews");
+        gateway.send(Method::POST, &path, &[("idempotency-key", "1")], &json!({"outcome": outcome})).await
+    }
+
+    #[tokio::test]
+    async fn a_review_has_an_outcome_that_there_is_and_comes_first() {
+        let gateway = Gateway::asked_by(Role::Nurse).await;
+        let answer = review(&gateway, "perhaps").await;
+        assert_eq!(answer.problem(), (422, "invalid-body"));
+        assert_eq!(answer.body["errors"], json!([{"pointer": "/outcome", "code": "enum"}]));
+        let gateway = gateway.answering("ReviewReport", &ReviewReportResponse { review_id: ID.to_owned() });
+        let answer = review(&gateway, "has_issues").await;
+        assert_eq!((answer.status, &answer.body["review_id"]), (201, &json!(ID)));
+        let gateway = gateway.refusing("ReviewReport", Reason::AlreadyReviewed);
+        assert_eq!(review(&gateway, "approved").await.problem(), (409, "already-reviewed"));
+    }
 }

@@ -5,12 +5,13 @@ use http::{HeaderName, StatusCode};
 use proto::domain::Principal;
 use proto::report::SubmitReportRequest;
 use serde::Serialize;
+use service_kit::error::Reason;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
 use crate::extract::{Body, Fields, IdempotencyKey, JsonBody, Patient};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemType};
 use crate::representation::{Answers, Disposition, TraceReference};
 use crate::router::Shared;
 
@@ -83,8 +84,9 @@ pub(crate) struct Submitted {
          headers(("location" = String, description = "Path of the report."))),
     ),
     extensions(("x-problems" = json!([
-        "malformed-id", "wrong-role", "assignment-not-found", "window-used", "study-closed", "too-many-reports",
-        "idempotency-key-in-progress", "idempotency-key-reused", "report-invalid", "windows-pending",
+        Reason::Inactive, ProblemType::MALFORMED_ID, Reason::WrongRole, Reason::AssignmentNotFound,
+        Reason::WindowUsed, Reason::StudyClosed, Reason::TooManyReports, Reason::IdempotencyKeyInProgress,
+        Reason::IdempotencyKeyReused, Reason::ReportInvalid, Reason::WindowsPending,
     ]))),
 )]
 pub(crate) async fn submit_report(
@@ -122,4 +124,46 @@ fn request(
         // The assignment determines it.
         questionnaire: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use proto::domain::{self, Role};
+    use proto::report as pb;
+    use serde_json::{Value, json};
+    use service_kit::error::Reason;
+
+    use crate::testing::{Answer, Gateway, ID};
+
+    async fn submit(gateway: &Gateway, assignment_id: &str) -> Answer {
+        let body = json!({
+            "assignment_id": assignment_id, "captured_at": "2026-01-01T08:00:00Z", "answers": {}, "attested": true,
+        });
+        gateway.send(Method::POST, "/v1/reports", &[("idempotency-key", "1")], &body).await
+    }
+
+    #[tokio::test]
+    async fn a_report_that_is_held_is_accepted_and_has_a_location() {
+        let stored = pb::SubmitReportResponse {
+            report_id: ID.to_owned(),
+            disposition: domain::Disposition::Held.into(),
+            ..Default::default()
+        };
+        let gateway = Gateway::asked_by(Role::Patient).await.answering("SubmitReport", &stored);
+        let answer = submit(&gateway, ID).await;
+        assert_eq!((answer.status, &answer.body["disposition"]), (202, &Value::from("held")));
+        assert_eq!(answer.headers["location"], format!("/v1/reports/{ID}"));
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_a_submission_is_said_by_its_problem() {
+        let gateway = Gateway::asked_by(Role::Patient).await.refusing("SubmitReport", Reason::TooManyReports);
+        assert_eq!(submit(&gateway, "1").await.problem(), (400, "malformed-id"));
+        let answer = submit(&gateway, ID).await;
+        assert_eq!(answer.problem(), (429, "too-many-reports"));
+        assert_eq!(answer.headers["retry-after"], "600");
+        let gateway = Gateway::asked_by(Role::Nurse).await;
+        assert_eq!(submit(&gateway, ID).await.problem(), (403, "wrong-role"));
+    }
 }

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use proto::data as pb;
+
 /// The outcome of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -39,6 +41,23 @@ impl Outcome {
         }
     }
 
+    /// As what the attempt is recorded; none where there was no attempt.
+    pub(crate) fn recorded(self) -> Option<pb::Outcome> {
+        match self {
+            Self::Delivered => Some(pb::Outcome::Delivered),
+            Self::NoRecipient => Some(pb::Outcome::NoRecipient),
+            Self::Unaddressable | Self::Rejected => Some(pb::Outcome::Rejected),
+            Self::Deferred => Some(pb::Outcome::Deferred),
+            Self::Busy => None,
+            Self::Timeout => Some(pb::Outcome::Timeout),
+            Self::Throttled { .. } => Some(pb::Outcome::Throttled),
+            Self::ProviderError { .. } => Some(pb::Outcome::ProviderError),
+            Self::Connection => Some(pb::Outcome::Connection),
+            Self::Uncertain => Some(pb::Outcome::Uncertain),
+            Self::Panic => Some(pb::Outcome::Panic),
+        }
+    }
+
     /// Whether the provider works; `None` if the attempt has not shown it. It works only if its answer was about this
     /// message.
     pub(crate) fn provider_is_well(self) -> Option<bool> {
@@ -55,18 +74,6 @@ impl Outcome {
 
     /// The word for it on spans and in the records.
     pub(crate) fn class(&self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::NoRecipient => "no_recipient",
-            Self::Unaddressable | Self::Rejected => "rejected",
-            Self::Deferred => "deferred",
-            Self::Busy => "busy",
-            Self::Timeout => "timeout",
-            Self::Throttled { .. } => "throttled",
-            Self::ProviderError { .. } => "provider_error",
-            Self::Connection => "connection",
-            Self::Uncertain => "uncertain",
-            Self::Panic => "panic",
-        }
+        self.recorded().map_or("busy", pb::Outcome::as_str)
     }
 }

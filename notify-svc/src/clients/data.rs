@@ -68,19 +68,7 @@ impl Data {
         retry_after: Duration,
         give_up_after: Duration,
     ) -> Result<(), CallError> {
-        let outcome = match outcome {
-            Outcome::Delivered => pb::Outcome::Delivered,
-            Outcome::NoRecipient => pb::Outcome::NoRecipient,
-            Outcome::Unaddressable | Outcome::Rejected => pb::Outcome::Rejected,
-            Outcome::Deferred => pb::Outcome::Deferred,
-            Outcome::Busy => return self.release(notification, retry_after).await,
-            Outcome::Timeout => pb::Outcome::Timeout,
-            Outcome::Throttled { .. } => pb::Outcome::Throttled,
-            Outcome::ProviderError { .. } => pb::Outcome::ProviderError,
-            Outcome::Connection => pb::Outcome::Connection,
-            Outcome::Uncertain => pb::Outcome::Uncertain,
-            Outcome::Panic => pb::Outcome::Panic,
-        };
+        let Some(outcome) = outcome.recorded() else { return self.release(notification, retry_after).await };
         let mut pauses = AGAIN_AFTER.into_iter();
         loop {
             let recorded = self.record(notification, outcome, retry_after, give_up_after).await;

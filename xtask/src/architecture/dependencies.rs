@@ -21,7 +21,8 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("trace-testing", &["traces", "telemetry"]),
     ("testkit", &["trace-testing", "traces", "migrations", "certificates"]),
     ("e2e", &["testkit", "migrations", "proto"]),
-    ("xtask", &["testkit", "traces", "migrations"]),
+    // telemetry only for its features, see xtask/Cargo.toml.
+    ("xtask", &["testkit", "traces", "migrations", "telemetry"]),
     (VIOLATIONS, &[]),
 ];
 

@@ -1,4 +1,5 @@
 use http::StatusCode;
+use serde::{Serialize, Serializer};
 
 use super::ErrorKind;
 
@@ -97,6 +98,13 @@ impl Reason {
     /// The reason with this word. Unknown words become [`Reason::Other`], so that only words of ours are passed on.
     pub(super) fn parse(word: &str, kind: ErrorKind) -> Self {
         Self::NAMED.iter().copied().find(|reason| reason.as_str() == word).unwrap_or(Self::Other(kind))
+    }
+}
+
+/// As its word.
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -30,7 +30,7 @@ impl Copies {
 
     /// A client of each gateway.
     pub(super) fn clients(&self) -> [Client; COPIES] {
-        [self.stack.client(), Client::new(self.second[&Service::Gateway].url())]
+        [self.stack.client(), self.stack.client_of(self.second[&Service::Gateway].url())]
     }
 
     pub(super) async fn kill(&mut self, service: Service, copy: usize) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use reqwest::RequestBuilder;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::Token;
+use super::{Operations, Token};
 
 /// The tokens from a login or a refresh.
 #[derive(Debug, Clone)]
@@ -67,10 +67,18 @@ impl Response {
     }
 }
 
-pub(super) async fn receive(request: RequestBuilder) -> anyhow::Result<Response> {
-    let response = request.send().await?;
+/// Sends a request. The answer is an error when it is a problem that its operation, of those that are known, does not list.
+pub(super) async fn receive(request: RequestBuilder, operations: Option<&Operations>) -> anyhow::Result<Response> {
+    let (http, request) = request.build_split();
+    let request = request?;
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = http.execute(request).await?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Ok(Response { status, headers, body: response.bytes().await?.to_vec() })
+    let response = Response { status, headers, body: response.bytes().await?.to_vec() };
+    if let Some(operations) = operations {
+        operations.check(&method, &path, &response)?;
+    }
+    Ok(response)
 }
 
 /// Parses an answer without a chunked body.

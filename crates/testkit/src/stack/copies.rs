@@ -18,7 +18,11 @@ impl Stack {
     /// A client of each gateway.
     pub fn clients(&self) -> Vec<Client> {
         let further = self.further.get(&Service::Gateway).into_iter().flatten();
-        [self.url(Service::Gateway)].into_iter().chain(further.map(Replica::url)).map(Client::new).collect()
+        [self.url(Service::Gateway)]
+            .into_iter()
+            .chain(further.map(Replica::url))
+            .map(|url| self.client_of(url))
+            .collect()
     }
 
     /// Stops one copy of a service gracefully, starts it again and waits until it reports that it is ready.

@@ -7,6 +7,7 @@ mod lifecycle;
 mod log;
 mod mesh;
 mod network;
+mod operations;
 mod process;
 mod service;
 mod sidecar;
@@ -22,7 +23,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use crate::client::Client;
+use crate::client::{Client, Operations};
 use crate::postgres::Database;
 use crate::proxy::Proxy;
 use crate::{otlp, sms, smtp};
@@ -51,6 +52,7 @@ pub struct Stack {
     proxied: bool,
     sinks: Sinks,
     mesh: Mesh,
+    operations: Arc<Operations>,
 }
 
 /// The test doubles and the database that the services use.
@@ -93,8 +95,14 @@ impl Stack {
 
     async fn launch(sinks: Sinks, binaries: PathBuf, builder: &Builder) -> anyhow::Result<Self> {
         let mesh = Mesh::new()?;
-        let mut stack =
-            Self { instances: BTreeMap::new(), further: BTreeMap::new(), proxied: builder.proxied, sinks, mesh };
+        let mut stack = Self {
+            instances: BTreeMap::new(),
+            further: BTreeMap::new(),
+            proxied: builder.proxied,
+            sinks,
+            mesh,
+            operations: operations::read(&binaries).await?,
+        };
         for service in Service::ALL {
             let environment = stack.environment(service, builder);
             let network = stack.network(service, &environment).await?;
@@ -177,7 +185,12 @@ impl Stack {
 
     /// A client of the gateway. If the gateway serves TLS, use [`Client::trusting`].
     pub fn client(&self) -> Client {
-        Client::new(self.url(Service::Gateway))
+        self.client_of(self.url(Service::Gateway))
+    }
+
+    /// A client of one copy of the gateway.
+    pub(crate) fn client_of(&self, url: String) -> Client {
+        Client::new(url).holding(Arc::clone(&self.operations))
     }
 
     /// The address of a service.
