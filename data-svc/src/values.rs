@@ -19,13 +19,20 @@ macro_rules! value {
             $(#[sqlx(rename = $word)] $variant),+
         }
 
+        #[allow(dead_code, reason = "not all of them are enumerated or shown")]
         impl $name {
             /// All values.
-            #[allow(dead_code, reason = "not all of them are enumerated")]
             pub(crate) const ALL: &[Self] = &[$(Self::$variant),+];
 
             #[cfg(test)]
             const WORDS: &[&str] = &[$($word),+];
+
+            /// The word in SQL, also in metrics and in the log.
+            pub(crate) fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
         }
 
         impl From<$name> for $wire {
@@ -75,16 +82,6 @@ value! {
 value! {
     /// A way to reach a nurse.
     Channel = wire::Channel, "channel" { Sms = "sms", Email = "email" }
-}
-
-impl Channel {
-    /// The word in metrics and in the log.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Sms => "sms",
-            Self::Email => "email",
-        }
-    }
 }
 
 /// The state of a notification.
