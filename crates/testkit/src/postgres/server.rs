@@ -127,17 +127,26 @@ impl Postgres {
     }
 
     /// Creates the cluster, with the superuser `postgres`, password authentication and UTF-8.
-    async fn initialize(&self) -> anyhow::Result<()> {
+    async fn initialize(&mut self) -> anyhow::Result<()> {
         let password_file = self.folder.path().join("password");
         std::fs::write(&password_file, &self.password)?;
         self.account.own(&password_file)?;
+        let output = self.folder.path().join("initdb.log");
         let mut initdb = self.command("initdb");
         initdb.args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
         initdb.args(["--no-sync", "--no-instructions"]);
         initdb.arg(format!("--pwfile={}", password_file.display()));
-        let output = tokio::process::Command::from(initdb).output().await.context("run initdb")?;
-        let text = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "initdb ended with {}:\n{text}", output.status);
+        initdb.stdout(Stdio::null()).stderr(File::create(&output)?);
+        // As the server, so that it has ended before its folder is removed if nobody waits for it any more.
+        let initdb = self.server.insert(initdb.spawn().context("run initdb")?);
+        let status = loop {
+            match initdb.try_wait()? {
+                Some(status) => break status,
+                None => sleep(POLL).await,
+            }
+        };
+        self.server = None;
+        ensure!(status.success(), "initdb ended with {status}:\n{}", std::fs::read_to_string(output)?);
         std::fs::remove_file(password_file)?;
         Ok(())
     }

@@ -96,10 +96,11 @@ async fn a_receiver_that_is_slower_than_spans_come_costs_some_of_them_and_each_i
 async fn a_receiver_that_comes_back_gets_what_has_waited_for_it() {
     let runtime = Runtime::new().unwrap();
     let first = runtime.spawn(Receiver::start(Behaviour::Hang)).await.unwrap();
-    let otlp = Otlp { timeout: Some(Duration::from_millis(300)), ..grpc(&first.endpoint()) };
+    let otlp = Otlp { timeout: Some(Duration::from_secs(1)), ..grpc(&first.endpoint()) };
     let pipeline = Pipeline::start(otlp);
     pipeline.end_spans(2);
-    // The first export is over then.
+    // The first export is over then. The second receiver has a second to answer: an answer that is late has the spans sent
+    // again.
     first.wait_for(2).await;
     runtime.shutdown_background();
     let second = Receiver::at(first.address(), Behaviour::Take).await;
