@@ -11,7 +11,7 @@ fn features(kinds: &str) -> anyhow::Result<BTreeMap<String, BTreeSet<String>>> {
     let output = Command::new(env!("CARGO")).args(arguments).output().context("run cargo tree")?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut crates: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for line in String::from_utf8(output.stdout)?.lines() {
+    for line in String::from_utf8(output.stdout)?.lines().filter(|line| !line.is_empty()) {
         let (name, features) = line.trim_end_matches(" (*)").split_once('|').with_context(|| line.to_owned())?;
         crates.entry(name.to_owned()).or_default().extend(features.split(',').map(str::to_owned));
     }
