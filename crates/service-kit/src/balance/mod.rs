@@ -231,7 +231,7 @@ async fn resolve(lookup: impl Lookup, connector: Connector, copies: Arc<Copies>)
 /// status is among the headers.
 fn is_refusal<B>(response: &Response<B>) -> bool {
     let status = Status::from_header_map(response.headers());
-    status.is_some_and(|status| matches!(status.code(), Code::Unavailable | Code::ResourceExhausted))
+    status.is_some_and(|status| status.code() == Code::Unavailable)
 }
 
 fn lost(error: &hyper::Error) -> Status {
