@@ -136,7 +136,7 @@ mod tests {
             sampler: sampler.to_owned(),
             routes: BTreeMap::from([(Route::Submit, counted)]),
             failures: BTreeMap::from([(Failure::Hint, caught)]),
-            unplanned: 0,
+            unplanned: Vec::new(),
             unexplained: 0,
             bytes,
             cost: None,

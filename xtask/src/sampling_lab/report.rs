@@ -63,7 +63,7 @@ fn samplers(rows: &[Row]) -> anyhow::Result<Table> {
             or_none(cost.map(|cost| (cost.resident >> 20).to_string())),
             or_none(held),
             or_none(cost.map(|cost| cost.lost.to_string())),
-            row.unplanned.to_string(),
+            row.unplanned.len().to_string(),
             row.unexplained.to_string(),
         ]);
     }
@@ -186,6 +186,6 @@ fn row(row: &Row) -> anyhow::Result<Value> {
     });
     Ok(json!({
         "sampler": row.sampler, "routes": routes, "failures": failures.collect::<serde_json::Map<_, _>>(),
-        "unplanned": row.unplanned, "unexplained": row.unexplained, "kilobytes_each": row.kilobytes_each(), "cost": cost,
+        "unplanned": row.unplanned.len(), "unexplained": row.unexplained, "kilobytes_each": row.kilobytes_each(), "cost": cost,
     }))
 }

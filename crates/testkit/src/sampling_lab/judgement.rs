@@ -10,7 +10,7 @@ use super::receiver::Kept;
 use super::results::{Caught, Row};
 use super::{Failure, Route};
 use crate::stack::Service;
-use crate::trace::{Kind, Span, Trace, Tree};
+use crate::trace::{Kind, Span, Status, Trace, Tree};
 
 /// The traces that an ideal tail-sampling collector would keep: all those with a failed span, and this ratio of the
 /// others.
@@ -54,9 +54,18 @@ pub(super) fn judge(row: &mut Row, sent: &[Sent], arrived: &mut HashMap<String, 
             counted.good += 1;
             counted.whole += u64::from(is_whole(sent.route, &trace));
         } else {
-            row.unplanned += 1;
+            row.unplanned.push(unplanned(sent.route, &trace));
         }
     }
+}
+
+/// What failed in a trace in which nothing was to fail.
+fn unplanned(route: Route, trace: &Trace) -> String {
+    let failed = trace.spans.iter().filter_map(|span| match &span.status {
+        Status::Error(message) => Some(format!("{} {}: {message}", span.service, span.name)),
+        Status::Unset | Status::Ok => None,
+    });
+    format!("{}: {}", route.name(), failed.collect::<Vec<_>>().join(", "))
 }
 
 /// The number of answered failures whose path is incomplete although no kill explains that.
@@ -115,7 +124,6 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::trace::Status;
 
     fn span(id: &str, parent: Option<&str>, service: Service, failed: bool) -> Span {
         Span {

@@ -136,6 +136,15 @@ pub(super) struct Sent {
     pub(super) time: RangeInclusive<SystemTime>,
 }
 
+/// What became of requests.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// Those that were answered as planned.
+    pub(super) sent: Vec<Sent>,
+    /// What happened to each of the others, because the machine is too busy or a service was killed.
+    pub(super) unplanned: Vec<String>,
+}
+
 /// The requests of a run: `submissions` submissions, of which `failures` fail in each way, and reads in between, in an
 /// order that `rng` decides.
 pub(super) fn requests(submissions: u32, failures: u32, ways: &[Failure], rng: &mut Rng) -> Vec<Request> {
@@ -154,8 +163,7 @@ pub(super) fn requests(submissions: u32, failures: u32, ways: &[Failure], rng: &
     kinds.into_iter().map(request).collect()
 }
 
-/// Sends all requests, `clients` at a time, and counts them in `progress`. A request is left out when it fails
-/// unplanned, because the machine is too busy or a service was killed.
+/// Sends all requests, `clients` at a time, and counts them in `progress`.
 ///
 /// # Errors
 /// When a request that must fail succeeds or is refused.
@@ -165,17 +173,24 @@ pub(super) async fn send(
     requests: &[Request],
     clients: usize,
     progress: &watch::Sender<usize>,
-) -> anyhow::Result<Vec<Sent>> {
+) -> anyhow::Result<Answers> {
     let sent = requests.iter().map(async |request| {
         let sent = send_one(gateway, &patients[request.patient], *request).await;
         progress.send_modify(|count| *count += 1);
         sent
     });
-    let sent: Vec<Option<Sent>> = stream::iter(sent).buffer_unordered(clients).try_collect().await?;
-    Ok(sent.into_iter().flatten().collect())
+    let mut answers = Answers::default();
+    let mut arriving = stream::iter(sent).buffer_unordered(clients);
+    while let Some(answer) = arriving.try_next().await? {
+        match answer {
+            Ok(sent) => answers.sent.push(sent),
+            Err(what) => answers.unplanned.push(what),
+        }
+    }
+    Ok(answers)
 }
 
-async fn send_one(gateway: &Client, patient: &Patient, request: Request) -> anyhow::Result<Option<Sent>> {
+async fn send_one(gateway: &Client, patient: &Patient, request: Request) -> anyhow::Result<Result<Sent, String>> {
     let Request { route, failure, key, .. } = request;
     let authorization = format!("Bearer {}", patient.token);
     let key = Uuid::from_u128(key).to_string();
@@ -189,18 +204,21 @@ async fn send_one(gateway: &Client, patient: &Patient, request: Request) -> anyh
     }
     let (method, path) = route.name().split_once(' ').context("a route has a method")?;
     let start = SystemTime::now();
-    let Ok(answer) = gateway.raw(method, path, &headers, body).await else { return Ok(None) };
+    let answer = match gateway.raw(method, path, &headers, body).await {
+        Ok(answer) => answer,
+        Err(error) => return Ok(Err(format!("{}: {error:#}", route.name()))),
+    };
     let time = start..=SystemTime::now();
     let is_failure = answer.status >= 500;
     let is_planned = failure.is_some_and(Failure::is_answered);
     if is_failure && !is_planned {
-        return Ok(None);
+        return Ok(Err(format!("{}: {} {}", route.name(), answer.status, String::from_utf8_lossy(&answer.body))));
     }
     let (route_name, status) = (route.name(), answer.status);
     ensure!(is_failure == is_planned, "{route_name} was answered with {status}, and should have failed");
     ensure!(is_failure || status < 300, "{route_name} was refused with {status}");
     let trace_id = answer.trace_id().context("an answer without traceresponse")?;
-    Ok(Some(Sent { route, failure, trace_id, time }))
+    Ok(Ok(Sent { route, failure, trace_id, time }))
 }
 
 #[cfg(test)]

@@ -32,8 +32,8 @@ use crate::sms::Behaviour;
 use crate::stack::{Service, Stack};
 pub use interval::{CONFIDENCE, interval};
 use kills::Kill;
+use load::{Answers, LATE_SITE, PATIENTS, REFUSED_SITE, Request, SITES};
 pub use load::{Failure, Route};
-use load::{LATE_SITE, PATIENTS, REFUSED_SITE, Request, SITES, Sent};
 use probability::probability;
 use receiver::{Arrived, Receiver, held};
 pub use results::{Caught, Cost, Counted, Row};
@@ -96,13 +96,13 @@ async fn measure(plan: &Plan, sampler: Sampler, cluster: &Cluster) -> anyhow::Re
     let mut batches: Vec<_> = requests.chunks(BATCH).collect();
     let last = batches.pop().context("a load of nothing")?;
     for batch in batches {
-        let (sent, kills) = lab.send(batch, plan, &mut tally.cpu).await?;
-        tally.add(batch, sent, &kills, lab.receiver.take()?)?;
+        let (answers, kills) = lab.send(batch, plan, &mut tally.cpu).await?;
+        tally.add(answers, &kills, lab.receiver.take()?)?;
     }
-    let (sent, kills) = lab.send(last, plan, &mut tally.cpu).await?;
+    let (answers, kills) = lab.send(last, plan, &mut tally.cpu).await?;
     let resident = services(|usage| usage.resident)?;
     let (receiver, dropped) = lab.stop().await?;
-    tally.add(last, sent, &kills, receiver.take()?)?;
+    tally.add(answers, &kills, receiver.take()?)?;
     Ok(tally.rows(resident, dropped))
 }
 
@@ -132,24 +132,21 @@ impl Tally {
         })
     }
 
-    fn add(&mut self, batch: &[Request], sent: Vec<Sent>, kills: &[Kill], mut arrived: Arrived) -> anyhow::Result<()> {
+    fn add(&mut self, answers: Answers, kills: &[Kill], mut arrived: Arrived) -> anyhow::Result<()> {
+        let Answers { sent, unplanned } = answers;
         let late = arrived.traces.keys().filter(|trace_id| self.judged.contains(*trace_id)).count();
         ensure!(late == 0, "spans of {late} traces came after these had been judged");
         self.held.add(&arrived.held)?;
-        let unplanned = (batch.len() - sent.len()) as u64;
-        if self.killed.is_none() {
-            self.row.unplanned += unplanned;
-        }
         if let Some((ratio, ideal)) = &mut self.ideal {
-            ideal.unplanned += unplanned;
+            ideal.unplanned.extend(unplanned.clone());
             judgement::judge(ideal, &sent, &mut judgement::by_tail(*ratio, &sent, &arrived.traces));
         }
         let (met, calm): (Vec<_>, Vec<_>) = sent.into_iter().partition(|sent| !kills::met_by(sent, kills).is_empty());
         if let Some(killed) = &mut self.killed {
-            killed.unplanned += unplanned;
             killed.unexplained += judgement::unexplained(&met, &arrived.traces, kills);
             judgement::judge(killed, &met, &mut arrived.traces);
         }
+        self.killed.as_mut().unwrap_or(&mut self.row).unplanned.extend(unplanned);
         judgement::judge(&mut self.row, &calm, &mut arrived.traces);
         self.judged.extend(met.into_iter().chain(calm).map(|sent| sent.trace_id));
         Ok(())
@@ -167,7 +164,7 @@ impl Row {
     fn new(sampler: String, share: impl Fn(Route) -> Option<f64>) -> Self {
         let counted = |route| (route, Counted { share: share(route), ..Counted::default() });
         let routes = Route::ALL.into_iter().map(counted).collect();
-        Self { sampler, routes, failures: BTreeMap::new(), unplanned: 0, unexplained: 0, bytes: 0, cost: None }
+        Self { sampler, routes, failures: BTreeMap::new(), unplanned: Vec::new(), unexplained: 0, bytes: 0, cost: None }
     }
 }
 
@@ -215,18 +212,18 @@ impl Lab {
         batch: &[Request],
         plan: &Plan,
         cpu: &mut Duration,
-    ) -> anyhow::Result<(Vec<Sent>, Vec<Kill>)> {
+    ) -> anyhow::Result<(Answers, Vec<Kill>)> {
         let gateway = self.stack.client();
         let patients = self.log_in(&gateway).await?;
         let before = services(|usage| usage.cpu)?;
         let (progress, watched) = watch::channel(0);
         let load = load::send(&gateway, &patients, batch, plan.clients, &progress);
         let every = plan.kill_every.map_or(usize::MAX, NonZeroUsize::get);
-        let (sent, kills) = tokio::try_join!(load, kills::kill_every(every, batch.len(), &mut self.stack, watched))?;
+        let (answers, kills) = tokio::try_join!(load, kills::kill_every(every, batch.len(), &mut self.stack, watched))?;
         delivered(&self.stack).await?;
         self.receiver.wait_for_quiet(QUIET).await;
         *cpu += services(|usage| usage.cpu)?.saturating_sub(before);
-        Ok((sent, kills))
+        Ok((answers, kills))
     }
 
     /// Logs in again for each batch, because access tokens expire. Retries, because a busy machine may refuse a login.

@@ -14,9 +14,9 @@ pub struct Row {
     pub sampler: String,
     pub routes: BTreeMap<Route, Counted>,
     pub failures: BTreeMap<Failure, Caught>,
-    /// Requests that failed unplanned, for example because the machine was too busy. Either the answer was an error,
-    /// and the request counts nowhere else, or something in the trace failed after a good answer.
-    pub unplanned: u64,
+    /// What failed unplanned, for example because the machine was too busy. Either the answer was an error, and the
+    /// request counts nowhere else, or something in the trace failed although the answer was good.
+    pub unplanned: Vec<String>,
     /// Failures that the patient's answer reported, whose path is incomplete although no kill explains that.
     pub unexplained: u64,
     /// The size of all spans of submissions as they were sent.
