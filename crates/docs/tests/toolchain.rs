@@ -17,8 +17,10 @@ pub(crate) const BUILD: Duration = Duration::from_mins(20);
 pub(crate) fn cargo(folder: &Path) -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     // As the workspace has it, for what is compiled otherwise is compiled again.
-    let profile = ["--config", "profile.dev.debug=\"line-tables-only\""];
-    cargo.current_dir(folder).args(profile).env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target());
+    for profile in ["dev", "dev.build-override"] {
+        cargo.args(["--config", &format!("profile.{profile}.debug=\"line-tables-only\"")]);
+    }
+    cargo.current_dir(folder).env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target());
     cargo.stdin(Stdio::null()).kill_on_drop(true);
     cargo
 }
