@@ -1,26 +1,10 @@
-//! Content negotiation: the API answers with JSON only, and with FHIR's JSON under `/fhir`.
+//! Which media types a client accepts.
 
-use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::ACCEPT;
 
-use crate::fhir;
-use crate::problem::Problem;
-
-/// Answers 406 to a client that does not accept JSON under `/v1`, or FHIR's JSON under `/fhir`.
-pub(crate) async fn require_json(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let taken = if path.starts_with("/v1/") {
-        takes_json(request.headers())
-    } else {
-        !fhir::serves(path) || fhir::takes_fhir(&request)
-    };
-    if taken { next.run(request).await } else { Problem::NOT_ACCEPTABLE.into_response() }
-}
-
-fn takes_json(headers: &HeaderMap) -> bool {
+/// Whether the client accepts JSON.
+pub(crate) fn takes_json(headers: &HeaderMap) -> bool {
     quality(headers, "application", "json") > 0.0
 }
 

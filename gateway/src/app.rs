@@ -15,7 +15,8 @@ use crate::command::Command;
 use crate::fhir;
 use crate::limit::{RateLimits, Rates};
 use crate::proxies::{self, Proxies};
-use crate::router::{self, Limits, Shared};
+use crate::router::{self, Limits};
+use crate::shared::Shared;
 use crate::web::{self, Web};
 
 /// The service's settings; `config.yaml` holds the defaults.
@@ -60,7 +61,6 @@ impl Service for App {
 
     async fn build(config: Config, host: &Host) -> anyhow::Result<Self> {
         let acceptor = Acceptor::new(config.tls.as_ref(), config.connections, config.proxies.trusted.clone())?;
-        let web = Arc::new(Web::new(&config.web, config.tls.is_some(), &host.telemetry)?);
         let shared = Shared {
             user: User::new(config.user_svc.channel("user-svc", &host.mesh)?),
             report: Report::new(config.epro_svc.channel("epro-svc", &host.mesh)?),
@@ -68,12 +68,13 @@ impl Service for App {
             peers: Peers::new(&config.user_svc, &config.epro_svc, &config.data_svc, &host.mesh)?,
             rates: Arc::new(Rates::new(config.rate_limits)),
             proxies: Arc::new(Proxies::new(config.proxies)?),
-            fhir: fhir::Base::new(&config.public_url, config.tls.is_some()),
             trace_url: (!config.trace_url.is_empty()).then(|| config.trace_url.into()),
-            web: Arc::clone(&web),
         };
+        let over_tls = config.tls.is_some();
+        let web = Arc::new(Web::new(shared.clone(), &config.web, over_tls, &host.telemetry)?);
+        let fhir = fhir::Base::new(&config.public_url, over_tls);
         let limits = Limits { request_timeout: config.request_timeout, body: config.body_limit };
-        let router = router::new(shared, limits, host.faults, config.tls.is_some())?;
+        let router = router::new(shared, &web, fhir, limits, host.faults, over_tls)?;
         Ok(Self { acceptor, router, web })
     }
 

@@ -2,11 +2,13 @@
 
 mod accept;
 mod app;
+mod caller;
 mod clients;
 mod command;
 mod extract;
 mod fhir;
 mod limit;
+mod negotiation;
 mod openapi;
 mod problem;
 mod proxies;
@@ -14,6 +16,7 @@ mod representation;
 mod router;
 mod routes;
 mod security_headers;
+mod shared;
 #[cfg(test)]
 mod testing;
 mod web;

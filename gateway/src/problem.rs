@@ -2,23 +2,11 @@
 
 use std::time::Duration;
 
-use axum::Json;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Response};
-use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use minijinja::context;
-use problem_details::ProblemDetails;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use serde::Serialize;
 use service_kit::error::{CallError, Reason, Violation};
 use utoipa::ToSchema;
-
-use crate::accept::prefers_html;
-use crate::fhir::{self, OperationOutcome};
-use crate::representation::TraceReference;
-use crate::router::Shared;
-use crate::web::Visit;
 
 mod table;
 
@@ -35,7 +23,8 @@ const REPORT_AGAIN_AFTER: Duration = Duration::from_mins(10);
 pub(crate) struct Problem {
     pub(crate) problem_type: ProblemType,
     pub(crate) errors: Vec<FieldError>,
-    retry_after: Option<Duration>,
+    /// How long the client should wait before it retries.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Problem {
@@ -75,43 +64,6 @@ impl Problem {
     pub(crate) fn is_about_a_pin(&self) -> bool {
         self.problem_type == Self::because(Reason::PinTooSimple).problem_type
     }
-
-    /// The problem for an error answer of the framework itself.
-    fn of_status(status: StatusCode) -> Self {
-        match status {
-            StatusCode::NOT_FOUND => Self::NOT_FOUND,
-            StatusCode::METHOD_NOT_ALLOWED => Self::METHOD_NOT_ALLOWED,
-            StatusCode::PAYLOAD_TOO_LARGE => Self::TOO_LARGE,
-            StatusCode::SERVICE_UNAVAILABLE => Self::UNAVAILABLE,
-            status if status.is_client_error() => Self::BAD_REQUEST,
-            _ => Self::INTERNAL,
-        }
-    }
-}
-
-impl Problem {
-    /// The problem as a page in the reader's language; none if the page cannot be rendered.
-    fn page(&self, visit: &Visit) -> Option<Html<String>> {
-        let ProblemType { name, status, title, detail } = self.problem_type;
-        let status = status.as_u16();
-        let problem = context! { name, status, title, detail, uri_reference => self.problem_type.uri_reference() };
-        visit.page("error.html", context! { problem }).ok()
-    }
-
-    /// The problem as problem details (RFC 9457).
-    fn details(self, trace: TraceReference) -> Json<ProblemDetails<Extensions>> {
-        let problem_type = self.problem_type;
-        let mut details = ProblemDetails::from_status_code(problem_type.status)
-            .with_title(problem_type.title)
-            .with_detail(problem_type.detail);
-        if let Ok(uri) = Uri::try_from(problem_type.uri_reference()) {
-            details = details.with_type(uri);
-        }
-        if let Ok(uri) = Uri::try_from(trace.uri_reference()) {
-            details = details.with_instance(uri);
-        }
-        Json(details.with_extensions(Extensions { trace, errors: self.errors }))
-    }
 }
 
 impl From<CallError> for Problem {
@@ -126,21 +78,12 @@ impl From<CallError> for Problem {
 }
 
 impl IntoResponse for Problem {
-    /// Only the status; [`render`] adds the body, because that needs the trace.
+    /// Only the status: the body depends on what the client accepts, see `negotiation.rs`.
     fn into_response(self) -> Response {
         let mut response = self.problem_type.status.into_response();
         response.extensions_mut().insert(self);
         response
     }
-}
-
-/// Extension members of our problems (RFC 9457, section 3.2).
-#[derive(Serialize)]
-struct Extensions {
-    #[serde(flatten)]
-    trace: TraceReference,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldError>,
 }
 
 /// A rule that a part of the body breaks. The value itself is never repeated.
@@ -184,58 +127,4 @@ impl From<Violation> for FieldError {
         let link_id = link_id.map(|escaped| escaped.replace("~1", "/").replace("~0", "~"));
         Self { link_id, pointer: violation.pointer, code: violation.code, allowed: Vec::new() }
     }
-}
-
-/// Turns every error answer into problem details with the id of its trace. A browser gets a page instead, and a client
-/// of `/fhir` gets an `OperationOutcome`.
-pub(crate) async fn render(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let is_fhir = fhir::serves(path);
-    let is_for_people = !is_fhir && !path.starts_with("/v1/") && prefers_html(request.headers());
-    let (parts, body) = request.into_parts();
-    let visit = is_for_people.then(|| Visit::anonymous(&parts, &shared));
-    let mut response = next.run(Request::from_parts(parts, body)).await;
-    let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
-        return response;
-    }
-    let problem = match response.extensions_mut().remove::<Problem>() {
-        Some(problem) => problem,
-        // The route's own answer, such as that of /readyz, or a form that is shown again with its errors.
-        None if is_complete(response.headers()) => return response,
-        None => Problem::of_status(status),
-    };
-    let page = visit.and_then(|visit| problem.page(&visit));
-    let trace = TraceReference::current(shared.trace_url.as_deref());
-    let status = problem.problem_type.status;
-    let retry_after = problem.retry_after;
-    let (media_type, mut rendered) = if let Some(page) = page {
-        (HTML, (status, page).into_response())
-    } else if is_fhir {
-        (fhir::MEDIA_TYPE, (status, Json(OperationOutcome::of(&problem, &trace))).into_response())
-    } else {
-        ("application/problem+json", (status, problem.details(trace)).into_response())
-    };
-    let headers = rendered.headers_mut();
-    // Keeps headers such as Allow of a 405.
-    headers.extend(response.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
-    headers.remove(http::header::CONTENT_LENGTH);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    if let Some(after) = retry_after {
-        // Rounded up to whole seconds: a client that retries too early is refused again.
-        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        headers.insert(http::header::RETRY_AFTER, seconds.into());
-    }
-    if status == StatusCode::UNAUTHORIZED {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    rendered
-}
-
-const HTML: &str = "text/html; charset=utf-8";
-
-/// Whether an error answer has its final body already.
-fn is_complete(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(CONTENT_TYPE);
-    media_type.is_some_and(|media_type| media_type == "application/json" || media_type == HTML)
 }

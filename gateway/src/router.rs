@@ -17,31 +17,15 @@ use tower_http::csrf::CsrfLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::accept::require_json;
-use crate::clients::{Data, Peers, Report, User};
 use crate::fhir;
-use crate::limit::{Rates, refuse_bad_head, require_host};
+use crate::limit::{refuse_bad_head, require_host};
+use crate::negotiation;
 use crate::openapi;
-use crate::problem::{self, Problem};
-use crate::proxies::Proxies;
+use crate::problem::Problem;
 use crate::routes;
 use crate::security_headers;
+use crate::shared::Shared;
 use crate::web::{self, Web, session};
-
-/// What the routes share.
-#[derive(Debug, Clone)]
-pub(crate) struct Shared {
-    pub(crate) user: User,
-    pub(crate) report: Report,
-    pub(crate) data: Data,
-    pub(crate) peers: Peers,
-    pub(crate) rates: Arc<Rates>,
-    pub(crate) proxies: Arc<Proxies>,
-    /// Address at which people can look at a trace. The id is appended.
-    pub(crate) trace_url: Option<Arc<str>>,
-    pub(crate) web: Arc<Web>,
-    pub(crate) fhir: fhir::Base,
-}
 
 /// Limits of one request.
 #[derive(Debug, Clone, Copy)]
@@ -89,25 +73,32 @@ pub(crate) fn description() -> utoipa::openapi::OpenApi {
 ///
 /// # Errors
 /// When the API's description cannot be written.
-pub(crate) fn new(shared: Shared, limits: Limits, faults: Faults, over_tls: bool) -> anyhow::Result<Router> {
+pub(crate) fn new(
+    shared: Shared,
+    web: &Arc<Web>,
+    fhir: fhir::Base,
+    limits: Limits,
+    faults: Faults,
+    over_tls: bool,
+) -> anyhow::Result<Router> {
     let (api, description) = api().split_for_parts();
     let pages = openapi::pages(&openapi::complete(description)).context("describe the API")?;
     let router = api
         .merge(pages)
-        .merge(web::pages())
-        .merge(fhir::router())
+        .merge(web::pages(Arc::clone(web)))
+        .merge(fhir::router(shared.clone(), fhir))
         .fallback(async || Problem::NOT_FOUND)
         .method_not_allowed_fallback(async || Problem::METHOD_NOT_ALLOWED)
-        .layer(from_fn_with_state(shared.clone(), session::bear_token))
+        .layer(from_fn_with_state(Arc::clone(web), session::bear_token))
         .layer(CsrfLayer::new().with_rejection_response(|_| Problem::CROSS_SITE.into_response()))
         .layer(faults.layer(|status| Problem::from(CallError::from(status)).into_response()))
         .layer(DefaultBodyLimit::max(limits.body))
         .layer(from_fn_with_state(limits, hold_to_deadline))
-        .layer(from_fn(require_json))
+        .layer(from_fn(negotiation::require_json))
         .layer(from_fn(require_host))
         .layer(from_fn(refuse_bad_head))
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Problem::INTERNAL.into_response()))
-        .layer(from_fn_with_state(shared.clone(), problem::render))
+        .layer(from_fn_with_state(Arc::clone(web), negotiation::render_problem))
         .layer(from_fn_with_state(over_tls, security_headers::add))
         // This layer is outermost, so that the span covers all others.
         .layer(ServerLayer::new(&["/livez", "/readyz"]).over_tls(over_tls))

@@ -1,6 +1,5 @@
 //! Parts of requests as types that cannot hold a bad value.
 
-mod client_address;
 mod cursor;
 mod event_cursor;
 mod fields;
@@ -11,18 +10,18 @@ mod json;
 mod json_body;
 mod languages;
 mod path_id;
-mod principal;
 mod query;
+mod undelivered;
 
-pub(crate) use client_address::ClientAddress;
 pub(crate) use cursor::Cursor;
 pub(crate) use event_cursor::EventCursor;
 pub(crate) use fields::Fields;
+pub(crate) use header::single;
 pub(crate) use idempotency_key::IdempotencyKey;
 pub(crate) use if_match::IfMatch;
 pub(crate) use json::{JsonObject, MediaType};
 pub(crate) use json_body::{Body, JsonBody};
 pub(crate) use languages::Languages;
 pub(crate) use path_id::{PathId, PathIds};
-pub(crate) use principal::{AccessToken, Anyone, Nurse, Patient};
-pub(crate) use query::{EventPage, Page, Review, Undelivered};
+pub(crate) use query::{EventPage, Page, Review};
+pub(crate) use undelivered::{NotificationState, Undelivered};

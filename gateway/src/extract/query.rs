@@ -8,7 +8,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Cursor, EventCursor};
 use crate::problem::Problem;
-use crate::representation::NotificationState;
 
 const DEFAULT_LIMIT: u32 = 20;
 const LARGEST_LIMIT: u32 = 100;
@@ -108,30 +107,8 @@ impl<S: Sync> FromRequestParts<S> for Review {
     }
 }
 
-/// Selects undelivered notifications by their state.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query, names("state"))]
-pub(crate) struct Undelivered(
-    /// The state of the notifications.
-    #[param(inline, required = false, default = "dead")]
-    pub(crate) NotificationState,
-);
-
-impl<S: Sync> FromRequestParts<S> for Undelivered {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        match parameter(parts, "state")?.as_deref() {
-            None | Some("dead") => Ok(Self(NotificationState::Dead)),
-            Some("uncertain") => Ok(Self(NotificationState::Uncertain)),
-            Some("cancelled") => Ok(Self(NotificationState::Cancelled)),
-            Some(_) => Err(Problem::MALFORMED_PARAMETER),
-        }
-    }
-}
-
 /// The value of a query parameter. It is refused if it occurs more than once.
-fn parameter(parts: &Parts, name: &str) -> Result<Option<String>, Problem> {
+pub(super) fn parameter(parts: &Parts, name: &str) -> Result<Option<String>, Problem> {
     let Ok(Query(parameters)) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) else {
         return Err(Problem::MALFORMED_PARAMETER);
     };
@@ -151,7 +128,6 @@ fn limit(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use http::Request;
-    use proto::data;
 
     use super::*;
 
@@ -196,21 +172,6 @@ mod tests {
         assert_eq!(review("?review=done").await, Ok(ReviewFilter::Done));
         for query in ["?review=", "?review=all", "?review=Pending", "?review=done&review=done"] {
             assert_eq!(review(query).await, Err(Problem::MALFORMED_PARAMETER), "{query}");
-        }
-    }
-
-    #[tokio::test]
-    async fn the_dead_are_listed_unless_others_are_asked_for() {
-        let state = async |query: &str| {
-            let found = Undelivered::from_request_parts(&mut parts(query), &()).await;
-            found.map(|Undelivered(state)| data::NotificationState::from(state))
-        };
-        assert_eq!(state("").await, Ok(data::NotificationState::Dead));
-        assert_eq!(state("?state=dead").await, Ok(data::NotificationState::Dead));
-        assert_eq!(state("?state=uncertain").await, Ok(data::NotificationState::Uncertain));
-        assert_eq!(state("?state=cancelled").await, Ok(data::NotificationState::Cancelled));
-        for query in ["?state=", "?state=pending", "?state=Dead", "?state=dead&state=dead"] {
-            assert_eq!(state(query).await, Err(Problem::MALFORMED_PARAMETER), "{query}");
         }
     }
 }

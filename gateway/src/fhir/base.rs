@@ -5,8 +5,7 @@ use axum::extract::FromRequestParts;
 use http::header::HOST;
 use http::request::Parts;
 
-use super::PREFIX;
-use crate::router::Shared;
+use super::{Interactions, PREFIX};
 
 /// The address of the FHIR API for clients. FHIR's links are absolute.
 #[derive(Debug, Clone)]
@@ -36,12 +35,12 @@ impl Base {
     }
 }
 
-impl FromRequestParts<Shared> for BaseUrl {
+impl FromRequestParts<Interactions> for BaseUrl {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, interactions: &Interactions) -> Result<Self, Infallible> {
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-        Ok(Self(shared.fhir.url(host)))
+        Ok(Self(interactions.base.url(host)))
     }
 }
 

@@ -12,10 +12,11 @@ use super::key::HeaderKey;
 use super::mapping::{Submission, read};
 use super::outcome::OperationOutcome;
 use super::prefer::Prefer;
-use crate::extract::{Languages, Patient};
+use crate::caller::Patient;
+use crate::extract::Languages;
 use crate::problem::{FieldError, Problem};
 use crate::representation::{Disposition, TraceReference};
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// Takes a filled-in questionnaire, as `POST /v1/reports` does.
 pub(super) async fn create_response(

@@ -1,15 +1,13 @@
-use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::base::BaseUrl;
 use super::body::Fhir;
-use crate::router::Shared;
 
 /// When the statement was last changed.
 const CHANGED: &str = "2026-11-29";
 
 /// Describes what is served here (`CapabilityStatement`). It needs no access token.
-pub(super) async fn get_metadata(State(_): State<Shared>, BaseUrl(base): BaseUrl) -> Fhir<Value> {
+pub(super) async fn get_metadata(BaseUrl(base): BaseUrl) -> Fhir<Value> {
     Fhir(json!({
         "resourceType": "CapabilityStatement",
         "status": "active",

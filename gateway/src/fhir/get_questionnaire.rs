@@ -6,9 +6,10 @@ use service_kit::error::Reason;
 use super::body::Fhir;
 use super::mapping::{Definition, QuestionnaireName, questionnaire};
 use super::resource::Questionnaire;
-use crate::extract::{Anyone, Languages};
+use crate::caller::Anyone;
+use crate::extract::Languages;
 use crate::problem::Problem;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// Reads a version of a questionnaire.
 pub(super) async fn get_questionnaire(

@@ -5,9 +5,10 @@ use uuid::Uuid;
 use super::body::Fhir;
 use super::mapping::{Definition, Filled, response};
 use super::resource::QuestionnaireResponse;
-use crate::extract::{Anyone, Languages, PathId};
+use crate::caller::Anyone;
+use crate::extract::{Languages, PathId};
 use crate::problem::Problem;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// Reads a revision of a report: open to its patient and to the nurses of its site.
 pub(super) async fn get_response(

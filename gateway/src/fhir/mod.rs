@@ -19,9 +19,10 @@ mod search;
 mod search_responses;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::routing::get;
 
-use crate::router::Shared;
+use crate::shared::Shared;
 
 pub(crate) use accept::takes_fhir;
 pub(crate) use base::Base;
@@ -34,14 +35,27 @@ pub(crate) const MEDIA_TYPE: &str = "application/fhir+json";
 const PREFIX: &str = "/fhir";
 
 /// The routes of the interactions. Any other path under `/fhir` answers 404.
-pub(crate) fn router() -> Router<Shared> {
+pub(crate) fn router<S>(shared: Shared, base: Base) -> Router<S> {
     let responses = get(search_responses::search_responses).post(create_response::create_response);
     let interactions = Router::new()
         .route("/metadata", get(get_metadata::get_metadata))
         .route("/Questionnaire/{id}", get(get_questionnaire::get_questionnaire))
         .route("/QuestionnaireResponse", responses)
         .route("/QuestionnaireResponse/{id}", get(get_response::get_response));
-    Router::new().nest(PREFIX, interactions)
+    Router::new().nest(PREFIX, interactions).with_state(Interactions { shared, base })
+}
+
+/// What all interactions share.
+#[derive(Clone)]
+struct Interactions {
+    shared: Shared,
+    base: Base,
+}
+
+impl FromRef<Interactions> for Shared {
+    fn from_ref(interactions: &Interactions) -> Self {
+        interactions.shared.clone()
+    }
 }
 
 /// Whether a path belongs to FHIR. Errors on such a path are resources, too.

@@ -8,9 +8,10 @@ use super::body::Fhir;
 use super::mapping::{Definition, Filled, response};
 use super::resource::{Bundle, Entry, Link};
 use super::search::Search;
-use crate::extract::{Anyone, Cursor, Languages};
+use crate::caller::Anyone;
+use crate::extract::{Cursor, Languages};
 use crate::problem::Problem;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// Searches a patient's own reports, or those of a nurse's sites: newest first, each in its newest revision.
 pub(super) async fn search_responses(

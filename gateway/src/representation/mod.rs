@@ -15,7 +15,7 @@ mod urgent_revision;
 
 pub(crate) use answers::Answers;
 pub(crate) use disposition::Disposition;
-pub(crate) use notification_page::{NotificationPage, NotificationState};
+pub(crate) use notification_page::NotificationPage;
 pub(crate) use questionnaire::{QuestionnaireReference, TitledQuestionnaire};
 pub(crate) use report_page::ReportPage;
 pub(crate) use report_tag::report_tag;

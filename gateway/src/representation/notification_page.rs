@@ -3,7 +3,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::rfc3339;
-use crate::extract::Cursor;
+use crate::extract::{Cursor, NotificationState};
 use crate::problem::Problem;
 
 /// Some notifications of a list, newest first.
@@ -49,31 +49,6 @@ pub(crate) struct Notification {
 enum Channel {
     Sms,
     Email,
-}
-
-/// The state of an undelivered notification. `dead`: it was refused for good, or not delivered in time. `cancelled`:
-/// the nurse had left or had no address. `uncertain`: it may have been delivered, but the provider did not confirm it.
-/// It may be tried again now and then.
-#[derive(Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum NotificationState {
-    Dead,
-    Uncertain,
-    Cancelled,
-}
-
-impl NotificationState {
-    pub(crate) const ALL: [Self; 3] = [Self::Dead, Self::Uncertain, Self::Cancelled];
-}
-
-impl From<NotificationState> for pb::NotificationState {
-    fn from(state: NotificationState) -> Self {
-        match state {
-            NotificationState::Dead => Self::Dead,
-            NotificationState::Uncertain => Self::Uncertain,
-            NotificationState::Cancelled => Self::Cancelled,
-        }
-    }
 }
 
 impl NotificationPage {

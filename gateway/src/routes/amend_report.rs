@@ -7,10 +7,11 @@ use serde::Serialize;
 use service_kit::error::Reason;
 use utoipa::ToSchema;
 
-use crate::extract::{Body, Fields, IdempotencyKey, IfMatch, JsonBody, PathId, Patient};
+use crate::caller::Patient;
+use crate::extract::{Body, Fields, IdempotencyKey, IfMatch, JsonBody, PathId};
 use crate::problem::Problem;
 use crate::representation::{Answers, Disposition, TraceReference};
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// A new revision of a report.
 #[derive(ToSchema)]

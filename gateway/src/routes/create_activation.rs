@@ -6,10 +6,11 @@ use serde::Serialize;
 use service_kit::error::Reason;
 use utoipa::ToSchema;
 
-use crate::extract::{Body, ClientAddress, Fields, JsonBody};
+use crate::caller::ClientAddress;
+use crate::extract::{Body, Fields, JsonBody};
 use crate::problem::Problem;
 use crate::representation::TraceReference;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// A person's first PIN.
 #[derive(ToSchema)]

@@ -4,10 +4,11 @@ use proto::user::CreateSessionRequest;
 use service_kit::error::Reason;
 use utoipa::ToSchema;
 
-use crate::extract::{Body, ClientAddress, Fields, JsonBody};
+use crate::caller::ClientAddress;
+use crate::extract::{Body, Fields, JsonBody};
 use crate::problem::Problem;
 use crate::representation::Tokens;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// A login and its PIN.
 #[derive(ToSchema)]

@@ -1,9 +1,9 @@
 use axum::extract::State;
 use http::StatusCode;
 
-use crate::extract::AccessToken;
+use crate::caller::AccessToken;
 use crate::problem::Problem;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// Log out
 ///

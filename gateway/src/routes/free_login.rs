@@ -2,9 +2,10 @@ use axum::extract::State;
 use http::StatusCode;
 use service_kit::error::Reason;
 
-use crate::extract::{Nurse, PathIds};
+use crate::caller::Nurse;
+use crate::extract::PathIds;
 use crate::problem::Problem;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// Unlock a patient's login
 ///

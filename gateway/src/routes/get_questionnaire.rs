@@ -9,10 +9,11 @@ use serde_json::{Map, Value};
 use service_kit::error::Reason;
 use utoipa::ToSchema;
 
-use crate::extract::{Anyone, Languages};
+use crate::caller::Anyone;
+use crate::extract::Languages;
 use crate::problem::Problem;
 use crate::representation::rfc3339;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// Maximum number of characters of a questionnaire's name or version.
 const NAME_LENGTH: usize = 100;

@@ -8,12 +8,13 @@ use serde::Serialize;
 use service_kit::error::Reason;
 use utoipa::ToSchema;
 
-use crate::extract::{Anyone, PathId};
+use crate::caller::Anyone;
+use crate::extract::PathId;
 use crate::problem::Problem;
 use crate::representation::{
     Answers, Disposition, QuestionnaireReference, ReviewOutcome, UrgentRevision, captured, report_tag, rfc3339,
 };
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// One revision of a report.
 #[derive(Serialize, ToSchema)]

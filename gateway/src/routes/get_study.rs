@@ -5,10 +5,11 @@ use serde::Serialize;
 use service_kit::error::Reason;
 use utoipa::ToSchema;
 
-use crate::extract::{Nurse, PathId};
+use crate::caller::Nurse;
+use crate::extract::PathId;
 use crate::problem::Problem;
 use crate::representation::rfc3339;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// A study with those of its sites where the nurse works.
 #[derive(Serialize, ToSchema)]

@@ -6,10 +6,11 @@ use service_kit::error::Reason;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::extract::{Languages, Patient};
+use crate::caller::Patient;
+use crate::extract::Languages;
 use crate::problem::Problem;
 use crate::representation::{TitledQuestionnaire, rfc3339};
-use crate::router::Shared;
+use crate::shared::Shared;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Assignments {

@@ -6,10 +6,11 @@ use serde_json::Value;
 use service_kit::error::Reason;
 use utoipa::ToSchema;
 
-use crate::extract::{EventCursor, EventPage, Nurse, PathId};
+use crate::caller::Nurse;
+use crate::extract::{EventCursor, EventPage, PathId};
 use crate::problem::Problem;
 use crate::representation::rfc3339;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// Some audit events of a report in all its revisions, and of the enrolment that it belongs to; oldest first.
 #[derive(Serialize, ToSchema)]

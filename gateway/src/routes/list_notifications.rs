@@ -2,10 +2,11 @@ use axum::Json;
 use axum::extract::State;
 use service_kit::error::Reason;
 
-use crate::extract::{Nurse, Page, PathId, Undelivered};
+use crate::caller::Nurse;
+use crate::extract::{Page, PathId, Undelivered};
 use crate::problem::Problem;
 use crate::representation::NotificationPage;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// List the undelivered notifications of a site
 ///

@@ -3,10 +3,11 @@ use axum::extract::State;
 use proto::domain::Role;
 use service_kit::error::Reason;
 
-use crate::extract::{Languages, Page, Patient};
+use crate::caller::Patient;
+use crate::extract::{Languages, Page};
 use crate::problem::Problem;
 use crate::representation::ReportPage;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// List your reports
 ///

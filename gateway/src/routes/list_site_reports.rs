@@ -3,10 +3,11 @@ use axum::extract::State;
 use proto::domain::Role;
 use service_kit::error::Reason;
 
-use crate::extract::{Languages, Nurse, Page, PathId, Review};
+use crate::caller::Nurse;
+use crate::extract::{Languages, Page, PathId, Review};
 use crate::problem::Problem;
 use crate::representation::ReportPage;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// List the reports of a site
 ///

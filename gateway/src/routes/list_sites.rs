@@ -5,9 +5,9 @@ use serde::Serialize;
 use service_kit::error::Reason;
 use utoipa::ToSchema;
 
-use crate::extract::Nurse;
+use crate::caller::Nurse;
 use crate::problem::Problem;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Sites {

@@ -5,10 +5,11 @@ use serde::Serialize;
 use service_kit::error::Reason;
 use utoipa::ToSchema;
 
-use crate::extract::{Cursor, Nurse, Page, PathId};
+use crate::caller::Nurse;
+use crate::extract::{Cursor, Page, PathId};
 use crate::problem::Problem;
 use crate::representation::rfc3339;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// Some reports of a list, newest first.
 #[derive(Serialize, ToSchema)]

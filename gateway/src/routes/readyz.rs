@@ -7,7 +7,7 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 
 use crate::problem;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// Say whether the API can do its work
 ///

@@ -3,10 +3,11 @@ use axum::extract::State;
 use service_kit::error::Reason;
 use utoipa::ToSchema;
 
-use crate::extract::{Body, ClientAddress, Fields, JsonBody};
+use crate::caller::ClientAddress;
+use crate::extract::{Body, Fields, JsonBody};
 use crate::problem::Problem;
 use crate::representation::Tokens;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// The refresh token of a session.
 #[derive(ToSchema)]

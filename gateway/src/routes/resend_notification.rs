@@ -6,10 +6,11 @@ use serde::Serialize;
 use service_kit::error::Reason;
 use utoipa::ToSchema;
 
-use crate::extract::{Nurse, PathId};
+use crate::caller::Nurse;
+use crate::extract::PathId;
 use crate::problem::Problem;
 use crate::representation::TraceReference;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Resent {

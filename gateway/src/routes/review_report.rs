@@ -6,10 +6,11 @@ use serde::Serialize;
 use service_kit::error::Reason;
 use utoipa::ToSchema;
 
-use crate::extract::{Body, Fields, IdempotencyKey, JsonBody, Nurse, PathId};
+use crate::caller::Nurse;
+use crate::extract::{Body, Fields, IdempotencyKey, JsonBody, PathId};
 use crate::problem::Problem;
 use crate::representation::{ReviewOutcome, TraceReference};
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// A nurse's review of a report.
 #[derive(ToSchema)]

@@ -10,10 +10,11 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
-use crate::extract::{Body, Fields, IdempotencyKey, JsonBody, Patient};
+use crate::caller::Patient;
+use crate::extract::{Body, Fields, IdempotencyKey, JsonBody};
 use crate::problem::{Problem, ProblemType};
 use crate::representation::{Answers, Disposition, TraceReference};
-use crate::router::Shared;
+use crate::shared::Shared;
 
 /// A filled-in questionnaire.
 #[derive(ToSchema)]

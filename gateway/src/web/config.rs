@@ -1,6 +1,8 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use axum::extract::FromRef;
 use minijinja::Environment;
 use serde::{Deserialize, Serialize};
 use telemetry::Relay;
@@ -8,6 +10,7 @@ use telemetry::Relay;
 use super::session::Cookies;
 use super::templates;
 use crate::clients::Jaeger;
+use crate::shared::Shared;
 
 /// `service.name` of the pages' own spans.
 const PAGE: &str = "page";
@@ -32,6 +35,7 @@ pub(crate) struct Config {
 /// What all pages share.
 #[derive(Debug)]
 pub(crate) struct Web {
+    pub(crate) shared: Shared,
     pub(super) templates: Environment<'static>,
     pub(super) cookies: Cookies,
     pub(super) demo_logins: Vec<DemoLogin>,
@@ -50,12 +54,18 @@ pub(crate) struct DemoLogin {
 impl Web {
     /// # Errors
     /// When a setting is not valid, or when demo logins are set in production.
-    pub(crate) fn new(config: &Config, over_tls: bool, telemetry: &telemetry::Config) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        shared: Shared,
+        config: &Config,
+        over_tls: bool,
+        telemetry: &telemetry::Config,
+    ) -> anyhow::Result<Self> {
         let logins = config.demo_logins.split(',').filter(|login| !login.is_empty());
         let demo_logins: Vec<_> = logins.map(DemoLogin::parse).collect::<Result<_, _>>()?;
         ensure!(demo_logins.is_empty() || telemetry.environment != "production", "web.demo_logins: not in production");
         let jaeger = (!config.jaeger_url.is_empty()).then(|| Jaeger::new(&config.jaeger_url, config.jaeger_timeout));
         Ok(Self {
+            shared,
             templates: templates::environment().context("read the templates")?,
             cookies: Cookies::new(over_tls || config.behind_tls),
             demo_logins,
@@ -69,6 +79,12 @@ impl Web {
     /// Exports the last spans that pages have reported.
     pub(crate) async fn shutdown(&self) {
         self.relay.shutdown(LAST_SPANS).await;
+    }
+}
+
+impl FromRef<Arc<Web>> for Shared {
+    fn from_ref(web: &Arc<Web>) -> Self {
+        web.shared.clone()
     }
 }
 

@@ -1,20 +1,19 @@
 //! The languages of the pages.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use axum::extract::{Form, FromRequestParts, State};
+use axum::extract::{Form, State};
 use axum::response::{AppendHeaders, IntoResponse, Redirect};
 use http::HeaderMap;
 use http::header::{ACCEPT_LANGUAGE, SET_COOKIE};
-use http::request::Parts;
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::Deserialize;
 
+use super::Web;
 use super::refusal::Refusal;
-use super::session::local_path;
+use super::session::{Cookies, local_path};
 use crate::problem::Problem;
-use crate::router::Shared;
 
 /// A language of the pages. To add one, write `words/<code>.json` and add its line here.
 #[derive(Debug)]
@@ -51,8 +50,8 @@ impl Language {
     }
 
     /// The language that the reader chose, else the first language of the browser that is available.
-    pub(crate) fn of(shared: &Shared, headers: &HeaderMap) -> &'static Self {
-        let chosen = shared.web.cookies.language(headers);
+    pub(super) fn of(cookies: &Cookies, headers: &HeaderMap) -> &'static Self {
+        let chosen = cookies.language(headers);
         if let Some(language) = chosen.as_deref().and_then(Self::named) {
             return language;
         }
@@ -76,14 +75,6 @@ impl Language {
     }
 }
 
-impl FromRequestParts<Shared> for &'static Language {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        Ok(Language::of(shared, &parts.headers))
-    }
-}
-
 /// The form in which a reader chooses a language.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,12 +85,12 @@ pub(super) struct Choice {
 
 /// Remembers the language in a cookie.
 pub(super) async fn choose(
-    State(shared): State<Shared>,
+    State(web): State<Arc<Web>>,
     choice: Result<Form<Choice>, axum::extract::rejection::FormRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
     let Form(choice) = choice.map_err(|_| Problem::BAD_REQUEST)?;
     let language = Language::named(&choice.language).ok_or(Problem::BAD_REQUEST)?;
-    let cookie = shared.web.cookies.of_language(language.code);
+    let cookie = web.cookies.of_language(language.code);
     Ok((AppendHeaders([(SET_COOKIE, cookie)]), Redirect::to(local_path(&choice.next))))
 }
 

@@ -10,17 +10,17 @@ mod templates;
 mod views;
 mod visit;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::routing::{get, post};
 
 pub(crate) use config::{Config, Web};
-pub(crate) use language::Language;
+use language::Language;
 pub(crate) use visit::Visit;
 
-use crate::router::Shared;
-
 /// The pages. To add one, write `views/<name>.rs` and `templates/<name>.html` and add its line here.
-pub(crate) fn pages() -> Router<Shared> {
+pub(crate) fn pages<S>(web: Arc<Web>) -> Router<S> {
     Router::new()
         .route("/", get(views::home::show))
         .route("/sign-in", get(views::sign_in::show).post(views::sign_in::sign_in))
@@ -37,4 +37,5 @@ pub(crate) fn pages() -> Router<Shared> {
         .route("/traces/{id}/waterfall.svg", get(views::trace::waterfall))
         .route("/assets/{name}", get(assets::get))
         .route("/web/spans", post(spans::tell))
+        .with_state(web)
 }

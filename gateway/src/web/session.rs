@@ -4,7 +4,9 @@
 //! pages authenticate in the same way. Cross-site requests are refused before: see the layer against them in
 //! `router.rs`.
 
-use axum::extract::{FromRequestParts, Request, State};
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cookie::time::Duration;
@@ -15,9 +17,10 @@ use http::{HeaderMap, HeaderValue};
 use proto::user::Tokens;
 use service_kit::error::Reason;
 
-use crate::extract::ClientAddress;
+use super::Web;
+use crate::caller::ClientAddress;
 use crate::problem::Problem;
-use crate::router::Shared;
+use crate::shared::Shared;
 
 const ACCESS: &str = "session";
 const REFRESH: &str = "refresh";
@@ -93,12 +96,12 @@ impl Cookies {
 }
 
 /// Sets the access token of a request from its cookies. If the access token has expired, the session is refreshed.
-pub(crate) async fn bear_token(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+pub(crate) async fn bear_token(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
     if request.headers().contains_key(AUTHORIZATION) {
         return next.run(request).await;
     }
     let (mut parts, body) = request.into_parts();
-    let cookies = &shared.web.cookies;
+    let cookies = &web.cookies;
     if let Some(token) = cookies.access_token(&parts.headers) {
         bear(&mut parts.headers, &token);
         return next.run(Request::from_parts(parts, body)).await;
@@ -106,7 +109,7 @@ pub(crate) async fn bear_token(State(shared): State<Shared>, request: Request, n
     let Some(refresh_token) = cookies.read(&parts.headers, REFRESH) else {
         return next.run(Request::from_parts(parts, body)).await;
     };
-    let set = match refresh(&shared, &mut parts, refresh_token).await {
+    let set = match refresh(&web.shared, &parts, refresh_token).await {
         Ok(tokens) => {
             bear(&mut parts.headers, &tokens.access_token);
             cookies.of_session(tokens)
@@ -135,8 +138,8 @@ fn bear(headers: &mut HeaderMap, token: &str) {
     }
 }
 
-async fn refresh(shared: &Shared, parts: &mut Parts, token: String) -> Result<Tokens, Problem> {
-    let ClientAddress(address) = ClientAddress::from_request_parts(parts, shared).await?;
+async fn refresh(shared: &Shared, parts: &Parts, token: String) -> Result<Tokens, Problem> {
+    let ClientAddress(address) = ClientAddress::of(parts, shared)?;
     shared.rates.refresh_token(address, &token)?;
     shared.user.refresh_session(token).await?.ok_or(Problem::INTERNAL)
 }

@@ -1,5 +1,6 @@
 //! Spans that a page reports of its own part of a trace.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Json;
@@ -7,11 +8,11 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use http::StatusCode;
 use serde::Deserialize;
-use telemetry::{InvalidId, RelayedPlace, RelayedRequest, RelayedTime};
+use telemetry::{InvalidId, Relay, RelayedPlace, RelayedRequest, RelayedTime};
 
-use crate::extract::Anyone;
+use super::Web;
+use crate::caller::Anyone;
 use crate::problem::Problem;
-use crate::router::Shared;
 
 /// How far a reported time may be in the past. Older spans say nothing about the trace.
 const OLDEST: Duration = Duration::from_mins(15);
@@ -52,13 +53,13 @@ enum AttemptError {
 
 /// Exports the spans of a page into the trace of its request. Only people who are signed in may report spans.
 pub(super) async fn tell(
-    State(shared): State<Shared>,
+    State(web): State<Arc<Web>>,
     _: Anyone,
     sending: Result<Json<Sending>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let Json(sending) = sending.map_err(|_| Problem::BAD_REQUEST)?;
     let times = sending.times(SystemTime::now()).ok_or(Problem::BAD_REQUEST)?;
-    export(&shared, &sending, &times).map_err(|InvalidId| Problem::BAD_REQUEST)?;
+    export(&web.relay, &sending, &times).map_err(|InvalidId| Problem::BAD_REQUEST)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -76,8 +77,7 @@ impl Sending {
     }
 }
 
-fn export(shared: &Shared, sending: &Sending, times: &[RelayedTime]) -> Result<(), InvalidId> {
-    let relay = &shared.web.relay;
+fn export(relay: &Relay, sending: &Sending, times: &[RelayedTime]) -> Result<(), InvalidId> {
     let (trace_id, root) = (&*sending.trace_id, &*sending.span_id);
     for (resend_count, (attempt, time)) in (0..).zip(sending.attempts.iter().zip(times)) {
         let place = RelayedPlace { trace_id, span_id: &attempt.span_id, parent_span_id: Some(root) };

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::response::Html;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -7,11 +9,12 @@ use proto::domain::{Principal, Role};
 use service_kit::error::Reason;
 use telemetry::TraceContext;
 
+use super::Web;
 use super::language::Language;
 use super::refusal::Refusal;
-use crate::extract::{Anyone, Languages};
+use crate::caller::Anyone;
+use crate::extract::Languages;
 use crate::problem::Problem;
-use crate::router::Shared;
 
 /// Somebody who looks at a page, signed in or not.
 pub(crate) struct Visit {
@@ -19,15 +22,15 @@ pub(crate) struct Visit {
     language: &'static Language,
     path: String,
     received: DateTime<Utc>,
-    shared: Shared,
+    web: Arc<Web>,
 }
 
-impl FromRequestParts<Shared> for Visit {
+impl FromRequestParts<Arc<Web>> for Visit {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        let visit = Self::anonymous(parts, shared);
-        let principal = match Anyone::from_request_parts(parts, shared).await {
+    async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Self, Problem> {
+        let visit = Self::anonymous(parts, web);
+        let principal = match Anyone::of(parts, &web.shared).await {
             Ok(Anyone(principal)) => Some(principal),
             Err(problem)
                 if problem == Problem::UNAUTHENTICATED || problem == Problem::because(Reason::InvalidToken) =>
@@ -42,10 +45,10 @@ impl FromRequestParts<Shared> for Visit {
 
 impl Visit {
     /// A visit of a page for which nobody has to be signed in.
-    pub(crate) fn anonymous(parts: &Parts, shared: &Shared) -> Self {
+    pub(crate) fn anonymous(parts: &Parts, web: &Arc<Web>) -> Self {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        let language = Language::of(shared, &parts.headers);
-        Self { principal: None, language, path, received: Utc::now(), shared: shared.clone() }
+        let language = Language::of(&web.cookies, &parts.headers);
+        Self { principal: None, language, path, received: Utc::now(), web: Arc::clone(web) }
     }
 
     /// The language of the page, to request contents in it.
@@ -89,11 +92,11 @@ impl Visit {
             answered => now.timestamp_millis(),
             now => now.to_rfc3339_opts(SecondsFormat::Micros, true),
             owner => self.principal.as_ref().map(|principal| &*principal.person_id),
-            trace_url => self.shared.trace_url.as_deref().map(|url| format!("{url}{trace_id}")),
-            shows_traces => self.shared.web.jaeger.is_some(),
+            trace_url => self.web.shared.trace_url.as_deref().map(|url| format!("{url}{trace_id}")),
+            shows_traces => self.web.jaeger.is_some(),
             trace_id,
         };
-        let template = self.shared.web.templates.get_template(template).map_err(|_| Problem::INTERNAL)?;
+        let template = self.web.templates.get_template(template).map_err(|_| Problem::INTERNAL)?;
         let page = template.render(context! { ..content, ..everywhere });
         page.map(Html).map_err(|_| Problem::INTERNAL)
     }

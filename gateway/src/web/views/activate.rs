@@ -7,9 +7,9 @@ use proto::user::ActivateRequest;
 use serde::Deserialize;
 use service_kit::error::Reason;
 
-use crate::extract::ClientAddress;
+use crate::caller::ClientAddress;
 use crate::problem::Problem;
-use crate::router::Shared;
+use crate::shared::Shared;
 use crate::web::Visit;
 use crate::web::refusal::Refusal;
 

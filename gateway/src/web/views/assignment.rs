@@ -4,11 +4,12 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 use service_kit::error::Reason;
 
-use crate::extract::{PathId, Patient};
+use crate::caller::Patient;
+use crate::extract::PathId;
 use crate::problem::Problem;
-use crate::router::Shared;
 use crate::routes::get_questionnaire::Questionnaire;
 use crate::routes::list_assignments;
+use crate::shared::Shared;
 use crate::web::Visit;
 use crate::web::refusal::Refusal;
 

@@ -6,11 +6,12 @@ use proto::domain::{Principal, Role};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::extract::{Page, Patient};
+use crate::caller::Patient;
+use crate::extract::Page;
 use crate::problem::Problem;
 use crate::representation::ReportPage;
-use crate::router::Shared;
 use crate::routes::{list_assignments, list_reports};
+use crate::shared::Shared;
 use crate::web::Visit;
 use crate::web::refusal::Refusal;
 

@@ -6,10 +6,10 @@ use proto::report::ResendNotificationRequest;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::extract::{Page, PathId};
+use crate::extract::{NotificationState, Page, PathId};
 use crate::problem::Problem;
-use crate::representation::{NotificationPage, NotificationState};
-use crate::router::Shared;
+use crate::representation::NotificationPage;
+use crate::shared::Shared;
 use crate::web::Visit;
 use crate::web::refusal::Refusal;
 

@@ -8,12 +8,13 @@ use proto::report as pb;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::extract::{Anyone, EventPage, Nurse, PathId};
+use crate::caller::{Anyone, Nurse};
+use crate::extract::{EventPage, PathId};
 use crate::problem::Problem;
 use crate::representation::ReviewOutcome;
-use crate::router::Shared;
 use crate::routes::get_questionnaire::Questionnaire;
 use crate::routes::{get_report, list_audit_events};
+use crate::shared::Shared;
 use crate::web::Visit;
 use crate::web::refusal::Refusal;
 

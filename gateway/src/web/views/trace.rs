@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::header::CONTENT_TYPE;
@@ -8,9 +10,8 @@ use traces::Trace;
 use traces::explain::explain;
 
 use crate::problem::Problem;
-use crate::router::Shared;
-use crate::web::Visit;
 use crate::web::refusal::Refusal;
+use crate::web::{Visit, Web};
 
 #[derive(Deserialize)]
 pub(in crate::web) struct Wanted {
@@ -57,12 +58,12 @@ struct Line {
 /// Shows a trace: its failures and its spans. A nurse may open every trace whose id is known to her, such as one that a
 /// patient has told her: traces contain no patient data.
 pub(in crate::web) async fn show(
-    State(shared): State<Shared>,
+    State(web): State<Arc<Web>>,
     visit: Visit,
     id: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Html<String>, Refusal> {
     visit.nurse()?;
-    let (id, trace) = ask(&shared, id).await?;
+    let (id, trace) = ask(&web, id).await?;
     let findings = (!trace.is_empty()).then(|| Findings::of(&trace));
     let content = context! {
         trace => context! { id, findings => Value::from(Serde(findings)) },
@@ -73,24 +74,24 @@ pub(in crate::web) async fn show(
 
 /// The picture of a trace.
 pub(in crate::web) async fn waterfall(
-    State(shared): State<Shared>,
+    State(web): State<Arc<Web>>,
     visit: Visit,
     id: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
     visit.nurse()?;
-    let (_, trace) = ask(&shared, id).await?;
+    let (_, trace) = ask(&web, id).await?;
     let explanation = explain(&trace);
     let remark = explanation.guilty.as_ref().map(|place| (&*place.span_id, &*explanation.verdict));
     Ok(([(CONTENT_TYPE, "image/svg+xml")], traces::waterfall(&trace, remark)).into_response())
 }
 
 async fn ask(
-    shared: &Shared,
+    web: &Web,
     id: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<(String, Trace), Problem> {
     let Path(id) = id.map_err(|_| Problem::NOT_FOUND)?;
     let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let jaeger = shared.web.jaeger.as_ref().filter(|_| is_id).ok_or(Problem::NOT_FOUND)?;
+    let jaeger = web.jaeger.as_ref().filter(|_| is_id).ok_or(Problem::NOT_FOUND)?;
     let trace = jaeger.trace(&id.to_lowercase()).await?;
     Ok((id, trace))
 }
