@@ -15,7 +15,7 @@ use crate::housekeeping::{self, Housekeeper};
 use crate::outbox;
 use crate::reconcile;
 use crate::schedule::materialise::{self, Materialiser};
-use crate::untold;
+use crate::unnotified;
 
 /// How long one statement of a command may run. It is long, because each statement reads a whole table.
 const CHECK_TIMEOUT: Duration = Duration::from_hours(1);
@@ -28,7 +28,7 @@ pub struct Config {
     audit: audit::Config,
     schedule: materialise::Config,
     outbox: outbox::Config,
-    untold: untold::Config,
+    unnotified: unnotified::Config,
     idempotency: housekeeping::Config,
 }
 
@@ -50,7 +50,7 @@ pub struct App {
     sealer: Sealer,
     materialiser: Materialiser,
     outbox: outbox::Meter,
-    untold: untold::Finder,
+    unnotified: unnotified::Finder,
     housekeeper: Housekeeper,
 }
 
@@ -68,9 +68,9 @@ impl Service for App {
         let sealer = Sealer::new(&config.audit, db.clone())?;
         let materialiser = Materialiser::new(config.schedule, db.clone())?;
         let outbox = outbox::Meter::new(config.outbox, db.clone())?;
-        let untold = untold::Finder::new(config.untold, db.clone())?;
+        let unnotified = unnotified::Finder::new(config.unnotified, db.clone())?;
         let housekeeper = Housekeeper::new(config.idempotency, db.clone())?;
-        Ok(Self { db, sealer, materialiser, outbox, untold, housekeeper })
+        Ok(Self { db, sealer, materialiser, outbox, unnotified, housekeeper })
     }
 
     async fn run(self, host: Host, listener: TcpListener, shutdown: Shutdown) -> anyhow::Result<()> {
@@ -82,7 +82,7 @@ impl Service for App {
             self.sealer.run(shutdown.clone()),
             self.materialiser.run(shutdown.clone()),
             self.outbox.run(shutdown.clone()),
-            self.untold.run(shutdown.clone()),
+            self.unnotified.run(shutdown.clone()),
             self.housekeeper.run(shutdown),
         )?;
         self.db.close().await;

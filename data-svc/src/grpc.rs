@@ -130,11 +130,11 @@ impl DataService for Grpc {
         respond(rpc::resend_notification(&self.db, &request.into_inner()).await)
     }
 
-    async fn claim_untold_reports(
+    async fn claim_unnotified_reports(
         &self,
-        request: Request<pb::ClaimUntoldReportsRequest>,
-    ) -> Result<Response<pb::ClaimUntoldReportsResponse>, Status> {
-        respond(rpc::claim_untold_reports(&self.db, &request.into_inner()).await)
+        request: Request<pb::ClaimUnnotifiedReportsRequest>,
+    ) -> Result<Response<pb::ClaimUnnotifiedReportsResponse>, Status> {
+        respond(rpc::claim_unnotified_reports(&self.db, &request.into_inner()).await)
     }
 
     async fn escalate_report(
@@ -144,11 +144,11 @@ impl DataService for Grpc {
         respond(rpc::escalate_report(&self.db, &request.into_inner()).await)
     }
 
-    async fn list_untold_reports(
+    async fn list_unnotified_reports(
         &self,
-        request: Request<pb::ListUntoldReportsRequest>,
-    ) -> Result<Response<pb::ListUntoldReportsResponse>, Status> {
-        respond(rpc::list_untold_reports(&self.db, &request.into_inner()).await)
+        request: Request<pb::ListUnnotifiedReportsRequest>,
+    ) -> Result<Response<pb::ListUnnotifiedReportsResponse>, Status> {
+        respond(rpc::list_unnotified_reports(&self.db, &request.into_inner()).await)
     }
 
     async fn release_notification(

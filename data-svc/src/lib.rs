@@ -11,7 +11,7 @@ mod reconcile;
 mod rpc;
 mod schedule;
 mod store;
-mod untold;
+mod unnotified;
 mod values;
 mod wall_clock;
 

@@ -31,7 +31,7 @@ pub(crate) async fn enqueue(
     }
 }
 
-/// Puts notifications of an untold report into the outbox. Returns how many nurses have one now and had none before.
+/// Puts notifications of an unnotified report into the outbox. Returns how many nurses have one now and had none before.
 /// `recipients` and `site_ids` have the same length: each nurse and the site where she works.
 pub(crate) async fn escalate(db: &Db, report_id: Uuid, recipients: &[Uuid], site_ids: &[Uuid]) -> sqlx::Result<usize> {
     create(report_id).run(store::notification::insert_escalated(db, report_id, recipients, site_ids)).await

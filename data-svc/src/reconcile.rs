@@ -10,7 +10,7 @@ use service_kit::database::StoreError;
 use telemetry::postgres::Db;
 
 use crate::store::notification::{self, Stuck};
-use crate::store::untold_report::{self, Found};
+use crate::store::unnotified_report::{self, Found};
 
 /// `data-svc reconcile`
 #[derive(Debug, Args)]
@@ -29,25 +29,25 @@ pub struct Options {
 
 /// The first entries of each kind. Each entry contains the total of its kind.
 struct Findings {
-    untold: Vec<Found>,
+    unnotified: Vec<Found>,
     stuck: Vec<Stuck>,
 }
 
 impl Findings {
-    /// The totals of untold reports and of stuck notifications.
+    /// The totals of unnotified reports and of stuck notifications.
     fn totals(&self) -> [i64; 2] {
         let total = |first: Option<i64>| first.unwrap_or_default();
-        [total(self.untold.first().map(|found| found.total)), total(self.stuck.first().map(|stuck| stuck.total))]
+        [total(self.unnotified.first().map(|found| found.total)), total(self.stuck.first().map(|stuck| stuck.total))]
     }
 }
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { untold, stuck } = self;
+        let Self { unnotified, stuck } = self;
         let [reports, notifications] = self.totals();
         write!(f, "{reports} reports that nobody was told of, {notifications} stuck notifications")?;
-        untold.iter().try_for_each(|found| write!(f, "\nreport {}", found.report_id))?;
-        more(f, reports, untold.len(), "reports")?;
+        unnotified.iter().try_for_each(|found| write!(f, "\nreport {}", found.report_id))?;
+        more(f, reports, unnotified.len(), "reports")?;
         stuck.iter().try_for_each(|stuck| write!(f, "\nnotification {} {}", stuck.notification_id, stuck.state))?;
         more(f, notifications, stuck.len(), "notifications")
     }
@@ -61,7 +61,7 @@ fn more(f: &mut fmt::Formatter<'_>, total: i64, listed: usize, what: &str) -> fm
     }
 }
 
-/// Prints the findings. Exits with 0 if there are none, else with 1. Untold reports are among them also when their site
+/// Prints the findings. Exits with 0 if there are none, else with 1. Unnotified reports are among them also when their site
 /// has no nurses at all, because somebody has to know.
 ///
 /// # Errors
@@ -75,7 +75,7 @@ pub(crate) async fn run(db: &Db, options: Options) -> anyhow::Result<ExitCode> {
 
 async fn find(db: &Db, options: &Options) -> sqlx::Result<Findings> {
     let limit = options.limit.into();
-    let untold = untold_report::survey(db, limit).await?;
+    let unnotified = unnotified_report::survey(db, limit).await?;
     let stuck = notification::list_stuck(db, options.stuck_after, options.pending_after, limit).await?;
-    Ok(Findings { untold, stuck })
+    Ok(Findings { unnotified, stuck })
 }

@@ -16,7 +16,7 @@ const APPEND_ONLY: [&str; 8] =
     ["alert", "audit_event", "audit_seal", "audit_seal_head", "delivery_attempt", "fill_window", "report", "review"];
 
 /// All columns that a service may change. Each has a reason why its earlier values need not be kept.
-const CHANGEABLE: [&str; 22] = [
+const CHANGEABLE: [&str; 24] = [
     // The end of a chain moves on. Its events are kept.
     "clinical.audit_chain.context_hash",
     "clinical.audit_chain.hash",
@@ -33,6 +33,9 @@ const CHANGEABLE: [&str; 22] = [
     "clinical.notification.state",
     "clinical.notification.uncertain",
     // When the study's nurses are notified next, and since when no nurse was notified.
+    "clinical.unnotified_report.escalate_at",
+    "clinical.unnotified_report.found_at",
+    // The same by the former name of the table, for data-svc of the previous release.
     "clinical.untold_report.escalate_at",
     "clinical.untold_report.found_at",
     "identity.activation.used_at",
@@ -202,7 +205,7 @@ async fn a_table_that_a_service_only_adds_to_is_append_only() -> anyhow::Result<
     // Three of them have a state that changes. An idempotency key is only kept as long as its report may be sent again.
     assert_eq!(
         names(others),
-        ["audit_chain", "idempotency", "notification", "untold_report"].map(str::to_owned).into()
+        ["audit_chain", "idempotency", "notification", "unnotified_report"].map(str::to_owned).into()
     );
     database.drop().await?;
     Ok(())

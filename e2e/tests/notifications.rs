@@ -7,7 +7,7 @@ mod flood;
 mod quiet;
 mod reconcile;
 mod uncertain;
-mod untold;
+mod unnotified;
 
 use std::collections::BTreeSet;
 

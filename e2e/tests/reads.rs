@@ -90,10 +90,10 @@ async fn a_study_is_answered_at_its_former_path_in_the_same_way() -> anyhow::Res
     let stack = Stack::start().await?;
     let client = stack.client();
     let nurse = client.login(NURSE.login, NURSE.pin).await?;
-    for of in ["", "/untold-reports"] {
+    for (of, formerly) in [("", ""), ("/unnotified-reports", "/untold-reports")] {
         let study = seen(&client, &nurse, &format!("/v1/studies/{STUDY}{of}")).await?;
-        assert_eq!(seen(&client, &nurse, &format!("/v1/projects/{STUDY}{of}")).await?, study);
-        let unknown = client.get(&format!("/v1/projects/{}{of}", Uuid::new_v4()), Some(&nurse)).await?;
+        assert_eq!(seen(&client, &nurse, &format!("/v1/projects/{STUDY}{formerly}")).await?, study);
+        let unknown = client.get(&format!("/v1/projects/{}{formerly}", Uuid::new_v4()), Some(&nurse)).await?;
         problem(&unknown, 404, "study-not-found")?;
     }
     stack.stop().await?;

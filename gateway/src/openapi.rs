@@ -22,7 +22,7 @@ const PAGE: &str = "/docs";
 /// Former paths that clients still use, each with the path that has replaced it: the same handler answers both.
 const DEPRECATED: [(&str, &str); 2] = [
     ("/v1/projects/{id}", "/v1/studies/{id}"),
-    ("/v1/projects/{id}/untold-reports", "/v1/studies/{id}/untold-reports"),
+    ("/v1/projects/{id}/untold-reports", "/v1/studies/{id}/unnotified-reports"),
 ];
 
 #[derive(OpenApi)]

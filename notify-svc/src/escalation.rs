@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use proto::data::{Recipient, UntoldReport};
+use proto::data::{Recipient, UnnotifiedReport};
 use service_kit::error::CallError;
 use service_kit::{Shutdown, catch_panic};
 use telemetry::Task;
@@ -21,7 +21,7 @@ const LEASE: Duration = Duration::from_secs(15);
 /// How long a report waits when nobody in the study can be notified of it.
 const AGAIN_AFTER: Duration = Duration::from_mins(5);
 
-/// Notifies the nurses of a whole study of untold reports.
+/// Notifies the nurses of a whole study of unnotified reports.
 #[derive(Debug)]
 pub(crate) struct Escalator {
     every: Duration,
@@ -31,7 +31,7 @@ pub(crate) struct Escalator {
 }
 
 impl Escalator {
-    /// Looks for untold reports at the interval `every`.
+    /// Looks for unnotified reports at the interval `every`.
     pub(crate) fn new(every: Duration, data: Data, user: User, delivery: Arc<Delivery>) -> Self {
         Self { every, data, user, delivery }
     }
@@ -47,7 +47,7 @@ impl Escalator {
     }
 
     async fn escalate_due(&self) {
-        let claim = self.data.claim_untold_reports(BATCH, LEASE);
+        let claim = self.data.claim_unnotified_reports(BATCH, LEASE);
         let claimed = telemetry::unsampled(async { claim.await.inspect_err(service_kit::note_failure) }).await;
         for report in claimed.unwrap_or_default() {
             let escalated = Task::internal("escalate report").root().run(self.escalate(&report)).await;
@@ -55,7 +55,7 @@ impl Escalator {
         }
     }
 
-    async fn escalate(&self, report: &UntoldReport) -> Result<(), CallError> {
+    async fn escalate(&self, report: &UnnotifiedReport) -> Result<(), CallError> {
         let sites = report.site_ids.iter();
         // All calls run to their end: a call that is dropped while its channel connects leaves a half-made connection
         // to the next call.
@@ -69,7 +69,7 @@ impl Escalator {
         let recipients = recipients.filter(|recipient| known.insert(recipient.person_id.clone())).collect();
         let report_id = &report.report_id;
         let escalated = self.data.escalate_report(report_id, recipients, AGAIN_AFTER).await?;
-        if escalated.untold {
+        if escalated.unnotified {
             telemetry::error!(%report_id, "nobody in the study can be told of this report");
         }
         if escalated.recipients > 0 {

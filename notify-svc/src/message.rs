@@ -27,7 +27,7 @@ impl Messages {
     }
 
     /// The text for a channel. It says first if a report is urgent. A nurse of another site cannot open the report, so
-    /// her link leads to the study's list of untold reports.
+    /// her link leads to the study's list of unnotified reports.
     pub(crate) fn render(
         &self,
         template: &str,
@@ -36,7 +36,7 @@ impl Messages {
     ) -> Result<String, minijinja::Error> {
         let Notification { urgent, study_id, companions, .. } = notification;
         let link = match study_id {
-            Some(study_id) => format!("{}{study_id}/untold-reports", self.study_url),
+            Some(study_id) => format!("{}{study_id}/unnotified-reports", self.study_url),
             None => format!("{}{report_id}", self.report_url),
         };
         let escalated = study_id.is_some();
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(
             messages().render("sms", "42", &notification)?,
             "ePRO: nobody was told of a report at another site of your study. \
-             https://epro.example.org/studies/7/untold-reports"
+             https://epro.example.org/studies/7/unnotified-reports"
         );
         Ok(())
     }

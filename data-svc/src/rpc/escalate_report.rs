@@ -9,7 +9,7 @@ use crate::{outbox, store};
 /// Reports of which the nurses of a whole study are notified, because no nurse of their own site was.
 static ESCALATED: Counter = Counter::new("epro.report.escalated", "{report}");
 
-/// Puts notifications of an untold report into the outbox, for those of the nurses who had none yet.
+/// Puts notifications of an unnotified report into the outbox, for those of the nurses who had none yet.
 pub(crate) async fn escalate_report(
     db: &Db,
     request: &pb::EscalateReportRequest,
@@ -26,7 +26,7 @@ pub(crate) async fn escalate_report(
         ESCALATED.add(1, &[]);
     }
     // If `told` is 0, either nobody can be notified, or another copy of the service was faster. Only in the first case
-    // the report is still untold.
-    let untold = told == 0 && store::untold_report::put_off(db, report_id, again_after).await?;
-    Ok(pb::EscalateReportResponse { recipients: told.try_into().unwrap_or(u32::MAX), untold })
+    // the report is still unnotified.
+    let unnotified = told == 0 && store::unnotified_report::put_off(db, report_id, again_after).await?;
+    Ok(pb::EscalateReportResponse { recipients: told.try_into().unwrap_or(u32::MAX), unnotified })
 }

@@ -10,7 +10,7 @@ use super::parse;
 use crate::error::DataError;
 use crate::store;
 use crate::store::delivery_attempt::{Transition, Verdict};
-use crate::untold;
+use crate::unnotified;
 use crate::values::NotificationState as State;
 
 /// Delivery attempts, by channel and outcome.
@@ -37,7 +37,7 @@ pub(crate) async fn record_delivery(
     let reports: Vec<_> = ended.map(|moved| moved.report_id).collect();
     if !reports.is_empty() {
         // After the commit: if the last two notifications of a report end at the same time, the later check sees both.
-        untold::note(db, &reports).await?;
+        unnotified::record(db, &reports).await?;
     }
     Ok(pb::RecordDeliveryResponse {})
 }

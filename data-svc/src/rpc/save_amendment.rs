@@ -10,7 +10,7 @@ use crate::store;
 use crate::store::audit_event::{Action, Event};
 use crate::store::idempotency::Claimed;
 use crate::store::report::Answers;
-use crate::{outbox, untold};
+use crate::{outbox, unnotified};
 
 /// Stores a new revision of a patient's own report with its idempotency key, alerts, audit event and notifications, in
 /// one transaction.
@@ -58,7 +58,7 @@ pub(crate) async fn save_amendment(
         store::alert::insert(&mut tx, report_id, &assessed.alerts).await?;
     }
     outbox::enqueue(&mut tx, report_id, enrolment_id, &recipients, assessed.urgent).await?;
-    let untold = untold::note_if(recipients.is_empty(), &mut tx, report_id).await?;
+    let unnotified = unnotified::record_if(recipients.is_empty(), &mut tx, report_id).await?;
     let event = Event {
         enrolment_id,
         actor_id: person_id,
@@ -69,7 +69,7 @@ pub(crate) async fn save_amendment(
     };
     store::audit_event::insert(&mut tx, event).await?;
     tx.commit().await?;
-    untold::announce(&untold);
+    unnotified::announce(&unnotified);
     Ok(pb::SaveAmendmentResponse {
         report_id: report_id.to_string(),
         revision: revision.unsigned_abs(),

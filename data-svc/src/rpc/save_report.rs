@@ -10,7 +10,7 @@ use crate::store;
 use crate::store::audit_event::{Action, Event};
 use crate::store::idempotency::Claimed;
 use crate::store::report::{Answers, NewReport};
-use crate::{outbox, untold};
+use crate::{outbox, unnotified};
 
 /// Stores a report with its idempotency key, alerts, notifications and audit event, in one transaction.
 pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Result<pb::SaveReportResponse, DataError> {
@@ -47,7 +47,7 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
         store::alert::insert(&mut tx, report_id, &assessed.alerts).await?;
     }
     outbox::enqueue(&mut tx, report_id, enrolment_id, &recipients, assessed.urgent).await?;
-    let untold = untold::note_if(recipients.is_empty(), &mut tx, report_id).await?;
+    let unnotified = unnotified::record_if(recipients.is_empty(), &mut tx, report_id).await?;
     let event = Event {
         enrolment_id,
         actor_id: person_id,
@@ -59,7 +59,7 @@ pub(crate) async fn save_report(db: &Db, request: pb::SaveReportRequest) -> Resu
     // The last statement, because it locks the enrolment's chain until the commit.
     store::audit_event::insert(&mut tx, event).await?;
     tx.commit().await?;
-    untold::announce(&untold);
+    unnotified::announce(&unnotified);
     Ok(pb::SaveReportResponse {
         report_id: report_id.to_string(),
         replayed: false,

@@ -15,7 +15,7 @@ pub(crate) mod report;
 pub(crate) mod review;
 pub(crate) mod site;
 pub(crate) mod study;
-pub(crate) mod untold_report;
+pub(crate) mod unnotified_report;
 
 use sqlx::query;
 use telemetry::postgres::Tx;

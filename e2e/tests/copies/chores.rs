@@ -16,7 +16,7 @@ fn busy() -> Builder {
     [
         (Service::DataSvc, "EPRO_AUDIT__SEAL_EVERY", SO_OFTEN),
         (Service::DataSvc, "EPRO_SCHEDULE__MATERIALISE_EVERY", SO_OFTEN),
-        (Service::DataSvc, "EPRO_UNTOLD__LOOK_EVERY", SO_OFTEN),
+        (Service::DataSvc, "EPRO_UNNOTIFIED__LOOK_EVERY", SO_OFTEN),
         (Service::DataSvc, "EPRO_IDEMPOTENCY__DELETE_EVERY", SO_OFTEN),
         (Service::UserSvc, "EPRO_HOUSEKEEPING__EVERY", SO_OFTEN),
         (Service::UserSvc, "EPRO_HOUSEKEEPING__KEEP", "0s"),

@@ -39,8 +39,8 @@ async fn reconciliation_names_what_is_stuck_and_who_was_never_told() -> anyhow::
     assert_eq!(reconcile(&stack, &["--stuck-after", "0s"]).await?, clean);
     sqlx::query("UPDATE identity.person SET active = false WHERE role = 'nurse'").execute(&mut database).await?;
     let report_id = submitted(&client, &token, PATIENT).await?;
-    let is_untold = |line: &serde_json::Value| line["message"] == "nobody is told of this report";
-    let line = stack.wait_for_log(Service::DataSvc, DEADLINE, is_untold).await?;
+    let is_unnotified = |line: &serde_json::Value| line["message"] == "nobody is told of this report";
+    let line = stack.wait_for_log(Service::DataSvc, DEADLINE, is_unnotified).await?;
     assert_eq!(
         (&line["report_id"], &line["urgent"], &line["level"]),
         (&json!(report_id), &json!(false), &json!("WARN"))
@@ -91,7 +91,7 @@ async fn a_report_that_nobody_is_told_of_is_counted() -> anyhow::Result<()> {
         .execute(&mut stack.database.connect().await?)
         .await?;
     submitted(&client, &token, PATIENT).await?;
-    let count = async || Ok(stack.otlp.sum("epro.report.untold", &[]));
+    let count = async || Ok(stack.otlp.sum("epro.report.unnotified", &[]));
     assert_eq!(poll::until(DEADLINE, count, |count| *count > 0).await?, 1);
     stack.stop().await?;
     Ok(())

@@ -113,19 +113,19 @@ impl Data {
     }
 
     /// The reports of a study that no nurse of their site has been notified of yet, newest first.
-    pub(crate) async fn list_untold_reports(
+    pub(crate) async fn list_unnotified_reports(
         &self,
         principal: Principal,
         study_id: Uuid,
         page: Page,
-    ) -> Result<pb::ListUntoldReportsResponse, CallError> {
-        let request = pb::ListUntoldReportsRequest {
+    ) -> Result<pb::ListUnnotifiedReportsResponse, CallError> {
+        let request = pb::ListUnnotifiedReportsRequest {
             viewer: Some(service_kit::viewer(principal)),
             study_id: study_id.to_string(),
             limit: page.limit,
             after: page.after.map(|cursor| cursor.0),
         };
-        Ok(self.0.clone().list_untold_reports(request).await?.into_inner())
+        Ok(self.0.clone().list_unnotified_reports(request).await?.into_inner())
     }
 
     /// The audit events of a report, oldest first.

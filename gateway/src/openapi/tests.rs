@@ -70,7 +70,7 @@ fn the_description_is_openapi_3_1_and_has_every_route() {
         "GET /v1/sites/{id}/reports",
         "GET /v1/sites/{id}/security-events",
         "GET /v1/studies/{id}",
-        "GET /v1/studies/{id}/untold-reports",
+        "GET /v1/studies/{id}/unnotified-reports",
         "POST /v1/activations",
         "POST /v1/notifications/{id}/retries",
         "POST /v1/reports",

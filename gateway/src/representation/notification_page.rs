@@ -54,28 +54,29 @@ enum Channel {
 impl NotificationPage {
     /// A page of the notifications in `state`.
     pub(crate) fn new(response: pb::ListNotificationsResponse, state: NotificationState) -> Result<Self, Problem> {
-        let notifications = response.notifications.into_iter().map(|untold| Notification::new(untold, state));
+        let notifications =
+            response.notifications.into_iter().map(|notification| Notification::new(notification, state));
         Ok(Self { notifications: notifications.collect::<Result<_, _>>()?, next_cursor: response.next.map(Cursor) })
     }
 }
 
 impl Notification {
-    fn new(untold: pb::UndeliveredNotification, state: NotificationState) -> Result<Self, Problem> {
+    fn new(notification: pb::UndeliveredNotification, state: NotificationState) -> Result<Self, Problem> {
         Ok(Self {
-            channel: match untold.channel() {
+            channel: match notification.channel() {
                 pb::Channel::Sms => Channel::Sms,
                 pb::Channel::Email => Channel::Email,
                 pb::Channel::Unspecified => return Err(Problem::INTERNAL),
             },
             state,
-            notification_id: untold.notification_id,
-            report_id: untold.report_id,
-            recipient_id: untold.recipient_id,
-            urgent: untold.urgent,
-            attempts: untold.attempts,
-            last_outcome: untold.last_outcome,
-            created_at: rfc3339(untold.created_at)?,
-            since: rfc3339(untold.since)?,
+            notification_id: notification.notification_id,
+            report_id: notification.report_id,
+            recipient_id: notification.recipient_id,
+            urgent: notification.urgent,
+            attempts: notification.attempts,
+            last_outcome: notification.last_outcome,
+            created_at: rfc3339(notification.created_at)?,
+            since: rfc3339(notification.since)?,
         })
     }
 }

@@ -16,7 +16,7 @@ pub(crate) mod list_reports;
 pub(crate) mod list_security_events;
 pub(crate) mod list_site_reports;
 pub(crate) mod list_sites;
-pub(crate) mod list_untold_reports;
+pub(crate) mod list_unnotified_reports;
 pub(crate) mod livez;
 pub(crate) mod readyz;
 pub(crate) mod refresh_session;

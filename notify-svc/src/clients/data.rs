@@ -81,15 +81,15 @@ impl Data {
         }
     }
 
-    /// Leases untold reports that are due to be escalated. They are due again after `lease`, unless somebody is
+    /// Leases unnotified reports that are due to be escalated. They are due again after `lease`, unless somebody is
     /// notified of them.
-    pub(crate) async fn claim_untold_reports(
+    pub(crate) async fn claim_unnotified_reports(
         &self,
         limit: u32,
         lease: Duration,
-    ) -> Result<Vec<pb::UntoldReport>, CallError> {
-        let request = pb::ClaimUntoldReportsRequest { limit, lease: wire(lease) };
-        Ok(self.0.clone().claim_untold_reports(request).await?.into_inner().reports)
+    ) -> Result<Vec<pb::UnnotifiedReport>, CallError> {
+        let request = pb::ClaimUnnotifiedReportsRequest { limit, lease: wire(lease) };
+        Ok(self.0.clone().claim_unnotified_reports(request).await?.into_inner().reports)
     }
 
     /// Notifies these nurses of a report, except those who have a notification already. If nobody can be notified, the

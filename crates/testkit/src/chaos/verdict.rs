@@ -41,7 +41,7 @@ pub struct Verdict {
     /// Notifications that are not delivered, or whose message no provider has received.
     pub stuck: Vec<String>,
     /// Reports whose number of notifications is not that of nurses times channels.
-    pub untold: Vec<String>,
+    pub unnotified: Vec<String>,
     /// Messages that a provider received a second time.
     pub double_sends: usize,
     /// Notifications with more messages than one plus the number of attempts that a fault interrupted.
@@ -70,7 +70,7 @@ impl Verdict {
             ("reports lost", self.lost.len()),
             ("duplicate reports", self.duplicates),
             ("submissions refused", self.refused.len()),
-            ("reports not told to everybody", self.untold.len()),
+            ("reports not told to everybody", self.unnotified.len()),
             ("notifications stuck", self.stuck.len()),
             ("notifications sent again without a fault", self.unexplained_sends.len()),
             ("findings of audit verify and reconcile", self.findings.len()),
@@ -109,7 +109,7 @@ impl fmt::Display for Verdict {
             &self.unrecovered,
             &self.lost,
             &self.refused,
-            &self.untold,
+            &self.unnotified,
             &self.stuck,
             &self.unexplained_sends,
             &self.findings,
@@ -198,7 +198,7 @@ async fn reports(stack: &Stack, entries: &Entries, verdict: &mut Verdict) -> any
     for row in rows {
         let report_id: String = row.try_get("report_id")?;
         if row.try_get::<i64, _>("told")? != i64::try_from(MESSAGES)? {
-            verdict.untold.push(format!("report {report_id} has another number of notifications"));
+            verdict.unnotified.push(format!("report {report_id} has another number of notifications"));
         }
         stored.insert(report_id);
     }

@@ -71,7 +71,7 @@ pub(crate) async fn insert(
     .map(|rows| rows.into_iter().next())
 }
 
-/// Stores notifications of an untold report, for those of the nurses who had none yet; returns how many nurses those
+/// Stores notifications of an unnotified report, for those of the nurses who had none yet; returns how many nurses those
 /// are. `recipients` and `site_ids` have the same length: each nurse and the site where she works.
 pub(crate) async fn insert_escalated(
     executor: impl PgExecutor<'_>,
@@ -84,8 +84,8 @@ pub(crate) async fn insert_escalated(
         "INSERT INTO clinical.notification (report_id, site_id, recipient_id, channel, urgent, gathered,
                                             study_id, traceparent, tracestate)
          SELECT report_id, given.site_id, given.recipient_id, channel, urgent, NOT urgent,
-                CASE WHEN given.site_id <> untold_report.site_id THEN study_id END, $4, $5
-         FROM clinical.untold_report,
+                CASE WHEN given.site_id <> unnotified_report.site_id THEN study_id END, $4, $5
+         FROM clinical.unnotified_report,
               unnest($2::uuid[], $3::uuid[]) AS given (recipient_id, site_id),
               unnest((SELECT $6::text[])) AS channel
          WHERE report_id = $1

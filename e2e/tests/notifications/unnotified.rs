@@ -23,7 +23,7 @@ fn cut_off(stack: &Stack) {
 
 /// The study's list as a nurse of the other site sees it.
 async fn listed(client: &Client, nurse: &Token, query: &str) -> anyhow::Result<Value> {
-    seen(client, nurse, &format!("/v1/studies/{STUDY}/untold-reports{query}")).await
+    seen(client, nurse, &format!("/v1/studies/{STUDY}/unnotified-reports{query}")).await
 }
 
 /// Waits for a log line with this message.
@@ -53,14 +53,14 @@ async fn an_urgent_report_that_reached_nobody_is_told_to_the_whole_study_at_once
     wait_for_count(&stack, "%", "delivered", 2 * NURSES_PER_SITE).await?;
     let expected = format!(
         "URGENT ePRO: nobody was told of a report at another site of your study. \
-         https://study.example.org/studies/{STUDY}/untold-reports"
+         https://study.example.org/studies/{STUDY}/unnotified-reports"
     );
     for message in stack.sms.accepted() {
         assert!(NURSES.iter().any(|nurse| nurse.site == OTHER_NURSE.site && nurse.phone == message.to));
         assert_eq!(message.body, expected);
     }
     assert_eq!((stack.sms.accepted().len(), stack.smtp.accepted().len()), (NURSES_PER_SITE, NURSES_PER_SITE));
-    let count = async || Ok(stack.otlp.sum("epro.report.untold", &[]));
+    let count = async || Ok(stack.otlp.sum("epro.report.unnotified", &[]));
     assert_eq!(poll::until(DEADLINE, count, |count| *count > 0).await?, 1);
     stack.stop().await?;
     Ok(())
@@ -80,15 +80,15 @@ async fn what_can_wait_is_listed_until_somebody_is_told() -> anyhow::Result<()> 
     let mut shown = answer["reports"].as_array().cloned().unwrap_or_default();
     assert!(shown[0]["since"].take().is_string(), "{answer}");
     assert_eq!(shown, [json!({"report_id": report_id, "site_id": PATIENT.site, "urgent": false, "since": null})]);
-    let path = format!("/v1/studies/{STUDY}/untold-reports");
+    let path = format!("/v1/studies/{STUDY}/unnotified-reports");
     problem(&client.get(&path, Some(&patient)).await?, 403, "wrong-role")?;
-    let other = format!("/v1/studies/{}/untold-reports", PATIENT.site);
+    let other = format!("/v1/studies/{}/unnotified-reports", PATIENT.site);
     problem(&client.get(&other, Some(&nurse)).await?, 404, "study-not-found")?;
-    let untold = format!("1 reports that nobody was told of, 0 stuck notifications\nreport {report_id}\n");
-    assert_eq!(reconcile(&stack, &[]).await?, (untold, Some(1)));
+    let unnotified = format!("1 reports that nobody was told of, 0 stuck notifications\nreport {report_id}\n");
+    assert_eq!(reconcile(&stack, &[]).await?, (unnotified, Some(1)));
 
     // Simulates that the study's time until escalation has passed.
-    sqlx::query("UPDATE clinical.untold_report SET escalate_at = now()")
+    sqlx::query("UPDATE clinical.unnotified_report SET escalate_at = now()")
         .execute(&mut stack.database.connect().await?)
         .await?;
     wait_for_count(&stack, "%", "delivered", 2 * NURSES_PER_SITE).await?;
@@ -113,7 +113,7 @@ async fn what_is_escalated_together_is_told_in_one_message() -> anyhow::Result<(
     }
     let mut database = stack.database.connect().await?;
     let found = async || {
-        let count = sqlx::query_scalar("SELECT count(*) FROM clinical.untold_report");
+        let count = sqlx::query_scalar("SELECT count(*) FROM clinical.unnotified_report");
         Ok(count.fetch_one(&mut database).await?)
     };
     let found: i64 = poll::until(DEADLINE, found, |found| *found == 3).await?;
@@ -121,7 +121,7 @@ async fn what_is_escalated_together_is_told_in_one_message() -> anyhow::Result<(
 
     // With a slow provider the later ones wait, and are put together.
     stack.sms.respond_next([sms::Behaviour::AcceptAfter(Duration::from_secs(2)); NURSES_PER_SITE]);
-    sqlx::query("UPDATE clinical.untold_report SET escalate_at = now()")
+    sqlx::query("UPDATE clinical.unnotified_report SET escalate_at = now()")
         .execute(&mut stack.database.connect().await?)
         .await?;
     wait_for_count(&stack, "%", "delivered", 3 * 2 * NURSES_PER_SITE).await?;
@@ -140,7 +140,7 @@ async fn an_escalation_whose_nurses_cannot_be_looked_up_is_tried_again_within_se
     logged(&stack, Service::DataSvc, "nobody is told of this report").await?;
 
     stack.kill(Service::UserSvc).await?;
-    sqlx::query("UPDATE clinical.untold_report SET escalate_at = now()")
+    sqlx::query("UPDATE clinical.unnotified_report SET escalate_at = now()")
         .execute(&mut stack.database.connect().await?)
         .await?;
     logged(&stack, Service::NotifySvc, "background work failed").await?;
@@ -152,7 +152,7 @@ async fn an_escalation_whose_nurses_cannot_be_looked_up_is_tried_again_within_se
 
 #[tokio::test]
 async fn a_report_that_reaches_nobody_once_more_is_found_once_more_even_if_that_is_overlooked() -> anyhow::Result<()> {
-    let stack = eager().env(Service::DataSvc, "EPRO_UNTOLD__LOOK_EVERY", "200ms").start().await?;
+    let stack = eager().env(Service::DataSvc, "EPRO_UNNOTIFIED__LOOK_EVERY", "200ms").start().await?;
     for nurse in NURSES {
         stack.sms.respond_to(nurse.phone, sms::Behaviour::Refuse(400));
         stack.smtp.respond_to(nurse.email, smtp::Behaviour::RefuseRecipient);
@@ -162,13 +162,13 @@ async fn a_report_that_reaches_nobody_once_more_is_found_once_more_even_if_that_
     submitted(&client, &patient, PATIENT).await?;
     logged(&stack, Service::DataSvc, "nobody is told of this report").await?;
     let mut database = stack.database.connect().await?;
-    sqlx::query("UPDATE clinical.untold_report SET escalate_at = now()").execute(&mut database).await?;
+    sqlx::query("UPDATE clinical.unnotified_report SET escalate_at = now()").execute(&mut database).await?;
     wait_for_count(&stack, "%", "dead", 2 * NURSES.len()).await?;
 
     // Simulates that data-svc died after an escalation had begun, and the escalation failed.
-    sqlx::query("UPDATE clinical.untold_report SET escalate_at = NULL").execute(&mut database).await?;
+    sqlx::query("UPDATE clinical.unnotified_report SET escalate_at = NULL").execute(&mut database).await?;
     let due = async || {
-        let count = sqlx::query_scalar("SELECT count(escalate_at) FROM clinical.untold_report");
+        let count = sqlx::query_scalar("SELECT count(escalate_at) FROM clinical.unnotified_report");
         Ok(count.fetch_one(&mut database).await?)
     };
     let found: i64 = poll::until(DEADLINE, due, |found| *found == 1).await?;
@@ -216,7 +216,7 @@ async fn where_nobody_can_be_told_at_all_it_is_an_error_and_lists_have_a_bound()
     for nurse in NURSES.iter().filter(|nurse| nurse.site == OTHER_NURSE.site) {
         deactivate(&stack, nurse.id).await?;
     }
-    sqlx::query("UPDATE clinical.untold_report SET escalate_at = now()")
+    sqlx::query("UPDATE clinical.unnotified_report SET escalate_at = now()")
         .execute(&mut stack.database.connect().await?)
         .await?;
     let line = logged(&stack, Service::NotifySvc, "nobody in the study can be told of this report").await?;

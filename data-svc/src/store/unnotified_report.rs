@@ -5,28 +5,28 @@ use service_kit::database::interval;
 use sqlx::{PgExecutor, query, query_as, query_scalar};
 use uuid::Uuid;
 
-/// An untold report: no nurse was notified of it, and no notification is on its way.
-pub(crate) struct Untold {
+/// An unnotified report: no nurse was notified of it, and no notification is on its way.
+pub(crate) struct Unnotified {
     pub(crate) report_id: Uuid,
     pub(crate) urgent: bool,
 }
 
-/// Records those of the reports that are untold; returns those that are newly found.
-pub(crate) async fn note(executor: impl PgExecutor<'_>, report_ids: &[Uuid]) -> sqlx::Result<Vec<Untold>> {
+/// Records those of the reports that are unnotified; returns those that are newly found.
+pub(crate) async fn record(executor: impl PgExecutor<'_>, report_ids: &[Uuid]) -> sqlx::Result<Vec<Unnotified>> {
     query_as!(
-        Untold,
-        "INSERT INTO clinical.untold_report (report_id, study_id, site_id, urgent, escalate_at)
+        Unnotified,
+        "INSERT INTO clinical.unnotified_report (report_id, study_id, site_id, urgent, escalate_at)
          SELECT report_id, study_id, site_id, worst.urgent,
                 now() + CASE WHEN worst.urgent THEN interval '0' ELSE escalate_after END
-         FROM clinical.untold
+         FROM clinical.unnotified
          JOIN clinical.enrolment USING (enrolment_id)
          JOIN clinical.study USING (study_id)
          CROSS JOIN LATERAL (
-             SELECT EXISTS (SELECT FROM clinical.alert WHERE alert.report_id = untold.report_id AND alert.urgent) AS urgent
+             SELECT EXISTS (SELECT FROM clinical.alert WHERE alert.report_id = unnotified.report_id AND alert.urgent) AS urgent
          ) AS worst
          WHERE report_id = ANY($1)
          ON CONFLICT (report_id) DO UPDATE SET escalate_at = excluded.escalate_at, found_at = excluded.found_at
-         WHERE untold_report.escalate_at IS NULL
+         WHERE unnotified_report.escalate_at IS NULL
          RETURNING report_id, urgent",
         report_ids,
     )
@@ -34,7 +34,7 @@ pub(crate) async fn note(executor: impl PgExecutor<'_>, report_ids: &[Uuid]) -> 
     .await
 }
 
-/// Untold reports that were overlooked, because the process that should have recorded them crashed. A report that was
+/// Unnotified reports that were overlooked, because the process that should have recorded them crashed. A report that was
 /// recorded before is among them if notifications that were created or resent since then have ended.
 pub(crate) async fn overlooked(executor: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<Vec<Uuid>> {
     query_scalar!(
@@ -43,11 +43,11 @@ pub(crate) async fn overlooked(executor: impl PgExecutor<'_>, limit: i64) -> sql
            WHERE state IN ('dead', 'uncertain', 'cancelled')
              AND NOT EXISTS (
                  SELECT
-                 FROM clinical.untold_report
-                 WHERE untold_report.report_id = ended.report_id
+                 FROM clinical.unnotified_report
+                 WHERE unnotified_report.report_id = ended.report_id
                    AND (escalate_at IS NOT NULL OR found_at >= coalesce(ended.resent_at, ended.created_at))
              )
-             AND EXISTS (SELECT FROM clinical.untold WHERE untold.report_id = ended.report_id)
+             AND EXISTS (SELECT FROM clinical.unnotified WHERE unnotified.report_id = ended.report_id)
            LIMIT $1"#,
         limit,
     )
@@ -55,26 +55,26 @@ pub(crate) async fn overlooked(executor: impl PgExecutor<'_>, limit: i64) -> sql
     .await
 }
 
-/// An untold report of which the nurses of the whole study should be notified.
+/// An unnotified report of which the nurses of the whole study should be notified.
 pub(crate) struct Escalation {
     pub(crate) report_id: Uuid,
     pub(crate) site_ids: Vec<Uuid>,
 }
 
-/// Leases untold reports that are due to be escalated, urgent ones first, for the time `lease`. A report that is not
-/// untold any more is left out, and is not escalated later either.
+/// Leases unnotified reports that are due to be escalated, urgent ones first, for the time `lease`. A report that is not
+/// unnotified any more is left out, and is not escalated later either.
 pub(crate) async fn claim(executor: impl PgExecutor<'_>, limit: i64, lease: Duration) -> sqlx::Result<Vec<Escalation>> {
     query_as!(
         Escalation,
         r#"WITH claimed AS (
-               UPDATE clinical.untold_report
+               UPDATE clinical.unnotified_report
                SET escalate_at = CASE
-                       WHEN EXISTS (SELECT FROM clinical.untold WHERE untold.report_id = untold_report.report_id)
+                       WHEN EXISTS (SELECT FROM clinical.unnotified WHERE unnotified.report_id = unnotified_report.report_id)
                        THEN now() + $2
                    END
                WHERE report_id IN (
                    SELECT report_id
-                   FROM clinical.untold_report
+                   FROM clinical.unnotified_report
                    WHERE escalate_at <= now()
                    ORDER BY urgent DESC, escalate_at
                    LIMIT $1
@@ -97,24 +97,24 @@ pub(crate) async fn claim(executor: impl PgExecutor<'_>, limit: i64, lease: Dura
     .await
 }
 
-/// Postpones a report of which nobody can be notified. Returns whether it is still untold.
+/// Postpones a report of which nobody can be notified. Returns whether it is still unnotified.
 pub(crate) async fn put_off(
     executor: impl PgExecutor<'_>,
     report_id: Uuid,
     again_after: Duration,
 ) -> sqlx::Result<bool> {
     let waiting = query!(
-        "UPDATE clinical.untold_report
+        "UPDATE clinical.unnotified_report
          SET escalate_at = now() + $2
          WHERE report_id = $1 AND escalate_at IS NOT NULL
-           AND EXISTS (SELECT FROM clinical.untold WHERE untold.report_id = untold_report.report_id)",
+           AND EXISTS (SELECT FROM clinical.unnotified WHERE unnotified.report_id = unnotified_report.report_id)",
         report_id,
         interval(again_after),
     );
     Ok(waiting.execute(executor).await?.rows_affected() > 0)
 }
 
-/// An untold report in the list of a study.
+/// An unnotified report in the list of a study.
 pub(crate) struct Listed {
     pub(crate) report_id: Uuid,
     pub(crate) site_id: Uuid,
@@ -134,13 +134,13 @@ pub(crate) async fn list(
     query_as!(
         Listed,
         "SELECT report_id, site_id, urgent, found_at
-         FROM clinical.untold_report
+         FROM clinical.unnotified_report
          WHERE study_id = $1
            AND ($2::timestamptz IS NULL OR (found_at, report_id) < ($2, $3::uuid))
            AND NOT EXISTS (
                SELECT
                FROM clinical.notification AS told
-               WHERE told.report_id = untold_report.report_id AND state = 'delivered' AND told.study_id IS NULL
+               WHERE told.report_id = unnotified_report.report_id AND state = 'delivered' AND told.study_id IS NULL
            )
            AND NOT clinical.is_reviewed(report_id)
          ORDER BY found_at DESC, report_id DESC
@@ -154,18 +154,18 @@ pub(crate) async fn list(
     .await
 }
 
-/// An untold report, and how many there are in all.
+/// An unnotified report, and how many there are in all.
 pub(crate) struct Found {
     pub(crate) report_id: Uuid,
     pub(crate) total: i64,
 }
 
-/// The first `limit` of all untold reports, recorded or not.
+/// The first `limit` of all unnotified reports, recorded or not.
 pub(crate) async fn survey(executor: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<Vec<Found>> {
     query_as!(
         Found,
         r#"SELECT report_id AS "report_id!", count(*) OVER () AS "total!"
-           FROM clinical.untold
+           FROM clinical.unnotified
            ORDER BY received_at
            LIMIT $1"#,
         limit,

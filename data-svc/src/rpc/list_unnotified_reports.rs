@@ -6,22 +6,22 @@ use telemetry::postgres::Db;
 use super::{page, parse};
 use crate::error::DataError;
 use crate::store;
-use crate::store::untold_report::Listed;
+use crate::store::unnotified_report::Listed;
 
-/// A page of a study's untold reports, for all its nurses, because the report's own site may have none.
-pub(crate) async fn list_untold_reports(
+/// A page of a study's unnotified reports, for all its nurses, because the report's own site may have none.
+pub(crate) async fn list_unnotified_reports(
     db: &Db,
-    request: &pb::ListUntoldReportsRequest,
-) -> Result<pb::ListUntoldReportsResponse, DataError> {
+    request: &pb::ListUnnotifiedReportsRequest,
+) -> Result<pb::ListUnnotifiedReportsResponse, DataError> {
     let study_id = parse::id("study_id", &request.study_id)?;
     let viewer = request.viewer.as_ref().ok_or(DataError::Malformed("viewer"))?;
     let site_ids = parse::ids("viewer.site_ids", &viewer.site_ids)?;
     let after = parse::cursor(request.after.as_ref())?;
     let limit = parse::limit(request.limit)?;
     store::study::find(db, study_id, &site_ids).await?.ok_or(DataError::Refused(Reason::StudyNotFound))?;
-    let mut found = store::untold_report::list(db, study_id, after, limit + 1).await?;
+    let mut found = store::unnotified_report::list(db, study_id, after, limit + 1).await?;
     let next = page::cut(&mut found, limit, cursor);
-    Ok(pb::ListUntoldReportsResponse { reports: found.iter().map(listed).collect(), next })
+    Ok(pb::ListUnnotifiedReportsResponse { reports: found.iter().map(listed).collect(), next })
 }
 
 fn cursor(listed: &Listed) -> Cursor {

@@ -13,8 +13,8 @@ use crate::shared::Shared;
 
 /// Some reports of a list, newest first.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct UntoldReportPage {
-    reports: Vec<UntoldReport>,
+pub(crate) struct UnnotifiedReportPage {
+    reports: Vec<UnnotifiedReport>,
     /// The `cursor` of the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>)]
@@ -23,7 +23,7 @@ pub(crate) struct UntoldReportPage {
 
 /// A report that nobody was notified of. Only the nurses of its site can open it.
 #[derive(Serialize, ToSchema)]
-struct UntoldReport {
+struct UnnotifiedReport {
     #[schema(format = Uuid)]
     report_id: String,
     #[schema(format = Uuid)]
@@ -41,7 +41,7 @@ struct UntoldReport {
 /// or none who could be reached. Newest first. Nurses of all sites of the study may read this list.
 #[utoipa::path(
     get,
-    path = "/v1/studies/{id}/untold-reports",
+    path = "/v1/studies/{id}/unnotified-reports",
     tag = "reviews",
     security(("bearer" = [])),
     params(
@@ -49,22 +49,22 @@ struct UntoldReport {
          example = "5d3a1c6e-0f0a-4c55-9d0e-7a1b2c3d4e00"),
         Page,
     ),
-    responses((status = 200, description = "A page of reports.", body = UntoldReportPage)),
+    responses((status = 200, description = "A page of reports.", body = UnnotifiedReportPage)),
     extensions(("x-problems" = json!([Reason::Inactive, Reason::WrongRole, Reason::StudyNotFound]))),
 )]
-pub(crate) async fn list_untold_reports(
+pub(crate) async fn list_unnotified_reports(
     State(shared): State<Shared>,
     Nurse(principal): Nurse,
     PathId(id): PathId,
     page: Page,
-) -> Result<Json<UntoldReportPage>, Problem> {
-    let response = shared.data.list_untold_reports(principal, id, page).await?;
+) -> Result<Json<UnnotifiedReportPage>, Problem> {
+    let response = shared.data.list_unnotified_reports(principal, id, page).await?;
     let reports = response.reports.into_iter().map(report).collect::<Result<_, _>>()?;
-    Ok(Json(UntoldReportPage { reports, next_cursor: response.next.map(Cursor) }))
+    Ok(Json(UnnotifiedReportPage { reports, next_cursor: response.next.map(Cursor) }))
 }
 
-fn report(listed: pb::ListedReport) -> Result<UntoldReport, Problem> {
-    Ok(UntoldReport {
+fn report(listed: pb::ListedReport) -> Result<UnnotifiedReport, Problem> {
+    Ok(UnnotifiedReport {
         report_id: listed.report_id,
         site_id: listed.site_id,
         urgent: listed.urgent,
