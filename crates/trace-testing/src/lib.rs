@@ -18,7 +18,7 @@
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let receiver = Receiver::start().await?;
-//! Start the system with OTEL_EXPORTER_OTLP_ENDPOINT set to this and send it a request. Its answer names the trace.
+//! // Start the system with OTEL_EXPORTER_OTLP_ENDPOINT set to this and send it a request. Its answer names the trace.
 //! let trace_id = shop(&receiver.endpoint()).await?;
 //!
 //! let expected = span("shop", "buy", Kind::Internal).child(span("shop", "take money", Kind::Internal));
