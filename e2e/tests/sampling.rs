@@ -51,12 +51,9 @@ async fn errors_without_a_ratio_keep_each_failing_path_that_somebody_waits_for_a
         }
     }
     for (route, counted) in &row.routes {
-        // A call that failed because the machine was busy is kept too, so the number of kept traces is not exact.
+        // Not how many are kept: a call that fails because the machine is busy is kept too.
         assert_eq!((counted.good, counted.chosen), (0, 0), "{}: {counted:?}, {:?}", route.name(), row.unplanned);
     }
-    let planned = u64::from(EACH) * FAILURES.len() as u64;
-    let kept: u64 = row.routes.values().map(|counted| counted.kept).sum();
-    assert!(kept <= planned + row.unplanned.len() as u64, "{kept} are kept: {:?}", row.unplanned);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problem details. They say what is wrong and where, and never repeat a value.
+//! The errors that clients get, by problem type (RFC 9457). They say what is wrong and where, and never repeat a value.
 
 use std::time::Duration;
 
